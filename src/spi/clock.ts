@@ -1,0 +1,17 @@
+/** Time, injected. @module */
+
+/**
+ * Time as the library sees it. The system's by default, a virtual one in tests: nothing in the library reads the wall
+ * clock or sets a timer by other means.
+ */
+export interface Clock {
+  /** Epoch milliseconds. */
+  now(): number;
+  /**
+   * Runs `run` once, never before `time` (epoch milliseconds), however far off (a plain timer holds 2^31 ms); soon, if
+   * `time` is past. `run` must not throw.
+   *
+   * @returns a function that cancels; does nothing once `run` has begun
+   */
+  at(time: number, run: () => void): () => void;
+}

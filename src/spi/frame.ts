@@ -1,0 +1,22 @@
+/** Messages as bytes. @module */
+
+/** What brokers carry natively in a header. */
+export type NativeValue = string | number | boolean | bigint | Date | Uint8Array;
+
+/** Native headers by name. */
+export type FrameHeaders = Readonly<Record<string, NativeValue>>;
+
+/** A message as bytes. Never changed by either side, so it may be shared. */
+export interface Frame {
+  /** The MIME type of `body`, by which the receiver picks its serializer. */
+  readonly contentType: string;
+  /** The envelope and the application's own headers, as native values. */
+  readonly headers: FrameHeaders;
+  /** The payload alone. */
+  readonly body: Uint8Array;
+  /**
+   * The message itself where the transport moves references ({@linkcode Capabilities.references}); `body` is then
+   * empty. Opaque to the transport, which passes it on as it is.
+   */
+  readonly reference?: unknown;
+}

@@ -1,0 +1,221 @@
+/**
+ * The store plug-in: inbox, outbox, sagas and schedules, changed together. Knows rows and bytes, no contracts or
+ * handlers.
+ *
+ * How each fits:
+ * - **Memory**: `Tx` is `undefined`; one turn is one transaction; leases and due times by `host.clock`.
+ * - **SQLite**: one writer, behind a mutex; BEGIN IMMEDIATE on first use of `tx`, synchronous commit.
+ * - **PostgreSQL, SQL Server**: interactive, joinable; BEGIN and the inbox go out in the handler's first flight, all
+ *   changes in one at the commit; rows claimed with SKIP LOCKED (READPAST); woken by NOTIFY, else polled.
+ * - **MongoDB**: `Tx` is the `ClientSession`, joinable; saga rows by version, woken by a change stream.
+ * - **Redis**: one Lua script on one hash tag; `Tx` collects commands.
+ * - **DynamoDB**: one TransactWriteItems with conditions (100 operations); `Tx` collects items; inbox records expire by
+ *   TTL.
+ * - **Cosmos**: one transactional batch in the unit's partition; the outbox rows live there too, found by the change
+ *   feed.
+ *
+ * The errors named here are classes of `src/errors/store.ts`; anything else that a method rejects with is tried again
+ * later.
+ *
+ * @module
+ */
+import type { Frame } from "./frame.ts";
+import type { Address, Change, DeployMode, Host } from "./transport.ts";
+
+/** What a store can do. What an endpoint needs and the store lacks is refused at start. */
+export interface StoreCapabilities {
+  /** What one unit may touch. `partition`: one saga or one message, no batch and no group. */
+  readonly atomic: "database" | "partition";
+  /** False: `tx` collects writes and reads nothing back. */
+  readonly interactive: boolean;
+  /** How many units may be open at once for writing: 1 on SQLite. */
+  readonly writers: number;
+  /** Whether `find` works. */
+  readonly query: "indexed" | "id";
+  readonly wake: "push" | "poll";
+  /** Of one unit. */
+  readonly maxOperations: number;
+  readonly maxBytes: number;
+}
+
+/** One message at one endpoint: what must have an effect once. */
+export interface InboxKey {
+  readonly endpoint: string;
+  /** With the number of its deferrals, as a deferred message is handled again on purpose. */
+  readonly messageId: string;
+  /** Epoch milliseconds. */
+  readonly keepUntil: number;
+}
+/** What a unit is about. */
+export interface Scope {
+  readonly bus: string;
+  /** The saga's id, else the message's: where a partitioned store puts everything. */
+  readonly partition: string;
+  /** None outside of a delivery; several for a batch or a group. */
+  readonly inbox: readonly InboxKey[];
+  /** Ends every wait; the unit then rolls back. */
+  readonly signal: AbortSignal;
+}
+
+/** A saga's instance. */
+export interface SagaRow {
+  readonly saga: string;
+  readonly id: string;
+  /** New for each instance, so that a timeout of an earlier one with the same id is told apart. */
+  readonly incarnation: string;
+  /** Of the row: 1, 2, … */
+  readonly version: number;
+  /** Of the data's schema. */
+  readonly schema: number;
+  readonly state: string;
+  readonly data: Uint8Array;
+  /** The `hero-types` of the data. */
+  readonly types: string | undefined;
+  /** The values of the saga's `indexes`, as text. */
+  readonly index: Readonly<Record<string, string>>;
+}
+/** A message to be sent once it is due. */
+export interface OutboxRow {
+  /** The message's id: the same row twice is one. */
+  readonly id: string;
+  /** The unit that wrote it: its rows of one key leave in the order in which it listed them. */
+  readonly group: string;
+  readonly key: string | undefined;
+  readonly to: Address;
+  readonly frame: Frame;
+  /** Epoch milliseconds; 0: now. */
+  readonly dueAt: number;
+  readonly expiresAt: number | undefined;
+}
+export interface ScheduleRow extends OutboxRow {
+  /** A second row with it replaces the first: recurring runs have the same token in every process. */
+  readonly token: string;
+}
+/** What a unit writes. Nothing depends on the order of the lists. */
+export interface Changes {
+  /** `before` undefined: must not exist; `after` undefined: is deleted; else `before.version` must still be there. */
+  readonly sagas: readonly { readonly before: SagaRow | undefined; readonly after: SagaRow | undefined }[];
+  /** In the order in which they shall leave, per key. */
+  readonly outbox: readonly OutboxRow[];
+  /** Cancelling what is not there, or no longer, is no error. */
+  readonly schedules: readonly ({ readonly put: ScheduleRow } | { readonly cancel: string })[];
+}
+
+/** A unit of work. Used by one delivery; its calls may be sent without awaiting the one before. */
+export interface Unit<out Tx> {
+  /** Which of `Scope.inbox` were handled before, by its order; those are skipped, and not recorded again. */
+  readonly duplicates: readonly boolean[];
+  /** Opened on first use; whatever is done with it after the end rejects, and never runs outside of the transaction. */
+  readonly tx: Tx;
+  /** `lock`: holds others off until the end where the store can; else `commit` finds the conflict. */
+  load(saga: string, id: string, lock: boolean): Promise<SagaRow | undefined>;
+  /** By all of these indexes, exactly; unlocked. By id, after `after`, at most `limit`. */
+  find(
+    saga: string,
+    where: Readonly<Record<string, string>>,
+    after: string | undefined,
+    limit: number,
+  ): Promise<readonly SagaRow[]>;
+  /** One member of a group: what `work` wrote is undone if it rejects, and the unit goes on. */
+  savepoint<Result>(member: number, work: () => Promise<Result>): Promise<Result>;
+  /**
+   * The inbox records and all changes, all or nothing, in one flight. The outbox rows that are due come back leased to
+   * this process, to be sent directly. `ConflictError`: nothing was written, load again; `DuplicateError`: another unit
+   * was first; `OutcomeUnknownError`: begin again, the inbox tells. Ends the unit in any case.
+   */
+  commit(changes: Changes): Promise<readonly Leased<OutboxRow>[]>;
+  /** Idempotent; does nothing after `commit`; never rejects. */
+  rollback(): Promise<void>;
+}
+
+/** A row that this process alone may send, until the lease ends. The core sends none later than that. */
+export interface Leased<out Row> {
+  readonly row: Row;
+  /** Grows with every claim; what comes with an older one is ignored. */
+  readonly fence: number;
+  /** Failed ones. */
+  readonly attempts: number;
+  /** Epoch milliseconds, by the store's clock. */
+  readonly until: number;
+}
+/**
+ * Rows due at a time, claimed by a lease that expires by the store's clock. Outbox and schedules are the same thing.
+ */
+export interface Due<in out Row> {
+  /**
+   * Due ones, by due time, then in order of writing; never past an unsent row of the same key that was due earlier (one
+   * put back by `later` keeps its place), leased or not. A row not yet due, or parked, holds nothing up.
+   */
+  claim(bus: string, limit: number, leaseMs: number): Promise<readonly Leased<Row>[]>;
+  /** Sent: deletes them. */
+  done(rows: readonly Leased<Row>[]): Promise<void>;
+  /** Failed: free again at `dueAt`, or parked, for an operator. */
+  later(rows: readonly Postponed<Row>[]): Promise<void>;
+  /**
+   * Resolves with the next due time, at once if there is one; or sooner, when woken. A hint: the core polls as well.
+   */
+  next(bus: string, signal: AbortSignal): Promise<number>;
+  stats(bus: string): Promise<{
+    readonly waiting: number;
+    readonly parked: number;
+    /** When the oldest that is due became so. */
+    readonly oldest: number | undefined;
+  }>;
+  /** Parked ones by id, after `after`. */
+  parked(bus: string, after: string | undefined, limit: number): Promise<readonly Leased<Row>[]>;
+  /** Due now. Gives how many of them were parked. */
+  unpark(bus: string, ids: readonly string[]): Promise<number>;
+}
+export interface Postponed<out Row> {
+  readonly leased: Leased<Row>;
+  readonly dueAt: number;
+  readonly error: string;
+  readonly park: boolean;
+}
+
+/** What the core's contexts show to a store. */
+export interface InUnit {
+  /** The delivery's unit; `undefined` where it has none. */
+  readonly "~unit": { readonly store: Store<unknown>; readonly unit: Unit<unknown> } | undefined;
+}
+
+/** A store: `postgres("postgres://…")`. `Tx` is what handlers write with: postgres.js' `TransactionSql`, `SqliteTransaction`, … */
+export interface Store<out Tx> {
+  readonly name: string;
+  readonly capabilities: StoreCapabilities;
+  /**
+   * The open transaction of this context, for code that is not written inside `endpoint()`: `transactionOf(this,
+   * context)`.
+   */
+  tx(context: InUnit): Tx;
+  /** Once, by one bus or several. Comes back by itself when the database does. */
+  open(host: Host): Promise<void>;
+  /** The tables, as `Transport.deploy` does the topology. `apply` in two processes at once is safe. */
+  deploy(mode: DeployMode): Promise<readonly Change[]>;
+  /** The same as scripts, in order, for those who apply them by other means. None where there is nothing to create. */
+  migrations(): readonly { readonly id: string; readonly script: string }[];
+  /**
+   * Looks the inbox up (calls of one tick in one flight). In this process, waits for a concurrent unit of the same key.
+   * Another process's is excluded from the first use of `tx` on; before that, `commit` finds it (`DuplicateError`:
+   * nothing written, the delivery is accepted). A crash frees the key.
+   */
+  begin(scope: Scope): Promise<Unit<Tx>>;
+  readonly outbox: Due<OutboxRow>;
+  readonly schedules: Due<ScheduleRow>;
+  /**
+   * Taken or renewed for `ms` by the store's clock; `undefined`: another has it. The fence grows with every new owner.
+   */
+  lease(name: string, owner: string, ms: number): Promise<{ readonly fence: number } | undefined>;
+  /** Deletes inbox records past `keepUntil`, at most `limit`; gives the number. 0 where they expire by themselves. */
+  sweep(limit: number): Promise<number>;
+  /** After the last unit. Idempotent; then every method rejects with `ClosedError`. */
+  close(): Promise<void>;
+}
+/** Of a database whose transaction a caller may have opened: `bus.send(X, x, { tx })`. */
+export interface JoinableStore<in out Tx> extends Store<Tx> {
+  /**
+   * `commit` only writes, and leases nothing; the caller commits, and delivery is by wake or poll. `rollback` does
+   * nothing.
+   */
+  join(tx: Tx, scope: Scope): Unit<Tx>;
+}
