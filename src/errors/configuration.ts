@@ -1,0 +1,91 @@
+/** Errors of configuration: thrown where the mistake is made, or at start. @module */
+import { HeroError, type HeroErrorOptions } from "./hero_error.ts";
+
+/** The configuration cannot work. */
+export class ConfigurationError extends HeroError {
+  /** Stable: branch on it. Subclasses have codes of their own. */
+  override readonly code: `HERO_${string}` = "HERO_CONFIGURATION";
+  /** @param message what is wrong, and what to do */
+  constructor(message: string, options?: HeroErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** Two endpoints of one bus handle the same command or query, which must have one owner. */
+export class DuplicateOwnerError extends ConfigurationError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_DUPLICATE_OWNER";
+  /** @param endpoints the two */
+  constructor(contract: string, endpoints: readonly [string, string]) {
+    super(
+      `Cannot start: "${contract}" is handled by "${endpoints[0]}" and by "${
+        endpoints[1]
+      }", and a command or query has ` +
+        `one owner. Handle it once, or make it an event`,
+      { details: { contract, endpoints } },
+    );
+  }
+}
+
+/** One name and version stand for two different contracts on one bus. */
+export class DuplicateContractError extends ConfigurationError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_DUPLICATE_CONTRACT";
+  /** @param version which both have */
+  constructor(contract: string, version: number) {
+    super(
+      `Two different contracts are called "${contract}", version ${version}. ` +
+        `Give one another name or version, or use the same contract value in both places`,
+      { details: { contract, version } },
+    );
+  }
+}
+
+/** The bus has no endpoint of that name. */
+export class UnknownEndpointError extends ConfigurationError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_UNKNOWN_ENDPOINT";
+  /** @param known the names that there are */
+  constructor(endpoint: string, known: readonly string[]) {
+    super(
+      `There is no endpoint "${endpoint}" on this bus, which has ${
+        known.map((each) => `"${each}"`).join(", ") || "none"
+      }. Ask for one of those`,
+      { details: { endpoint, known } },
+    );
+  }
+}
+
+/** The transport or store lacks what the configuration asks of it, and the core cannot honestly emulate it. */
+export class UnsupportedError extends ConfigurationError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_UNSUPPORTED";
+  /** @param what is asked for, and by whom, as in `order: "key" on "orders"` */
+  constructor(plugin: string, what: string, instead: string) {
+    super(`"${plugin}" cannot do ${what}. ${instead}`, { details: { plugin, what } });
+  }
+}
+
+/** A duration is negative, not finite, or not written as one. */
+export class InvalidDurationError extends ConfigurationError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_INVALID_DURATION";
+  /** @param value as it was given */
+  constructor(value: unknown, why = "it is not a duration") {
+    super(
+      `Cannot use ${JSON.stringify(value) ?? String(value)} as a duration: ${why}. ` +
+        `Give milliseconds ≥ 0, or digits with a unit: "250ms", "5s", "1.5h"`,
+      { details: { value } },
+    );
+  }
+}
+
+/** A name cannot be that of a contract, endpoint, bus or header. */
+export class InvalidNameError extends ConfigurationError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_INVALID_NAME";
+  /** @param what it should name, as in `a contract` */
+  constructor(what: string, name: unknown, why: string) {
+    super(`Cannot name ${what} ${JSON.stringify(name) ?? String(name)}: ${why}`, { details: { what, name } });
+  }
+}

@@ -1,0 +1,51 @@
+/** Errors of a bus' life. @module */
+import { HeroError } from "./hero_error.ts";
+
+/** The bus has not been started yet. */
+export class NotStartedError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_NOT_STARTED";
+  /** @param doing what was asked of it */
+  constructor(bus: string, doing: string) {
+    super(`Cannot ${doing} on the bus "${bus}": it is not started. Await bus.start() first`, {
+      details: { bus, doing },
+    });
+  }
+}
+
+/** The bus is stopping or has stopped. */
+export class StoppedError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_STOPPED";
+  /** @param doing what was asked of it */
+  constructor(bus: string, doing: string, options?: ErrorOptions) {
+    super(`Cannot ${doing} on the bus "${bus}": it has stopped. Create a new one`, {
+      ...options,
+      details: { bus, doing },
+    });
+  }
+}
+
+/** The bus is running: what was asked must be said before `start()`. */
+export class AlreadyStartedError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_ALREADY_STARTED";
+  /** @param doing what was asked of it */
+  constructor(bus: string, doing: string) {
+    super(`Cannot ${doing} on the bus "${bus}": it has been started. Do so before bus.start()`, {
+      details: { bus, doing },
+    });
+  }
+}
+
+/** Why `ctx.signal` aborts when the deadline of `bus.stop()` has passed. */
+export class StopDeadlineError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_STOP_DEADLINE";
+  /** @param bus its name */
+  constructor(bus: string) {
+    super(`The bus "${bus}" stopped before this handler was done: its message goes back to its queue. Stop now`, {
+      details: { bus },
+    });
+  }
+}

@@ -1,0 +1,125 @@
+/** Errors of receiving and handling. @module */
+import { HeroError } from "./hero_error.ts";
+
+/** The body or the headers of a message cannot be read: it goes to the error queue as it came. */
+export class UnreadableMessageError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_UNREADABLE_MESSAGE";
+  /** @param why what is wrong with it */
+  constructor(why: string, options?: ErrorOptions) {
+    super(`Cannot read the message: ${why}. Its body is unchanged; put it back once its reader or sender is mended`, {
+      ...options,
+      details: { why },
+    });
+  }
+}
+
+/** No serializer of the bus reads the message's content type. */
+export class UnknownContentTypeError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_UNKNOWN_CONTENT_TYPE";
+  /** @param known what the bus reads */
+  constructor(contentType: string, known: readonly string[]) {
+    super(
+      `Cannot read the content type "${contentType}": the bus reads ${known.map((each) => `"${each}"`).join(", ")}. ` +
+        `Add its serializer to createBus({ serializers })`,
+      { details: { contentType, known } },
+    );
+  }
+}
+
+/** The message is of a later version than its consumer, and does not satisfy the consumer's schema. */
+export class VersionAheadError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_VERSION_AHEAD";
+  /** @param issues what the consumer's schema said */
+  constructor(contract: string, version: number, known: number, issues: readonly string[]) {
+    super(
+      `Cannot read version ${version} of "${contract}": this consumer knows version ${known}, ` +
+        `and the message does not satisfy it: ${issues.join("; ")}. Deploy the consumer, then put the message back`,
+      { details: { contract, version, known, issues } },
+    );
+  }
+}
+
+/** The message is of an earlier version from which the consumer's contract has no upcast. */
+export class NoUpcastError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_NO_UPCAST";
+  /** @param known the consumer's version */
+  constructor(contract: string, version: number, known: number) {
+    super(
+      `Cannot read version ${version} of "${contract}" as version ${known}: there is no upcast. ` +
+        `Add .upcast(…) to the contract's version ${known}`,
+      { details: { contract, version, known } },
+    );
+  }
+}
+
+/** The message has been delivered again and again without an outcome: it may be what kills its process. */
+export class DeliveryLimitError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_DELIVERY_LIMIT";
+  /** @param deliveries by the broker's count */
+  constructor(endpoint: string, deliveries: number) {
+    super(
+      `A message came to "${endpoint}" ${deliveries} times without an outcome, and is not handled again. ` +
+        `See whether it ends the process that handles it, then put it back`,
+      { details: { endpoint, deliveries } },
+    );
+  }
+}
+
+/** The claim on the message is gone (channel, lock, lease, rebalance): another consumer may have it by now. */
+export class ClaimLostError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_CLAIM_LOST";
+  /** @param endpoint whose delivery was lost */
+  constructor(endpoint: string, options?: ErrorOptions) {
+    super(
+      `The claim on a message of "${endpoint}" is lost: what its handler still does has no effect on the message. ` +
+        `Stop when ctx.signal aborts`,
+      { ...options, details: { endpoint } },
+    );
+  }
+}
+
+/** A handler took longer than the endpoint's timeout. */
+export class HandlerTimeoutError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_HANDLER_TIMEOUT";
+  /** @param timeoutInMs the endpoint's */
+  constructor(endpoint: string, timeoutInMs: number) {
+    super(
+      `A handler of "${endpoint}" did not finish within ${timeoutInMs} ms. ` +
+        `Let it stop when ctx.signal aborts, or raise { timeout }`,
+      { details: { endpoint, timeoutInMs } },
+    );
+  }
+}
+
+/** A handler threw something that is not an `Error`. */
+export class NonErrorThrownError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_NON_ERROR_THROWN";
+  /** What was thrown. */
+  readonly thrown: unknown;
+  /** @param thrown anything */
+  constructor(thrown: unknown) {
+    super(`A handler threw ${describe(thrown)}, which is not an Error. Throw an Error, so that its stack is known`, {
+      details: { type: typeof thrown },
+    });
+    this.thrown = thrown;
+  }
+}
+
+/** What was thrown, as an `Error`. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new NonErrorThrownError(thrown);
+}
+
+function describe(thrown: unknown): string {
+  if (typeof thrown === "string") return `the text "${thrown.slice(0, 200)}"`;
+  if (typeof thrown !== "object" || thrown === null) return String(thrown);
+  return `an object with the keys ${Object.keys(thrown).slice(0, 20).map((key) => `"${key}"`).join(", ") || "(none)"}`;
+}

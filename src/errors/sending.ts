@@ -1,0 +1,162 @@
+/** Errors of sending, publishing and requesting. @module */
+import { HeroError, type HeroErrorOptions } from "./hero_error.ts";
+
+/** A command reached no queue. Thrown by `send` and `request`; not by `publish`: an event may have no subscriber. */
+export class UnroutableError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_UNROUTABLE";
+  /** @param address as in `queue:orders` */
+  constructor(contract: string, address: string, options?: ErrorOptions) {
+    super(
+      `Cannot send "${contract}" to "${address}": no queue is bound there. ` +
+        `Start the endpoint that handles it, or declare its queue with bus.deploy()`,
+      { ...options, details: { contract, address } },
+    );
+  }
+}
+
+/** A message, or its headers, is larger than the transport carries. */
+export class MessageTooLargeError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_MESSAGE_TOO_LARGE";
+  /** @param part what is too large: `"body"`, `"headers"` or `"frame"` */
+  constructor(contract: string, part: "body" | "headers" | "frame", sizeInBytes: number, limitInBytes: number) {
+    super(
+      `Cannot send "${contract}": its ${part} has ${sizeInBytes} bytes, and ${limitInBytes} are allowed. ` +
+        `Send less, or send a reference to where the data is kept`,
+      { details: { contract, part, sizeInBytes, limitInBytes } },
+    );
+  }
+}
+
+/** A header has a name or value that cannot be sent. */
+export class InvalidHeaderError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_INVALID_HEADER";
+  /** @param why what is wrong with it, and what is allowed */
+  constructor(header: string, why: string) {
+    super(`Cannot send the header "${header}": ${why}`, { details: { header } });
+  }
+}
+
+/** A message holds a value that JSON cannot carry. */
+export class UnserializableError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_UNSERIALIZABLE";
+  /** @param path where the value is, as in `lines.2.price`; empty for the message itself */
+  constructor(path: string, why: string, options?: ErrorOptions) {
+    super(`Cannot serialize the value at "${path}": ${why}`, { ...options, details: { path } });
+  }
+}
+
+/** A message to be sent does not satisfy its contract's schema. */
+export class InvalidMessageError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_INVALID_MESSAGE";
+  /** What the schema said, one entry an issue: `path: message`. */
+  readonly issues: readonly string[];
+  /** @param doing `"send"` or `"receive"` */
+  constructor(contract: string, doing: "send" | "receive", issues: readonly string[]) {
+    super(
+      `Cannot ${doing} "${contract}": it does not satisfy the contract's schema: ${issues.join("; ")}. ` +
+        (doing === "send" ? `Send what the schema takes as input` : `Let the sender send what the schema takes`),
+      { details: { contract, issues } },
+    );
+    this.issues = issues;
+  }
+}
+
+/** The transport's bounded buffer is full, and the message was not taken. */
+export class BackpressureError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_BACKPRESSURE";
+  /** @param limit how many messages may wait there */
+  constructor(address: string, limit: number, options?: ErrorOptions) {
+    super(
+      `Cannot send to "${address}": ${limit} messages wait already. Send more slowly, or raise the limit`,
+      { ...options, details: { address, limit } },
+    );
+  }
+}
+
+/** No answer came within the request's timeout. */
+export class RequestTimeoutError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_REQUEST_TIMEOUT";
+  /** @param timeoutInMs how long was waited */
+  constructor(contract: string, address: string, timeoutInMs: number) {
+    super(
+      `No answer to "${contract}", requested at "${address}", within ${timeoutInMs} ms. ` +
+        `See whether its endpoint runs and keeps up, or raise { timeout }`,
+      { details: { contract, address, timeoutInMs } },
+    );
+  }
+}
+
+/** The exception of the other side, as data. */
+export interface RemoteException {
+  readonly type: string;
+  readonly message: string;
+  readonly stack?: string;
+  readonly cause?: RemoteException;
+}
+
+/** The endpoint that was asked gave the request up. */
+export class RequestFaultError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_REQUEST_FAULT";
+  /** What was thrown there, the reason first. */
+  readonly exceptions: readonly RemoteException[];
+  /** @param exceptions at least one */
+  constructor(contract: string, exceptions: readonly RemoteException[]) {
+    const [reason] = exceptions;
+    super(
+      `The request "${contract}" failed at its endpoint with ${reason?.type ?? "an unknown error"}: ${
+        reason?.message ?? ""
+      }. The message is in that endpoint's error queue`,
+      { details: { contract, exceptions } },
+    );
+    this.exceptions = exceptions;
+  }
+}
+
+/** A request would wait for the last free slot of its own endpoint, which the caller holds. */
+export class RequestCycleError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_REQUEST_CYCLE";
+  /** @param endpoint whose concurrency is used up */
+  constructor(contract: string, endpoint: string) {
+    super(
+      `Cannot request "${contract}" from a handler of "${endpoint}": its answer would need that endpoint's last slot. ` +
+        `Handle it on an endpoint of its own, or raise { concurrency }`,
+      { details: { contract, endpoint } },
+    );
+  }
+}
+
+/** `ctx.request` inside an open transaction, which would be held while the answer is awaited. */
+export class RequestInTransactionError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_REQUEST_IN_TRANSACTION";
+  /** @param endpoint whose handler asked */
+  constructor(contract: string, endpoint: string) {
+    super(
+      `Cannot request "${contract}" in the open transaction of "${endpoint}". ` +
+        `Ask before the first use of ctx.tx, or use a saga's request step`,
+      { details: { contract, endpoint } },
+    );
+  }
+}
+
+/** What was scheduled is in the broker's hands, which cannot give it back. */
+export class NotCancellableError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_NOT_CANCELLABLE";
+  /** @param transport its name */
+  constructor(token: string, transport: string, options?: HeroErrorOptions) {
+    super(
+      `Cannot unschedule "${token}": "${transport}" does not give back what it delays. Give the bus a durable store`,
+      { ...options, details: { token, transport } },
+    );
+  }
+}

@@ -1,0 +1,52 @@
+/** Errors of transports. @module */
+import { HeroError, type HeroErrorOptions } from "./hero_error.ts";
+
+/** The transport, store or receiver has been closed. */
+export class ClosedError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_CLOSED";
+  /** @param what was closed, as in `the transport "memory"` */
+  constructor(what: string, options?: ErrorOptions) {
+    super(`Cannot go on: ${what} is closed. Start a new bus`, { ...options, details: { what } });
+  }
+}
+
+/** The broker refused for want of a right. */
+export class AccessRefusedError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_ACCESS_REFUSED";
+  /** @param entity what was refused, as in `queue:orders` */
+  constructor(entity: string, doing: string, options?: ErrorOptions) {
+    super(`Cannot ${doing} "${entity}": the broker refused access. Grant the bus' user the right to it`, {
+      ...options,
+      details: { entity, doing },
+    });
+  }
+}
+
+/** The broker is away, or went away while it was asked; what became of the call is unknown. */
+export class DisconnectedError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_DISCONNECTED";
+  /** @param doing what was under way */
+  constructor(transport: string, doing: string, options?: ErrorOptions) {
+    super(
+      `Lost "${transport}" while it was to ${doing}. It is connected again by itself; try again, with the same message id`,
+      { ...options, details: { transport, doing } },
+    );
+  }
+}
+
+/** What a queue, topic or table is, and what it should be, differ. */
+export class TopologyError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_TOPOLOGY";
+  /** @param problems one entry a missing or different entity: `queue:orders: …` */
+  constructor(problems: readonly string[], options?: HeroErrorOptions) {
+    super(
+      `The topology is not as it must be: ${problems.join("; ")}. ` +
+        `Run bus.deploy("apply") with the right to manage it, or change the configuration to what is there`,
+      { ...options, details: { problems } },
+    );
+  }
+}
