@@ -1,0 +1,51 @@
+/**
+ * What a plug-in is written against: the interfaces of a transport and of a store, and the frames, addresses and clock
+ * that they speak of. Types alone; their comments are promises, and the conformance suites hold a plug-in to them.
+ *
+ * @example A transport is a value that is handed to the bus
+ * ```ts
+ * import type { Transport } from "@hero/messaging/spi";
+ *
+ * const answersLater = (transport: Transport): boolean => transport.capabilities.delay !== false;
+ * ```
+ *
+ * @module
+ */
+export type { Clock } from "./clock.ts";
+export type { Frame, FrameHeaders, NativeValue } from "./frame.ts";
+export type {
+  Changes,
+  Due,
+  InboxKey,
+  InUnit,
+  JoinableStore,
+  Leased,
+  OutboxRow,
+  Postponed,
+  SagaRow,
+  ScheduleRow,
+  Scope,
+  Store,
+  StoreCapabilities,
+  Unit,
+} from "./store.ts";
+export type {
+  Address,
+  Admin,
+  BrokerTransaction,
+  Capabilities,
+  Change,
+  Delivery,
+  DeployMode,
+  Enlistment,
+  Entity,
+  Extension,
+  Host,
+  Outgoing,
+  Receiver,
+  Settlement,
+  Sink,
+  Source,
+  Topology,
+  Transport,
+} from "./transport.ts";
