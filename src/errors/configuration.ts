@@ -1,5 +1,6 @@
 /** Errors of configuration: thrown where the mistake is made, or at start. @module */
 import { HeroError, type HeroErrorOptions } from "./hero_error.ts";
+import { shown } from "./shown.ts";
 
 /** The configuration cannot work. */
 export class ConfigurationError extends HeroError {
@@ -73,8 +74,22 @@ export class InvalidDurationError extends ConfigurationError {
   /** @param value as it was given */
   constructor(value: unknown, why = "it is not a duration") {
     super(
-      `Cannot use ${JSON.stringify(value) ?? String(value)} as a duration: ${why}. ` +
+      `Cannot use ${shown(value)} as a duration: ${why}. ` +
         `Give milliseconds ≥ 0, or digits with a unit: "250ms", "5s", "1.5h"`,
+      { details: { value } },
+    );
+  }
+}
+
+/** A value is not a point in time. */
+export class InvalidInstantError extends ConfigurationError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_INVALID_INSTANT";
+  /** @param value as it was given */
+  constructor(value: unknown, why = "it is not a point in time") {
+    super(
+      `Cannot use ${shown(value)} as an instant: ${why}. ` +
+        `Give a valid Date, a Temporal.Instant or a Temporal.ZonedDateTime`,
       { details: { value } },
     );
   }
@@ -86,6 +101,6 @@ export class InvalidNameError extends ConfigurationError {
   override readonly code = "HERO_INVALID_NAME";
   /** @param what it should name, as in `a contract` */
   constructor(what: string, name: unknown, why: string) {
-    super(`Cannot name ${what} ${JSON.stringify(name) ?? String(name)}: ${why}`, { details: { what, name } });
+    super(`Cannot name ${what} ${shown(name)}: ${why}`, { details: { what, name } });
   }
 }

@@ -1,4 +1,5 @@
 /** Errors of sending, publishing and requesting. @module */
+import type { ExceptionInfo } from "./exception_info.ts";
 import { HeroError, type HeroErrorOptions } from "./hero_error.ts";
 
 /** A command reached no queue. Thrown by `send` and `request`; not by `publish`: an event may have no subscriber. */
@@ -93,22 +94,14 @@ export class RequestTimeoutError extends HeroError {
   }
 }
 
-/** The exception of the other side, as data. */
-export interface RemoteException {
-  readonly type: string;
-  readonly message: string;
-  readonly stack?: string;
-  readonly cause?: RemoteException;
-}
-
 /** The endpoint that was asked gave the request up. */
 export class RequestFaultError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_REQUEST_FAULT";
   /** What was thrown there, the reason first. */
-  readonly exceptions: readonly RemoteException[];
+  readonly exceptions: readonly ExceptionInfo[];
   /** @param exceptions at least one */
-  constructor(contract: string, exceptions: readonly RemoteException[]) {
+  constructor(contract: string, exceptions: readonly ExceptionInfo[]) {
     const [reason] = exceptions;
     super(
       `The request "${contract}" failed at its endpoint with ${reason?.type ?? "an unknown error"}: ${
