@@ -1,0 +1,56 @@
+/** The contracts that one bus knows. @module */
+import { ConfigurationError, DuplicateContractError } from "../errors/configuration.ts";
+import type { Definition } from "./definition.ts";
+
+/** The contracts that one bus knows, by name and version, and what derives from what. */
+export class Registry {
+  readonly #byName = new Map<string, Map<number, Definition>>();
+
+  /**
+   * Takes a contract in, with its bases and earlier versions. Twice is once.
+   *
+   * @throws {DuplicateContractError} if another contract has the same name and version
+   * @throws {ConfigurationError} if the contract is its own base
+   */
+  add(definition: Definition): void {
+    const seen = new Set<Definition>();
+    for (let at: Definition | undefined = definition; at !== undefined; at = at.base) {
+      if (seen.has(at)) {
+        throw new ConfigurationError(
+          `Cannot use "${definition.name}": its bases form a circle through "${at.name}". Let one of them extend nothing`,
+        );
+      }
+      seen.add(at);
+    }
+    for (const each of seen) this.#addOne(each);
+  }
+
+  #addOne(definition: Definition): void {
+    let versions = this.#byName.get(definition.name);
+    if (versions === undefined) this.#byName.set(definition.name, versions = new Map());
+    const known = versions.get(definition.version);
+    if (known === definition) return;
+    if (known !== undefined && known.faultOf === undefined) {
+      throw new DuplicateContractError(definition.name, definition.version);
+    }
+    versions.set(definition.version, definition);
+    if (definition.faultOf !== undefined) this.add(definition.faultOf);
+  }
+
+  /** The contract of that name and version, or the nearest one above it, else the highest; `undefined`: none. */
+  find(name: string, version: number): Definition | undefined {
+    const versions = this.#byName.get(name);
+    if (versions === undefined) return undefined;
+    const exact = versions.get(version);
+    if (exact !== undefined) return exact;
+    const sorted = [...versions.keys()].sort((a, b) => a - b);
+    return versions.get(sorted.find((each) => each > version) ?? sorted.at(-1) ?? version);
+  }
+
+  /** All contracts, by name, then version. */
+  *all(): Generator<Definition> {
+    for (const [, versions] of [...this.#byName].sort(([a], [b]) => a < b ? -1 : 1)) {
+      yield* [...versions.values()].sort((a, b) => a.version - b.version);
+    }
+  }
+}

@@ -1,0 +1,149 @@
+/** Headers: the application's own, and the library's names. @module */
+import { InvalidHeaderError } from "../errors/sending.ts";
+import type { FrameHeaders, NativeValue } from "../spi/frame.ts";
+
+/**
+ * What an application's header may hold; other native values arrive as text (`bigint`, `Date` as ISO, bytes as base64).
+ */
+export type HeaderValue = string | number | boolean;
+
+/** An application's headers by name. */
+export type Headers = Readonly<Record<string, HeaderValue>>;
+
+/** No headers. */
+export const noHeaders: Headers = Object.freeze({});
+
+/** The names of the library's own headers on the wire. */
+export const names = {
+  id: "hero-id",
+  type: "hero-type",
+  meta: "hero-meta",
+  types: "hero-types",
+  traceparent: "traceparent",
+  tracestate: "tracestate",
+  baggage: "baggage",
+  /** How often it has been handled before this delivery. */
+  attempts: "hero-attempts",
+  /** How often the endpoint has sent it back to be delivered later. */
+  redeliveries: "hero-redeliveries",
+  /** How often a handler has put it off. */
+  deferral: "hero-deferral",
+  /** Why it is in an error or skipped queue: `fault`, `unreadable`, `limit`, `expired`, `no-consumer`. */
+  reason: "hero-reason",
+  errorType: "hero-error-type",
+  errorMessage: "hero-error-message",
+  errors: "hero-error",
+  failedAt: "hero-failed-at",
+  failedEndpoint: "hero-failed-endpoint",
+  failedHost: "hero-failed-host",
+  failedAttempts: "hero-failed-attempts",
+  forwardedBy: "hero-forwarded-by",
+} as const;
+
+const mostNames = 200;
+const token = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
+// deno-lint-ignore no-control-regex -- it is control characters that are refused: they end a header on a text protocol
+const control = /[\u0000-\u0008\u000a-\u001f\u007f]/;
+
+/**
+ * Checks the headers of a message to be sent.
+ *
+ * @throws {InvalidHeaderError} for a name or a value that cannot be sent
+ */
+export function checkHeaders(headers: Headers): void {
+  const entries = Object.entries(headers);
+  if (entries.length > mostNames) {
+    throw new InvalidHeaderError(entries[mostNames]?.[0] ?? "", `there are more than ${mostNames}. Send fewer`);
+  }
+  for (const [name, value] of entries) checkHeader(name, value);
+}
+
+function checkHeader(name: string, value: unknown): void {
+  if (!token.test(name)) {
+    throw new InvalidHeaderError(name, `its name must be 1 to 128 letters, digits or !#$%&'*+.^_\`|~-`);
+  }
+  if (isInfrastructure(name)) {
+    throw new InvalidHeaderError(name, `the name belongs to the library or the broker. Give it another`);
+  }
+  switch (typeof value) {
+    case "string":
+      if (control.test(value)) throw new InvalidHeaderError(name, `its value has control characters. Encode it`);
+      if (!value.isWellFormed()) throw new InvalidHeaderError(name, `its value has a lone surrogate. Mend the text`);
+      return;
+    case "number":
+      if (!Number.isFinite(value)) throw new InvalidHeaderError(name, `its value is ${value}. Send a finite number`);
+      return;
+    case "boolean":
+      return;
+    default:
+      throw new InvalidHeaderError(name, `its value is of type ${typeof value}. Send text, a number or a boolean`);
+  }
+}
+
+const infrastructure =
+  /^(hero-|traceparent$|tracestate$|baggage$|content-type$|x-death$|x-first-death-|x-last-death-|x-delivery-count$|x-opt-|MT-)/i;
+
+/** Whether a header is the library's or the broker's: those are not the application's, and do not flow on. */
+export function isInfrastructure(name: string): boolean {
+  return infrastructure.test(name);
+}
+
+/** The application's headers of a frame. */
+export function applicationHeaders(native: FrameHeaders): Headers {
+  let headers: Record<string, HeaderValue> | undefined;
+  for (const name in native) {
+    if (isInfrastructure(name)) continue;
+    const value = native[name];
+    if (value === undefined) continue;
+    // An own property, whatever its name: `__proto__` must not become a prototype.
+    headers ??= Object.create(null) as Record<string, HeaderValue>;
+    headers[name] = headerValue(value);
+  }
+  return headers ?? noHeaders;
+}
+
+function headerValue(value: NativeValue): HeaderValue {
+  switch (typeof value) {
+    case "string":
+    case "number":
+    case "boolean":
+      return value;
+    case "bigint":
+      return value.toString();
+    default:
+      if (value instanceof Date) return Number.isNaN(value.getTime()) ? "" : value.toISOString();
+      return value instanceof Uint8Array ? base64(value) : String(value);
+  }
+}
+
+function base64(bytes: Uint8Array): string {
+  let binary = "";
+  for (const byte of bytes) binary += String.fromCharCode(byte);
+  return btoa(binary);
+}
+
+const decoder = new TextDecoder();
+
+/** A header as text: bytes are UTF-8, as some clients send text so. */
+export function headerText(value: NativeValue | undefined): string | undefined {
+  if (typeof value === "string") return value;
+  if (value === undefined) return undefined;
+  return value instanceof Uint8Array ? decoder.decode(value) : String(headerValue(value));
+}
+
+/** A header as a whole number ≥ 0; anything else is 0. */
+export function headerCount(value: NativeValue | undefined): number {
+  if (value === undefined) return 0;
+  const count = Number(headerText(value));
+  return Number.isSafeInteger(count) && count >= 0 ? count : 0;
+}
+
+/** About how many bytes the headers take on a wire. */
+export function sizeOfHeaders(headers: FrameHeaders): number {
+  let size = 0;
+  for (const name in headers) {
+    const value = headers[name];
+    size += name.length + 3 + (typeof value === "string" ? value.length : value instanceof Uint8Array ? value.length : 9);
+  }
+  return size;
+}
