@@ -36,6 +36,12 @@ export class Deque<T> {
     return this.#ring[this.#head];
   }
 
+  /** The item at `index`, counted from the first, which is 0; it stays. `undefined` if there is none. */
+  at(index: number): T | undefined {
+    if (index < 0 || index >= this.#size) return undefined;
+    return this.#ring[(this.#head + index) & (this.#ring.length - 1)];
+  }
+
   /** Takes the first item out; `undefined` if there is none. */
   popFront(): T | undefined {
     if (this.#size === 0) return undefined;
