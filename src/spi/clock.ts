@@ -14,4 +14,9 @@ export interface Clock {
    * @returns a function that cancels; does nothing once `run` has begun
    */
   at(time: number, run: () => void): () => void;
+  /**
+   * A view of the same time for waits that hold up no delivery (delays, redelivery, schedules): a test harness does not
+   * wait for those. Left out: this clock itself.
+   */
+  readonly background?: Clock;
 }
