@@ -84,7 +84,16 @@ function causeOf(thrown: unknown): unknown {
   const errors = property(thrown, "errors");
   // Only arrays of errors count: other errors keep unrelated data under that name.
   const first = Array.isArray(errors) ? property(errors, 0) : undefined;
-  return first instanceof Error ? first : undefined;
+  return isError(first) ? first : undefined;
+}
+
+function isError(value: unknown): boolean {
+  try {
+    return value instanceof Error;
+  } catch {
+    // A proxy whose prototype cannot be read.
+    return false;
+  }
 }
 
 /** Reads a property of anything; `undefined` where there is none, or where reading it throws. */

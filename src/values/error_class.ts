@@ -13,20 +13,14 @@ const depth = 16;
  * @param classes none: false
  */
 export function matches(error: unknown, classes: readonly ErrorClass[]): boolean {
-  if (classes.length === 0) return false;
-  let at = error;
-  for (let level = 0; level < depth && at !== undefined && at !== null; level++) {
-    for (const type of classes) if (at instanceof type) return true;
-    at = causeOf(at);
+  try {
+    let at = error;
+    for (let level = 0; level < depth && at !== undefined && at !== null; level++) {
+      for (const type of classes) if (at instanceof type) return true;
+      at = typeof at === "object" && "cause" in at ? at.cause : undefined;
+    }
+  } catch {
+    // A getter or proxy that throws when it is looked at: there is nothing more to know.
   }
   return false;
-}
-
-function causeOf(error: unknown): unknown {
-  try {
-    return typeof error === "object" && error !== null && "cause" in error ? error.cause : undefined;
-  } catch {
-    // A getter that throws: there is nothing more to know.
-    return undefined;
-  }
 }

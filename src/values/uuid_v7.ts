@@ -39,7 +39,8 @@ export function createUuidV7(
     used = 0;
   };
   let time = -1;
-  let counter = 0;
+  // At its end: a clock that never tells a time makes the first id begin at 0.
+  let counter = counterEnd - 1;
   /** All but the last twelve bits of the counter, and what stands before them. */
   let head = "";
 
@@ -52,8 +53,7 @@ export function createUuidV7(
     const now = clock.now();
     if (now >= time + 1 && now <= lastTime) {
       time = Math.floor(now);
-      // The upper half of its range is left to count in.
-      counter = (((pool[used++] ?? 0) << 16) | (pool[used++] ?? 0)) >>> 7;
+      counter = (((pool[used++] ?? 0) << 16) | (pool[used++] ?? 0)) >>> 6;
       writeHead();
     } else if (++counter === counterEnd) {
       time++;

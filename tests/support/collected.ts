@@ -1,0 +1,14 @@
+/** Proof that memory is given back, without a runtime's own switch for it. */
+
+/** Whether all of the objects go away, while memory is used up to make the collector run; gives up after a while. */
+export async function collected(references: readonly WeakRef<object>[]): Promise<boolean> {
+  for (let round = 0; round < 200; round++) {
+    // A turn of its own: what a WeakRef gave stays until the turn ends.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    // Large and young in one, so that old objects are looked at, too.
+    const ballast: unknown[] = [];
+    for (let count = 0; count < 50; count++) ballast.push(new Array(20_000).fill(count));
+    if (ballast.length === 50 && references.every((reference) => reference.deref() === undefined)) return true;
+  }
+  return false;
+}
