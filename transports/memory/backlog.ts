@@ -1,0 +1,101 @@
+/** What waits in a queue, in order. @module */
+import { Deque } from "../../src/values/deque.ts";
+import { Heap } from "./heap.ts";
+import { type Message, precedes } from "./message.ts";
+
+/**
+ * What waits in a queue: a deque a priority for what is new, and a heap for what came back, which belongs between. Both
+ * are flat in the size of the queue: the heap holds no more than was in flight.
+ */
+export class Backlog {
+  /** By priority; made when first needed. */
+  readonly #levels: (Deque<Message> | undefined)[] = [new Deque()];
+  /** No level above has a message. */
+  #top = 0;
+  readonly #returned = new Heap<Message>(precedes);
+  #size = 0;
+
+  /** How many wait. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Adds a new one, whose position is beyond all others'. */
+  add(message: Message): void {
+    const { priority } = message;
+    let level = this.#levels[priority];
+    if (level === undefined) this.#levels[priority] = level = new Deque();
+    if (priority > this.#top) this.#top = priority;
+    level.pushBack(message);
+    this.#size++;
+  }
+
+  /** Adds one at the place that its position gives it. */
+  putBack(message: Message): void {
+    this.#returned.push(message);
+    this.#size++;
+  }
+
+  /** The first, which stays. */
+  peek(): Message | undefined {
+    const fresh = this.#level()?.peekFront();
+    const returned = this.#returned.peek();
+    if (returned === undefined || (fresh !== undefined && precedes(fresh, returned))) return fresh;
+    return returned;
+  }
+
+  /** Takes the first. */
+  take(): Message | undefined {
+    const level = this.#level();
+    if (this.#returned.size > 0) {
+      const fresh = level?.peekFront();
+      const returned = this.#returned.peek();
+      if (returned !== undefined && (fresh === undefined || precedes(returned, fresh))) {
+        this.#size--;
+        return this.#returned.pop();
+      }
+    }
+    const message = level?.popFront();
+    if (message !== undefined) this.#size--;
+    return message;
+  }
+
+  /** All, in order; what is skipped by `after` costs only a search. */
+  *inOrder(after?: (message: Message) => boolean): Generator<Message> {
+    const returned = this.#returned.items.toSorted((a, b) => (precedes(a, b) ? -1 : 1));
+    let next = 0;
+    for (let priority = this.#levels.length - 1; priority >= 0; priority--) {
+      const level = this.#levels[priority];
+      if (level === undefined) continue;
+      for (let index = after === undefined ? 0 : first(level, after); index < level.size; index++) {
+        const message = level.at(index);
+        if (message === undefined) continue;
+        for (let back = returned[next]; back !== undefined && precedes(back, message); back = returned[next]) {
+          next++;
+          if (after === undefined || after(back)) yield back;
+        }
+        yield message;
+      }
+    }
+    for (const back of returned.slice(next)) if (after === undefined || after(back)) yield back;
+  }
+
+  #level(): Deque<Message> | undefined {
+    let level = this.#levels[this.#top];
+    while ((level === undefined || level.size === 0) && this.#top > 0) level = this.#levels[--this.#top];
+    return level;
+  }
+}
+
+/** The index of the first for which `after` holds: it holds for all behind one for which it holds. */
+function first(level: Deque<Message>, after: (message: Message) => boolean): number {
+  let low = 0;
+  let high = level.size;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const message = level.at(middle);
+    if (message !== undefined && after(message)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

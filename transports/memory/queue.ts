@@ -1,0 +1,265 @@
+/** A queue and its pump. @module */
+import type { Address } from "../../src/spi/transport.ts";
+import { Backlog } from "./backlog.ts";
+import { InFlight } from "./in_flight.ts";
+import { KeyLocks } from "./key_locks.ts";
+import { type Contents, Message } from "./message.ts";
+
+/** Whoever takes messages from a queue. */
+export interface Consumer {
+  readonly ordered: boolean;
+  /** How many more it takes now. */
+  readonly room: number;
+  /** Takes a batch that is not empty, no more than `room`. */
+  deliver(batch: readonly Message[]): void;
+}
+
+/** What a queue asks of its broker. */
+export interface QueueServices {
+  /** Epoch milliseconds. */
+  now(): number;
+  /** A message's time was over before it was delivered. */
+  expired(queue: Queue, message: Message): void;
+}
+
+/** What differs from queue to queue. */
+export interface QueueSettings {
+  /** Above it, senders are asked to wait; from twice that on, refused. */
+  readonly maxLength: number;
+  /** Where to what expires here goes; `undefined`: nowhere. */
+  readonly deadLetterExpired: Address | undefined;
+}
+
+/** A sender that was asked to wait. */
+export interface Waiter {
+  /** The queue has room again. */
+  relieved(queue: Queue): void;
+}
+
+/** A queue: keeps messages, and hands them to its consumers on a microtask of its own, never within a call. */
+export class Queue {
+  readonly name: string;
+  readonly settings: QueueSettings;
+  /** False: it lives as long as its receiver. */
+  readonly durable: boolean;
+  /** How many wait with someone who takes what was there at a time. */
+  setAside = 0;
+  /** No more messages come to it. */
+  #gone = false;
+  readonly #services: QueueServices;
+  readonly #backlog = new Backlog();
+  readonly #inFlight = new InFlight();
+  readonly #waiters = new Set<Waiter>();
+  /** Since the first ordered consumer. */
+  #locks: KeyLocks | undefined;
+  /** Replaced, not changed: a sink may stop its receiver while the pump goes through them. */
+  #consumers: readonly Consumer[] = [];
+  #turn = 0;
+  #positions = 0;
+  #pumping = false;
+  readonly #pump = (): void => this.#deliver();
+
+  constructor(name: string, durable: boolean, settings: QueueSettings, services: QueueServices) {
+    this.name = name;
+    this.durable = durable;
+    this.settings = settings;
+    this.#services = services;
+  }
+
+  /** No more messages come to it. */
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  /** How many wait, also those whose key is in flight. */
+  get waiting(): number {
+    return this.#backlog.size + (this.#locks?.parked ?? 0) + this.setAside;
+  }
+
+  /** How many are unsettled. */
+  get active(): number {
+    return this.#inFlight.size;
+  }
+
+  /** Whether senders should wait. */
+  get full(): boolean {
+    return this.waiting > this.settings.maxLength;
+  }
+
+  /** Whether it takes no more. */
+  get refuses(): boolean {
+    return this.waiting >= 2 * this.settings.maxLength;
+  }
+
+  /** Puts a new message at the end. */
+  add(contents: Contents): void {
+    if (this.#gone) return;
+    this.#backlog.add(new Message(contents, this.#positions++, 1));
+    if (this.#consumers.length > 0) this.wake();
+  }
+
+  /** Puts a message that was in flight back to where it was, for another attempt. */
+  putBack(message: Message): void {
+    if (this.#gone) return;
+    this.#backlog.putBack(new Message(message, message.position, message.deliveryCount + 1));
+    this.wake();
+  }
+
+  /** Puts messages that were drained, and not delivered, back to where they were. */
+  restore(messages: Iterable<Message>): void {
+    if (this.#gone) return;
+    for (const message of messages) this.#backlog.putBack(message);
+    this.wake();
+  }
+
+  /** From now on it takes part. */
+  join(consumer: Consumer): void {
+    if (consumer.ordered && this.#locks === undefined) {
+      this.#locks = new KeyLocks();
+      for (const { key } of this.#inFlight.of()) if (key !== undefined) this.#locks.add(key);
+    }
+    this.#consumers = [...this.#consumers, consumer];
+    this.wake();
+  }
+
+  /** From now on it gets nothing; what it has stays in flight until settled. */
+  leave(consumer: Consumer): void {
+    this.#consumers = this.#consumers.filter((each) => each !== consumer);
+    this.wake();
+  }
+
+  /** Hands out on the next microtask what can be handed out. */
+  wake(): void {
+    if (this.#pumping || this.#backlog.size === 0) return;
+    this.#pumping = true;
+    queueMicrotask(this.#pump);
+  }
+
+  /** A drained message is delivered to `owner`, past the locks. False: it has expired, and is dropped. */
+  deliverDrained(message: Message, owner: object): boolean {
+    if (this.#hasExpired(message)) {
+      this.#services.expired(this, message);
+      return false;
+    }
+    if (message.key !== undefined) this.#locks?.add(message.key);
+    this.#inFlight.add(message, owner);
+    return true;
+  }
+
+  /** One of those in flight is no more. */
+  settled(message: Message): void {
+    this.#inFlight.remove(message);
+    if (this.#locks !== undefined && message.key !== undefined) {
+      const next = this.#locks.release(message.key);
+      if (next !== undefined) this.#backlog.putBack(next);
+    }
+    this.wake();
+  }
+
+  /** What is in flight with one owner. */
+  unsettled(owner: object): readonly Message[] {
+    return this.#inFlight.of(owner);
+  }
+
+  /** What waits and has not expired, in order; from the first for which `after` holds. */
+  *browse(after?: (message: Message) => boolean): Generator<Message> {
+    this.#unpark();
+    this.dropExpired();
+    for (const message of this.#backlog.inOrder(after)) if (!this.#hasExpired(message)) yield message;
+  }
+
+  /** Takes all that waits, in order, locked or not. */
+  drain(): readonly Message[] {
+    this.#unpark();
+    const all: Message[] = [];
+    for (let message = this.#backlog.take(); message !== undefined; message = this.#backlog.take()) {
+      if (this.#hasExpired(message)) this.#services.expired(this, message);
+      else all.push(message);
+    }
+    this.relieve();
+    return all;
+  }
+
+  /** Drops what has expired at the head: behind it, nobody waits for it. */
+  dropExpired(): void {
+    for (let head = this.#backlog.peek(); head !== undefined && this.#hasExpired(head); head = this.#backlog.peek()) {
+      this.#backlog.take();
+      this.#drop(head);
+    }
+  }
+
+  /** It is no more, and neither is what waits in it. */
+  close(): void {
+    this.#gone = true;
+    this.#consumers = [];
+    this.drain();
+  }
+
+  /** Tells `waiter` once there is room again. */
+  addWaiter(waiter: Waiter): void {
+    this.#waiters.add(waiter);
+  }
+
+  /** Tells it nothing more. */
+  removeWaiter(waiter: Waiter): void {
+    this.#waiters.delete(waiter);
+  }
+
+  /** Lets those wait no longer for whom there is room. */
+  relieve(): void {
+    if (this.#waiters.size === 0 || this.full) return;
+    const waiters = [...this.#waiters];
+    this.#waiters.clear();
+    for (const waiter of waiters) waiter.relieved(this);
+  }
+
+  /** One round through the consumers; another follows, so that what they do in between has its turn. */
+  #deliver(): void {
+    this.#pumping = false;
+    const consumers = this.#consumers;
+    let open = 0;
+    for (const consumer of consumers) if (consumer.room > 0) open++;
+    if (open === 0 || this.#backlog.size === 0) return;
+    // Competing consumers share what is there evenly, and the first changes from round to round.
+    const share = open === 1 ? Number.MAX_SAFE_INTEGER : Math.ceil(this.#backlog.size / open);
+    const start = this.#turn++;
+    for (let at = 0; at < consumers.length; at++) {
+      const consumer = consumers[(start + at) % consumers.length];
+      if (consumer === undefined || consumer.room <= 0) continue;
+      const batch = this.#take(Math.min(consumer.room, share), consumer);
+      if (batch.length > 0) consumer.deliver(batch);
+    }
+    this.relieve();
+    if (this.#backlog.size > 0 && this.#consumers.some((consumer) => consumer.room > 0)) this.wake();
+  }
+
+  #take(limit: number, owner: object): readonly Message[] {
+    const batch: Message[] = [];
+    while (batch.length < limit) {
+      const message = this.#backlog.take();
+      if (message === undefined) break;
+      if (this.#hasExpired(message)) this.#drop(message);
+      else if (this.#locks === undefined || message.key === undefined || this.#locks.claim(message.key, message)) {
+        this.#inFlight.add(message, owner);
+        batch.push(message);
+      }
+    }
+    return batch;
+  }
+
+  #hasExpired({ expiresAt }: Message): boolean {
+    return expiresAt !== undefined && expiresAt <= this.#services.now();
+  }
+
+  #drop(message: Message): void {
+    if (message.key !== undefined) {
+      const next = this.#locks?.dropped(message.key);
+      if (next !== undefined) this.#backlog.putBack(next);
+    }
+    this.#services.expired(this, message);
+  }
+
+  #unpark(): void {
+    for (const message of this.#locks?.clear() ?? []) this.#backlog.putBack(message);
+  }
+}

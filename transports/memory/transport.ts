@@ -1,0 +1,182 @@
+/** The transport within a process. @module */
+import { ConfigurationError } from "../../src/errors/configuration.ts";
+import { ClosedError, DisconnectedError, TopologyError } from "../../src/errors/transport.ts";
+import type {
+  Admin,
+  Capabilities,
+  Change,
+  DeployMode,
+  Extension,
+  Host,
+  Outgoing,
+  Receiver,
+  Sink,
+  Source,
+  Topology,
+  Transport,
+} from "../../src/spi/transport.ts";
+import { MemoryAdmin } from "./admin.ts";
+import { type Broker, maxFrameBytes, type Member, priorities } from "./broker.ts";
+import type { Queue, QueueSettings, Waiter } from "./queue.ts";
+import { MemoryReceiver } from "./receiver.ts";
+import { queueOptions } from "./topology.ts";
+
+const name = "memory";
+
+/** One bus' end of a {@linkcode Broker}. */
+export class MemoryTransport implements Transport, Member {
+  readonly name: string = name;
+  readonly capabilities: Capabilities;
+  readonly admin: Admin;
+  readonly #broker: Broker;
+  readonly #maxQueueLength: number;
+  readonly #receivers = new Set<MemoryReceiver>();
+  /** Ends the waits of senders. */
+  readonly #waits = new Set<() => void>();
+  #state: "new" | "open" | "closed" | "dead" = "new";
+  #host: Host | undefined;
+
+  constructor(broker: Broker, maxQueueLength: number) {
+    this.#broker = broker;
+    this.#maxQueueLength = maxQueueLength;
+    this.capabilities = {
+      claim: "connection",
+      order: "key",
+      delay: { maxMs: Number.MAX_SAFE_INTEGER, cancel: true },
+      expiry: true,
+      mandatory: true,
+      hierarchy: true,
+      priorities,
+      maxFrameBytes,
+      maxHeaderBytes: 2 ** 20,
+      references: broker.byReference,
+    };
+    this.admin = new MemoryAdmin(broker, (doing) => this.#check(doing), this.#receivers);
+    broker.members.set(this, this);
+  }
+
+  // deno-lint-ignore require-await -- a rejection, not a throw
+  async open(host: Host): Promise<void> {
+    if (this.#state === "closed" || this.#state === "dead") throw this.#failure("open");
+    if (this.#host !== undefined) {
+      throw new ConfigurationError(
+        `Cannot open a memory transport for the bus "${host.bus}": it is that of "${this.#host.bus}". ` +
+          `Give each bus one of its own, with a broker that they share: memory({ broker })`,
+      );
+    }
+    host.signal.throwIfAborted();
+    this.#host = host;
+    this.#state = "open";
+    this.#broker.open(host.clock);
+    host.status({ state: "up" });
+  }
+
+  // deno-lint-ignore require-await -- a rejection, not a throw
+  async deploy(topology: Topology, mode: DeployMode): Promise<readonly Change[]> {
+    this.#check("deploy");
+    return this.#broker.entities.deploy(topology, mode, (extensions) => this.#settings(extensions));
+  }
+
+  send(batch: readonly Outgoing[]): void | Promise<void> {
+    const full = new Set<Queue>();
+    for (const outgoing of batch) {
+      // Asked each time: what `settled` calls may close the transport.
+      const result = this.#state === "open" ? this.#broker.send(outgoing, full) : this.#failure("send");
+      if (typeof result === "object") outgoing.settled(result);
+      else outgoing.settled(undefined, result);
+    }
+    if (full.size > 0 && this.#state === "open") return this.#wait(full);
+  }
+
+  // deno-lint-ignore require-await -- a rejection, not a throw
+  async receive(source: Source, sink: Sink): Promise<Receiver> {
+    this.#check(`receive from "${source.queue}"`);
+    const settings = this.#settings(source.extensions);
+    const { entities } = this.#broker;
+    const queue = source.lifetime === "durable"
+      ? entities.queue(source.queue)
+      : entities.addTransient(source.queue, source.topics, settings);
+    if (queue === undefined) throw new TopologyError([`queue:${source.queue}: it is missing`]);
+    const receiver = new MemoryReceiver(queue, sink, this.#broker, {
+      credit: source.credit,
+      ordered: source.ordered,
+      reply: source.lifetime === "reply",
+      among: this.#receivers,
+    });
+    receiver.start();
+    return receiver;
+  }
+
+  // deno-lint-ignore require-await -- a rejection, not a throw
+  async cancel(receipt: string): Promise<boolean> {
+    this.#check("cancel what is due later");
+    return this.#broker.cancel(receipt);
+  }
+
+  close(_deadline: number): Promise<void> {
+    this.#end("closed", new ClosedError(`the transport "${name}"`));
+    return Promise.resolve();
+  }
+
+  /** As {@linkcode MemoryBroker.kill}. */
+  die(): void {
+    this.#end("dead", undefined);
+  }
+
+  /** As {@linkcode MemoryBroker.disconnect}. */
+  reconnect(): void {
+    if (this.#state !== "open") return;
+    const reason = new DisconnectedError(name, "receive");
+    this.#host?.status({ state: "down", cause: reason });
+    for (const receiver of [...this.#receivers]) receiver.reconnect(reason);
+    this.#host?.status({ state: "up" });
+  }
+
+  /** The sinks hear of it if there is a reason. */
+  #end(state: "closed" | "dead", reason: Error | undefined): void {
+    if (this.#state === "closed" || this.#state === "dead") return;
+    this.#state = state;
+    for (const receiver of [...this.#receivers]) receiver.close(reason);
+    this.#receivers.clear();
+    for (const end of [...this.#waits]) end();
+    if (this.#host !== undefined) this.#broker.close(this.#host.clock);
+  }
+
+  #wait(full: Set<Queue>): Promise<void> {
+    return new Promise((resolve) => {
+      const waiter: Waiter = {
+        relieved: (queue) => {
+          full.delete(queue);
+          if (full.size === 0) end();
+        },
+      };
+      const end = (): void => {
+        this.#waits.delete(end);
+        for (const queue of full) queue.removeWaiter(waiter);
+        resolve();
+      };
+      this.#waits.add(end);
+      for (const queue of full) queue.addWaiter(waiter);
+    });
+  }
+
+  #settings(extensions: readonly Extension[]): QueueSettings {
+    const { maxQueueLength = this.#maxQueueLength, deadLetterExpired } = queueOptions(extensions);
+    return { maxLength: maxQueueLength, deadLetterExpired };
+  }
+
+  #check(doing: string): void {
+    if (this.#state !== "open") throw this.#failure(doing);
+  }
+
+  #failure(doing: string): Error {
+    switch (this.#state) {
+      case "closed":
+        return new ClosedError(`the transport "${name}"`);
+      case "dead":
+        return new DisconnectedError(name, doing);
+      default:
+        return new ConfigurationError(`Cannot ${doing}: the memory transport is not open. Start its bus first`);
+    }
+  }
+}
