@@ -4,7 +4,9 @@
 export interface ExceptionInfo {
   /** The name of its class; of a value that is no `Error`, its type: `"string"`. */
   readonly type: string;
+  /** Its message, cut if it is long. */
   readonly message: string;
+  /** Where it was thrown, as the runtime writes it. */
   readonly stack?: string;
   /** What led to it; of an `AggregateError` without a cause, its first error. */
   readonly cause?: ExceptionInfo;

@@ -8,7 +8,9 @@ export type Backoff = (retry: number) => number;
 
 /** Waits that grow by a step. */
 export interface IncrementalBackoff {
+  /** The first wait. */
   readonly initial: Duration;
+  /** How much longer each wait is than the one before. */
   readonly step: Duration;
   /** Never exceeded. Left out: as long as a duration may be. */
   readonly max?: Duration | undefined;

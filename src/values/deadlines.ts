@@ -41,6 +41,8 @@ export class Deadlines<T> {
   #disarm: (() => void) | undefined;
 
   /**
+   * Without any deadline, and so without a timer.
+   *
    * @param clock whose time counts
    * @param expired called for each item whose time has come, in order of time, then of adding; never early. May add and
    * remove. What it throws is thrown on to the clock after the others had their turn

@@ -2,6 +2,7 @@
 
 /** An item's place in a list; given back to take it out. */
 export class Link<T> {
+  /** Whatever the list holds. */
   readonly item: T;
   /** The list that it is in, by which lists know their own; `undefined` once it is out. */
   list: LinkedList<T> | undefined;
@@ -10,7 +11,7 @@ export class Link<T> {
   /** The list's own. */
   next: Link<T> | undefined;
 
-  /** @param item whatever the list holds */
+  /** In no list yet; `LinkedList.pushBack` makes it. */
   constructor(item: T) {
     this.item = item;
   }

@@ -17,6 +17,7 @@ export interface Schema<In = unknown, Out = In> {
 
 /** One thing that a schema has against a value. */
 export interface SchemaIssue {
+  /** What is wrong. */
   readonly message: string;
   /** Where: the keys from the outside in. */
   readonly path?: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }> | undefined;

@@ -1,3 +1,4 @@
+import jsr from "../../jsr.json" with { type: "json" };
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { hostInfo, version } from "../../src/runtime/host.ts";
 import { runtime, test } from "../support/runner.ts";
@@ -8,7 +9,10 @@ test("a host tells its runtime, process, bus and the library's version", () => {
   assertMatch(host.runtime, { deno: /^Deno \d/, bun: /^Bun \d/, node: /^Node\.js \d/ }[runtime]);
   assert(Number.isInteger(host.processId) && host.processId > 0);
   assert(host.process !== "");
-  assertMatch(version, /^\d+\.\d+\.\d+/);
+});
+
+test("the library's version is the package's", () => {
+  assertEquals(version, jsr.version);
 });
 
 test("the application's own knowledge comes first", () => {
