@@ -53,7 +53,7 @@ class CircuitBreaker implements Gate {
   #state: "closed" | "open" | "half-open" = "closed";
   #cancel: (() => void) | undefined;
   #isDisposed = false;
-  /** The last that started at all, and the last that started before the breaker opened. */
+  /** The last that started at all, and the last that started before the breaker was last half-open. */
   #last = -Infinity;
   #stale = -Infinity;
   /** In a row, without having been closed between them. */
@@ -114,7 +114,7 @@ class CircuitBreaker implements Gate {
     if (!counted) return;
     this.#window.record(failed);
     const { attempts, failures } = this.#window;
-    if (failed && attempts >= this.#activeThreshold && failures >= attempts * this.#tripThreshold) {
+    if (failed && attempts >= this.#activeThreshold && failures / attempts >= this.#tripThreshold) {
       this.#trip(`${failures} of ${attempts} messages failed, the last with ${said(error)}`);
     }
   }
@@ -129,7 +129,6 @@ class CircuitBreaker implements Gate {
     const interval = this.#resetIntervals[Math.min(this.#openings, this.#resetIntervals.length - 1)] ?? 0;
     this.#openings++;
     this.#state = "open";
-    this.#stale = this.#last;
     this.#why = `${why}. It lets ${this.#probes} through after ${formatDuration(interval)}`;
     if (this.#isDisposed) return;
     this.#cancel = this.#clock.at(this.#clock.now() + interval, () => this.#halfOpen());
@@ -138,7 +137,6 @@ class CircuitBreaker implements Gate {
   #halfOpen(): void {
     this.#cancel = undefined;
     this.#state = "half-open";
-    // An endpoint that started one all the same has not started a probe.
     this.#stale = this.#last;
     this.#probing = 0;
     this.#passed = 0;

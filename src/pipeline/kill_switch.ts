@@ -85,7 +85,7 @@ class KillSwitch implements Gate {
     const failed = error !== undefined && this.#counts(error);
     this.#window.record(failed);
     const { attempts, failures } = this.#window;
-    if (!failed || attempts < this.#activationThreshold || failures < attempts * this.#tripThreshold) return;
+    if (!failed || attempts < this.#activationThreshold || failures / attempts < this.#tripThreshold) return;
     this.#reason = `the kill switch has tripped: ${failures} of ${attempts} messages failed, the last with ` +
       `${`${error.name}: ${error.message}`.slice(0, 200)}. ` +
       `The endpoint restarts after ${formatDuration(this.#restartTimeout)}`;
