@@ -13,6 +13,7 @@
  */
 export type { Clock } from "./clock.ts";
 export type { Frame, FrameHeaders, NativeValue } from "./frame.ts";
+export type { Serialized, Serializer } from "./serializer.ts";
 export type {
   Changes,
   Due,

@@ -32,14 +32,17 @@ export interface StoreCapabilities {
   readonly writers: number;
   /** Whether `find` works. */
   readonly query: "indexed" | "id";
+  /** Whether `Due.next` is told of a row, or has to look. */
   readonly wake: "push" | "poll";
   /** Of one unit. */
   readonly maxOperations: number;
+  /** Of one unit, all rows together. */
   readonly maxBytes: number;
 }
 
 /** One message at one endpoint: what must have an effect once. */
 export interface InboxKey {
+  /** The endpoint that handles it. */
   readonly endpoint: string;
   /** With the number of its deferrals, as a deferred message is handled again on purpose. */
   readonly messageId: string;
@@ -48,6 +51,7 @@ export interface InboxKey {
 }
 /** What a unit is about. */
 export interface Scope {
+  /** The name of the bus: its rows are its own. */
   readonly bus: string;
   /** The saga's id, else the message's: where a partitioned store puts everything. */
   readonly partition: string;
@@ -59,7 +63,9 @@ export interface Scope {
 
 /** A saga's instance. */
 export interface SagaRow {
+  /** The name of the saga. */
   readonly saga: string;
+  /** The instance, by what its events are correlated with. */
   readonly id: string;
   /** New for each instance, so that a timeout of an earlier one with the same id is told apart. */
   readonly incarnation: string;
@@ -67,7 +73,9 @@ export interface SagaRow {
   readonly version: number;
   /** Of the data's schema. */
   readonly schema: number;
+  /** Its state's name; of a sub-state `a.b`. */
   readonly state: string;
+  /** The data as the serializer wrote it. */
   readonly data: Uint8Array;
   /** The `hero-types` of the data. */
   readonly types: string | undefined;
@@ -80,13 +88,18 @@ export interface OutboxRow {
   readonly id: string;
   /** The unit that wrote it: its rows of one key leave in the order in which it listed them. */
   readonly group: string;
+  /** Ordering key; `undefined`: none, and free to overtake. */
   readonly key: string | undefined;
+  /** Where it goes, as in `Outgoing.to`. */
   readonly to: Address;
+  /** What is sent, as it is. */
   readonly frame: Frame;
   /** Epoch milliseconds; 0: now. */
   readonly dueAt: number;
+  /** Epoch milliseconds; `undefined`: never. */
   readonly expiresAt: number | undefined;
 }
+/** A message to be sent at a time, unless it is cancelled before. */
 export interface ScheduleRow extends OutboxRow {
   /** A second row with it replaces the first: recurring runs have the same token in every process. */
   readonly token: string;
@@ -130,6 +143,7 @@ export interface Unit<out Tx> {
 
 /** A row that this process alone may send, until the lease ends. The core sends none later than that. */
 export interface Leased<out Row> {
+  /** The row as it was written. */
   readonly row: Row;
   /** Grows with every claim; what comes with an older one is ignored. */
   readonly fence: number;
@@ -155,8 +169,11 @@ export interface Due<in out Row> {
    * Resolves with the next due time, at once if there is one; or sooner, when woken. A hint: the core polls as well.
    */
   next(bus: string, signal: AbortSignal): Promise<number>;
+  /** For health, of one bus. */
   stats(bus: string): Promise<{
+    /** Neither sent nor parked. */
     readonly waiting: number;
+    /** Given up, until an operator takes them up again. */
     readonly parked: number;
     /** When the oldest that is due became so. */
     readonly oldest: number | undefined;
@@ -166,10 +183,15 @@ export interface Due<in out Row> {
   /** Due now. Gives how many of them were parked. */
   unpark(bus: string, ids: readonly string[]): Promise<number>;
 }
+/** A row whose sending failed. */
 export interface Postponed<out Row> {
+  /** As it was claimed: an outdated fence makes this a no-op. */
   readonly leased: Leased<Row>;
+  /** Epoch milliseconds: not before. */
   readonly dueAt: number;
+  /** For an operator: why. */
   readonly error: string;
+  /** Whether only an operator frees it. */
   readonly park: boolean;
 }
 
@@ -181,7 +203,9 @@ export interface InUnit {
 
 /** A store: `postgres("postgres://…")`. `Tx` is what handlers write with: postgres.js' `TransactionSql`, `SqliteTransaction`, … */
 export interface Store<out Tx> {
+  /** As errors say it: `"postgres"`. */
   readonly name: string;
+  /** Constant: read before `open`. */
   readonly capabilities: StoreCapabilities;
   /**
    * The open transaction of this context, for code that is not written inside `endpoint()`: `transactionOf(this,
@@ -200,7 +224,9 @@ export interface Store<out Tx> {
    * nothing written, the delivery is accepted). A crash frees the key.
    */
   begin(scope: Scope): Promise<Unit<Tx>>;
+  /** Messages that units wrote. */
   readonly outbox: Due<OutboxRow>;
+  /** Messages for later that units wrote, by token. */
   readonly schedules: Due<ScheduleRow>;
   /**
    * Taken or renewed for `ms` by the store's clock; `undefined`: another has it. The fence grows with every new owner.

@@ -44,7 +44,9 @@ export interface Capabilities {
   readonly hierarchy: boolean;
   /** Levels; 0: none. */
   readonly priorities: number;
+  /** The largest body that the broker takes. */
   readonly maxFrameBytes: number;
+  /** The most that all headers of one message may take. */
   readonly maxHeaderBytes: number;
   /**
    * The transport never leaves the process and passes {@linkcode Frame.reference} on as it is: the core then puts the
@@ -55,12 +57,15 @@ export interface Capabilities {
 
 /** A message to be sent. */
 export interface Outgoing {
+  /** What is sent, as it is. */
   readonly frame: Frame;
   /** The same on every attempt; a broker that removes duplicates goes by it. */
   readonly messageId: string;
+  /** The queue or topic, or where an answer goes. */
   readonly to: Address;
   /** The topics of its bases, where `!hierarchy`: all or none if the broker can, else `to` last. */
   readonly alsoTo: readonly Address[];
+  /** Ordering, partition or session key: those of one key keep their order. */
   readonly key?: string | undefined;
   /** 0 … `priorities` - 1. */
   readonly priority?: number | undefined;
@@ -68,6 +73,7 @@ export interface Outgoing {
   readonly dueAt?: number | undefined;
   /** Epoch milliseconds. */
   readonly expiresAt?: number | undefined;
+  /** Whether it is an error that no queue gets it: a command, not an event. */
   readonly mandatory: boolean;
   /**
    * Called exactly once, on any later turn or within `send`: without an error, the broker has it for good. An error
@@ -83,7 +89,9 @@ export interface Outgoing {
  * unsettled.
  */
 export interface Delivery {
+  /** What was sent, as it was. */
   readonly frame: Frame;
+  /** As it was sent; `undefined`: none. */
   readonly key: string | undefined;
   /** The topic or queue by which it came: names the contract where a foreign sender did not. */
   readonly via: Address | undefined;
@@ -126,6 +134,7 @@ export interface Sink {
 export interface Source {
   /** The group on Kafka. Already deployed, unless `lifetime` is not durable. */
   readonly queue: string;
+  /** Those whose messages the queue gets. Already bound, unless `lifetime` is not durable. */
   readonly topics: readonly string[];
   /**
    * `instance` and `reply` live as long as the receiver; a reply source may be direct reply-to or a partition of its
@@ -138,6 +147,7 @@ export interface Source {
   readonly ordered: boolean;
   /** The transport renews the claim that long; then it may be `lost`. */
   readonly holdMs: number;
+  /** This broker's own settings for receiving. */
   readonly extensions: readonly Extension[];
 }
 /** An open source. It survives reconnects. */
@@ -158,7 +168,9 @@ export interface Receiver {
 
 /** Sends and settlements that become true when a transaction commits. `Outgoing.settled` then means: written in it. */
 export interface Enlistment {
+  /** Writes them in the transaction. */
   send(batch: readonly Outgoing[]): Promise<void>;
+  /** Settles, in the transaction, what came from its receiver. */
   settle(batch: readonly Settlement[]): Promise<void>;
 }
 /**
@@ -166,7 +178,9 @@ export interface Enlistment {
  * class, unknown.
  */
 export interface BrokerTransaction extends Enlistment {
+  /** Makes all of it true, or none. */
   commit(): Promise<void>;
+  /** Forgets all of it. */
   rollback(): Promise<void>;
 }
 
@@ -177,15 +191,21 @@ export interface BrokerTransaction extends Enlistment {
 export interface Extension {
   /** {@linkcode Transport.name} */
   readonly transport: string;
+  /** Known to that transport alone. */
   readonly value: unknown;
 }
 /** A queue or topic that shall be. */
 export interface Entity {
+  /** Without `queue:` or `topic:`. */
   readonly name: string;
+  /** This broker's own settings for it. */
   readonly extensions: readonly Extension[];
 }
+/** All that shall be at the broker for one bus. */
 export interface Topology {
+  /** What endpoints take from. */
   readonly queues: readonly Entity[];
+  /** What contracts are published to. */
   readonly topics: readonly Entity[];
   /** From a topic to a queue, or to the topic of its base. */
   readonly bindings: readonly { readonly topic: string; readonly to: Address }[];
@@ -197,15 +217,19 @@ export type DeployMode = "plan" | "check" | "apply";
  * removed only by hand.
  */
 export interface Change {
+  /** What is amiss. */
   readonly kind: "create" | "conflict" | "extra";
   /** An address, a binding (`topic:a -> queue:b`) or a migration (`migration:0003_schedules`). */
   readonly entity: string;
+  /** For a person: what is there, and what should be. */
   readonly detail: string;
 }
 
 /** What a plug-in gets of its bus. */
 export interface Host {
+  /** The name of the bus. */
   readonly bus: string;
+  /** The only time there is: no timer of its own. */
   readonly clock: Clock;
   /** Aborted when the bus gives up waiting: connects and waits end. */
   readonly signal: AbortSignal;
@@ -233,7 +257,9 @@ export interface Admin {
 
 /** A transport: `rabbitmq("amqp://…")`. Passed to one bus; nothing happens before `open`. */
 export interface Transport {
+  /** As extensions and errors say it: `"rabbitmq"`. */
   readonly name: string;
+  /** Constant: read before `open`. */
   readonly capabilities: Capabilities;
   /** Once. Resolves when connected, rejects when `host.signal` aborts; afterwards it reconnects by itself, for ever. */
   open(host: Host): Promise<void>;
@@ -258,6 +284,7 @@ export interface Transport {
   enlist?(tx: unknown, receiver: Receiver | undefined): Enlistment | undefined;
   /** Where the broker has transactions of its own, for endpoints without a store. */
   begin?(receiver: Receiver): Promise<BrokerTransaction>;
+  /** Where the broker can be asked. */
   readonly admin?: Admin;
   /**
    * Flushes sends and settlements until `deadline` (epoch ms), then drops: sends get `ClosedError`, deliveries go back

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { test } from "../support/runner.ts";
-import { filesOf, importsOf, publishedModules, textOf } from "./sources.ts";
+import { codeOf, filesOf, importsOf, publishedModules, textOf } from "./sources.ts";
 
 /** The package, as JSR reads it. */
 interface Package {
@@ -38,6 +38,18 @@ test("every entry point has a name in the workshop, and the gate reads its docs"
     assertEquals(workshop.imports[published.name + path.slice(1)], file);
     assertStringIncludes(workshop.tasks["check"]?.command ?? "", ` ${file.slice(2)} `);
   }
+});
+
+test("the plug-in entry point names all that stands in its folder", () => {
+  const named = new Set(textOf("src/spi/mod.ts").match(/\b\w+\b/g));
+  const lost = filesOf("src/spi").filter((file) => file !== "src/spi/mod.ts").flatMap((file) =>
+    [...codeOf(file).matchAll(/^export (?:interface|type|function|class|const) (\w+)/gm)]
+      .map(([, name = ""]) => name)
+      .filter((name) => !named.has(name))
+      .map((name) => `${name} of ${file}`)
+  );
+
+  assertEquals(lost, []);
 });
 
 test("every published module lies where jsr.json includes it", () => {
