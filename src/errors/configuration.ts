@@ -6,7 +6,11 @@ import { shown } from "./shown.ts";
 export class ConfigurationError extends HeroError {
   /** Stable: branch on it. Subclasses have codes of their own. */
   override readonly code: `HERO_${string}` = "HERO_CONFIGURATION";
-  /** @param message what is wrong, and what to do */
+  /**
+   * For what has no class of its own.
+   *
+   * @param message what is wrong, and what to do
+   */
   constructor(message: string, options?: HeroErrorOptions) {
     super(message, options);
   }
@@ -16,7 +20,11 @@ export class ConfigurationError extends HeroError {
 export class DuplicateOwnerError extends ConfigurationError {
   /** Stable: branch on it. */
   override readonly code = "HERO_DUPLICATE_OWNER";
-  /** @param endpoints the two */
+  /**
+   * Puts it into words.
+   *
+   * @param endpoints the two
+   */
   constructor(contract: string, endpoints: readonly [string, string]) {
     super(
       `Cannot start: "${contract}" is handled by "${endpoints[0]}" and by "${
@@ -32,7 +40,11 @@ export class DuplicateOwnerError extends ConfigurationError {
 export class DuplicateContractError extends ConfigurationError {
   /** Stable: branch on it. */
   override readonly code = "HERO_DUPLICATE_CONTRACT";
-  /** @param version which both have */
+  /**
+   * Puts it into words.
+   *
+   * @param version which both have
+   */
   constructor(contract: string, version: number) {
     super(
       `Two different contracts are called "${contract}", version ${version}. ` +
@@ -46,7 +58,11 @@ export class DuplicateContractError extends ConfigurationError {
 export class UnknownEndpointError extends ConfigurationError {
   /** Stable: branch on it. */
   override readonly code = "HERO_UNKNOWN_ENDPOINT";
-  /** @param known the names that there are */
+  /**
+   * Puts it into words.
+   *
+   * @param known the names that there are
+   */
   constructor(endpoint: string, known: readonly string[]) {
     super(
       `There is no endpoint "${endpoint}" on this bus, which has ${
@@ -61,7 +77,11 @@ export class UnknownEndpointError extends ConfigurationError {
 export class UnsupportedError extends ConfigurationError {
   /** Stable: branch on it. */
   override readonly code = "HERO_UNSUPPORTED";
-  /** @param what is asked for, and by whom, as in `order: "key" on "orders"` */
+  /**
+   * Puts it into words.
+   *
+   * @param what is asked for, and by whom, as in `order: "key" on "orders"`
+   */
   constructor(plugin: string, what: string, instead: string) {
     super(`"${plugin}" cannot do ${what}. ${instead}`, { details: { plugin, what } });
   }
@@ -71,7 +91,11 @@ export class UnsupportedError extends ConfigurationError {
 export class InvalidDurationError extends ConfigurationError {
   /** Stable: branch on it. */
   override readonly code = "HERO_INVALID_DURATION";
-  /** @param value as it was given */
+  /**
+   * Puts it into words.
+   *
+   * @param value as it was given
+   */
   constructor(value: unknown, why = "it is not a duration") {
     super(
       `Cannot use ${shown(value)} as a duration: ${why}. ` +
@@ -85,7 +109,11 @@ export class InvalidDurationError extends ConfigurationError {
 export class InvalidInstantError extends ConfigurationError {
   /** Stable: branch on it. */
   override readonly code = "HERO_INVALID_INSTANT";
-  /** @param value as it was given */
+  /**
+   * Puts it into words.
+   *
+   * @param value as it was given
+   */
   constructor(value: unknown, why = "it is not a point in time") {
     super(
       `Cannot use ${shown(value)} as an instant: ${why}. ` +
@@ -99,7 +127,11 @@ export class InvalidInstantError extends ConfigurationError {
 export class InvalidNameError extends ConfigurationError {
   /** Stable: branch on it. */
   override readonly code = "HERO_INVALID_NAME";
-  /** @param what it should name, as in `a contract` */
+  /**
+   * Puts it into words.
+   *
+   * @param what it should name, as in `a contract`
+   */
   constructor(what: string, name: unknown, why: string) {
     super(`Cannot name ${what} ${shown(name)}: ${why}`, { details: { what, name } });
   }

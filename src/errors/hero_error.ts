@@ -29,7 +29,11 @@ export abstract class HeroError extends Error {
   /** What the error is about, as plain data. */
   readonly details: Readonly<Record<string, unknown>>;
 
-  /** @param message what happened, where and why, and what to do next */
+  /**
+   * For subclasses, which put their own case into words.
+   *
+   * @param message what happened, where and why, and what to do next
+   */
   constructor(message: string, options: HeroErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = new.target.name;

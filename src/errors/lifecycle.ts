@@ -5,7 +5,11 @@ import { HeroError } from "./hero_error.ts";
 export class NotStartedError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_NOT_STARTED";
-  /** @param doing what was asked of it */
+  /**
+   * Puts it into words.
+   *
+   * @param doing what was asked of it
+   */
   constructor(bus: string, doing: string) {
     super(`Cannot ${doing} on the bus "${bus}": it is not started. Await bus.start() first`, {
       details: { bus, doing },
@@ -17,7 +21,11 @@ export class NotStartedError extends HeroError {
 export class StoppedError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_STOPPED";
-  /** @param doing what was asked of it */
+  /**
+   * Puts it into words.
+   *
+   * @param doing what was asked of it
+   */
   constructor(bus: string, doing: string, options?: ErrorOptions) {
     super(`Cannot ${doing} on the bus "${bus}": it has stopped. Create a new one`, {
       ...options,
@@ -30,7 +38,11 @@ export class StoppedError extends HeroError {
 export class AlreadyStartedError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_ALREADY_STARTED";
-  /** @param doing what was asked of it */
+  /**
+   * Puts it into words.
+   *
+   * @param doing what was asked of it
+   */
   constructor(bus: string, doing: string) {
     super(`Cannot ${doing} on the bus "${bus}": it has been started. Do so before bus.start()`, {
       details: { bus, doing },
@@ -42,7 +54,11 @@ export class AlreadyStartedError extends HeroError {
 export class StopDeadlineError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_STOP_DEADLINE";
-  /** @param bus its name */
+  /**
+   * Puts it into words.
+   *
+   * @param bus its name
+   */
   constructor(bus: string) {
     super(`The bus "${bus}" stopped before this handler was done: its message goes back to its queue. Stop now`, {
       details: { bus },

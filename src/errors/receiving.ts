@@ -5,7 +5,11 @@ import { HeroError } from "./hero_error.ts";
 export class UnreadableMessageError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_UNREADABLE_MESSAGE";
-  /** @param why what is wrong with it */
+  /**
+   * Puts it into words.
+   *
+   * @param why what is wrong with it
+   */
   constructor(why: string, options?: ErrorOptions) {
     super(`Cannot read the message: ${why}. Its body is unchanged; put it back once its reader or sender is mended`, {
       ...options,
@@ -18,7 +22,11 @@ export class UnreadableMessageError extends HeroError {
 export class UnknownContentTypeError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_UNKNOWN_CONTENT_TYPE";
-  /** @param known what the bus reads */
+  /**
+   * Puts it into words.
+   *
+   * @param known what the bus reads
+   */
   constructor(contentType: string, known: readonly string[]) {
     super(
       `Cannot read the content type "${contentType}": the bus reads ${known.map((each) => `"${each}"`).join(", ")}. ` +
@@ -32,7 +40,11 @@ export class UnknownContentTypeError extends HeroError {
 export class VersionAheadError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_VERSION_AHEAD";
-  /** @param issues what the consumer's schema said */
+  /**
+   * Puts it into words.
+   *
+   * @param issues what the consumer's schema said
+   */
   constructor(contract: string, version: number, known: number, issues: readonly string[]) {
     super(
       `Cannot read version ${version} of "${contract}": this consumer knows version ${known}, ` +
@@ -46,7 +58,11 @@ export class VersionAheadError extends HeroError {
 export class NoUpcastError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_NO_UPCAST";
-  /** @param known the consumer's version */
+  /**
+   * Puts it into words.
+   *
+   * @param known the consumer's version
+   */
   constructor(contract: string, version: number, known: number) {
     super(
       `Cannot read version ${version} of "${contract}" as version ${known}: there is no upcast. ` +
@@ -60,7 +76,11 @@ export class NoUpcastError extends HeroError {
 export class DeliveryLimitError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_DELIVERY_LIMIT";
-  /** @param deliveries by the broker's count */
+  /**
+   * Puts it into words.
+   *
+   * @param deliveries by the broker's count
+   */
   constructor(endpoint: string, deliveries: number) {
     super(
       `A message came to "${endpoint}" ${deliveries} times without an outcome, and is not handled again. ` +
@@ -74,7 +94,11 @@ export class DeliveryLimitError extends HeroError {
 export class ClaimLostError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_CLAIM_LOST";
-  /** @param endpoint whose delivery was lost */
+  /**
+   * Puts it into words.
+   *
+   * @param endpoint whose delivery was lost
+   */
   constructor(endpoint: string, options?: ErrorOptions) {
     super(
       `The claim on a message of "${endpoint}" is lost: what its handler still does has no effect on the message. ` +
@@ -88,7 +112,11 @@ export class ClaimLostError extends HeroError {
 export class HandlerTimeoutError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_HANDLER_TIMEOUT";
-  /** @param timeoutInMs the endpoint's */
+  /**
+   * Puts it into words.
+   *
+   * @param timeoutInMs the endpoint's
+   */
   constructor(endpoint: string, timeoutInMs: number) {
     super(
       `A handler of "${endpoint}" did not finish within ${timeoutInMs} ms. ` +
@@ -104,7 +132,11 @@ export class NonErrorThrownError extends HeroError {
   override readonly code = "HERO_NON_ERROR_THROWN";
   /** What was thrown. */
   readonly thrown: unknown;
-  /** @param thrown anything */
+  /**
+   * Puts it into words.
+   *
+   * @param thrown anything
+   */
   constructor(thrown: unknown) {
     super(`A handler threw ${describe(thrown)}, which is not an Error. Throw an Error, so that its stack is known`, {
       details: { type: typeof thrown },

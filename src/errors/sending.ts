@@ -6,7 +6,11 @@ import { HeroError, type HeroErrorOptions } from "./hero_error.ts";
 export class UnroutableError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_UNROUTABLE";
-  /** @param address as in `queue:orders` */
+  /**
+   * Puts it into words.
+   *
+   * @param address as in `queue:orders`
+   */
   constructor(contract: string, address: string, options?: ErrorOptions) {
     super(
       `Cannot send "${contract}" to "${address}": no queue is bound there. ` +
@@ -20,7 +24,11 @@ export class UnroutableError extends HeroError {
 export class MessageTooLargeError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_MESSAGE_TOO_LARGE";
-  /** @param part what is too large: `"body"`, `"headers"` or `"frame"` */
+  /**
+   * Puts it into words.
+   *
+   * @param part what is too large: `"body"`, `"headers"` or `"frame"`
+   */
   constructor(contract: string, part: "body" | "headers" | "frame", sizeInBytes: number, limitInBytes: number) {
     super(
       `Cannot send "${contract}": its ${part} has ${sizeInBytes} bytes, and ${limitInBytes} are allowed. ` +
@@ -34,7 +42,11 @@ export class MessageTooLargeError extends HeroError {
 export class InvalidHeaderError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_INVALID_HEADER";
-  /** @param why what is wrong with it, and what is allowed */
+  /**
+   * Puts it into words.
+   *
+   * @param why what is wrong with it, and what is allowed
+   */
   constructor(header: string, why: string) {
     super(`Cannot send the header "${header}": ${why}`, { details: { header } });
   }
@@ -44,7 +56,11 @@ export class InvalidHeaderError extends HeroError {
 export class UnserializableError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_UNSERIALIZABLE";
-  /** @param path where the value is, as in `lines.2.price`; empty for the message itself */
+  /**
+   * Puts it into words.
+   *
+   * @param path where the value is, as in `lines.2.price`; empty for the message itself
+   */
   constructor(path: string, why: string, options?: ErrorOptions) {
     super(`Cannot serialize the value at "${path}": ${why}`, { ...options, details: { path } });
   }
@@ -56,7 +72,11 @@ export class InvalidMessageError extends HeroError {
   override readonly code = "HERO_INVALID_MESSAGE";
   /** What the schema said, one entry an issue: `path: message`. */
   readonly issues: readonly string[];
-  /** @param doing `"send"` or `"receive"` */
+  /**
+   * Puts it into words.
+   *
+   * @param doing `"send"` or `"receive"`
+   */
   constructor(contract: string, doing: "send" | "receive", issues: readonly string[]) {
     super(
       `Cannot ${doing} "${contract}": it does not satisfy the contract's schema: ${issues.join("; ")}. ` +
@@ -71,7 +91,11 @@ export class InvalidMessageError extends HeroError {
 export class BackpressureError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_BACKPRESSURE";
-  /** @param limit how many messages may wait there */
+  /**
+   * Puts it into words.
+   *
+   * @param limit how many messages may wait there
+   */
   constructor(address: string, limit: number, options?: ErrorOptions) {
     super(
       `Cannot send to "${address}": ${limit} messages wait already. Send more slowly, or raise the limit`,
@@ -84,7 +108,11 @@ export class BackpressureError extends HeroError {
 export class RequestTimeoutError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_REQUEST_TIMEOUT";
-  /** @param timeoutInMs how long was waited */
+  /**
+   * Puts it into words.
+   *
+   * @param timeoutInMs how long was waited
+   */
   constructor(contract: string, address: string, timeoutInMs: number) {
     super(
       `No answer to "${contract}", requested at "${address}", within ${timeoutInMs} ms. ` +
@@ -100,7 +128,11 @@ export class RequestFaultError extends HeroError {
   override readonly code = "HERO_REQUEST_FAULT";
   /** What was thrown there, the reason first. */
   readonly exceptions: readonly ExceptionInfo[];
-  /** @param exceptions at least one */
+  /**
+   * Puts it into words.
+   *
+   * @param exceptions at least one
+   */
   constructor(contract: string, exceptions: readonly ExceptionInfo[]) {
     const [reason] = exceptions;
     super(
@@ -117,7 +149,11 @@ export class RequestFaultError extends HeroError {
 export class RequestCycleError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_REQUEST_CYCLE";
-  /** @param endpoint whose concurrency is used up */
+  /**
+   * Puts it into words.
+   *
+   * @param endpoint whose concurrency is used up
+   */
   constructor(contract: string, endpoint: string) {
     super(
       `Cannot request "${contract}" from a handler of "${endpoint}": its answer would need that endpoint's last slot. ` +
@@ -131,7 +167,11 @@ export class RequestCycleError extends HeroError {
 export class RequestInTransactionError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_REQUEST_IN_TRANSACTION";
-  /** @param endpoint whose handler asked */
+  /**
+   * Puts it into words.
+   *
+   * @param endpoint whose handler asked
+   */
   constructor(contract: string, endpoint: string) {
     super(
       `Cannot request "${contract}" in the open transaction of "${endpoint}". ` +
@@ -145,7 +185,11 @@ export class RequestInTransactionError extends HeroError {
 export class NotCancellableError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_NOT_CANCELLABLE";
-  /** @param transport its name */
+  /**
+   * Puts it into words.
+   *
+   * @param transport its name
+   */
   constructor(token: string, transport: string, options?: HeroErrorOptions) {
     super(
       `Cannot unschedule "${token}": "${transport}" does not give back what it delays. Give the bus a durable store`,

@@ -5,7 +5,11 @@ import { HeroError } from "./hero_error.ts";
 export class ConflictError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_CONFLICT";
-  /** @param what changed, as in `saga order "42"` */
+  /**
+   * Puts it into words.
+   *
+   * @param what changed, as in `saga order "42"`
+   */
   constructor(what: string, options?: ErrorOptions) {
     super(`Cannot commit: ${what} has been changed meanwhile. Load it again`, { ...options, details: { what } });
   }
@@ -15,7 +19,11 @@ export class ConflictError extends HeroError {
 export class DuplicateError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_DUPLICATE";
-  /** @param messageId of the message that is handled already */
+  /**
+   * Puts it into words.
+   *
+   * @param messageId of the message that is handled already
+   */
   constructor(endpoint: string, messageId: string, options?: ErrorOptions) {
     super(`The message "${messageId}" has been handled by "${endpoint}" already. Nothing needs doing`, {
       ...options,
@@ -28,7 +36,11 @@ export class DuplicateError extends HeroError {
 export class OutcomeUnknownError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_OUTCOME_UNKNOWN";
-  /** @param store its name */
+  /**
+   * Puts it into words.
+   *
+   * @param store its name
+   */
   constructor(store: string, options?: ErrorOptions) {
     super(`Lost "${store}" during a commit: its outcome is unknown. Begin again; the inbox tells what was done`, {
       ...options,
@@ -41,7 +53,11 @@ export class OutcomeUnknownError extends HeroError {
 export class NoTransactionError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_NO_TRANSACTION";
-  /** @param why there is none */
+  /**
+   * Puts it into words.
+   *
+   * @param why there is none
+   */
   constructor(store: string, why: string) {
     super(`There is no transaction of "${store}" here: ${why}. Set { outbox: true } on the endpoint`, {
       details: { store },
@@ -53,7 +69,11 @@ export class NoTransactionError extends HeroError {
 export class TransactionEndedError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_TRANSACTION_ENDED";
-  /** @param store its name */
+  /**
+   * Puts it into words.
+   *
+   * @param store its name
+   */
   constructor(store: string, options?: ErrorOptions) {
     super(`The transaction of "${store}" has ended: nothing was done. Await all work before the handler returns`, {
       ...options,

@@ -5,7 +5,11 @@ import { HeroError, type HeroErrorOptions } from "./hero_error.ts";
 export class ClosedError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_CLOSED";
-  /** @param what was closed, as in `the transport "memory"` */
+  /**
+   * Puts it into words.
+   *
+   * @param what was closed, as in `the transport "memory"`
+   */
   constructor(what: string, options?: ErrorOptions) {
     super(`Cannot go on: ${what} is closed. Start a new bus`, { ...options, details: { what } });
   }
@@ -15,7 +19,11 @@ export class ClosedError extends HeroError {
 export class AccessRefusedError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_ACCESS_REFUSED";
-  /** @param entity what was refused, as in `queue:orders` */
+  /**
+   * Puts it into words.
+   *
+   * @param entity what was refused, as in `queue:orders`
+   */
   constructor(entity: string, doing: string, options?: ErrorOptions) {
     super(`Cannot ${doing} "${entity}": the broker refused access. Grant the bus' user the right to it`, {
       ...options,
@@ -28,7 +36,11 @@ export class AccessRefusedError extends HeroError {
 export class DisconnectedError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_DISCONNECTED";
-  /** @param doing what was under way */
+  /**
+   * Puts it into words.
+   *
+   * @param doing what was under way
+   */
   constructor(transport: string, doing: string, options?: ErrorOptions) {
     super(
       `Lost "${transport}" while it was to ${doing}. It is connected again by itself; try again, with the same message id`,
@@ -41,7 +53,11 @@ export class DisconnectedError extends HeroError {
 export class TopologyError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_TOPOLOGY";
-  /** @param problems one entry a missing or different entity: `queue:orders: …` */
+  /**
+   * Puts it into words.
+   *
+   * @param problems one entry a missing or different entity: `queue:orders: …`
+   */
   constructor(problems: readonly string[], options?: HeroErrorOptions) {
     super(
       `The topology is not as it must be: ${problems.join("; ")}. ` +
