@@ -131,27 +131,18 @@ class SlidingRateLimit implements RateLimit {
 
   /** Sees to it that somebody is told when more may start, if none may now. */
   #wait(now: number): void {
-    if (this.#used < this.#limit || this.#isDisposed || this.#cancel !== undefined) return;
-    const until = this.#enoughAt();
+    const oldest = this.#bursts[0];
+    if (oldest === undefined || this.#used < this.#limit || this.#isDisposed || this.#cancel !== undefined) return;
+    const until = oldest.last + this.#per;
     this.#blocking = until - now >= worthBlocking;
     this.#cancel = this.#clock.at(until, () => {
       this.#stopWaiting();
       const later = this.#clock.now();
       this.#giveBack(later);
-      // Not enough where the endpoint has started some all the same.
+      // What the oldest give back is not enough where the limit was lowered.
       this.#wait(later);
       if (this.#used < this.#limit) this.#changed();
     });
-  }
-
-  /** When fewer than the limit are left; with a lowered limit, that takes more than the oldest burst. */
-  #enoughAt(): number {
-    let left = this.#used;
-    for (const burst of this.#bursts) {
-      left -= burst.count;
-      if (left < this.#limit) return burst.last + this.#per;
-    }
-    return this.#clock.now();
   }
 
   #stopWaiting(): void {

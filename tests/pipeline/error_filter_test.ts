@@ -73,6 +73,18 @@ test("a class of an old compiler, a plain function, is a class", () => {
   assert(!counts({ handle: [Old] }, new Error()));
 });
 
+test("a class that does not inherit from this realm's Error is a class, and is not called", () => {
+  abstract class FromElsewhere implements Error {
+    abstract readonly name: string;
+    abstract readonly message: string;
+    static [Symbol.hasInstance](value: unknown): boolean {
+      return value instanceof Error && value.name === "FromElsewhere";
+    }
+  }
+  assert(counts({ handle: [FromElsewhere] }, Object.assign(new Error(), { name: "FromElsewhere" })));
+  assert(!counts({ handle: [FromElsewhere] }, new Error()));
+});
+
 test("errors of the library count by their base", () => {
   assert(counts({ handle: [HeroError] }, new UnroutableError("a", "queue:a")));
   assert(!counts({ handle: [HeroError] }, new Error()));

@@ -30,6 +30,15 @@ test("a window forgets what is older than its period, after silence too", () => 
   assertEquals(counted(window), [1, 1]);
 });
 
+test("a window turns at once after any silence", () => {
+  const clock = new FakeClock();
+  const window = new FailureWindow(1, clock);
+  window.record(true);
+  clock.advance(5e12); // a loop over each step would take hours
+  window.record(false);
+  assertEquals(counted(window), [1, 0]);
+});
+
 test("a window never counts what is as old as its period, and always what is younger than nine tenths of it", () => {
   for (const period of [1000, 1, 7, 15, 101, 60_000]) {
     const clock = new FakeClock();

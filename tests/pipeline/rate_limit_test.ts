@@ -135,6 +135,7 @@ test("an endpoint that starts some all the same waits longer", () => {
   endpoint.start();
   clock.advance(500);
   endpoint.start();
+  assertEquals(clock.waiting, 1);
   clock.advance(500);
   assert(!gate.open());
   assertEquals(changes(), 0);
