@@ -6,7 +6,7 @@ import { restore } from "./json_reader.ts";
 import { toPlainJson } from "./json_writer.ts";
 import { limitsOf, type SerializerLimits } from "./limits.ts";
 import { isPlain } from "./plain.ts";
-import { isShallow, isShallowText } from "./shallow.ts";
+import { isShallow, isShallowText, opensFew } from "./shallow.ts";
 import { formatTypes, parseTypes, type TypeTree } from "./type_tree.ts";
 
 const encoder = new TextEncoder();
@@ -67,14 +67,20 @@ class JsonSerializer implements Serializer {
     if (body.length > this.#maxBytes) {
       throw new UnreadableMessageError(`its body has ${body.length} bytes, and ${this.#maxBytes} are allowed`);
     }
-    // To look at the value is quicker than at the text, but for the time that hostile depth takes to parse.
-    if (body.length > largeBody && !isShallowText(body, this.#maxDepth)) throw tooDeep(this.#maxDepth);
-    const value = parse(body);
-    // n containers inside one another take 2n bytes.
-    if (body.length > 2 * this.#maxDepth && body.length <= largeBody && !isShallow(value, this.#maxDepth)) {
-      throw tooDeep(this.#maxDepth);
-    }
+    const value = this.#parse(body);
     return types === undefined ? value : restore(this.#parseTypes(types), value);
+  }
+
+  #parse(body: Uint8Array): unknown {
+    const depth = this.#maxDepth;
+    // Millions of levels take seconds to parse, so a large text is looked at before; the values of a small one are
+    // quicker to look at.
+    const isLarge = body.length > largeBody;
+    if (isLarge && !isShallowText(body, depth)) throw tooDeep(depth);
+    const text = decode(body);
+    const value = parse(text);
+    if (!isLarge && !opensFew(text, depth) && !isShallow(value, depth)) throw tooDeep(depth);
+    return value;
   }
 
   #encode(text: string): Uint8Array {
@@ -106,10 +112,21 @@ function quickly(value: unknown, maxDepth: number): string | undefined {
   }
 }
 
-function parse(body: Uint8Array): unknown {
+function decode(body: Uint8Array): string {
   if (body.length === 0) throw new UnreadableMessageError("its body is empty");
-  let text = decoder.decode(body);
-  if (text.includes("\ufffd")) text = decodeStrictly(body);
+  const text = decoder.decode(body);
+  return text.includes("\ufffd") ? decodeStrictly(body) : text;
+}
+
+function decodeStrictly(body: Uint8Array): string {
+  try {
+    return strictDecoder.decode(body);
+  } catch (cause) {
+    throw new UnreadableMessageError("its body is not UTF-8", { cause });
+  }
+}
+
+function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
@@ -118,14 +135,6 @@ function parse(body: Uint8Array): unknown {
     }
     if (!(cause instanceof SyntaxError)) throw new UnreadableMessageError("its body is nested too deeply", { cause });
     throw new UnreadableMessageError("its body is not JSON, or not all of it", { cause });
-  }
-}
-
-function decodeStrictly(body: Uint8Array): string {
-  try {
-    return strictDecoder.decode(body);
-  } catch (cause) {
-    throw new UnreadableMessageError("its body is not UTF-8", { cause });
   }
 }
 

@@ -89,9 +89,9 @@ class JsonWriter {
     const prototype: unknown = Object.getPrototypeOf(value);
     if (Array.isArray(value)) {
       if (!isArrayPrototype(prototype)) throw this.#refuse(`it is ${nameOf(value)}. Send Array.from(it)`);
-      return this.#inside(value, () => this.#array(value));
+      return this.#array(value, value);
     }
-    if (isPlainPrototype(prototype)) return this.#inside(value, () => this.#record(value as Record<string, unknown>));
+    if (isPlainPrototype(prototype)) return this.#record(value as Record<string, unknown>);
     return this.#special(value);
   }
 
@@ -103,16 +103,12 @@ class JsonWriter {
     if (tag === "Date" && !derived) return this.#date(value as Date);
     if (tag === "ArrayBuffer" && !derived) return this.#bytes(new Uint8Array(value as ArrayBuffer), leaves.buffer);
     if (tag === "Map" && !derived) {
-      const entries = [...Map.prototype.entries.call(value as Map<unknown, unknown>)];
-      return this.#inside(value, () => this.#map(entries));
+      return this.#map(value, [...Map.prototype.entries.call(value as Map<unknown, unknown>)]);
     }
     if (tag === "Set" && !derived) {
-      const members = [...Set.prototype.values.call(value as Set<unknown>)];
-      return this.#inside(value, () => {
-        const plain = this.#array(members);
-        this.#types = { kind: "set", all: this.#types?.all, keys: this.#types?.keys };
-        return plain;
-      });
+      const plain = this.#array(value, [...Set.prototype.values.call(value as Set<unknown>)]);
+      this.#types = { kind: "set", all: this.#types?.all, keys: this.#types?.keys };
+      return plain;
     }
     if (ArrayBuffer.isView(value)) throw this.#refuse(`it is ${nameOf(value)}. Send a Uint8Array of its bytes`);
     throw this.#refuse(`it is ${nameOf(value)}. Send plain data, and rebuild the object where it arrives`);
@@ -134,60 +130,65 @@ class JsonWriter {
     return text;
   }
 
-  /** Converts what is in a container, with the depth watched. */
-  #inside<T>(container: object, convert: () => T): T {
-    this.#holders.push(container);
+  /** Before what is in a container; after it, the holder is popped. */
+  #enter(holder: object): void {
+    this.#holders.push(holder);
     if (this.#holders.length > this.#maxDepth) throw this.#tooDeep();
-    const plain = convert();
-    this.#holders.pop();
-    return plain;
   }
 
-  #array(values: readonly unknown[]): unknown[] {
+  /** @param holder the array, or the set whose members the values are */
+  #array(holder: object, values: readonly unknown[]): unknown[] {
+    this.#enter(holder);
     const plain: unknown[] = [];
-    const types = new Map<string, TypeTree>();
+    let types: Map<string, TypeTree> | undefined;
     for (let index = 0; index < values.length; index++) {
       this.#path.push(index);
-      if (values[index] === undefined && !Object.hasOwn(values, index)) {
+      const value = values[index];
+      if (value === undefined && !Object.hasOwn(values, index)) {
         throw this.#refuse("the array has a hole there. Send null in its place");
       }
-      plain.push(this.#convert(values[index]));
-      if (this.#types !== undefined) types.set(String(index), this.#types);
+      plain.push(this.#convert(value));
+      if (this.#types !== undefined) (types ??= new Map()).set(String(index), this.#types);
       this.#path.pop();
     }
-    this.#types = types.size === 0 ? undefined : mergeChildren(types, plain);
+    this.#holders.pop();
+    this.#types = types && mergeChildren(types, plain);
     return plain;
   }
 
   #record(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
+    this.#enter(record);
     if (typeof record.toJSON === "function") {
       throw this.#refuse("it has a method toJSON, which would replace it. Send what toJSON returns");
     }
     const plain: Record<string, unknown> = {};
-    const types = new Map<string, TypeTree>();
+    let types: Map<string, TypeTree> | undefined;
     for (const key of Object.keys(record)) {
       this.#path.push(key);
       if (!key.isWellFormed()) throw this.#refuse("its key has half of a surrogate pair, which UTF-8 cannot carry");
       const value = record[key];
       if (value !== undefined) {
         setOwn(plain, key, this.#convert(value));
-        if (this.#types !== undefined) types.set(key, this.#types);
+        if (this.#types !== undefined) (types ??= new Map()).set(key, this.#types);
       }
       this.#path.pop();
     }
-    this.#types = types.size === 0 ? undefined : mergeChildren(types, plain);
+    this.#holders.pop();
+    this.#types = types && mergeChildren(types, plain);
     return plain;
   }
 
-  #map(entries: readonly (readonly [unknown, unknown])[]): unknown[] {
+  #map(holder: object, entries: readonly (readonly [unknown, unknown])[]): unknown[] {
+    this.#enter(holder);
     const plain: unknown[] = [];
     const types = new Map<string, TypeTree>();
     for (const [index, entry] of entries.entries()) {
       this.#path.push(index);
-      plain.push(this.#inside(entry, () => this.#entry(entry)));
+      plain.push(this.#entry(entry));
       if (this.#types !== undefined) types.set(String(index), this.#types);
       this.#path.pop();
     }
+    this.#holders.pop();
     const { all, keys } = types.size === 0 ? {} : mergeChildren(types, plain);
     this.#types = { kind: "map", all, keys };
     return plain;
@@ -195,6 +196,7 @@ class JsonWriter {
 
   /** Key and value are never merged to `*`: entries then keep one shape, and merge among themselves. */
   #entry(entry: readonly [unknown, unknown]): unknown[] {
+    this.#enter(entry);
     const keys = new Map<string, TypeTree>();
     const plain = entry.map((value, side) => {
       this.#path.push(side);
@@ -203,6 +205,7 @@ class JsonWriter {
       this.#path.pop();
       return converted;
     });
+    this.#holders.pop();
     this.#types = keys.size === 0 ? undefined : { keys };
     return plain;
   }

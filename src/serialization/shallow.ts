@@ -1,5 +1,13 @@
 /** How deep is a body? @module */
 
+/** Whether a JSON text opens at most `limit` containers, and so is no deeper: the quickest look. */
+export function opensFew(text: string, limit: number): boolean {
+  let opened = 0;
+  for (let at = text.indexOf("{"); at >= 0; at = text.indexOf("{", at + 1)) if (++opened > limit) return false;
+  for (let at = text.indexOf("["); at >= 0; at = text.indexOf("[", at + 1)) if (++opened > limit) return false;
+  return true;
+}
+
 /** Whether at most `depth` containers stand inside one another in a parsed JSON value. Recurses no deeper than that. */
 export function isShallow(value: unknown, depth: number): boolean {
   return typeof value !== "object" || value === null || isShallowContainer(value, depth);
