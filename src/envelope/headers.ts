@@ -37,6 +37,8 @@ export const names = {
   failedEndpoint: "hero-failed-endpoint",
   failedHost: "hero-failed-host",
   failedAttempts: "hero-failed-attempts",
+  /** Why nobody could be told of the failure. */
+  faultNotTold: "hero-fault-not-told",
   forwardedBy: "hero-forwarded-by",
 } as const;
 
@@ -143,7 +145,8 @@ export function sizeOfHeaders(headers: FrameHeaders): number {
   let size = 0;
   for (const name in headers) {
     const value = headers[name];
-    size += name.length + 3 + (typeof value === "string" ? value.length : value instanceof Uint8Array ? value.length : 9);
+    size += name.length + 3 +
+      (typeof value === "string" ? value.length : value instanceof Uint8Array ? value.length : 9);
   }
   return size;
 }

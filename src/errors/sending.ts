@@ -72,6 +72,8 @@ export class InvalidMessageError extends HeroError {
   override readonly code = "HERO_INVALID_MESSAGE";
   /** What the schema said, one entry an issue: `path: message`. */
   readonly issues: readonly string[];
+  /** Whether it was found when the message was sent, or when it came. */
+  readonly doing: "send" | "receive";
   /**
    * Puts it into words.
    *
@@ -84,6 +86,7 @@ export class InvalidMessageError extends HeroError {
       { details: { contract, issues } },
     );
     this.issues = issues;
+    this.doing = doing;
   }
 }
 

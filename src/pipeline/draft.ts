@@ -1,0 +1,43 @@
+/** A message to be sent, before it has an envelope. @module */
+import type { Definition } from "../contracts/definition.ts";
+import type { Envelope, Trace } from "../envelope/envelope.ts";
+import type { Address } from "../spi/transport.ts";
+import type { MessageContext, SendKind, SendMiddleware } from "./context.ts";
+import type { SendTarget } from "./outgoing_message.ts";
+import type { SendOptions } from "./sending.ts";
+
+/** The message that was being handled when another was sent: what flows on from it. */
+export interface Cause {
+  readonly envelope: Envelope;
+  /** Of the endpoint, as in `queue:orders`. */
+  readonly address: Address;
+  /** What its telemetry says, else what came with it. */
+  readonly trace: Trace | undefined;
+  /** For middleware. */
+  readonly context: MessageContext | undefined;
+  /** The endpoint's middleware for what its handlers send. */
+  readonly sendMiddleware: readonly SendMiddleware[];
+}
+
+/** A message to be sent. */
+export interface Draft {
+  readonly kind: SendKind;
+  readonly definition: Definition;
+  readonly message: unknown;
+  readonly options: SendOptions<unknown>;
+  readonly cause: Cause | undefined;
+  readonly target: SendTarget;
+  /** Of requests, replies and faults. */
+  readonly requestId?: string | undefined;
+  readonly responseAddress?: Address | undefined;
+  /** Instead of the contract's and the options'. */
+  readonly to?: Address | undefined;
+  /** Instead of the contract's own: replies and faults are told by it. */
+  readonly type?: string;
+  /** Epoch milliseconds. */
+  readonly dueAt?: number | undefined;
+  readonly expiresAt?: number | undefined;
+}
+
+/** No options: shared, so that plain sends allocate none. */
+export const noOptions: SendOptions<unknown> = Object.freeze({});

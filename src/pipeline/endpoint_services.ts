@@ -1,0 +1,74 @@
+/** What an endpoint has for what runs on it. @module */
+import type { Contract } from "../contracts/contract.ts";
+import type { Definition } from "../contracts/definition.ts";
+import type { Registry } from "../contracts/registry.ts";
+import type { HostInfo } from "../runtime/host.ts";
+import type { Serializers } from "../serialization/negotiation.ts";
+import type { Clock } from "../spi/clock.ts";
+import type { Telemetry } from "../spi/telemetry.ts";
+import type { Address } from "../spi/transport.ts";
+import type { Random } from "../values/random.ts";
+import type { SendMiddleware } from "./context.ts";
+import type { Cause } from "./draft.ts";
+import type { Observers } from "./observers.ts";
+import type { SendTarget } from "./outgoing_message.ts";
+import type { Routing } from "./routing.ts";
+import type { SendPipeline } from "./send_pipeline.ts";
+import type { RequestOptions, ScheduleOptions, ScheduleToken, When } from "./sending.ts";
+import type { Statistics } from "./statistics.ts";
+
+/** Makes requests and waits for their answers. */
+export interface Requests {
+  request(
+    contract: Contract,
+    message: unknown,
+    options: RequestOptions,
+    cause: Cause | undefined,
+    within: { readonly holds: boolean; readonly signal: AbortSignal | undefined },
+  ): Promise<unknown>;
+  /** The endpoint of this bus that owns the contract. */
+  owner(definition: Definition): string | undefined;
+}
+/** Sends later. */
+export interface Schedules {
+  schedule(
+    contract: Contract,
+    message: unknown,
+    when: When,
+    options: ScheduleOptions<unknown>,
+    cause: Cause | undefined,
+    target: SendTarget,
+  ): Promise<ScheduleToken>;
+  unschedule(token: ScheduleToken): Promise<void>;
+}
+
+/** What a bus has for all of its endpoints. */
+export interface BusServices {
+  readonly bus: string;
+  readonly host: HostInfo;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly newId: () => string;
+  readonly registry: Registry;
+  readonly routing: Routing;
+  readonly serializers: Serializers;
+  readonly sendPipeline: SendPipeline;
+  readonly outbound: SendTarget;
+  readonly observers: Observers;
+  readonly telemetry: Telemetry | undefined;
+  readonly requests: Requests;
+  readonly schedules: Schedules;
+}
+
+/** What an endpoint has for what runs on it. */
+export interface EndpointServices extends BusServices {
+  readonly name: string;
+  /** Of its queue, as in `queue:orders`. */
+  readonly address: Address;
+  readonly concurrency: number;
+  /** Messages of a key must not pass each other, in any process. */
+  readonly ordered: boolean;
+  readonly overtaking: boolean;
+  readonly sendMiddleware: readonly SendMiddleware[];
+  readonly statistics: Statistics;
+}

@@ -1,0 +1,215 @@
+/** What a handler gets. @module */
+import type { Command } from "../contracts/command.ts";
+import type { Contract } from "../contracts/contract.ts";
+import { type Definition, definitionOf } from "../contracts/definition.ts";
+import type { Event } from "../contracts/event.ts";
+import { parseMessageType } from "../envelope/message_type.ts";
+import { names } from "../envelope/headers.ts";
+import type { Headers } from "../envelope/headers.ts";
+import { ConfigurationError } from "../errors/configuration.ts";
+import { ClaimLostError } from "../errors/receiving.ts";
+import type { InUnit } from "../spi/store.ts";
+import type { ContextKey } from "../values/context_key.ts";
+import type { Destination } from "../values/destination.ts";
+import { type Duration, milliseconds } from "../values/duration.ts";
+import { derives } from "./bindings.ts";
+import type { Consumption } from "./consumption.ts";
+import type { ConsumeContext, HandlerContext, Responded, SendKind } from "./context.ts";
+import { noOptions } from "./draft.ts";
+import { respond } from "./reply.ts";
+import { checkDestination } from "./routing.ts";
+import type { RequestOptions, ScheduleOptions, ScheduleToken, SendOptions, When } from "./sending.ts";
+
+const done = (): void => {};
+const responded: Responded = Object.freeze({ "~responded": true as const });
+
+/** What a handler gets: one for each handler of a message. */
+export class HandlingContext implements HandlerContext<unknown, unknown, unknown> {
+  readonly contract: Definition;
+  readonly message: unknown;
+  readonly attempt: number;
+  readonly #consumption: Consumption;
+
+  constructor(consumption: Consumption, contract: Definition, message: unknown) {
+    this.#consumption = consumption;
+    this.contract = contract;
+    this.message = message;
+    this.attempt = consumption.attempt;
+  }
+
+  /** For the library's own stages. */
+  static consumptionOf(context: ConsumeContext): Consumption {
+    if (context instanceof HandlingContext) return context.#consumption;
+    throw new ConfigurationError(
+      "This is not the context of a message that is being handled. Pass the context as it came",
+    );
+  }
+
+  get tx(): unknown {
+    return undefined;
+  }
+  get "~unit"(): InUnit["~unit"] {
+    return undefined;
+  }
+  get endpoint(): string {
+    return this.#consumption.services.name;
+  }
+  get signal(): AbortSignal {
+    return this.#consumption.signal;
+  }
+  get messageId(): string {
+    return this.#consumption.envelope.messageId;
+  }
+  get correlationId(): string | undefined {
+    return this.#consumption.envelope.correlationId;
+  }
+  get conversationId(): string | undefined {
+    return this.#consumption.envelope.conversationId;
+  }
+  get initiatorId(): string | undefined {
+    return this.#consumption.envelope.initiatorId;
+  }
+  get headers(): Headers {
+    return this.#consumption.envelope.headers;
+  }
+  get sentAt(): Date | undefined {
+    return dateOf(this.#consumption.envelope.sentAt);
+  }
+  get expiresAt(): Date | undefined {
+    return dateOf(this.#consumption.envelope.expiresAt);
+  }
+  get sourceAddress(): string | undefined {
+    return this.#consumption.envelope.sourceAddress;
+  }
+
+  get<T>(key: ContextKey<T>): T {
+    // The key's type says what was set under it: `set` takes nothing else.
+    const anyKey = key as unknown as ContextKey<unknown>;
+    if (this.#consumption.hasItem(anyKey)) return this.#consumption.item(anyKey) as T;
+    throw new ConfigurationError(
+      `Nothing has been set under the context key "${key.name}" on "${this.endpoint}". ` +
+        `Set it in middleware that runs before`,
+    );
+  }
+  set<T>(key: ContextKey<T>, value: NoInfer<T>): void {
+    // Kept by the key's identity; `get` gives it back with the key's type.
+    this.#consumption.setItem(key as unknown as ContextKey<unknown>, value);
+  }
+
+  is<Derived>(contract: Contract<never, Derived, unknown>): this is ConsumeContext<Derived, unknown> {
+    const definition = definitionOf(contract, "the contract to narrow to");
+    if (derives(this.contract, definition)) return true;
+    if (!parseMessageType(this.#consumption.envelope.type).some(({ name }) => name === definition.name)) return false;
+    throw new ConfigurationError(
+      `This bus does not know "${definition.name}", so the message was read as its base "${this.contract.name}". ` +
+        `List it in createBus({ contracts })`,
+    );
+  }
+
+  publish<In>(event: Event<In, unknown>, message: NoInfer<In>, options?: SendOptions<never>): Promise<void> {
+    return this.#send("publish", event, message, options);
+  }
+  send<In>(command: Command<In, unknown, unknown>, message: NoInfer<In>, options?: SendOptions<never>): Promise<void> {
+    return this.#send("send", command, message, options);
+  }
+  #send(
+    kind: SendKind,
+    contract: Contract,
+    message: unknown,
+    options: SendOptions<unknown> = noOptions,
+  ): Promise<void> {
+    const consumption = this.#consumption;
+    if (this.#over) return Promise.reject(this.#why());
+    return consumption.services.sendPipeline.send({
+      kind,
+      definition: definitionOf(contract, `the contract to ${kind}`),
+      message,
+      options,
+      cause: consumption,
+      target: consumption.target,
+    }).then(done);
+  }
+
+  schedule<In>(
+    contract: Contract<In, unknown, unknown>,
+    message: NoInfer<In>,
+    when: When,
+    options: ScheduleOptions<never> = {},
+  ): Promise<ScheduleToken> {
+    const consumption = this.#consumption;
+    if (this.#over) return Promise.reject(this.#why());
+    return consumption.services.schedules.schedule(contract, message, when, options, consumption, consumption.target);
+  }
+  unschedule(token: ScheduleToken): Promise<void> {
+    if (this.#over) return Promise.reject(this.#why());
+    return this.#consumption.services.schedules.unschedule(token);
+  }
+
+  request<In, Reply>(
+    contract: Contract<In, unknown, Reply, "command" | "query">,
+    message: NoInfer<In>,
+    options: RequestOptions = {},
+  ): Promise<Reply> {
+    const consumption = this.#consumption;
+    if (this.#over) return Promise.reject(this.#why());
+    // The contract's type says what its owner answers; a reply schema has checked it.
+    return consumption.services.requests.request(contract, message, options, consumption, {
+      holds: true,
+      signal: consumption.signal,
+    }) as Promise<Reply>;
+  }
+
+  async respond(reply: unknown): Promise<Responded> {
+    if (this.#over) throw this.#why();
+    await respond(this.#consumption, this.contract, reply);
+    return responded;
+  }
+
+  defer(delay: Duration): Promise<void> {
+    return this.#again(delay, this.#consumption.attempt - 1, "deferred");
+  }
+  redeliver(delay: Duration): Promise<void> {
+    return this.#again(delay, this.#consumption.attempt, undefined);
+  }
+  // deno-lint-ignore require-await -- async, so that what it refuses rejects, as with all that a context does
+  async #again(delay: Duration, attempts: number, unhandled: "deferred" | undefined): Promise<void> {
+    const consumption = this.#consumption;
+    if (this.#over) throw this.#why();
+    const { services } = consumption;
+    if (services.ordered && !services.overtaking) {
+      throw new ConfigurationError(
+        `A message of "${services.name}" cannot be put off: its endpoint keeps order, and others would pass it. ` +
+          `Say { overtaking: "allowed" }`,
+      );
+    }
+    const dueAt = services.clock.now() + milliseconds(delay);
+    consumption.outcome = {
+      outcome: "again",
+      dueAt,
+      headers: { [names.deferral]: consumption.deferral + 1, [names.attempts]: attempts },
+    };
+    consumption.unhandled = unhandled ?? "deferred";
+  }
+  // deno-lint-ignore require-await -- async, so that what it refuses rejects, as with all that a context does
+  async forward(to: Destination): Promise<void> {
+    const { services } = this.#consumption;
+    this.#consumption.outcome = {
+      outcome: "move",
+      to: services.routing.named(checkDestination(to, "ctx.forward")),
+      headers: { [names.forwardedBy]: services.address },
+    };
+    this.#consumption.unhandled = "forwarded";
+  }
+
+  /** The claim is lost, or a later attempt has begun: what this one still does must have no effect. */
+  get #over(): boolean {
+    return this.#consumption.lost || this.attempt !== this.#consumption.attempt;
+  }
+  #why(): Error {
+    return this.#consumption.aborted ?? new ClaimLostError(this.endpoint);
+  }
+}
+
+function dateOf(time: number | undefined): Date | undefined {
+  return time === undefined ? undefined : new Date(time);
+}

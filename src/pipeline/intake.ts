@@ -1,0 +1,186 @@
+/** Decides which delivery starts when: gates, concurrency, order by key. @module */
+import type { Delivery } from "../spi/transport.ts";
+import { Deque } from "../values/deque.ts";
+import type { Gate } from "./gate.ts";
+
+/** How an endpoint takes in what came. */
+export interface IntakeOptions {
+  /** How many may run at once. */
+  readonly concurrency: number;
+  readonly gates: readonly Gate[];
+  /** Messages that wait for others, in a batch, take no slot. Left out: none do. */
+  readonly slotless: ((delivery: Delivery) => boolean) | undefined;
+  /** Starts one. The intake is told by `finished` when it is over. */
+  readonly start: (delivery: Delivery, sequence: number) => void;
+}
+
+/** A key that is being handled. */
+interface Held {
+  /** How many run: one, or several that wait in a batch. */
+  running: number;
+  readonly slotless: boolean;
+  waiting: Deque<Delivery> | undefined;
+  /** Whose turn it is: it waits for a slot alone. */
+  next: Delivery | undefined;
+}
+
+/**
+ * Decides which delivery of an endpoint starts when: no more than its concurrency, none that a gate holds back, and of
+ * one key one at a time, in the order in which they came; other keys pass.
+ */
+export class Intake {
+  readonly #options: IntakeOptions;
+  readonly #ready = new Deque<Delivery>();
+  readonly #keys = new Map<string, Held>();
+  readonly #lost = new Set<Delivery>();
+  #waiting = 0;
+  #running = 0;
+  #slots = 0;
+  #sequence = 0;
+  #pumping = false;
+  #closed = false;
+  #paused = false;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+  }
+
+  /** Deliveries that run. */
+  get running(): number {
+    return this.#running;
+  }
+  /** Deliveries that have come and not started. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Takes a batch in. */
+  add(batch: readonly Delivery[]): void {
+    for (const delivery of batch) this.#ready.pushBack(delivery);
+    this.#waiting += batch.length;
+    this.pump();
+  }
+
+  /** Starts what may start. */
+  pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    const { concurrency, slotless } = this.#options;
+    // Slotless ones may start when all slots are taken, but not before what came earlier.
+    while (!this.#paused && !this.#closed && this.#ready.size > 0 && this.#gatesOpen()) {
+      const delivery = this.#ready.peekFront();
+      if (delivery === undefined) break;
+      const free = slotless?.(delivery) ?? false;
+      if (!free && this.#slots >= concurrency) break;
+      this.#ready.popFront();
+      if (this.#lost.delete(delivery)) {
+        this.#waiting--;
+        if (delivery.key !== undefined && this.#keys.get(delivery.key)?.next === delivery) this.#release(delivery.key);
+        continue;
+      }
+      if (delivery.key !== undefined && !this.#claim(delivery, delivery.key, free)) continue;
+      this.#start(delivery, free);
+    }
+    this.#pumping = false;
+  }
+
+  #gatesOpen(): boolean {
+    for (const gate of this.#options.gates) if (!gate.open()) return false;
+    return true;
+  }
+
+  /** False: the key is being handled, and the delivery waits for it. */
+  #claim(delivery: Delivery, key: string, slotless: boolean): boolean {
+    const held = this.#keys.get(key);
+    if (held === undefined) {
+      this.#keys.set(key, { running: 1, slotless, waiting: undefined, next: undefined });
+      return true;
+    }
+    if (held.next === delivery) {
+      held.next = undefined;
+      held.running = 1;
+      return true;
+    }
+    if (held.slotless && slotless && held.running > 0 && (held.waiting === undefined || held.waiting.size === 0)) {
+      held.running++;
+      return true;
+    }
+    held.waiting ??= new Deque();
+    held.waiting.pushBack(delivery);
+    return false;
+  }
+
+  #start(delivery: Delivery, slotless: boolean): void {
+    const sequence = ++this.#sequence;
+    this.#waiting--;
+    this.#running++;
+    if (!slotless) this.#slots++;
+    for (const gate of this.#options.gates) gate.started(sequence);
+    this.#options.start(delivery, sequence);
+  }
+
+  /**
+   * One that was started is over.
+   *
+   * @param error what it failed with
+   * @param counted whether it says anything of the handlers
+   */
+  finished(delivery: Delivery, sequence: number, error: Error | undefined, counted: boolean): void {
+    this.#running--;
+    if (!(this.#options.slotless?.(delivery) ?? false)) this.#slots--;
+    for (const gate of this.#options.gates) gate.finished(sequence, error, counted);
+    if (delivery.key !== undefined) this.#release(delivery.key);
+    this.pump();
+  }
+
+  /** The next of the key comes before what came later. */
+  #release(key: string): void {
+    const held = this.#keys.get(key);
+    if (held === undefined || (held.running > 0 && --held.running > 0)) return;
+    const next = held.waiting?.popFront();
+    if (next === undefined) {
+      this.#keys.delete(key);
+      return;
+    }
+    held.next = next;
+    this.#ready.pushFront(next);
+  }
+
+  /** The claim on one that has not started is gone. */
+  lose(delivery: Delivery): void {
+    this.#lost.add(delivery);
+  }
+
+  /** Starts nothing more until `resume`. */
+  pause(): void {
+    this.#paused = true;
+  }
+  resume(): void {
+    this.#paused = false;
+    this.pump();
+  }
+  /** Starts nothing more. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** Takes out all that has not started, those of one key in the order in which they came. */
+  clear(): readonly Delivery[] {
+    const all: Delivery[] = [];
+    for (const [key, held] of this.#keys) {
+      if (held.next !== undefined) all.push(held.next);
+      if (held.waiting !== undefined) all.push(...held.waiting);
+      held.waiting = undefined;
+      held.next = undefined;
+      if (held.running === 0) this.#keys.delete(key);
+    }
+    // What waits for its key came before what of that key is still ready.
+    const turned = new Set(all);
+    for (const delivery of this.#ready) if (!turned.has(delivery)) all.push(delivery);
+    this.#ready.clear();
+    this.#waiting = 0;
+    const kept = all.filter((delivery) => !this.#lost.delete(delivery));
+    this.#lost.clear();
+    return kept;
+  }
+}

@@ -1,0 +1,100 @@
+/** Who watches a bus. @module */
+import type { Contract } from "../contracts/contract.ts";
+import type { Headers } from "../envelope/headers.ts";
+
+/** A message that something happened to. */
+export interface Observed {
+  /** Its contract, where it is known. */
+  readonly contract: Contract | undefined;
+  /** Its contract's name, else what its sender called it. */
+  readonly name: string;
+  readonly messageId: string;
+  readonly correlationId: string | undefined;
+  readonly conversationId: string | undefined;
+  readonly headers: Headers;
+  /** What was sent, or what the handler got; `undefined` where it could not be read. */
+  readonly message: unknown;
+}
+/** A message that was sent, published, requested or answered. */
+export interface ObservedSend extends Observed {
+  readonly kind: "send" | "publish" | "request" | "respond" | "fault";
+  /** As in `queue:orders`. */
+  readonly to: string;
+  /** Why the broker did not take it; `undefined` if it did. */
+  readonly error: Error | undefined;
+}
+/** A message at an endpoint. */
+export interface ObservedDelivery extends Observed {
+  readonly endpoint: string;
+  /** From 1. */
+  readonly attempt: number;
+}
+/** A message that failed at an endpoint. */
+export interface ObservedFailure extends ObservedDelivery {
+  readonly error: Error;
+  /** What becomes of it. */
+  readonly then: "retry" | "redeliver" | "error" | "discard";
+}
+/** Why a message left an endpoint without being handled. */
+export type Unhandled = "skipped" | "expired" | "deferred" | "forwarded" | "lost" | "released";
+
+/**
+ * Told, synchronously, of what happens to messages. What an observer throws is dropped: it must not harm a message.
+ */
+export interface BusObserver {
+  /** A command, request, reply or fault was taken, or refused, by the broker. */
+  sent?(send: ObservedSend): void;
+  /** An event was taken, or refused, by the broker. */
+  published?(send: ObservedSend): void;
+  /** A message has come and has been read. */
+  received?(delivery: ObservedDelivery): void;
+  /** All handlers of the message have succeeded. */
+  consumed?(delivery: ObservedDelivery): void;
+  /** A handler has failed, and runs again, now or later. */
+  retried?(failure: ObservedFailure): void;
+  /** The endpoint has given the message up. */
+  faulted?(failure: ObservedFailure): void;
+  /** The message left the endpoint without being handled. */
+  unhandled?(delivery: ObservedDelivery, why: Unhandled): void;
+}
+
+/** The observers of one bus. */
+export class Observers {
+  readonly #all = new Set<BusObserver>();
+
+  /** Whether anybody looks: events are not made for nobody. */
+  get any(): boolean {
+    return this.#all.size > 0;
+  }
+
+  /** Adds an observer; the result takes it away. */
+  add(observer: BusObserver): () => void {
+    // A copy: the same observer may be connected twice, and disconnected once.
+    const own: BusObserver = { ...bound(observer) };
+    this.#all.add(own);
+    return () => void this.#all.delete(own);
+  }
+
+  /** Tells all. */
+  tell(tell: (observer: BusObserver) => void): void {
+    for (const observer of this.#all) {
+      try {
+        tell(observer);
+      } catch {
+        // An observer must not harm a message: see BusObserver.
+      }
+    }
+  }
+}
+
+function bound(observer: BusObserver): BusObserver {
+  const own: { -readonly [K in keyof BusObserver]: BusObserver[K] } = {};
+  if (observer.sent) own.sent = observer.sent.bind(observer);
+  if (observer.published) own.published = observer.published.bind(observer);
+  if (observer.received) own.received = observer.received.bind(observer);
+  if (observer.consumed) own.consumed = observer.consumed.bind(observer);
+  if (observer.retried) own.retried = observer.retried.bind(observer);
+  if (observer.faulted) own.faulted = observer.faulted.bind(observer);
+  if (observer.unhandled) own.unhandled = observer.unhandled.bind(observer);
+  return own;
+}

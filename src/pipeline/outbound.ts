@@ -1,0 +1,102 @@
+/** Everything that a bus sends, in batches. @module */
+import { BackpressureError } from "../errors/sending.ts";
+import { ClosedError } from "../errors/transport.ts";
+import { toError } from "../errors/receiving.ts";
+import type { Transport } from "../spi/transport.ts";
+import type { OutgoingMessage, SendTarget, SettledListener } from "./outgoing_message.ts";
+
+/**
+ * What a bus sends: one batch for what was sent in one tick. While the transport asks to wait, up to a number of
+ * messages wait here.
+ */
+export class Outbound implements SendTarget, SettledListener {
+  readonly holds = false;
+  readonly #transport: Transport;
+  readonly #limit: number;
+  readonly #observer: SettledListener | undefined;
+  #pending: OutgoingMessage[] = [];
+  #scheduled = false;
+  #waiting = false;
+  #unsettled = 0;
+  #idle: PromiseWithResolvers<void> | undefined;
+  #closed = false;
+  readonly #flush = (): void => this.#send();
+
+  /**
+   * @param limit how many messages may wait while the transport asks to wait
+   * @param observer is told of each message that is settled
+   */
+  constructor(transport: Transport, limit: number, observer: SettledListener | undefined) {
+    this.#transport = transport;
+    this.#limit = limit;
+    this.#observer = observer;
+  }
+
+  /** Messages that have been taken and are not settled. */
+  get unsettled(): number {
+    return this.#unsettled;
+  }
+
+  /**
+   * Sends the message with all others of this tick.
+   *
+   * @throws {BackpressureError} if too many wait
+   * @throws {ClosedError} after `close`
+   */
+  enqueue(message: OutgoingMessage): void {
+    if (this.#closed) throw new ClosedError(`the transport "${this.#transport.name}"`);
+    if (this.#waiting && this.#pending.length >= this.#limit) throw new BackpressureError(message.to, this.#limit);
+    message.listener = this;
+    this.#unsettled++;
+    this.#pending.push(message);
+    if (this.#scheduled || this.#waiting) return;
+    this.#scheduled = true;
+    queueMicrotask(this.#flush);
+  }
+
+  #send(): void {
+    this.#scheduled = false;
+    if (this.#pending.length === 0) return;
+    const batch = this.#pending;
+    this.#pending = [];
+    let wait: void | Promise<void>;
+    try {
+      wait = this.#transport.send(batch);
+    } catch (thrown) {
+      // The transport breaks its promise not to throw. What it has settled by then is settled twice, which is harmless.
+      for (const message of batch) message.settled(toError(thrown));
+      return;
+    }
+    if (wait === undefined) return;
+    this.#waiting = true;
+    wait.then(() => {
+      this.#waiting = false;
+      this.#send();
+    });
+  }
+
+  settled(message: OutgoingMessage, error: Error | undefined): void {
+    message.listener = undefined;
+    this.#unsettled--;
+    this.#observer?.settled(message, error);
+    if (this.#unsettled === 0 && this.#idle !== undefined) {
+      this.#idle.resolve();
+      this.#idle = undefined;
+    }
+  }
+
+  /** Resolves when nothing is unsettled. */
+  drained(): Promise<void> {
+    if (this.#unsettled === 0) return Promise.resolve();
+    this.#idle ??= Promise.withResolvers<void>();
+    return this.#idle.promise;
+  }
+
+  /** Takes nothing more, and fails what still waits here. */
+  close(): void {
+    this.#closed = true;
+    const waiting = this.#pending;
+    this.#pending = [];
+    for (const message of waiting) message.settled(new ClosedError(`the transport "${this.#transport.name}"`));
+  }
+}

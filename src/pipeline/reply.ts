@@ -1,0 +1,70 @@
+/** Answers to requests, and what they look like on the wire. @module */
+import type { Definition } from "../contracts/definition.ts";
+import { checkReply, validator } from "../contracts/reading.ts";
+import { messageType } from "../envelope/message_type.ts";
+import { InvalidMessageError } from "../errors/sending.ts";
+import { isPromise } from "../values/awaitable.ts";
+import type { Consumption } from "./consumption.ts";
+import { noOptions } from "./draft.ts";
+
+/** The type, on the wire, of the one reply of a contract. */
+export function replyType(definition: Definition): string {
+  return `reply:${definition.name}`;
+}
+
+/** A reply of several: `{ kind: "found", message }`. */
+interface NamedReply {
+  readonly kind: string;
+  readonly message: unknown;
+}
+
+/**
+ * Answers the request that is being handled; does nothing if it is none, or has been answered.
+ *
+ * @throws {InvalidMessageError} if the reply does not satisfy its schema, or is none of the named ones
+ */
+export async function respond(consumption: Consumption, definition: Definition, reply: unknown): Promise<void> {
+  const { envelope, services } = consumption;
+  if (envelope.responseAddress === undefined || envelope.requestId === undefined || consumption.responded) return;
+  const { type, message } = await prepare(definition, reply);
+  consumption.responded = true;
+  await services.sendPipeline.send({
+    kind: "respond",
+    definition,
+    message,
+    options: noOptions,
+    cause: consumption,
+    target: consumption.target,
+    to: envelope.responseAddress,
+    requestId: envelope.requestId,
+    type,
+    // Nobody waits for it any longer than its request.
+    expiresAt: envelope.expiresAt,
+  });
+}
+
+async function prepare(definition: Definition, reply: unknown): Promise<{ type: string; message: unknown }> {
+  if (definition.replies !== undefined) {
+    const named = namedReply(reply);
+    const contract = named === undefined ? undefined : definition.replies[named.kind];
+    if (named === undefined || contract === undefined) {
+      throw new InvalidMessageError(`reply:${definition.name}`, "send", [
+        `it must be { kind, message } with one of the kinds ${Object.keys(definition.replies).join(", ")}`,
+      ]);
+    }
+    const validate = validator(contract, "send");
+    if (validate !== undefined) await validate(named.message);
+    return { type: messageType(contract), message: named.message };
+  }
+  if (definition.reply !== undefined) {
+    const checked = checkReply(definition, definition.reply, reply, "send");
+    if (isPromise(checked)) await checked;
+  }
+  // A handler that has nothing to say says that it is done.
+  return { type: replyType(definition), message: reply === undefined ? null : reply };
+}
+
+function namedReply(reply: unknown): NamedReply | undefined {
+  if (typeof reply !== "object" || reply === null || !("kind" in reply) || !("message" in reply)) return undefined;
+  return typeof reply.kind === "string" ? { kind: reply.kind, message: reply.message } : undefined;
+}

@@ -1,0 +1,91 @@
+/** Settles deliveries, in batches. @module */
+import type { Clock } from "../spi/clock.ts";
+import type { Telemetry } from "../spi/telemetry.ts";
+import type { Receiver, Settlement } from "../spi/transport.ts";
+
+/** How often a copy that failed is tried again, before its delivery goes back. */
+const mostTries = 5;
+const firstWaitInMs = 100;
+
+/** Settles the deliveries of one receiver: one batch for what was settled in one tick. */
+export class Settler {
+  readonly #receiver: Receiver;
+  readonly #clock: Clock;
+  readonly #seen: ((outcome: Settlement["outcome"], count: number) => void) | undefined;
+  #pending: Settlement[] = [];
+  #scheduled = false;
+  #unsettled = 0;
+  #idle: PromiseWithResolvers<void> | undefined;
+  readonly #flush = (): void => this.#settle();
+
+  constructor(
+    receiver: Receiver,
+    clock: Clock,
+    telemetry: { readonly telemetry: Telemetry | undefined; readonly bus: string; readonly endpoint: string },
+  ) {
+    this.#receiver = receiver;
+    this.#clock = clock;
+    const { telemetry: seen, bus, endpoint } = telemetry;
+    this.#seen = seen === undefined ? undefined : (outcome, count) => seen.settle(bus, endpoint, outcome, count);
+  }
+
+  /** Settlements that the broker has not heard of yet. */
+  get unsettled(): number {
+    return this.#unsettled;
+  }
+
+  /** Settles with all others of this tick. */
+  settle(settlement: Settlement): void {
+    this.#unsettled++;
+    this.#pending.push(settlement);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(this.#flush);
+  }
+
+  #settle(): void {
+    this.#scheduled = false;
+    const batch = this.#pending;
+    this.#pending = [];
+    if (this.#seen !== undefined) this.#show(batch);
+    this.#receiver.settle(batch).then(() => this.#done(batch.length), () => this.#failed(batch, 1));
+  }
+
+  /**
+   * A copy failed: what of the batch has been settled is settled again, which does nothing. After some tries the
+   * deliveries go back to the broker, which delivers them again.
+   */
+  #failed(batch: readonly Settlement[], tries: number): void {
+    const again = tries < mostTries
+      ? batch
+      : batch.map(({ delivery }): Settlement => ({ delivery, outcome: "release" }));
+    this.#clock.at(this.#clock.now() + firstWaitInMs * 2 ** (tries - 1), () => {
+      this.#receiver.settle(again).then(
+        () => this.#done(batch.length),
+        () => tries < mostTries ? this.#failed(batch, tries + 1) : this.#done(batch.length),
+      );
+    });
+  }
+
+  #done(count: number): void {
+    this.#unsettled -= count;
+    if (this.#unsettled > 0) return;
+    this.#idle?.resolve();
+    this.#idle = undefined;
+  }
+
+  /** Resolves when the broker has heard of all. */
+  drained(): Promise<void> {
+    if (this.#unsettled === 0) return Promise.resolve();
+    this.#idle ??= Promise.withResolvers<void>();
+    return this.#idle.promise;
+  }
+
+  #show(batch: readonly Settlement[]): void {
+    const counts = { accept: 0, release: 0, again: 0, move: 0 };
+    for (const { outcome } of batch) counts[outcome]++;
+    for (const outcome of ["accept", "release", "again", "move"] as const) {
+      if (counts[outcome] > 0) this.#seen?.(outcome, counts[outcome]);
+    }
+  }
+}

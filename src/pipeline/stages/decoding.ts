@@ -1,0 +1,138 @@
+/** Reads a frame: envelope, payload, version, schema. @module */
+import { fromHeaders } from "../../envelope/wire.ts";
+import { headerText, names } from "../../envelope/headers.ts";
+import { UnreadableMessageError } from "../../errors/receiving.ts";
+import type { FrameHeaders } from "../../spi/frame.ts";
+import { isPromise } from "../../values/awaitable.ts";
+import { messageType } from "../../envelope/message_type.ts";
+import type { Bindings, Match } from "../bindings.ts";
+import type { Consumption } from "../consumption.ts";
+import { referred } from "../reference.ts";
+import type { Run, Stage } from "../stage.ts";
+
+/** The type of what came by a topic, for foreign senders that do not say. */
+export type TypeByTopic = (topic: string) => string | undefined;
+
+/** Reads the envelope of a frame. */
+export function opening(typeByTopic: TypeByTopic): Stage {
+  return {
+    name: "envelope",
+    around: (next) => (consumption) => {
+      open(consumption, typeByTopic);
+      return next(consumption);
+    },
+  };
+}
+
+/**
+ * Reads the payload of a frame, and finds the handlers that the message is for. One for which there is none goes on to the skipped
+ * queue, one that cannot be read to the error queue: neither is handled, or retried.
+ */
+export function decoding(bindings: Bindings): Stage {
+  return {
+    name: "decode",
+    around: (next) => (consumption) => {
+      const value = payload(consumption);
+      consumption.received = value;
+      const match = bindings.match(consumption.envelope.type);
+      if (match.readings.length === 0) return skip(consumption);
+      consumption.match = match;
+      const reading = readAll(consumption, match, value);
+      return isPromise(reading) ? reading.then(() => next(consumption)) : next(consumption);
+    },
+  };
+}
+
+function open(consumption: Consumption, typeByTopic: TypeByTopic): void {
+  const { delivery, services } = consumption;
+  const { frame, unreadable } = delivery;
+  if (unreadable !== undefined) {
+    throw new UnreadableMessageError(`the broker's message is not a frame: ${unreadable.message}`, {
+      cause: unreadable,
+    });
+  }
+  const reference = referred(frame);
+  if (reference !== undefined) {
+    consumption.envelope = reference.envelope;
+    return;
+  }
+  const envelope = fromHeaders(frame, services.newId);
+  consumption.envelope = envelope.type === ""
+    ? { ...envelope, type: foreignType(delivery.via, typeByTopic, frame.headers) }
+    : envelope;
+}
+
+function payload({ delivery: { frame }, services }: Consumption): unknown {
+  const reference = referred(frame);
+  if (reference !== undefined) return reference.message;
+  return services.serializers.pick(frame.contentType === "" ? undefined : frame.contentType)
+    .deserialize(frame.body, headerText(frame.headers[names.types]));
+}
+
+function foreignType(via: string | undefined, typeByTopic: TypeByTopic, headers: FrameHeaders): string {
+  const type = via === undefined ? undefined : typeByTopic(via);
+  if (type !== undefined) return type;
+  throw new UnreadableMessageError(
+    `it has no header "${names.type}", and came by ${
+      via === undefined ? "no topic" : `"${via}"`
+    }, which tells nothing. ` +
+      `Its headers are ${Object.keys(headers).slice(0, 20).map((name) => `"${name}"`).join(", ") || "none"}`,
+  );
+}
+
+function readAll(consumption: Consumption, { readings }: Match, value: unknown): void | Promise<void> {
+  const values: unknown[] = [];
+  consumption.values = values;
+  let waits: Promise<void>[] | undefined;
+  for (let index = 0; index < readings.length; index++) {
+    const reading = readings[index];
+    if (reading === undefined) break;
+    // Handlers that read it alike share what was read.
+    const same = index === 0 ? -1 : readings.findIndex(({ as }) => as === reading.as);
+    if (same >= 0 && same < index) {
+      values[index] = values[same];
+      continue;
+    }
+    if (reading.read === undefined) {
+      values[index] = plain(value, reading.as.name);
+      continue;
+    }
+    const result = reading.read(value);
+    if (!isPromise(result)) values[index] = result;
+    else (waits ??= []).push(result.then((each) => void (values[index] = each)));
+  }
+  if (waits === undefined) return;
+  return Promise.all(waits).then(() => {
+    for (const [index, { as }] of readings.entries()) {
+      values[index] ??= values[readings.findIndex((other) => other.as === as)];
+    }
+  });
+}
+
+/** Without a schema, a message is at least an object: what no application sends is not handed to one. */
+function plain(value: unknown, contract: string): unknown {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  const what = value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`;
+  throw new UnreadableMessageError(`its payload is ${what}, and "${contract}" is an object`);
+}
+
+function skip(consumption: Consumption): void {
+  const { services } = consumption;
+  consumption.unhandled = "skipped";
+  consumption.outcome = {
+    outcome: "move",
+    to: services.routing.queue(services.name, "_skipped"),
+    headers: { [names.reason]: "no-consumer", [names.failedEndpoint]: services.name },
+  };
+}
+
+/** The type of a contract that a topic belongs to. */
+export function typesByTopic(
+  bindings: readonly { readonly definition: Parameters<typeof messageType>[0] }[],
+  topic: (
+    definition: Parameters<typeof messageType>[0],
+  ) => string,
+): TypeByTopic {
+  const types = new Map(bindings.map(({ definition }) => [topic(definition), messageType(definition)]));
+  return (via) => types.get(via);
+}

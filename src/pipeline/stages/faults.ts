@@ -1,0 +1,144 @@
+/** What becomes of a message that an endpoint gives up. @module */
+import type { Definition } from "../../contracts/definition.ts";
+import { type Fault, faultDefinition } from "../../contracts/fault.ts";
+import { names } from "../../envelope/headers.ts";
+import { exceptionInfo } from "../../errors/exception_info.ts";
+import {
+  DeliveryLimitError,
+  NoUpcastError,
+  toError,
+  UnknownContentTypeError,
+  UnreadableMessageError,
+  VersionAheadError,
+} from "../../errors/receiving.ts";
+import { InvalidMessageError } from "../../errors/sending.ts";
+import type { FrameHeaders } from "../../spi/frame.ts";
+import { isPromise } from "../../values/awaitable.ts";
+import type { Consumption } from "../consumption.ts";
+import { noOptions } from "../draft.ts";
+import type { ObservedFailure } from "../observers.ts";
+import type { Stage } from "../stage.ts";
+
+/**
+ * Moves a message that failed for good to the error queue, its body as it came, and tells of it: whoever asked, else
+ * whoever subscribes to its faults. Never throws.
+ *
+ * @param publish whether faults are published; who asked is told in any case
+ */
+export function faults(publish: boolean): Stage {
+  return {
+    name: "faults",
+    around(next) {
+      const failed = (consumption: Consumption, thrown: unknown) => giveUp(consumption, toError(thrown), publish);
+      return (consumption) => {
+        try {
+          const result = next(consumption);
+          return isPromise(result) ? result.then(undefined, (thrown) => failed(consumption, thrown)) : result;
+        } catch (thrown) {
+          return failed(consumption, thrown);
+        }
+      };
+    },
+  };
+}
+
+async function giveUp(consumption: Consumption, error: Error, publish: boolean): Promise<void> {
+  const { services } = consumption;
+  if (consumption.lost) return;
+  if (consumption.stopping) {
+    // Not its failure: whoever comes next handles it.
+    consumption.outcome = { outcome: "release" };
+    consumption.unhandled = "released";
+    return;
+  }
+  consumption.error = error;
+  consumption.unhandled = undefined;
+  services.statistics.faulted++;
+  consumption.outcome = {
+    outcome: "move",
+    to: services.routing.queue(services.name, "_error"),
+    headers: errorHeaders(consumption, error),
+  };
+  if (services.observers.any) {
+    const failure: ObservedFailure = { ...consumption.observed(), error, then: "error" };
+    services.observers.tell((observer) => observer.faulted?.(failure));
+  }
+  try {
+    await tell(consumption, error, publish);
+  } catch (thrown) {
+    // The message is safe in the error queue; that nobody was told is written beside it.
+    const told = toError(thrown);
+    consumption.outcome = {
+      ...consumption.outcome,
+      headers: { ...consumption.outcome.headers, [names.faultNotTold]: cut(told.message) },
+    };
+  }
+}
+
+function errorHeaders(consumption: Consumption, error: Error): FrameHeaders {
+  const { services, attempt, handled, ruleError } = consumption;
+  const info = exceptionInfo(error, { message: 1024, stack: 2048, causes: 3 });
+  const exceptions = ruleError === undefined ? [info] : [info, exceptionInfo(ruleError, { message: 512, stack: 0 })];
+  return {
+    [names.reason]: reasonOf(error),
+    [names.errorType]: cut(info.type),
+    [names.errorMessage]: cut(info.message),
+    [names.errors]: JSON.stringify(exceptions),
+    [names.failedAt]: new Date(services.clock.now()).toISOString(),
+    [names.failedEndpoint]: services.name,
+    [names.failedHost]: JSON.stringify(services.host),
+    [names.failedAttempts]: handled ? attempt : attempt - 1,
+  };
+}
+
+function reasonOf(error: Error): string {
+  if (error instanceof DeliveryLimitError) return "limit";
+  return isInputError(error) ? "unreadable" : "fault";
+}
+
+/** Errors of what came, not of who handled it. */
+function isInputError(error: Error): boolean {
+  return error instanceof UnreadableMessageError || error instanceof UnknownContentTypeError ||
+    error instanceof VersionAheadError || error instanceof NoUpcastError ||
+    (error instanceof InvalidMessageError && error.doing === "receive");
+}
+
+function cut(text: string): string {
+  return text.length <= 1024 ? text : `${text.slice(0, 1023)}…`.toWellFormed();
+}
+
+async function tell(consumption: Consumption, error: Error, publish: boolean): Promise<void> {
+  const { services, envelopeIfRead: envelope } = consumption;
+  if (envelope === undefined) return;
+  const asked = envelope.requestId === undefined ? undefined : envelope.responseAddress;
+  const to = envelope.faultAddress ?? asked;
+  const of = consumption.definition ?? knownBy(consumption, envelope.type);
+  if (of === undefined || (to === undefined && (!publish || of.faultOf !== undefined))) return;
+  const definition = faultDefinition(of);
+  const message: Fault<unknown> = {
+    faultId: services.newId(),
+    faultedMessageId: envelope.messageId,
+    timestamp: new Date(services.clock.now()).toISOString(),
+    exceptions: [exceptionInfo(error)],
+    host: services.host,
+    message: consumption.received ?? null,
+  };
+  const key = consumption.delivery.key;
+  await services.sendPipeline.send({
+    kind: "fault",
+    definition,
+    message,
+    options: key === undefined ? noOptions : { key },
+    cause: consumption,
+    // The message is given up, and this says so: it does not wait for a unit that has failed.
+    target: services.outbound,
+    to,
+    requestId: envelope.requestId,
+    ...(asked === undefined ? {} : { expiresAt: envelope.expiresAt }),
+  });
+}
+
+function knownBy(consumption: Consumption, type: string): Definition | undefined {
+  const name = type.split(/[;,]/, 1)[0] ?? "";
+  return consumption.services.registry.find(name, 1);
+}

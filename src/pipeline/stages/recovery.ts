@@ -1,0 +1,156 @@
+/** Retries and redelivery. @module */
+import { names } from "../../envelope/headers.ts";
+import { ConfigurationError } from "../../errors/configuration.ts";
+import { toError } from "../../errors/receiving.ts";
+import { isPromise } from "../../values/awaitable.ts";
+import { milliseconds } from "../../values/duration.ts";
+import type { Consumption } from "../consumption.ts";
+import type { Recoverability, Recovery } from "../recoverability.ts";
+import { nextWait, type RetryPolicy } from "../retry.ts";
+import type { Run, Stage } from "../stage.ts";
+import type { ObservedFailure } from "../observers.ts";
+
+/** What to do next: wait and run again, send back, give up, or drop. */
+export type Decision =
+  | { readonly then: "retry"; readonly waitInMs: number }
+  | { readonly then: "redeliver"; readonly delayInMs: number }
+  | { readonly then: "error" }
+  | { readonly then: "discard" };
+
+/** Decides about a failure. `retries` counts those of this delivery so far. */
+export type Decide = (consumption: Consumption, error: Error, retries: number) => Decision;
+
+const giveUp: Decision = Object.freeze({ then: "error" });
+const drop: Decision = Object.freeze({ then: "discard" });
+
+/** Retries first, then redelivery, whatever order they were written in. */
+export function byPolicies(policy: RetryPolicy | undefined, redeliver: readonly number[]): Decide {
+  return (consumption, error, retries) => {
+    if (policy !== undefined) {
+      const waitInMs = nextWait(policy, retries + 1, error, consumption.services.random);
+      if (waitInMs !== undefined) return { then: "retry", waitInMs };
+    }
+    const delayInMs = redeliver[consumption.redeliveries];
+    return delayInMs === undefined ? giveUp : { then: "redeliver", delayInMs };
+  };
+}
+
+/** The caller's own rule. One that throws, or says what is none of the answers, gives the message up. */
+export function byRule(rule: Recoverability): Decide {
+  return (consumption, error) => {
+    const recovery: Recovery = rule(error, consumption.attempt);
+    if (recovery === "retry") return { then: "retry", waitInMs: 0 };
+    if (recovery === "error") return giveUp;
+    if (recovery === "discard") return drop;
+    if (typeof recovery === "object" && recovery !== null && "delay" in recovery) {
+      return { then: "redeliver", delayInMs: milliseconds(recovery.delay) };
+    }
+    throw new ConfigurationError(
+      `The recoverability of "${consumption.services.name}" said ${String(recovery)}. ` +
+        `Let it say "retry", "error", "discard" or { delay }`,
+    );
+  };
+}
+
+/** Runs handlers again, at once or later, as the endpoint says; rethrows what is given up. */
+export function recovery(decide: Decide): Stage {
+  return {
+    name: "recovery",
+    around(next) {
+      const failed = (consumption: Consumption, thrown: unknown) => recover(consumption, toError(thrown), next, decide);
+      return (consumption) => {
+        try {
+          const result = next(consumption);
+          return isPromise(result) ? result.then(undefined, (thrown) => failed(consumption, thrown)) : result;
+        } catch (thrown) {
+          return failed(consumption, thrown);
+        }
+      };
+    },
+  };
+}
+
+async function recover(consumption: Consumption, first: Error, next: Run, decide: Decide): Promise<void> {
+  let error = first;
+  for (let retries = 0;; retries++) {
+    // What the handler asked for counts only if it returns.
+    consumption.outcome = undefined;
+    consumption.unhandled = undefined;
+    if (interrupted(consumption)) throw error;
+    const decision = decided(consumption, error, retries, decide);
+    if (decision.then !== "retry") return settle(consumption, error, decision);
+    consumption.services.statistics.retried++;
+    tell(consumption, error, "retry");
+    if (decision.waitInMs > 0) await wait(consumption, decision.waitInMs);
+    if (interrupted(consumption)) throw error;
+    consumption.attempt++;
+    consumption.renew();
+    try {
+      await next(consumption);
+      return;
+    } catch (thrown) {
+      error = toError(thrown);
+    }
+  }
+}
+
+/** The claim is lost, or the bus stops: another process, or another start, tries next. */
+function interrupted(consumption: Consumption): boolean {
+  return consumption.lost || consumption.stopping;
+}
+
+function decided(consumption: Consumption, error: Error, retries: number, decide: Decide): Decision {
+  try {
+    return decide(consumption, error, retries);
+  } catch (thrown) {
+    // The failure stays the reason; that its rule failed too stands behind it.
+    consumption.ruleError = toError(thrown);
+    return giveUp;
+  }
+}
+
+function settle(consumption: Consumption, error: Error, decision: Decision): void {
+  const { services } = consumption;
+  switch (decision.then) {
+    case "redeliver":
+      consumption.error = error;
+      services.statistics.redelivered++;
+      consumption.outcome = {
+        outcome: "again",
+        dueAt: services.clock.now() + decision.delayInMs,
+        headers: { [names.attempts]: consumption.attempt, [names.redeliveries]: consumption.redeliveries + 1 },
+      };
+      tell(consumption, error, "redeliver");
+      return;
+    case "discard":
+      consumption.error = error;
+      services.statistics.discarded++;
+      tell(consumption, error, "discard");
+      return;
+    default:
+      throw error;
+  }
+}
+
+function tell(consumption: Consumption, error: Error, then: ObservedFailure["then"]): void {
+  const { observers } = consumption.services;
+  if (!observers.any) return;
+  const failure: ObservedFailure = { ...consumption.observed(), error, then };
+  observers.tell((observer) => observer.retried?.(failure));
+}
+
+/** Ends early when the handler should stop. */
+function wait(consumption: Consumption, waitInMs: number): Promise<void> {
+  const { clock } = consumption.services;
+  return new Promise((resolve) => {
+    const cancel = clock.at(clock.now() + waitInMs, () => {
+      consumption.interrupt = undefined;
+      resolve();
+    });
+    consumption.interrupt = () => {
+      consumption.interrupt = undefined;
+      cancel();
+      resolve();
+    };
+  });
+}

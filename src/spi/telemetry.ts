@@ -1,0 +1,60 @@
+/** The telemetry plug-in: traces and metrics of what a bus does. @module */
+
+/** W3C trace context, as text. */
+export interface TraceHeaders {
+  readonly traceparent: string;
+  readonly tracestate: string | undefined;
+  readonly baggage: string | undefined;
+}
+
+/** A message that is about to be sent. */
+export interface SendActivity {
+  readonly bus: string;
+  readonly kind: "send" | "publish" | "request" | "respond" | "fault";
+  /** The contract's name. */
+  readonly contract: string;
+  readonly messageId: string;
+  readonly conversationId: string | undefined;
+  /** An address. */
+  readonly to: string;
+  /** Of the message that is being handled, if any. */
+  readonly parent: TraceHeaders | undefined;
+}
+/** A message that is about to be handled. */
+export interface ProcessActivity {
+  readonly bus: string;
+  readonly endpoint: string;
+  /** The `hero-type` header: the contract's name first. */
+  readonly type: string;
+  readonly messageId: string;
+  readonly conversationId: string | undefined;
+  /** As it came. */
+  readonly parent: TraceHeaders | undefined;
+  /** Epoch milliseconds, if its sender said so. */
+  readonly sentAt: number | undefined;
+}
+
+/** What goes on between the call that gave it and `end`. */
+export interface Span {
+  /** What the messages that follow from it carry; left out: those of its parent. */
+  readonly trace?: TraceHeaders | undefined;
+  /** Runs handlers with the span as the active one, where the telemetry has such a thing. */
+  run?<Result>(work: () => Result): Result;
+  /** Once. */
+  end(error?: Error): void;
+}
+
+/**
+ * Sees what a bus sends, receives, processes and settles. `undefined` where it does not look at a message. No method
+ * throws; what one throws all the same is dropped.
+ */
+export interface Telemetry {
+  /** Before the message is serialized; ends when the broker has it, or has not. */
+  send(activity: SendActivity): Span | undefined;
+  /** A batch of deliveries has come. */
+  receive(bus: string, endpoint: string, count: number): void;
+  /** Around the handling of one message, retries included. */
+  process(activity: ProcessActivity): Span | undefined;
+  /** A batch of deliveries is being settled. */
+  settle(bus: string, endpoint: string, outcome: "accept" | "release" | "again" | "move", count: number): void;
+}
