@@ -1,0 +1,2 @@
+/** What a runtime does without us. @module */
+console.log("started");

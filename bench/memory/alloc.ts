@@ -1,0 +1,45 @@
+/**
+ * Bytes allocated for a message by reference, the message itself apart. Wants `--expose-gc` and a young generation
+ * larger than the run: nothing is collected in between, so that what is used afterwards is what was allocated.
+ *
+ * @module
+ */
+import process from "node:process";
+import { createBus, event, memory } from "../../mod.ts";
+import { finish, scaled } from "../support/program.ts";
+import { type Text, text } from "./messages.ts";
+
+const TextSent = event<Text>("bench.text-sent");
+const collect = (globalThis as { readonly gc?: () => void }).gc;
+if (collect === undefined) throw new Error("Cannot measure what is allocated: run with --expose-gc");
+
+const bus = createBus({ name: "bench", transport: memory({ byReference: true }) });
+let left = 0;
+let done = () => {};
+bus.endpoint("texts").handle(TextSent, () => {
+  if (--left === 0) done();
+});
+await bus.start();
+
+async function run(messages: readonly Text[]): Promise<void> {
+  left = messages.length;
+  const all = new Promise<void>((resolve) => done = resolve);
+  const publishers = 100;
+  await Promise.all(Array.from({ length: publishers }, async (_, first) => {
+    for (let i = first; i < messages.length; i += publishers) {
+      const message = messages[i];
+      if (message !== undefined) await bus.publish(TextSent, message);
+    }
+  }));
+  await all;
+}
+
+const count = scaled(50_000);
+const messages = Array.from({ length: count }, () => text());
+await run(messages); // compiled now, and every pool at its size
+await run(messages);
+collect();
+const before = process.memoryUsage().heapUsed;
+await run(messages);
+const after = process.memoryUsage().heapUsed;
+finish((after - before) / count);

@@ -1,0 +1,140 @@
+/** Publish to one consumer over the in-memory transport, in all the variations that the report asks about. @module */
+import { type Bus, createBus, event, memory, query } from "../../mod.ts";
+import type { Case, Work } from "../support/program.ts";
+import { type Order, order, type Text, text } from "./messages.ts";
+
+/** So many publishers, each awaiting its own: as in the C# programs. */
+const PUBLISHERS = 100;
+const REQUESTERS = 64;
+
+const OrderPlaced = event<Order>("bench.order-placed");
+const TextSent = event<Text>("bench.text-sent");
+const Echo = query<{ value: number }, { value: number }>("bench.echo");
+
+/** Does `act` for every number below `count`, `width` at a time. */
+async function abreast(width: number, count: number, act: (i: number) => Promise<unknown>): Promise<void> {
+  await Promise.all(Array.from({ length: Math.min(width, count) }, async (_, first) => {
+    for (let i = first; i < count; i += width) await act(i);
+  }));
+}
+
+/** Counts what is consumed, and tells when all of it is. */
+class Consumed {
+  #left = 0;
+  #done: () => void = () => {};
+
+  /** Resolves at the `count`th {@linkcode Consumed.one} from now. */
+  expect(count: number): Promise<void> {
+    this.#left = count;
+    return new Promise((resolve) => this.#done = resolve);
+  }
+
+  one(): void {
+    if (--this.#left === 0) this.#done();
+  }
+}
+
+function busOf(byReference: boolean): Bus {
+  return createBus({ name: "bench", transport: memory({ byReference }) });
+}
+
+function texts(byReference: boolean, middleware = 0): () => Promise<Work> {
+  return async () => {
+    const bus = busOf(byReference);
+    const consumed = new Consumed();
+    for (let i = 0; i < middleware; i++) bus.use((_context, next) => next());
+    bus.endpoint("texts").handle(TextSent, () => consumed.one());
+    await bus.start();
+    return async (count) => {
+      const done = consumed.expect(count);
+      await abreast(PUBLISHERS, count, () => bus.publish(TextSent, text()));
+      await done;
+    };
+  };
+}
+
+/** Every message is the next endpoint's, each of which has a contract of its own. */
+function endpoints(many: number): () => Promise<Work> {
+  return async () => {
+    const bus = busOf(true);
+    const consumed = new Consumed();
+    const contracts = Array.from({ length: many }, (_, i) => event<Text>(`bench.text-sent-${i}`));
+    contracts.forEach((contract, i) => bus.endpoint(`texts-${i}`).handle(contract, () => consumed.one()));
+    await bus.start();
+    return async (count) => {
+      const done = consumed.expect(count);
+      await abreast(PUBLISHERS, count, (i) => bus.publish(contracts[i % many] ?? TextSent, text()));
+      await done;
+    };
+  };
+}
+
+/** One object again and again, so that a queue's memory is ours alone. */
+function backlog(all: boolean): () => Promise<Work> {
+  return async () => {
+    const bus = busOf(true);
+    const consumed = new Consumed();
+    bus.endpoint("texts").handle(TextSent, () => consumed.one());
+    await bus.start();
+    const message = text();
+    return async (count) => {
+      const done = consumed.expect(count);
+      if (all) await bus.pause("texts");
+      await abreast(PUBLISHERS, count, () => bus.publish(TextSent, message));
+      if (all) await bus.resume("texts");
+      await done;
+    };
+  };
+}
+
+/** By the names that `run.ts` and the report use. */
+export const cases: Readonly<Record<string, Case>> = {
+  "reference": { count: 1_000_000, prepare: texts(true) },
+  "serialized": { count: 300_000, prepare: texts(false) },
+  "middleware": { count: 1_000_000, prepare: texts(true, 5) },
+  "orders": {
+    count: 100_000,
+    prepare: async () => {
+      const bus = busOf(false);
+      const consumed = new Consumed();
+      bus.endpoint("orders").handle(OrderPlaced, () => consumed.one());
+      await bus.start();
+      return async (count) => {
+        const done = consumed.expect(count);
+        await abreast(PUBLISHERS, count, (i) => bus.publish(OrderPlaced, order(i)));
+        await done;
+      };
+    },
+  },
+  // The least that any wire costs: the same orders, written and read again, no bus at all.
+  "json": {
+    count: 100_000,
+    prepare: () => {
+      const encoder = new TextEncoder();
+      const decoder = new TextDecoder("utf-8", { fatal: true });
+      const consumed = new Consumed();
+      return Promise.resolve(async (count) => {
+        const done = consumed.expect(count);
+        for (let i = 0; i < count; i++) {
+          const body = encoder.encode(JSON.stringify(order(i)));
+          const read: Order = JSON.parse(decoder.decode(body));
+          if (read.lines.length === 20) consumed.one();
+        }
+        await done;
+      });
+    },
+  },
+  "endpoints-1": { count: 1_000_000, prepare: endpoints(1) },
+  "endpoints-1000": { count: 1_000_000, prepare: endpoints(1000) },
+  "backlog-1": { count: 1_000_000, prepare: backlog(false) },
+  "backlog-1000000": { count: 1_000_000, prepare: backlog(true) },
+  "rpc": {
+    count: 300_000,
+    prepare: async () => {
+      const bus = busOf(true);
+      bus.endpoint("echoes").handle(Echo, ({ value }) => ({ value }));
+      await bus.start();
+      return (count) => abreast(REQUESTERS, count, (i) => bus.request(Echo, { value: i }));
+    },
+  },
+};

@@ -1,0 +1,11 @@
+/** What the types cost an application's compiler. @module */
+import { peers } from "../peers/mod.ts";
+import { type Figure, program, single } from "../support/figure.ts";
+
+/** The same number whenever it is counted: once is enough. */
+export const figures: readonly Figure[] = [
+  {
+    ...single("types/instantiations", "instantiations", program(new URL("./run.ts", import.meta.url)), [peers]),
+    runs: 1,
+  },
+];
