@@ -1,4 +1,8 @@
-/** Writes an application: 200 contracts, 50 endpoints of 12 handlers each. @module */
+/**
+ * Writes an application: 200 contracts, 50 endpoints of 12 handlers each, whose code uses the library and little else.
+ *
+ * @module
+ */
 
 /** How large it is. */
 export interface AppSize {
@@ -38,8 +42,10 @@ function contracts({ commands, queries, events }: AppSize): string {
 }
 
 /** Each command and query has one owner; the other handlers are of events, and send on. */
-function handler(n: number, { commands, queries, events }: AppSize): string {
-  const event = `Event${(n * 7) % events}`;
+function handler(endpoint: number, place: number, { commands, queries, events, endpoints }: AppSize): string {
+  // Dealt out like cards, so that every endpoint has some of each kind; no event twice on one endpoint.
+  const n = place * endpoints + endpoint;
+  const event = `Event${(endpoint * 7 + place * 13) % events}`;
   const published = (i: number) =>
     `ctx.publish(c.Event${i}, { orderId: m.orderId, total${i}: 1, lines: [{ sku: "a", count: 2 }] })`;
   if (n < commands) return `.handle(c.Command${n}, async (m, ctx) => { await ${published(n % events)}; })`;
@@ -56,7 +62,7 @@ function handler(n: number, { commands, queries, events }: AppSize): string {
       return `.handle(c.${event}, async (m, ctx) => { const a = await ctx.request(c.Query${i}, { orderId: m.orderId }, { timeout: "5s" }); if (a.status === "paid") await ctx.defer("1h"); })`;
     }
     default:
-      return `.handle(c.${event}, (m) => { m.lines.map((line) => line.sku); })`;
+      return `.handle(c.${event}, (m) => { console.log(m.orderId, m.lines.length); })`;
   }
 }
 
@@ -66,13 +72,12 @@ function endpoints(app: AppSize): string {
     `import * as c from "./contracts.ts";`,
     `export const bus = createBus({ name: "app" });`,
   ];
-  // Dealt out like cards, so that every endpoint has some of each kind.
   for (let e = 0; e < app.endpoints; e++) {
     const options = e % 2 === 0
       ? `{ concurrency: 32, prefetch: 128, retry: retry.exponential({ limit: 5, min: "100ms", max: "30s" }), redeliver: ["1m", "10m"] }`
       : `{ order: "key", retry: retry.immediate(3) }`;
     lines.push(`bus.endpoint("endpoint-${e}", ${options})`);
-    for (let h = 0; h < app.handlersPerEndpoint; h++) lines.push(`  ${handler(h * app.endpoints + e, app)}`);
+    for (let h = 0; h < app.handlersPerEndpoint; h++) lines.push(`  ${handler(e, h, app)}`);
     lines[lines.length - 1] += ";";
   }
   return lines.join("\n") + "\n";
