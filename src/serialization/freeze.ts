@@ -22,7 +22,8 @@ export function deepFreeze<T>(value: T): T {
     else if (next instanceof Set) { for (const held of next) waiting.push(held); }
     else if (Array.isArray(next) || isPlainPrototype(Object.getPrototypeOf(next))) {
       Object.freeze(next);
-      for (const property of Object.values(Object.getOwnPropertyDescriptors(next))) waiting.push(property.value);
+      // By descriptor: a getter is not run.
+      for (const key of Reflect.ownKeys(next)) waiting.push(Object.getOwnPropertyDescriptor(next, key)?.value);
     }
   }
   return value;
