@@ -21,6 +21,8 @@ export class Inbox implements Sink {
   /** What it may have unsettled. */
   allowed: number;
   readonly #unsettled = new Set<Delivery>();
+  /** What is being settled: the claim may still be lost before the broker hears of it. */
+  readonly #settling = new Set<Delivery>();
   readonly #seen = new Set<Delivery>();
   readonly #violations: Violations;
   readonly #now: () => number;
@@ -72,7 +74,8 @@ export class Inbox implements Sink {
     if (this.#closed === "close") this.#violations.push("Lost after close");
     if (!(reason instanceof Error)) this.#violations.push("Lost without an error");
     for (const delivery of deliveries) {
-      if (!this.#unsettled.delete(delivery)) this.#violations.push("Lost what was not unsettled");
+      const held = this.#unsettled.delete(delivery) || this.#settling.delete(delivery);
+      if (!held) this.#violations.push("Lost what was not unsettled");
       this.lostDeliveries.push(delivery);
       this.lostReasons.push(reason);
     }
@@ -90,9 +93,13 @@ export class Inbox implements Sink {
   }
 
   /** Settles with an outcome each. */
-  settleAll(batch: readonly Settlement[]): Promise<void> {
-    for (const { delivery } of batch) this.#unsettled.delete(delivery);
-    return this.receiver.settle(batch);
+  async settleAll(batch: readonly Settlement[]): Promise<void> {
+    for (const { delivery } of batch) if (this.#unsettled.delete(delivery)) this.#settling.add(delivery);
+    try {
+      await this.receiver.settle(batch);
+    } finally {
+      for (const { delivery } of batch) this.#settling.delete(delivery);
+    }
   }
 
   accept(deliveries?: Iterable<Delivery>): Promise<void> {
