@@ -11,6 +11,8 @@ export class Serializers {
   readonly #byContentType: ReadonlyMap<string, Serializer>;
 
   /**
+   * Of one bus.
+   *
    * @param writes what writes, and reads its own; left out: JSON
    * @param reads what else is read
    * @throws {ConfigurationError} if two have one content type
