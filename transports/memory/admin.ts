@@ -44,7 +44,7 @@ export class MemoryAdmin implements Admin {
       if (items.length >= limit) {
         return { items, next: last === undefined ? from : `${last.priority}:${last.position}` };
       }
-      items.push(new Message(message, message.position, message.deliveryCount)); // which nobody can settle
+      items.push(new Message(message, message.via, message.position, message.deliveryCount)); // which nobody can settle
     }
     return { items, next: undefined };
   }

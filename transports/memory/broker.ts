@@ -45,8 +45,10 @@ export interface Member {
 
 /** The largest body, in bytes. */
 export const maxFrameBytes: number = 2 ** 30;
-/** The number of priorities. */
-export const priorities = 256;
+/** Who is told of queues that senders should wait for. */
+export interface Crowd {
+  full(queue: Queue): void;
+}
 
 /** The broker behind {@linkcode MemoryBroker}. */
 export class Broker implements MemoryBroker, QueueServices, ReceiverServices {
@@ -90,10 +92,10 @@ export class Broker implements MemoryBroker, QueueServices, ReceiverServices {
   }
 
   /**
-   * Takes a message, or gives the error why not; a receipt if it is due later. The queues that have become too full are
-   * added to `full`.
+   * Takes a message, or gives the error why not; a receipt if it is due later. Tells `crowd` which queues it made too
+   * full.
    */
-  send(outgoing: Outgoing, full: Set<Queue>): Error | string | undefined {
+  send(outgoing: Outgoing, crowd: Crowd): Error | string | undefined {
     const { frame, to, dueAt } = outgoing;
     if (frame.body.byteLength > maxFrameBytes) {
       return new MessageTooLargeError(outgoing.messageId, "body", frame.body.byteLength, maxFrameBytes);
@@ -117,7 +119,7 @@ export class Broker implements MemoryBroker, QueueServices, ReceiverServices {
       });
     }
     this.#deliver(outgoing, routes);
-    for (const { queue } of routes) if (queue.full) full.add(queue);
+    for (const { queue } of routes) if (queue.full) crowd.full(queue);
     return undefined;
   }
 
@@ -131,29 +133,22 @@ export class Broker implements MemoryBroker, QueueServices, ReceiverServices {
     return this.#delays.count(queue);
   }
 
-  later(queue: Queue, contents: Contents, dueAt: number): void {
-    if (dueAt <= this.now()) queue.add(contents);
-    else this.#delays.add(dueAt, { release: () => queue.add(contents), reaches: (name) => queue.name === name });
+  later(queue: Queue, contents: Contents, via: Address, dueAt: number): void {
+    if (dueAt <= this.now()) queue.add(contents, via);
+    else this.#delays.add(dueAt, { release: () => queue.add(contents, via), reaches: (name) => queue.name === name });
   }
 
   move(to: Address, contents: Contents): boolean {
     const routes = this.entities.route(to);
-    for (const { queue } of routes) queue.add(contents);
+    for (const { queue, via } of routes) queue.add(contents, via);
     return routes.length > 0;
   }
 
   expired(queue: Queue, message: Message): void {
     this.#expired++;
     const { deadLetterExpired } = queue.settings;
-    if (deadLetterExpired !== undefined) {
-      this.move(deadLetterExpired, {
-        frame: message.frame,
-        key: message.key,
-        via: message.via,
-        priority: message.priority,
-        expiresAt: undefined,
-      });
-    }
+    const { frame, key, priority } = message;
+    if (deadLetterExpired !== undefined) this.move(deadLetterExpired, { frame, key, priority });
   }
 
   ineffective(): void {
@@ -182,10 +177,8 @@ export class Broker implements MemoryBroker, QueueServices, ReceiverServices {
   }
 
   #deliver(outgoing: Outgoing, routes: readonly Route[]): void {
-    const { frame, key, priority, expiresAt } = outgoing;
-    const level = priority === undefined ? 0 : Math.min(Math.max(Math.trunc(priority), 0), priorities - 1);
     if (routes.length === 0) this.#unrouted++;
-    for (const { queue, via } of routes) queue.add({ frame, key, via, priority: level, expiresAt });
+    for (const { queue, via } of routes) queue.add(outgoing, via);
   }
 
   #member(transport: Transport): Member {

@@ -1,13 +1,7 @@
 /** What comes first, quickly, of what came in any order. @module */
 
-/** An item that knows where in its heap it is, so that it can be taken from the middle. */
-export interface HeapItem {
-  /** -1: in none. Only the heap changes it. */
-  index: number;
-}
-
 /** A binary heap: the first by `before` is at hand, adding and taking cost the logarithm of the size. */
-export class Heap<T extends HeapItem> {
+export class Heap<T> {
   readonly #items: T[] = [];
   readonly #before: (a: T, b: T) => boolean;
 
@@ -33,43 +27,28 @@ export class Heap<T extends HeapItem> {
 
   /** Adds one. */
   push(item: T): void {
-    this.#items.push(item);
-    this.#up(item, this.#items.length - 1);
-  }
-
-  /** Takes the first. */
-  pop(): T | undefined {
-    const first = this.#items[0];
-    if (first !== undefined) this.remove(first);
-    return first;
-  }
-
-  /** Takes one from where it is; false: it was not there. */
-  remove(item: T): boolean {
-    const { index } = item;
-    if (this.#items[index] !== item) return false;
-    const last = this.#items.pop();
-    item.index = -1;
-    if (last === undefined || last === item) return true;
-    this.#down(last, index);
-    this.#up(last, last.index);
-    return true;
-  }
-
-  #up(item: T, from: number): void {
-    let index = from;
+    let index = this.#items.length;
     while (index > 0) {
       const parentIndex = (index - 1) >> 1;
       const parent = this.#items[parentIndex];
       if (parent === undefined || !this.#before(item, parent)) break;
-      this.#place(parent, index);
+      this.#items[index] = parent;
       index = parentIndex;
     }
-    this.#place(item, index);
+    this.#items[index] = item;
   }
 
-  #down(item: T, from: number): void {
-    let index = from;
+  /** Takes the first. */
+  pop(): T | undefined {
+    const [first] = this.#items;
+    const last = this.#items.pop();
+    if (last !== undefined && this.#items.length > 0) this.#sink(last);
+    return first;
+  }
+
+  /** Puts an item where the first was, and lets it sink to its place. */
+  #sink(item: T): void {
+    let index = 0;
     for (;;) {
       let childIndex = 2 * index + 1;
       let child = this.#items[childIndex];
@@ -79,14 +58,9 @@ export class Heap<T extends HeapItem> {
         child = right;
       }
       if (child === undefined || !this.#before(child, item)) break;
-      this.#place(child, index);
+      this.#items[index] = child;
       index = childIndex;
     }
-    this.#place(item, index);
-  }
-
-  #place(item: T, index: number): void {
     this.#items[index] = item;
-    item.index = index;
   }
 }

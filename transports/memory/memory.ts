@@ -2,7 +2,7 @@
 import { ConfigurationError } from "../../src/errors/configuration.ts";
 import type { Extension, Transport } from "../../src/spi/transport.ts";
 import { Broker, type MemoryBroker } from "./broker.ts";
-import type { QueueOptions } from "./topology.ts";
+import type { MemoryQueueOptions } from "./topology.ts";
 import { MemoryTransport } from "./transport.ts";
 
 /** How messages move within a process. */
@@ -36,7 +36,7 @@ export interface Memory {
    *
    * @throws {ConfigurationError} if a bound is not a number ≥ 1
    */
-  queue(options: QueueOptions): Extension;
+  queue(options: MemoryQueueOptions): Extension;
 }
 
 /**
@@ -67,7 +67,7 @@ export const memory: Memory = Object.assign(
     return new MemoryTransport(shared, maxQueueLength);
   },
   {
-    queue: (options: QueueOptions): Extension => {
+    queue: (options: MemoryQueueOptions): Extension => {
       if (options.maxQueueLength !== undefined) checkBound(options.maxQueueLength);
       return { transport: "memory", value: options };
     },

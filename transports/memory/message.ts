@@ -2,14 +2,16 @@
 import type { Address, Delivery } from "../../src/spi/transport.ts";
 import type { Frame } from "../../src/spi/frame.ts";
 
-/** What a queue keeps of a message, whichever attempt it is. */
+/** What is put into a queue; an `Outgoing` is such, so that nothing needs to be made of it first. */
 export interface Contents {
   readonly frame: Frame;
-  readonly key: string | undefined;
-  readonly via: Address;
-  readonly priority: number;
-  readonly expiresAt: number | undefined;
+  readonly key?: string | undefined;
+  readonly priority?: number | undefined;
+  readonly expiresAt?: number | undefined;
 }
+
+/** The number of priorities. */
+export const priorities = 256;
 
 /**
  * One attempt at delivering a message from one queue: it waits as itself and is delivered as itself, which saves an
@@ -24,20 +26,20 @@ export class Message implements Delivery, Contents {
   readonly expiresAt: number | undefined;
   /** Its place in the order of its queue, which it keeps when it comes again. */
   readonly position: number;
-  /** Of the heap that it is in. */
-  index = -1;
   /** Whoever has it unsettled. */
   owner: object | undefined = undefined;
   /** Its neighbours among those of its owner. */
   earlier: Message | undefined = undefined;
   later: Message | undefined = undefined;
 
-  constructor(contents: Contents, position: number, deliveryCount: number) {
+  constructor(contents: Contents, via: Address, position: number, deliveryCount: number) {
+    const { priority } = contents;
     this.frame = contents.frame;
     this.key = contents.key;
-    this.via = contents.via;
+    this.via = via;
     this.deliveryCount = deliveryCount;
-    this.priority = contents.priority;
+    // The index of a deque: what is no level is one all the same.
+    this.priority = priority === undefined ? 0 : Math.min(Math.max(Math.trunc(priority), 0), priorities - 1);
     this.expiresAt = contents.expiresAt;
     this.position = position;
   }

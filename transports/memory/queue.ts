@@ -92,16 +92,16 @@ export class Queue {
   }
 
   /** Puts a new message at the end. */
-  add(contents: Contents): void {
+  add(contents: Contents, via: Address): void {
     if (this.#gone) return;
-    this.#backlog.add(new Message(contents, this.#positions++, 1));
+    this.#backlog.add(new Message(contents, via, this.#positions++, 1));
     if (this.#consumers.length > 0) this.wake();
   }
 
   /** Puts a message that was in flight back to where it was, for another attempt. */
   putBack(message: Message): void {
     if (this.#gone) return;
-    this.#backlog.putBack(new Message(message, message.position, message.deliveryCount + 1));
+    this.#backlog.putBack(new Message(message, message.via, message.position, message.deliveryCount + 1));
     this.wake();
   }
 

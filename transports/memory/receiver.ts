@@ -8,7 +8,7 @@ import type { Consumer, Queue } from "./queue.ts";
 /** What a receiver asks of its broker. */
 export interface ReceiverServices {
   /** Puts the message into `queue` at `dueAt` (epoch milliseconds), or now if that is past. */
-  later(queue: Queue, contents: Contents, dueAt: number): void;
+  later(queue: Queue, contents: Contents, via: Address, dueAt: number): void;
   /** Puts the message wherever `to` leads; false: that is nowhere, and nothing is done. */
   move(to: Address, contents: Contents): boolean;
   /** A settlement came too late, or is not of this receiver. */
@@ -100,11 +100,11 @@ export class MemoryReceiver implements Receiver, Consumer {
           break;
         case "again":
           this.#settled(delivery);
-          this.services.later(this.#queue, copy(delivery, settlement.headers), settlement.dueAt);
+          this.services.later(this.#queue, copy(delivery, settlement.headers), delivery.via, settlement.dueAt);
           break;
         case "move": {
           // What is parked must not expire where it is parked: only its envelope still says when it would have.
-          const moved = { ...copy(delivery, settlement.headers), via: settlement.to, expiresAt: undefined };
+          const moved = { ...copy(delivery, settlement.headers), expiresAt: undefined };
           if (this.services.move(settlement.to, moved)) this.#settled(delivery);
           else failure ??= new UnroutableError("a moved message", settlement.to);
           break;
@@ -180,7 +180,6 @@ function copy(message: Message, headers: FrameHeaders): Contents {
   return {
     frame: { ...message.frame, headers: { ...message.frame.headers, ...headers } },
     key: message.key,
-    via: message.via,
     priority: message.priority,
     expiresAt: message.expiresAt,
   };

@@ -10,7 +10,7 @@ export interface Route {
 }
 
 /** The setting of one queue: what `memory.queue({ … })` makes. */
-export interface QueueOptions {
+export interface MemoryQueueOptions {
   /** How many may wait. Left out: as the transport says. */
   readonly maxQueueLength?: number;
   /** Where to what expires here goes, as in `queue:late`. Left out: it is dropped and counted. */
@@ -82,6 +82,8 @@ export class Entities {
       if (queue === undefined) {
         changes.push({ kind: "create", entity, detail: describe(wanted) });
         if (apply) this.#queues.set(name, new Queue(name, true, wanted, this.#services));
+      } else if (!queue.durable) {
+        changes.push({ kind: "conflict", entity, detail: "it is a receiver's own, and gone with it" });
       } else if (describe(queue.settings) !== describe(wanted)) {
         const detail = `it has ${describe(queue.settings)}, and ${describe(wanted)} is wanted`;
         changes.push({ kind: "conflict", entity, detail });
@@ -148,13 +150,13 @@ export class Entities {
 }
 
 /** Reads the extensions of an entity, those of other transports refused. */
-export function queueOptions(extensions: readonly Extension[]): QueueOptions {
-  let options: QueueOptions = {};
+export function queueOptions(extensions: readonly Extension[]): MemoryQueueOptions {
+  let options: MemoryQueueOptions = {};
   for (const { transport, value } of extensions) {
     if (transport !== "memory") {
       throw new UnsupportedError("memory", `a setting of "${transport}"`, "Take it away, or use that transport");
     }
-    options = { ...options, ...value as QueueOptions }; // made by `memory.queue` alone
+    options = { ...options, ...value as MemoryQueueOptions }; // made by `memory.queue` alone
   }
   return options;
 }

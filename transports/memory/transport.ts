@@ -16,7 +16,8 @@ import type {
   Transport,
 } from "../../src/spi/transport.ts";
 import { MemoryAdmin } from "./admin.ts";
-import { type Broker, maxFrameBytes, type Member, priorities } from "./broker.ts";
+import { type Broker, type Crowd, maxFrameBytes, type Member } from "./broker.ts";
+import { priorities } from "./message.ts";
 import type { Queue, QueueSettings, Waiter } from "./queue.ts";
 import { MemoryReceiver } from "./receiver.ts";
 import { queueOptions } from "./topology.ts";
@@ -24,7 +25,7 @@ import { queueOptions } from "./topology.ts";
 const name = "memory";
 
 /** One bus' end of a {@linkcode Broker}. */
-export class MemoryTransport implements Transport, Member {
+export class MemoryTransport implements Transport, Member, Crowd {
   readonly name: string = name;
   readonly capabilities: Capabilities;
   readonly admin: Admin;
@@ -35,6 +36,11 @@ export class MemoryTransport implements Transport, Member {
   readonly #waits = new Set<() => void>();
   #state: "new" | "open" | "closed" | "dead" = "new";
   #host: Host | undefined;
+  /** Those that the `send` under way made too full. */
+  #crowded: Set<Queue> | undefined;
+  readonly #endWaits = (): void => {
+    for (const end of [...this.#waits]) end();
+  };
 
   constructor(broker: Broker, maxQueueLength: number) {
     this.#broker = broker;
@@ -67,6 +73,7 @@ export class MemoryTransport implements Transport, Member {
     host.signal.throwIfAborted();
     this.#host = host;
     this.#state = "open";
+    host.signal.addEventListener("abort", this.#endWaits, { once: true });
     this.#broker.open(host.clock);
     host.status({ state: "up" });
   }
@@ -78,14 +85,22 @@ export class MemoryTransport implements Transport, Member {
   }
 
   send(batch: readonly Outgoing[]): void | Promise<void> {
-    const full = new Set<Queue>();
+    const outer = this.#crowded; // what `settled` calls may send
+    this.#crowded = undefined;
     for (const outgoing of batch) {
       // Asked each time: what `settled` calls may close the transport.
-      const result = this.#state === "open" ? this.#broker.send(outgoing, full) : this.#failure("send");
+      const result = this.#state === "open" ? this.#broker.send(outgoing, this) : this.#failure("send");
       if (typeof result === "object") outgoing.settled(result);
       else outgoing.settled(undefined, result);
     }
-    if (full.size > 0 && this.#state === "open") return this.#wait(full);
+    const full: Set<Queue> | undefined = this.#crowded;
+    this.#crowded = outer;
+    if (full !== undefined && this.#state === "open" && !this.#host?.signal.aborted) return this.#wait(full);
+  }
+
+  /** As {@linkcode Crowd}. */
+  full(queue: Queue): void {
+    (this.#crowded ??= new Set()).add(queue);
   }
 
   // deno-lint-ignore require-await -- a rejection, not a throw
@@ -138,8 +153,10 @@ export class MemoryTransport implements Transport, Member {
     this.#state = state;
     for (const receiver of [...this.#receivers]) receiver.close(reason);
     this.#receivers.clear();
-    for (const end of [...this.#waits]) end();
-    if (this.#host !== undefined) this.#broker.close(this.#host.clock);
+    this.#endWaits();
+    if (this.#host === undefined) return;
+    this.#host.signal.removeEventListener("abort", this.#endWaits);
+    this.#broker.close(this.#host.clock);
   }
 
   #wait(full: Set<Queue>): Promise<void> {
