@@ -1,6 +1,7 @@
 /**
- * What a plug-in is written against: the interfaces of a transport and of a store, and the frames, addresses and clock
- * that they speak of. Types alone; their comments are promises, and the conformance suites hold a plug-in to them.
+ * What a plug-in is written against: the interfaces of transports, stores, serializers and telemetry, and the frames,
+ * addresses and clock that they speak of. Types alone; their comments are promises, and the conformance suites hold a
+ * plug-in to them.
  *
  * @example A transport is a value that is handed to the bus
  * ```ts
@@ -30,6 +31,7 @@ export type {
   StoreCapabilities,
   Unit,
 } from "./store.ts";
+export type { ProcessActivity, SendActivity, Span, Telemetry, TraceHeaders } from "./telemetry.ts";
 export type {
   Address,
   Admin,

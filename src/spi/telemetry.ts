@@ -2,18 +2,25 @@
 
 /** W3C trace context, as text. */
 export interface TraceHeaders {
+  /** Version, trace id, parent id and flags. */
   readonly traceparent: string;
+  /** What vendors add to it. */
   readonly tracestate: string | undefined;
+  /** What the application passes on: `key=value, …`. */
   readonly baggage: string | undefined;
 }
 
 /** A message that is about to be sent. */
 export interface SendActivity {
+  /** The name of the bus. */
   readonly bus: string;
+  /** What the sender called. */
   readonly kind: "send" | "publish" | "request" | "respond" | "fault";
   /** The contract's name. */
   readonly contract: string;
+  /** The same on every attempt. */
   readonly messageId: string;
+  /** What a first message led to shares it. */
   readonly conversationId: string | undefined;
   /** An address. */
   readonly to: string;
@@ -22,11 +29,15 @@ export interface SendActivity {
 }
 /** A message that is about to be handled. */
 export interface ProcessActivity {
+  /** The name of the bus. */
   readonly bus: string;
+  /** The endpoint that handles it. */
   readonly endpoint: string;
   /** The `hero-type` header: the contract's name first. */
   readonly type: string;
+  /** The same on every attempt. */
   readonly messageId: string;
+  /** What a first message led to shares it. */
   readonly conversationId: string | undefined;
   /** As it came. */
   readonly parent: TraceHeaders | undefined;
