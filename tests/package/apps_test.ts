@@ -1,0 +1,132 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { runtime, test } from "../support/runner.ts";
+import { runtimeCommand } from "../support/runtimes.ts";
+import { pack } from "./pack.ts";
+
+/** What someone writes first. */
+const program = `import { command, createBus } from "@hero/messaging";
+
+interface Greet {
+  name: string;
+}
+const Greet = command<Greet>("greetings.greet");
+
+const bus = createBus({ name: "greetings" });
+const handled = Promise.withResolvers<string>();
+bus.endpoint("greetings").handle(Greet, ({ name }) => handled.resolve(name));
+await bus.start();
+await bus.send(Greet, { name: "Ada" });
+console.log("greeted " + await handled.promise);
+await bus.stop();
+`;
+
+/** Ends with 0, or the test fails with what was said. */
+function run(directory: string, [command, ...args]: readonly [string, ...string[]]): string {
+  const { status, stdout, stderr } = spawnSync(command, args, {
+    cwd: directory,
+    encoding: "utf8",
+    timeout: 120_000,
+    env: { ...process.env, NO_COLOR: "1" },
+  });
+  if (status !== 0) throw new Error(`"${command} ${args.join(" ")}" ended with ${status}:\n${stdout}${stderr}`);
+  return stdout;
+}
+
+const { version, exports } = JSON.parse(readFileSync(new URL("../../jsr.json", import.meta.url), "utf8")) as {
+  readonly version: string;
+  readonly exports: Readonly<Record<string, string>>;
+}; // our own file
+const entryPoints = Object.keys(exports);
+const tarball = `./hero-messaging-${version}.tgz`;
+
+let packed: string | undefined;
+/** Packs at the first call; the tarball goes when the process does. */
+function packedOnce(): string {
+  if (packed === undefined) {
+    const directory = mkdtempSync(join(tmpdir(), "hero-packed-"));
+    globalThis.addEventListener("unload", () => rmSync(directory, { recursive: true, force: true }));
+    packed = pack(directory);
+  }
+  return packed;
+}
+
+/** An empty folder with the program and the package's tarball beside it, gone afterwards. */
+function inEmptyApp(use: (directory: string) => void): void {
+  const directory = mkdtempSync(join(tmpdir(), "hero-app-"));
+  try {
+    copyFileSync(packedOnce(), join(directory, tarball));
+    writeFileSync(join(directory, "package.json"), '{ "type": "module" }\n');
+    writeFileSync(join(directory, "main.ts"), program);
+    use(directory);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+const install = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", tarball] as const;
+
+/** `engines` in the package says 22. */
+const oldestNode = ["npx", "-y", "-p", "node@22", "--", "node"] as const;
+
+/** Folders of packages, scopes opened. */
+function installed(directory: string): readonly string[] {
+  const modules = join(directory, "node_modules");
+  return readdirSync(modules).filter((name) => !name.startsWith(".")).flatMap((name) =>
+    name.startsWith("@") ? readdirSync(join(modules, name)).map((inner) => `${name}/${inner}`) : [name]
+  );
+}
+
+const packs = { skip: runtime === "deno" ? undefined : "Deno packs, for all three", timeoutInMs: 300_000 };
+
+test("an empty Node app installs one package, and a command is handled, also on the oldest Node promised", () => {
+  inEmptyApp((directory) => {
+    run(directory, install);
+
+    assertEquals(installed(directory), ["@hero/messaging"]);
+    assertStringIncludes(run(directory, [...runtimeCommand("node"), "main.ts"]), "greeted Ada");
+    assertStringIncludes(run(directory, [...oldestNode, "main.ts"]), "greeted Ada");
+  });
+}, packs);
+
+test("the declarations pass the oldest TypeScript that is promised, and refuse a wrong message", () => {
+  inEmptyApp((directory) => {
+    run(directory, [...install, "typescript@~5.4"]);
+    const everything = entryPoints.map((path, index) =>
+      `import * as entry${index} from "@hero/messaging${path.slice(1)}";`
+    );
+    const uses = entryPoints.map((_, index) => `entry${index}`).join(", ");
+    writeFileSync(join(directory, "everything.ts"), `${everything.join("\n")}\nexport const all = [${uses}];\n`);
+    writeFileSync(join(directory, "wrong.ts"), program.replace('{ name: "Ada" }', "{ name: 1 }"));
+    const strict = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess"];
+    const world = ["--target", "esnext", "--module", "nodenext", "--lib", "esnext,dom,dom.asynciterable"];
+    const check = ["node", join("node_modules", "typescript", "bin", "tsc"), ...strict, ...world] as const;
+
+    run(directory, [...check, "main.ts", "everything.ts"]);
+    const refused = assertThrows(() => run(directory, [...check, "wrong.ts"]), Error);
+    assertStringIncludes(refused.message, "Type 'number' is not assignable to type 'string'");
+  });
+}, packs);
+
+test("an empty Bun app installs one package, and a command is handled", () => {
+  inEmptyApp((directory) => {
+    run(directory, [...runtimeCommand("bun"), "add", tarball]);
+
+    assertEquals(installed(directory), ["@hero/messaging"]);
+    assertStringIncludes(run(directory, [...runtimeCommand("bun"), "main.ts"]), "greeted Ada");
+  });
+}, packs);
+
+test("an empty Deno app has a command handled without any permission, and its types are checked", () => {
+  inEmptyApp((directory) => {
+    // Deno installs from a registry, not from a file: npm lays the folder that it would lay.
+    run(directory, install);
+
+    assertEquals(installed(directory), ["@hero/messaging"]);
+    const options = ["run", "--check", "--no-prompt", "--node-modules-dir=manual"];
+    assertStringIncludes(run(directory, [...runtimeCommand("deno"), ...options, "main.ts"]), "greeted Ada");
+  });
+}, packs);
