@@ -1,6 +1,188 @@
 /**
- * Messaging for Deno, Bun and Node: typed commands, queries and events over a bus.
+ * Messaging for Deno, Bun and Node: typed commands, queries and events over in-process and distributed buses.
+ *
+ * @example
+ * ```ts
+ * import { command, createBus } from "@hero/messaging";
+ *
+ * const SubmitOrder = command<{ orderId: string }>("orders.submit-order");
+ *
+ * const bus = createBus({ name: "orders" });
+ * bus.endpoint("orders").handle(SubmitOrder, (order) => console.log(order.orderId));
+ * await bus.start();
+ * await bus.send(SubmitOrder, { orderId: "42" });
+ * await bus.stop();
+ * ```
  *
  * @module
  */
-export { HeroError } from "./src/errors/hero_error.ts";
+export { HeroError, type HeroErrorOptions } from "./src/errors/hero_error.ts";
+export { type ExceptionInfo } from "./src/errors/exception_info.ts";
+export {
+  ConfigurationError,
+  DuplicateContractError,
+  DuplicateOwnerError,
+  InvalidDurationError,
+  InvalidInstantError,
+  InvalidNameError,
+  UnknownEndpointError,
+  UnsupportedError,
+} from "./src/errors/configuration.ts";
+export { AlreadyStartedError, NotStartedError, StopDeadlineError, StoppedError } from "./src/errors/lifecycle.ts";
+export {
+  ClaimLostError,
+  DeliveryLimitError,
+  HandlerTimeoutError,
+  NonErrorThrownError,
+  NoUpcastError,
+  UnknownContentTypeError,
+  UnreadableMessageError,
+  VersionAheadError,
+} from "./src/errors/receiving.ts";
+export {
+  BackpressureError,
+  InvalidHeaderError,
+  InvalidMessageError,
+  MessageTooLargeError,
+  NotCancellableError,
+  RequestCycleError,
+  RequestFaultError,
+  RequestInTransactionError,
+  RequestTimeoutError,
+  UnroutableError,
+  UnserializableError,
+} from "./src/errors/sending.ts";
+export {
+  ConflictError,
+  DuplicateError,
+  NoTransactionError,
+  OutcomeUnknownError,
+  TransactionEndedError,
+} from "./src/errors/store.ts";
+export { AccessRefusedError, ClosedError, DisconnectedError, TopologyError } from "./src/errors/transport.ts";
+
+export { type Awaitable } from "./src/values/awaitable.ts";
+export { type ContextKey, contextKey } from "./src/values/context_key.ts";
+export { type Destination } from "./src/values/destination.ts";
+export { type Duration } from "./src/values/duration.ts";
+export { type ErrorClass } from "./src/values/error_class.ts";
+export { type Instant } from "./src/values/instant.ts";
+export { type Random } from "./src/values/random.ts";
+export { type Schema, type SchemaIssue, type SchemaResult, type } from "./src/values/schema.ts";
+export { type HostInfo } from "./src/runtime/host.ts";
+
+export { type Command, command } from "./src/contracts/command.ts";
+export {
+  type Base,
+  type Contract,
+  type ContractOptions,
+  type Empty,
+  type Kind,
+  type NoReply,
+  type OneOf,
+  type OutputOf,
+  type OwnedOptions,
+  type Replies,
+  type ReplyOf,
+} from "./src/contracts/contract.ts";
+export { type Event, event } from "./src/contracts/event.ts";
+export { type Fault, fault } from "./src/contracts/fault.ts";
+export { type Query, query } from "./src/contracts/query.ts";
+
+export { type Headers, type HeaderValue } from "./src/envelope/headers.ts";
+
+export { type Clock } from "./src/spi/clock.ts";
+export { type Frame, type FrameHeaders, type NativeValue } from "./src/spi/frame.ts";
+export { type Serialized, type Serializer } from "./src/spi/serializer.ts";
+export { type Store, type StoreCapabilities } from "./src/spi/store.ts";
+export {
+  type ProcessActivity,
+  type SendActivity,
+  type Span,
+  type Telemetry,
+  type TraceHeaders,
+} from "./src/spi/telemetry.ts";
+export { type Change, type DeployMode, type Extension, type Transport } from "./src/spi/transport.ts";
+
+export { jsonSerializer } from "./src/serialization/json.ts";
+
+export { type CircuitBreakerOptions } from "./src/pipeline/circuit_breaker.ts";
+export {
+  type BatchContext,
+  type BatchHandler,
+  type BatchOptions,
+  type ConsumeContext,
+  type DeliveryContext,
+  type Handler,
+  type HandlerContext,
+  type MessageContext,
+  type Middleware,
+  type Responded,
+  type Result,
+  type SendContext,
+  type SendKind,
+  type SendMiddleware,
+} from "./src/pipeline/context.ts";
+export { type ErrorPredicate, type RetryFilter } from "./src/pipeline/error_filter.ts";
+export { type KillSwitchOptions } from "./src/pipeline/kill_switch.ts";
+export {
+  type BusObserver,
+  type Observed,
+  type ObservedDelivery,
+  type ObservedFailure,
+  type ObservedSend,
+  type Unhandled,
+} from "./src/pipeline/observers.ts";
+export { type RateLimitOptions } from "./src/pipeline/rate_limit.ts";
+export { type Recoverability, type Recovery, type RecoveryNow } from "./src/pipeline/recoverability.ts";
+export {
+  type ExponentialRetry,
+  type IncrementalRetry,
+  type Retry,
+  retry,
+  type RetryPolicy,
+} from "./src/pipeline/retry.ts";
+export { type NamingPolicy, type RouteRule, type Routes } from "./src/pipeline/routing.ts";
+export {
+  type MessageOptions,
+  type PublishOptions,
+  type Requester,
+  type RequestOptions,
+  type ScheduleOptions,
+  type ScheduleToken,
+  type Sender,
+  type SendOptions,
+  type When,
+} from "./src/pipeline/sending.ts";
+export { type EndpointStatistics } from "./src/pipeline/statistics.ts";
+
+export { type Bus, type Connection } from "./src/bus/bus.ts";
+export { type BusOptions } from "./src/bus/bus_options.ts";
+export { type Consumer, consumer, type ConsumerOptions, type Runnable } from "./src/bus/consumer.ts";
+export {
+  type ContractDescription,
+  type Control,
+  type Counts,
+  type Description,
+  type EndpointDescription,
+  type ErrorQueue,
+  type FailedMessage,
+  type Health,
+  type HealthStatus,
+  type Selection,
+  type StopOptions,
+} from "./src/bus/control.ts";
+export { createBus } from "./src/bus/create_bus.ts";
+export { type Endpoint } from "./src/bus/endpoint.ts";
+export {
+  type EndpointOptions,
+  type EndpointSettings,
+  type Ordered,
+  type OrderedWithOvertaking,
+  type Outbox,
+  type TxFor,
+  type TxOf,
+  type Unordered,
+} from "./src/bus/endpoint_options.ts";
+
+export { type Memory, memory, type MemoryBroker, memoryBroker, type MemoryOptions } from "./transports/memory/mod.ts";

@@ -40,6 +40,7 @@ export const names = {
   /** Why nobody could be told of the failure. */
   faultNotTold: "hero-fault-not-told",
   forwardedBy: "hero-forwarded-by",
+  auditedBy: "hero-audited-by",
 } as const;
 
 const mostNames = 200;

@@ -40,4 +40,4 @@ export interface Draft {
 }
 
 /** No options: shared, so that plain sends allocate none. */
-export const noOptions: SendOptions<unknown> = Object.freeze({});
+export const noOptions: SendOptions<never> = Object.freeze({});

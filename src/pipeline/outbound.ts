@@ -1,6 +1,5 @@
 /** Everything that a bus sends, in batches. @module */
 import { BackpressureError } from "../errors/sending.ts";
-import { ClosedError } from "../errors/transport.ts";
 import { toError } from "../errors/receiving.ts";
 import type { Transport } from "../spi/transport.ts";
 import type { OutgoingMessage, SendTarget, SettledListener } from "./outgoing_message.ts";
@@ -13,7 +12,8 @@ export class Outbound implements SendTarget, SettledListener {
   readonly holds = false;
   readonly #transport: Transport;
   readonly #limit: number;
-  readonly #observer: SettledListener | undefined;
+  readonly #observer: SettledListener;
+  readonly #closedError: () => Error;
   #pending: OutgoingMessage[] = [];
   #scheduled = false;
   #waiting = false;
@@ -25,11 +25,13 @@ export class Outbound implements SendTarget, SettledListener {
   /**
    * @param limit how many messages may wait while the transport asks to wait
    * @param observer is told of each message that is settled
+   * @param closedError says, after `close`, why nothing is taken
    */
-  constructor(transport: Transport, limit: number, observer: SettledListener | undefined) {
+  constructor(transport: Transport, limit: number, observer: SettledListener, closedError: () => Error) {
     this.#transport = transport;
     this.#limit = limit;
     this.#observer = observer;
+    this.#closedError = closedError;
   }
 
   /** Messages that have been taken and are not settled. */
@@ -41,10 +43,10 @@ export class Outbound implements SendTarget, SettledListener {
    * Sends the message with all others of this tick.
    *
    * @throws {BackpressureError} if too many wait
-   * @throws {ClosedError} after `close`
+   * @throws after `close`
    */
   enqueue(message: OutgoingMessage): void {
-    if (this.#closed) throw new ClosedError(`the transport "${this.#transport.name}"`);
+    if (this.#closed) throw this.#closedError();
     if (this.#waiting && this.#pending.length >= this.#limit) throw new BackpressureError(message.to, this.#limit);
     message.listener = this;
     this.#unsettled++;
@@ -78,7 +80,7 @@ export class Outbound implements SendTarget, SettledListener {
   settled(message: OutgoingMessage, error: Error | undefined): void {
     message.listener = undefined;
     this.#unsettled--;
-    this.#observer?.settled(message, error);
+    this.#observer.settled(message, error);
     if (this.#unsettled === 0 && this.#idle !== undefined) {
       this.#idle.resolve();
       this.#idle = undefined;
@@ -97,6 +99,6 @@ export class Outbound implements SendTarget, SettledListener {
     this.#closed = true;
     const waiting = this.#pending;
     this.#pending = [];
-    for (const message of waiting) message.settled(new ClosedError(`the transport "${this.#transport.name}"`));
+    for (const message of waiting) message.settled(this.#closedError());
   }
 }

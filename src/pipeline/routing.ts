@@ -62,6 +62,11 @@ export class Routing {
     this.#routes.set(definition, to);
   }
 
+  /** The contracts that have a route. */
+  get routed(): Iterable<Definition> {
+    return this.#routes.keys();
+  }
+
   /** The topic where an event is published and subscribed at, and to which the owner of a command binds its queue. */
   topic(definition: Definition): Address {
     const routed = this.#routes.get(definition);

@@ -1,4 +1,5 @@
 /** Reads a frame: envelope, payload, version, schema. @module */
+import type { Definition } from "../../contracts/definition.ts";
 import { fromHeaders } from "../../envelope/wire.ts";
 import { headerText, names } from "../../envelope/headers.ts";
 import { UnreadableMessageError } from "../../errors/receiving.ts";
@@ -126,13 +127,11 @@ function skip(consumption: Consumption): void {
   };
 }
 
-/** The type of a contract that a topic belongs to. */
+/** The types of contracts by their topics. */
 export function typesByTopic(
-  bindings: readonly { readonly definition: Parameters<typeof messageType>[0] }[],
-  topic: (
-    definition: Parameters<typeof messageType>[0],
-  ) => string,
+  definitions: readonly Definition[],
+  topic: (definition: Definition) => string,
 ): TypeByTopic {
-  const types = new Map(bindings.map(({ definition }) => [topic(definition), messageType(definition)]));
+  const types = new Map(definitions.map((definition) => [topic(definition), messageType(definition)]));
   return (via) => types.get(via);
 }

@@ -1,18 +1,7 @@
 /** Holds back what handlers send until they have succeeded. @module */
 import { isPromise } from "../../values/awaitable.ts";
-import type { Consumption } from "../consumption.ts";
-import type { OutgoingMessage, SendTarget } from "../outgoing_message.ts";
+import { HeldMessages } from "../held_messages.ts";
 import type { Stage } from "../stage.ts";
-
-/** The messages of one attempt. */
-class Held implements SendTarget {
-  readonly holds = true;
-  readonly messages: OutgoingMessage[] = [];
-
-  enqueue(message: OutgoingMessage): void {
-    this.messages.push(message);
-  }
-}
 
 /**
  * Holds back what handlers send until they have succeeded, and drops it when they throw. Nothing is stored: a crash
@@ -21,17 +10,14 @@ class Held implements SendTarget {
 export const memoryOutbox: Stage = {
   name: "outbox in memory",
   around: (next) => (consumption) => {
-    const held = new Held();
+    const { outbound } = consumption.services;
+    const held = new HeldMessages();
     consumption.target = held;
+    const letGo = () => {
+      consumption.target = outbound;
+      return held.letGo(outbound);
+    };
     const result = next(consumption);
-    return isPromise(result) ? result.then(() => letGo(consumption, held)) : letGo(consumption, held);
+    return isPromise(result) ? result.then(letGo) : letGo();
   },
 };
-
-function letGo(consumption: Consumption, { messages }: Held): void | Promise<void> {
-  const { outbound } = consumption.services;
-  consumption.target = outbound;
-  if (messages.length === 0) return;
-  for (const message of messages) outbound.enqueue(message);
-  return Promise.all(messages.map(({ done }) => done)).then(() => {});
-}

@@ -1,0 +1,69 @@
+/** Schedules that ride on the broker's own delay. @module */
+import type { Contract } from "../contracts/contract.ts";
+import { definitionOf } from "../contracts/definition.ts";
+import { ConfigurationError, UnsupportedError } from "../errors/configuration.ts";
+import { NotCancellableError } from "../errors/sending.ts";
+import type { Cause } from "../pipeline/draft.ts";
+import type { BusServices, Schedules } from "../pipeline/endpoint_services.ts";
+import type { SendTarget } from "../pipeline/outgoing_message.ts";
+import type { ScheduleOptions, ScheduleToken, When } from "../pipeline/sending.ts";
+import type { Transport } from "../spi/transport.ts";
+import { milliseconds } from "../values/duration.ts";
+import { epochMilliseconds } from "../values/instant.ts";
+
+/** Schedules on a bus without a durable store: the broker keeps what is due later. Its receipt is the token. */
+export class BrokerSchedules implements Schedules {
+  readonly #services: () => BusServices;
+  readonly #transport: Transport;
+
+  constructor(services: () => BusServices, transport: Transport) {
+    this.#services = services;
+    this.#transport = transport;
+  }
+
+  async schedule(
+    contract: Contract,
+    message: unknown,
+    when: When,
+    options: ScheduleOptions<unknown>,
+    cause: Cause | undefined,
+    target: SendTarget,
+  ): Promise<ScheduleToken> {
+    const definition = definitionOf(contract, "the contract to schedule");
+    if (definition.kind === "query") {
+      throw new ConfigurationError(
+        `Cannot schedule "${definition.name}": nobody would get its answer. Schedule a command`,
+      );
+    }
+    if (target.holds) {
+      throw new UnsupportedError(
+        "an outbox in memory",
+        `hold back the schedule of "${definition.name}"`,
+        `Schedule it outside of the handler, or send it with { delay }`,
+      );
+    }
+    const { clock, sendPipeline } = this.#services();
+    const now = clock.now();
+    const dueAt = Math.max(now, "in" in when ? now + milliseconds(when.in) : epochMilliseconds(when.at));
+    const receipt = await sendPipeline.send({
+      kind: definition.kind === "event" ? "publish" : "send",
+      definition,
+      message,
+      options,
+      cause,
+      target,
+      dueAt,
+    });
+    return { id: receipt ?? "" };
+  }
+
+  async unschedule(token: ScheduleToken): Promise<void> {
+    // Without a receipt the broker has delivered it at once.
+    if (token.id === "") return;
+    const { delay } = this.#transport.capabilities;
+    if (this.#transport.cancel === undefined || delay === false || !delay.cancel) {
+      throw new NotCancellableError(token.id, this.#transport.name);
+    }
+    await this.#transport.cancel(token.id);
+  }
+}

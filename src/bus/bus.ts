@@ -1,0 +1,77 @@
+/** The bus, as an application sees it. @module */
+import type { Command } from "../contracts/command.ts";
+import type { Contract } from "../contracts/contract.ts";
+import type { Event } from "../contracts/event.ts";
+import type { Middleware, SendMiddleware } from "../pipeline/context.ts";
+import type { BusObserver } from "../pipeline/observers.ts";
+import type { PublishOptions, Requester, Sender, SendOptions } from "../pipeline/sending.ts";
+import type { Awaitable } from "../values/awaitable.ts";
+import type { Runnable } from "./consumer.ts";
+import type { Control, StopOptions } from "./control.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { EndpointOptions, Outbox, TxOf } from "./endpoint_options.ts";
+
+/** A consumer that was connected while the bus ran. */
+export interface Connection extends AsyncDisposable {
+  /** Of its endpoint. */
+  readonly endpoint: string;
+  /** Takes nothing more, lets what has started end, and takes the endpoint off the bus. Idempotent. */
+  disconnect(options?: StopOptions): Promise<void>;
+}
+
+/**
+ * Sends, publishes and requests messages, and runs the endpoints that handle them. Several endpoints of one bus that
+ * handle the same command or query are refused at start: `DuplicateOwnerError`.
+ */
+export interface Bus<in out Tx = undefined> extends Sender<Tx>, Requester, Control, AsyncDisposable {
+  /** Of the application. */
+  readonly name: string;
+  /**
+   * Makes an endpoint: a queue and what runs on it.
+   *
+   * @throws {InvalidNameError} if the name cannot be that of a queue
+   * @throws {ConfigurationError} if there is one of that name
+   * @throws {AlreadyStartedError} once the bus has started: `connect` then
+   */
+  endpoint<Box extends Outbox = false>(name: string, options?: EndpointOptions<Box>): Endpoint<TxOf<Box, Tx>>;
+  /**
+   * Makes the endpoints by name: a consumer's or saga's own, an activity's two. The consumer of an event without a name
+   * of its own gets the bus's in front: two applications that subscribe must not compete for one queue.
+   */
+  add(runnable: Runnable<Tx>, options?: EndpointOptions): this;
+  /** Adds middleware around each handler of each endpoint. */
+  use(middleware: Middleware): this;
+  /** Adds middleware around everything that is sent and published. */
+  useSend(middleware: SendMiddleware): this;
+  /** Connects a consumer while the bus runs, on an endpoint of its own, named as by `add`. */
+  connect(runnable: Runnable<Tx>, options?: EndpointOptions): Promise<Connection>;
+  /** Watches the bus. The result stops it. */
+  observe(observer: BusObserver): () => void;
+  /**
+   * Commits when `work` resolves. `sender` is part of it; so is this bus with `{ tx }`, but not without. May run again.
+   */
+  transaction<Result>(work: (tx: Tx, sender: Sender) => Awaitable<Result>): Promise<Result>;
+  /**
+   * Messages of a contract as they come, from a queue of this bus' own. A message is accepted when it is pulled; what
+   * is not pulled holds the others back at the broker.
+   */
+  stream<Out>(
+    contract: Contract<never, Out, unknown>,
+    options?: { readonly signal?: AbortSignal },
+  ): ReadableStream<Out>;
+  /** Publishes the events, or sends the commands, that are written to it, one after the other. */
+  sink<In>(event: Event<In, unknown>, options?: PublishOptions<never>): WritableStream<In>;
+  sink<In>(command: Command<In, unknown, unknown>, options?: SendOptions<never>): WritableStream<In>;
+  /**
+   * Connects, makes queues and topics, and takes messages. All or nothing: a failure, or the signal, undoes what began,
+   * and the bus has stopped then.
+   *
+   * @throws {ConfigurationError} (or one of its subclasses) for what cannot work
+   */
+  start(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  /**
+   * Takes nothing more, waits for what is in flight, flushes, closes. `await using` does it, too. A second call, while
+   * the first waits, aborts handlers at once.
+   */
+  stop(options?: StopOptions): Promise<void>;
+}

@@ -1,0 +1,154 @@
+/** What a bus is wired of. @module */
+import { type Definition, definitionOf } from "../contracts/definition.ts";
+import { Registry } from "../contracts/registry.ts";
+import type { BusServices } from "../pipeline/endpoint_services.ts";
+import { TopologyError } from "../errors/transport.ts";
+import { ConfigurationError, UnsupportedError } from "../errors/configuration.ts";
+import { StoppedError } from "../errors/lifecycle.ts";
+import type { SendMiddleware } from "../pipeline/context.ts";
+import { type ObservedSend, Observers } from "../pipeline/observers.ts";
+import { Outbound } from "../pipeline/outbound.ts";
+import type { OutgoingMessage } from "../pipeline/outgoing_message.ts";
+import { Routing } from "../pipeline/routing.ts";
+import { SendPipeline } from "../pipeline/send_pipeline.ts";
+import { hostInfo } from "../runtime/host.ts";
+import { systemClock } from "../runtime/system_clock.ts";
+import { Serializers } from "../serialization/negotiation.ts";
+import type { Change, DeployMode, Topology, Transport } from "../spi/transport.ts";
+import { createUuidV7 } from "../values/uuid_v7.ts";
+import { BrokerSchedules } from "./broker_schedules.ts";
+import type { BusOptions } from "./bus_options.ts";
+import { type Owners, RequestClient } from "./request_client.ts";
+import { topologyOfContract } from "./topology.ts";
+
+const defaultSendBuffer = 10_000;
+
+/** What a bus is wired of: everything but its endpoints and its life. */
+export class BusCore {
+  readonly name: string;
+  readonly transport: Transport;
+  readonly registry = new Registry();
+  readonly routing: Routing;
+  readonly observers = new Observers();
+  readonly sendMiddleware: SendMiddleware[] = [];
+  readonly outbound: Outbound;
+  readonly requests: RequestClient;
+  readonly services: BusServices;
+  readonly #deploy: "apply" | "check";
+  /** The contracts whose topics are there. */
+  readonly #introduced = new Set<Definition>();
+  /** Told of contracts that the bus learns of while it runs. */
+  onIntroduced: () => void = () => {};
+  #open = false;
+
+  constructor(options: BusOptions<unknown>, transport: Transport, owners: Owners) {
+    const { name } = options;
+    this.name = name;
+    this.transport = transport;
+    this.#deploy = options.deploy ?? "apply";
+    this.routing = new Routing(options.naming ?? {}, options.prefix ?? "", options.routes ?? {});
+    for (const definition of this.routing.routed) this.registry.add(definition);
+    for (const contract of options.contracts ?? []) {
+      this.registry.add(definitionOf(contract, `{ contracts } of "${name}"`));
+    }
+    if (options.store !== undefined) {
+      throw new UnsupportedError("createBus", `{ store } on "${name}"`, `Leave it out: state is kept in memory`);
+    }
+    const clock = options.clock ?? systemClock;
+    const limit = options.sendBuffer ?? defaultSendBuffer;
+    if (!Number.isSafeInteger(limit) || limit < 1) {
+      throw new ConfigurationError(`The bus "${name}" cannot buffer ${limit} messages. Give a whole number from 1`);
+    }
+    const services = (): BusServices => this.services;
+    this.outbound = new Outbound(
+      transport,
+      limit,
+      { settled: (message, error) => this.#settled(message, error) },
+      () => new StoppedError(name, "send"),
+    );
+    this.requests = new RequestClient(services, owners, clock);
+    const newId = options.newId ?? createUuidV7(clock);
+    const host = hostInfo(name, options.host ?? {});
+    const serializers = new Serializers(options.serializer, options.serializers);
+    const sendPipeline = new SendPipeline({
+      bus: name,
+      address: this.routing.queue(name),
+      routing: this.routing,
+      capabilities: transport.capabilities,
+      transport: transport.name,
+      serializer: serializers.default,
+      clock,
+      newId,
+      host,
+      telemetry: options.telemetry,
+      middleware: this.sendMiddleware,
+      introduce: (definition) => this.#introduce(definition),
+    });
+    this.services = {
+      bus: name,
+      host,
+      clock,
+      random: options.random ?? Math.random,
+      newId,
+      registry: this.registry,
+      routing: this.routing,
+      serializers,
+      sendPipeline,
+      outbound: this.outbound,
+      observers: this.observers,
+      telemetry: options.telemetry,
+      requests: this.requests,
+      schedules: new BrokerSchedules(services, transport),
+    };
+  }
+
+  /** Makes the topology, or checks that it is there. All known contracts are sent without more ado from then on. */
+  async prepare(topology: Topology): Promise<void> {
+    await this.deploy(topology, this.#deploy);
+    for (const definition of this.registry.all()) this.#introduced.add(definition);
+    this.#open = true;
+  }
+
+  /** @throws {TopologyError} from `check`, if anything is missing or different */
+  async deploy(topology: Topology, mode: DeployMode): Promise<readonly Change[]> {
+    const changes = await this.transport.deploy(topology, mode);
+    const problems = changes.filter(({ kind }) => kind === "conflict" || (kind === "create" && mode === "check"));
+    if (problems.length > 0 && mode !== "plan") {
+      throw new TopologyError(problems.map(({ entity, detail }) => `${entity}: ${detail}`));
+    }
+    return changes;
+  }
+
+  #introduce(definition: Definition): Promise<void> | undefined {
+    if (this.#introduced.has(definition)) return undefined;
+    this.registry.add(definition);
+    this.onIntroduced();
+    if (!this.#open) return undefined;
+    this.#introduced.add(definition);
+    if (this.#deploy === "check") return undefined;
+    const topology = topologyOfContract(definition, this.routing, this.transport.capabilities);
+    return this.deploy(topology, "apply").then(() => {}, (error) => {
+      this.#introduced.delete(definition);
+      throw error;
+    });
+  }
+
+  #settled(message: OutgoingMessage, error: Error | undefined): void {
+    if (!this.observers.any) return;
+    const { definition, envelope, kind, to } = message;
+    const send: ObservedSend = {
+      kind,
+      to,
+      error,
+      contract: definition,
+      name: definition.name,
+      messageId: message.messageId,
+      correlationId: envelope.correlationId,
+      conversationId: envelope.conversationId,
+      headers: envelope.headers,
+      message: message.message,
+    };
+    if (kind === "publish") this.observers.tell((observer) => observer.published?.(send));
+    else this.observers.tell((observer) => observer.sent?.(send));
+  }
+}

@@ -1,0 +1,216 @@
+/** The life of a bus: start, stop, and what joins and leaves meanwhile. @module */
+import { AlreadyStartedError, NotStartedError, StoppedError } from "../errors/lifecycle.ts";
+import { abortable } from "../values/abortable.ts";
+import { milliseconds } from "../values/duration.ts";
+import { queueName } from "../values/destination.ts";
+import type { Connection } from "./bus.ts";
+import type { BusCore } from "./bus_core.ts";
+import type { Counts, StopOptions } from "./control.ts";
+import type { EndpointBuilder } from "./endpoint.ts";
+import type { EndpointRuntime } from "./endpoint_runtime.ts";
+import type { Endpoints } from "./endpoints.ts";
+import type { PluginStatus } from "./health.ts";
+import { topologyOf } from "./topology.ts";
+
+const defaultDeadline = "30s";
+
+type State = "new" | "starting" | "running" | "stopping" | "stopped";
+
+/** What is going on inside a bus. */
+export interface Activity {
+  /** Messages on their way to the broker. */
+  readonly sending: number;
+  /** Deliveries that run, wait for their turn, or are being settled. */
+  readonly handling: number;
+  /** Those of them that run. */
+  readonly running: readonly { readonly endpoint: string; readonly type: string; readonly messageId: string }[];
+}
+
+/** The life of a bus. */
+export class BusLife {
+  readonly #core: BusCore;
+  readonly #endpoints: Endpoints;
+  readonly #abort = new AbortController();
+  readonly #started = Promise.withResolvers<void>();
+  #state: State = "new";
+  #opening: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
+  /** Ends the wait of `stop`. */
+  #hurry: () => void = () => {};
+  #transportStatus: PluginStatus = { state: "down" };
+
+  constructor(core: BusCore, endpoints: Endpoints) {
+    this.#core = core;
+    this.#endpoints = endpoints;
+    // Streams may wait for it; without them nobody does.
+    this.#started.promise.catch(() => {});
+  }
+
+  get running(): boolean {
+    return this.#state === "running";
+  }
+  get transportStatus(): PluginStatus {
+    return this.#transportStatus;
+  }
+  /** What is going on inside. */
+  get activity(): Activity {
+    const { running } = this.#endpoints;
+    return {
+      sending: this.#core.outbound.unsettled,
+      handling: running.reduce((sum, { state }) => sum + state.active + state.waiting + state.settling, 0),
+      running: running.flatMap((endpoint) =>
+        endpoint.handling.map((each) => ({ endpoint: endpoint.services.name, ...each }))
+      ),
+    };
+  }
+
+  /** @throws {AlreadyStartedError} once the bus has started, {@linkcode StoppedError} once it has stopped */
+  configuring(doing: string): void {
+    if (this.#state === "new") return;
+    if (this.#state === "stopping" || this.#state === "stopped") throw new StoppedError(this.#core.name, doing);
+    throw new AlreadyStartedError(this.#core.name, doing);
+  }
+
+  /** @throws {NotStartedError} before the bus runs, {@linkcode StoppedError} once it has stopped */
+  check(doing: string): void {
+    if (this.#state === "running" || this.#state === "stopping") return;
+    if (this.#state === "stopped") throw new StoppedError(this.#core.name, doing);
+    throw new NotStartedError(this.#core.name, doing);
+  }
+
+  /** Resolves when the bus runs. */
+  async started(signal: AbortSignal | undefined): Promise<void> {
+    const { promise } = this.#started;
+    await (signal === undefined ? promise : abortable(promise, signal));
+  }
+
+  /** Connects; once. */
+  openTransport(): Promise<void> {
+    const { transport, services, name } = this.#core;
+    this.#opening ??= transport.open({
+      bus: name,
+      clock: services.clock.background ?? services.clock,
+      signal: this.#abort.signal,
+      status: (now) => void (this.#transportStatus = now),
+    }).then(() => {
+      if (this.#transportStatus.state === "down") this.#transportStatus = { state: "up" };
+    });
+    return this.#opening;
+  }
+
+  async start(signal: AbortSignal | undefined): Promise<void> {
+    this.configuring("start");
+    signal?.throwIfAborted();
+    this.#state = "starting";
+    const abort = (): void => this.#abort.abort(signal?.reason);
+    signal?.addEventListener("abort", abort, { once: true });
+    try {
+      const plans = this.#endpoints.plan(this.#core);
+      this.#endpoints.seal();
+      await this.openTransport();
+      this.#abort.signal.throwIfAborted();
+      const { registry, routing, transport, requests } = this.#core;
+      await this.#core.prepare(topologyOf(plans, registry, routing, transport.capabilities));
+      requests.open(transport);
+      // What handlers send while others still open waits at the broker: it is all declared.
+      this.#state = "running";
+      for (const plan of plans) {
+        this.#abort.signal.throwIfAborted();
+        await this.#endpoints.open(plan, this.#core);
+      }
+      this.#abort.signal.throwIfAborted();
+      this.#started.resolve();
+    } catch (error) {
+      await this.#undo(error);
+      throw error;
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  /** A start that failed leaves nothing behind. */
+  async #undo(error: unknown): Promise<void> {
+    this.#started.reject(error);
+    await this.#close(Promise.resolve(), this.#core.services.clock.now());
+  }
+
+  /** Opens an endpoint while the others run. */
+  async connect(builder: EndpointBuilder): Promise<Connection> {
+    const { registry, routing, transport } = this.#core;
+    let runtime: EndpointRuntime;
+    try {
+      const plan = this.#endpoints.planMore(builder, this.#core);
+      await this.#core.prepare(topologyOf([plan], registry, routing, transport.capabilities));
+      runtime = await this.#endpoints.open(plan, this.#core);
+    } catch (error) {
+      this.#endpoints.remove(builder.name);
+      throw error;
+    }
+    let disconnecting: Promise<void> | undefined;
+    const disconnect = (options: StopOptions = {}): Promise<void> =>
+      disconnecting ??= this.#disconnect(builder.name, runtime, options);
+    return { endpoint: builder.name, disconnect, [Symbol.asyncDispose]: () => disconnect() };
+  }
+
+  async #disconnect(name: string, runtime: EndpointRuntime, options: StopOptions): Promise<void> {
+    const { deadline, cancel } = this.#deadline(milliseconds(options.deadline ?? defaultDeadline));
+    await runtime.stop(deadline);
+    await runtime.abandon();
+    cancel();
+    this.#endpoints.remove(name);
+  }
+
+  #deadline(inMs: number): { readonly deadline: Promise<void>; readonly cancel: () => void; readonly now: () => void } {
+    const { clock } = this.#core.services;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    if (inMs === 0) resolve();
+    const cancel = inMs === 0 ? () => {} : clock.at(clock.now() + inMs, resolve);
+    return { deadline: promise, cancel, now: resolve };
+  }
+
+  stop(options: StopOptions): Promise<void> {
+    if (this.#stopping !== undefined) {
+      this.#hurry();
+      return this.#stopping;
+    }
+    const inMs = milliseconds(options.deadline ?? defaultDeadline);
+    const { deadline, cancel, now } = this.#deadline(inMs);
+    this.#hurry = now;
+    const until = this.#core.services.clock.now() + inMs;
+    this.#state = this.#state === "new" ? "stopped" : "stopping";
+    this.#stopping = this.#close(deadline, until).finally(cancel);
+    return this.#stopping;
+  }
+
+  async #close(deadline: Promise<void>, until: number): Promise<void> {
+    const { outbound, requests, transport } = this.#core;
+    this.#abort.signal.aborted || this.#started.reject(new StoppedError(this.#core.name, "wait for the start"));
+    try {
+      await Promise.all(this.#endpoints.running.map((endpoint) => endpoint.stop(deadline)));
+      await Promise.race([outbound.drained(), deadline]);
+    } finally {
+      this.#state = "stopped";
+      requests.close();
+      outbound.close();
+      this.#abort.abort(new StoppedError(this.#core.name, "connect"));
+      this.#transportStatus = { state: "down" };
+      if (this.#opening !== undefined) await transport.close(until);
+    }
+  }
+
+  /** How many messages are where, as far as the broker tells. */
+  async counts(endpoint: string): Promise<Counts> {
+    const { state, services } = this.#endpoints.runtime(endpoint);
+    const { admin } = this.#core.transport;
+    const [own, failed] = await Promise.all([
+      admin?.count(queueName(services.address) ?? services.address),
+      admin?.count(queueName(this.#core.routing.queue(endpoint, "_error")) ?? ""),
+    ]);
+    return {
+      waiting: own?.waiting ?? state.waiting,
+      active: own?.active ?? state.active + state.waiting,
+      delayed: own?.delayed ?? 0,
+      failed: failed?.waiting ?? 0,
+    };
+  }
+}

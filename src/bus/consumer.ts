@@ -1,0 +1,60 @@
+/** Consumers on their own, for files of their own. @module */
+import type { Contract } from "../contracts/contract.ts";
+import { definitionOf } from "../contracts/definition.ts";
+import type { ConsumeContext, Handler } from "../pipeline/context.ts";
+import type { Awaitable } from "../values/awaitable.ts";
+import { checkName } from "../values/destination.ts";
+
+/** What a bus can run: a consumer, saga or activity. */
+export interface Runnable<in Tx = unknown> {
+  /** Names its endpoint when the bus makes one. */
+  readonly name: string;
+  /** Whose name that is: its own, or that of its contract. */
+  readonly named: "itself" | "by its contract";
+  /** An activity has two endpoints, all else one. */
+  readonly runs: "on one endpoint" | "on two endpoints of its own";
+  /** What it handles. */
+  readonly contracts: readonly Contract[];
+  /** Handles one message. */
+  readonly consume: (context: ConsumeContext<never, Tx>) => Awaitable<unknown>;
+}
+/** What an endpoint can run, too: a consumer or saga. */
+export interface Consumer<in Tx = unknown> extends Runnable<Tx> {
+  readonly runs: "on one endpoint";
+}
+/** What a consumer may say. */
+export interface ConsumerOptions {
+  /** Left out: the contract's. */
+  readonly name?: string;
+}
+
+/**
+ * Makes a handler on its own, for a file of its own: `bus.add(submitOrder)`, or `.add(submitOrder)` on an endpoint.
+ *
+ * @throws {ConfigurationError} if `contract` is not one
+ * @throws {InvalidNameError} if the name cannot be that of a queue
+ * @example
+ * ```ts
+ * import { command, consumer } from "@hero/messaging";
+ *
+ * const RefundPayment = command<{ paymentId: string }>("payments.refund");
+ * export const refundPayment = consumer(RefundPayment, async (payment, ctx) => {
+ *   console.log(payment.paymentId, ctx.messageId);
+ * });
+ * ```
+ */
+export function consumer<Out, Reply>(
+  contract: Contract<never, Out, Reply>,
+  handler: NoInfer<Handler<Out, Reply>>,
+  options: ConsumerOptions = {},
+): Consumer {
+  definitionOf(contract, "the contract of a consumer");
+  return {
+    name: options.name === undefined ? contract.name : checkName("a consumer", options.name),
+    named: options.name === undefined ? "by its contract" : "itself",
+    runs: "on one endpoint",
+    contracts: [contract],
+    // The bus hands it messages of its own contract only, in a handler's context.
+    consume: (context) => handler(context.message, context as never),
+  };
+}

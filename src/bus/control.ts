@@ -1,0 +1,124 @@
+/** What an operator asks of a bus. @module */
+import type { Headers } from "../envelope/headers.ts";
+import type { ExceptionInfo } from "../errors/exception_info.ts";
+import type { EndpointStatistics } from "../pipeline/statistics.ts";
+import type { Change, DeployMode } from "../spi/transport.ts";
+import type { Duration } from "../values/duration.ts";
+
+/** Of one endpoint, over all processes; `active` is this process' alone where the broker does not tell. */
+export interface Counts {
+  readonly waiting: number;
+  readonly active: number;
+  /** Scheduled, deferred or to be redelivered; in the broker or in the store. */
+  readonly delayed: number;
+  /** In `<endpoint>_error`. */
+  readonly failed: number;
+}
+/** A message in `<endpoint>_error`, its body as it came. */
+export interface FailedMessage {
+  readonly messageId: string;
+  /** `undefined` where the message could not be read. */
+  readonly contract: { readonly name: string; readonly version: number } | undefined;
+  /** `"fault"`: its handler failed. `"unreadable"`, `"limit"`, `"expired"`: it never reached one. */
+  readonly reason: string;
+  readonly failedAt: Date;
+  readonly attempts: number;
+  readonly exceptions: readonly ExceptionInfo[];
+  readonly headers: Headers;
+  readonly contentType: string;
+  readonly body: Uint8Array;
+}
+/** Messages by id, by what is known about them, or all that are there when it begins. */
+export type Selection = "all" | readonly string[] | ((message: FailedMessage) => boolean);
+/** `<endpoint>_error`. */
+export interface ErrorQueue {
+  /**
+   * Takes nothing away. Oldest first where the transport has an order.
+   *
+   * @param options `limit`: at most so many; left out: all. `after`: those behind the one of that message id
+   */
+  list(
+    options?: { readonly limit?: number; readonly after?: string; readonly signal?: AbortSignal },
+  ): AsyncIterable<FailedMessage>;
+  /**
+   * Back to the endpoint, attempts counted anew, same id: an inbox that has seen it done drops it. Gives the number.
+   */
+  requeue(which: Selection): Promise<number>;
+  /** Gives the number. */
+  discard(which: Selection): Promise<number>;
+}
+
+/** What a bus is made of, as plain data: for logs, diagrams and tests. */
+export interface Description {
+  readonly bus: string;
+  readonly transport: string;
+  readonly store: string;
+  readonly endpoints: readonly EndpointDescription[];
+  /** Every contract that the bus knows. */
+  readonly contracts: readonly ContractDescription[];
+  /** Where each command and query goes, and by which rule. */
+  readonly routes: readonly {
+    readonly contract: string;
+    readonly version: number;
+    readonly to: string;
+    readonly by: "contract" | "routes" | "endpoint";
+  }[];
+}
+/** A contract, as plain data. */
+export interface ContractDescription {
+  readonly kind: "command" | "event" | "query";
+  readonly name: string;
+  readonly version: number;
+  /** The names of what it also is, nearest first. */
+  readonly bases: readonly string[];
+  /** Where it is published, and bound. */
+  readonly topic: string;
+}
+/** An endpoint, as plain data. */
+export interface EndpointDescription {
+  readonly name: string;
+  readonly address: string;
+  readonly contracts: readonly { readonly name: string; readonly version: number }[];
+  readonly concurrency: number;
+  readonly prefetch: number;
+  /** In the order in which a message passes them. */
+  readonly stages: readonly string[];
+}
+/** `degraded`: working on, with something down, paused or tripped. */
+export type HealthStatus = "healthy" | "degraded" | "unhealthy";
+/** How a bus is. */
+export interface Health {
+  readonly status: HealthStatus;
+  /** The transport, the store, and each endpoint. */
+  readonly parts: readonly { readonly name: string; readonly status: HealthStatus; readonly reason?: string }[];
+}
+/** How a bus is stopped. */
+export interface StopOptions {
+  /** How long handlers may finish; then `ctx.signal` aborts. 30 s. */
+  readonly deadline?: Duration;
+}
+
+/** The operator's part of a bus. An endpoint that this bus does not have: `UnknownEndpointError`. */
+export interface Control {
+  /** Takes nothing more; resolves when nothing is in flight. Of this process; lasts until `resume` or a restart. */
+  pause(endpoint: string): Promise<void>;
+  /** Takes messages again. */
+  resume(endpoint: string): Promise<void>;
+  /** How many messages are where. */
+  counts(endpoint: string): Promise<Counts>;
+  /** What the endpoint has done in this process. */
+  statistics(endpoint: string): EndpointStatistics;
+  /** What the endpoint has given up. */
+  errors(endpoint: string): ErrorQueue;
+  /** What the bus is made of. */
+  describe(): Description;
+  /** What is known now; asks nobody. */
+  health(): Health;
+  /**
+   * Queues, topics, bindings, tables. `plan` says what would change, `check` rejects if anything is missing and needs
+   * no right to manage, `apply` does it. Needs no `start()`.
+   *
+   * @throws {TopologyError} from `check`, for what is missing or different
+   */
+  deploy(mode: DeployMode): Promise<readonly Change[]>;
+}

@@ -1,0 +1,138 @@
+/** Endpoints, as an application builds them. @module */
+import type { Contract, Kind } from "../contracts/contract.ts";
+import { type Definition, definitionOf } from "../contracts/definition.ts";
+import { AlreadyStartedError } from "../errors/lifecycle.ts";
+import { ConfigurationError } from "../errors/configuration.ts";
+import type {
+  BatchHandler,
+  BatchOptions,
+  ConsumeContext,
+  Handler,
+  Middleware,
+  SendMiddleware,
+} from "../pipeline/context.ts";
+import type { Consumer, Runnable } from "./consumer.ts";
+import type { EndpointOptions, TxFor } from "./endpoint_options.ts";
+
+/** A queue and what runs on it: the unit of competing consumers, concurrency and retry. */
+export interface Endpoint<out Tx> {
+  /** Of the queue, too, unless the bus' naming policy says otherwise. */
+  readonly name: string;
+  /**
+   * Handles a contract. Handlers that match one message run one after the other, as declared.
+   *
+   * @throws {AlreadyStartedError} once the bus has started
+   */
+  handle<Out, Reply, K extends Kind>(
+    contract: Contract<never, Out, Reply, K>,
+    handler: NoInfer<Handler<Out, Reply, TxFor<K, Tx>>>,
+  ): this;
+  /** Handles several messages of a contract at once. */
+  batch<Out>(
+    contract: Contract<never, Out, unknown, "command" | "event">,
+    options: BatchOptions<Out>,
+    handler: NoInfer<BatchHandler<Out, Tx>>,
+  ): this;
+  /** Adds a consumer or saga that was written on its own. */
+  add(consumer: Consumer<Tx>): this;
+  /** Adds middleware around each handler, inside the bus' own. */
+  use(middleware: Middleware): this;
+  /** Adds middleware around all that handlers here send and publish, inside the bus' own. */
+  useSend(middleware: SendMiddleware): this;
+}
+
+/** One handler, as it was declared. */
+export interface Declared {
+  readonly definition: Definition;
+  readonly handler: (context: ConsumeContext) => unknown;
+  readonly batch: { readonly options: BatchOptions; readonly handler: BatchHandler<unknown> } | undefined;
+}
+
+/** What an endpoint was told before it started. */
+export class EndpointBuilder implements Endpoint<unknown> {
+  readonly name: string;
+  readonly options: EndpointOptions;
+  readonly declared: Declared[] = [];
+  readonly middleware: Middleware[] = [];
+  readonly sendMiddleware: SendMiddleware[] = [];
+  readonly #bus: string;
+  #sealed = false;
+
+  constructor(name: string, options: EndpointOptions, bus: string) {
+    this.name = name;
+    this.options = options;
+    this.#bus = bus;
+  }
+
+  /** Takes no more. */
+  seal(): void {
+    this.#sealed = true;
+  }
+
+  handle<Out, Reply, K extends Kind>(
+    contract: Contract<never, Out, Reply, K>,
+    handler: NoInfer<Handler<Out, Reply, TxFor<K, unknown>>>,
+  ): this {
+    this.#check(handler, "a handler");
+    // The bindings hand it messages of its own contract only, in a handler's context.
+    return this.#declare(contract, (context) => handler(context.message as Out, context as never), undefined);
+  }
+
+  batch<Out>(
+    contract: Contract<never, Out, unknown, "command" | "event">,
+    options: BatchOptions<Out>,
+    handler: NoInfer<BatchHandler<Out, unknown>>,
+  ): this {
+    this.#check(handler, "a batch handler");
+    return this.#declare(contract, () => undefined, {
+      // A batch holds messages of its own contract only.
+      options: options as BatchOptions,
+      handler: handler as BatchHandler<unknown>,
+    });
+  }
+
+  add(consumer: Runnable): this {
+    if (consumer.runs !== "on one endpoint") {
+      throw new ConfigurationError(
+        `Cannot add "${consumer.name}" to "${this.name}": it has endpoints of its own. Use bus.add()`,
+      );
+    }
+    for (const contract of consumer.contracts) {
+      this.#declare(contract, (context) => consumer.consume(context as ConsumeContext<never>), undefined);
+    }
+    return this;
+  }
+
+  use(middleware: Middleware): this {
+    this.#check(middleware, "middleware");
+    this.middleware.push(middleware);
+    return this;
+  }
+  useSend(middleware: SendMiddleware): this {
+    this.#check(middleware, "middleware");
+    this.sendMiddleware.push(middleware);
+    return this;
+  }
+
+  #declare(contract: unknown, handler: Declared["handler"], batch: Declared["batch"]): this {
+    this.#check(handler, "a handler");
+    const definition = definitionOf(contract, `the contract of a handler of "${this.name}"`);
+    const owned = definition.kind !== "event";
+    if (owned && this.declared.some((other) => other.definition === definition)) {
+      throw new ConfigurationError(
+        `Cannot handle "${definition.name}" twice on "${this.name}": a ${definition.kind} is answered once. Merge the handlers`,
+      );
+    }
+    this.declared.push({ definition, handler, batch });
+    return this;
+  }
+
+  #check(value: unknown, what: string): void {
+    if (this.#sealed) throw new AlreadyStartedError(this.#bus, `add ${what} to "${this.name}"`);
+    if (typeof value !== "function") {
+      throw new ConfigurationError(
+        `Cannot add ${what} to "${this.name}": it must be a function, and is ${typeof value}`,
+      );
+    }
+  }
+}

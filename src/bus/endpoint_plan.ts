@@ -1,0 +1,222 @@
+/** An endpoint's options, checked, and its pipeline, put together. @module */
+import { ConfigurationError, UnsupportedError } from "../errors/configuration.ts";
+import { BatchCollector, checkBatchOptions } from "../pipeline/batch.ts";
+import { type Binding, Bindings } from "../pipeline/bindings.ts";
+import { createCircuitBreaker } from "../pipeline/circuit_breaker.ts";
+import type { Middleware } from "../pipeline/context.ts";
+import type { Gate } from "../pipeline/gate.ts";
+import type { HandlingContext } from "../pipeline/handling_context.ts";
+import { createKillSwitch } from "../pipeline/kill_switch.ts";
+import { createRateLimit } from "../pipeline/rate_limit.ts";
+import { checkRetryPolicy } from "../pipeline/retry.ts";
+import { compose, type Run, type Stage } from "../pipeline/stage.ts";
+import { audit } from "../pipeline/stages/audit.ts";
+import { decoding, opening, typesByTopic } from "../pipeline/stages/decoding.ts";
+import { deliveryLimit } from "../pipeline/stages/delivery_limit.ts";
+import { expiry } from "../pipeline/stages/expiry.ts";
+import { faults } from "../pipeline/stages/faults.ts";
+import { handling } from "../pipeline/stages/handling.ts";
+import { memoryOutbox } from "../pipeline/stages/memory_outbox.ts";
+import { observing, receiving } from "../pipeline/stages/observing.ts";
+import { byPolicies, byRule, recovery } from "../pipeline/stages/recovery.ts";
+import { tracing } from "../pipeline/stages/telemetry.ts";
+import { timeout } from "../pipeline/stages/timeout.ts";
+import type { BusServices } from "../pipeline/endpoint_services.ts";
+import type { Clock } from "../spi/clock.ts";
+import type { Capabilities } from "../spi/transport.ts";
+import { milliseconds } from "../values/duration.ts";
+import type { Declared, EndpointBuilder } from "./endpoint.ts";
+import type { EndpointOptions } from "./endpoint_options.ts";
+
+const defaultConcurrency = 16;
+const prefetchPerSlot = 4;
+const defaultHoldInMs = 5 * 60_000;
+
+/** What an endpoint needs before it can open its queue. */
+export interface EndpointPlan {
+  readonly name: string;
+  readonly options: EndpointOptions;
+  readonly concurrency: number;
+  readonly prefetch: number;
+  readonly holdMs: number;
+  readonly ordered: boolean;
+  readonly bindings: Bindings;
+  readonly declared: readonly Declared[];
+  readonly collectors: readonly BatchCollector[];
+  readonly run: Run;
+  /** In the order in which a message passes them. */
+  readonly stages: readonly string[];
+  /** Made when the endpoint opens; `changed` is called when one may have opened. */
+  gates(clock: Clock, changed: () => void): readonly Gate[];
+}
+
+/**
+ * Checks an endpoint's options and puts its pipeline together.
+ *
+ * @throws {ConfigurationError} if they cannot work, or the transport lacks what they ask for
+ */
+export function planEndpoint(
+  builder: EndpointBuilder,
+  busMiddleware: readonly Middleware[],
+  services: BusServices,
+  transport: { readonly name: string; readonly capabilities: Capabilities },
+): EndpointPlan {
+  const { name, options, declared } = builder;
+  checkOptions(builder, transport);
+  const middleware = [...busMiddleware, ...builder.middleware];
+  const collectors: BatchCollector[] = [];
+  const bindings = new Bindings(
+    declared.map((each) => bind(each, name, middleware, collectors)),
+    services.registry,
+  );
+  const sizes = declared.flatMap(({ batch }) =>
+    batch === undefined ? [] : [checkBatchOptions(batch.options, name).size]
+  );
+  const concurrency = options.concurrency ?? defaultConcurrency;
+  const prefetch = options.prefetch ?? Math.max(concurrency * prefetchPerSlot, ...sizes.map((size) => size * 2));
+  if (sizes.some((size) => size > prefetch)) {
+    throw new ConfigurationError(
+      `A batch of "${name}" takes ${
+        Math.max(...sizes)
+      } messages, and only ${prefetch} may come at once. Raise { prefetch }`,
+    );
+  }
+  const stages = stagesOf(builder, bindings, services);
+  return {
+    name,
+    options,
+    concurrency,
+    prefetch,
+    holdMs: Math.max(milliseconds(options.hold ?? defaultHoldInMs), milliseconds(options.timeout ?? 0)),
+    ordered: options.order === "key",
+    bindings,
+    declared,
+    collectors,
+    run: compose(stages, handling),
+    stages: [...gateNames(options), ...stages.map((stage) => stage.name), ...middleware.map(nameOf), "handlers"],
+    gates: (clock, changed) => gatesOf(options, clock, changed),
+  };
+}
+
+function stagesOf({ options, declared }: EndpointBuilder, bindings: Bindings, services: BusServices): readonly Stage[] {
+  const { telemetry, routing, clock } = services;
+  return [
+    observing,
+    faults(options.publishFaults ?? true),
+    opening(typesByTopic(declared.map(({ definition }) => definition), (definition) => routing.topic(definition))),
+    ...(telemetry === undefined ? [] : [tracing(telemetry)]),
+    deliveryLimit,
+    decoding(bindings),
+    receiving,
+    expiry(options.expired === "error"),
+    ...(options.audit === undefined ? [] : [audit(routing.named(options.audit))]),
+    ...recoveryOf(options),
+    ...(options.outbox === "memory" ? [memoryOutbox] : []),
+    ...(options.timeout === undefined ? [] : [timeout(milliseconds(options.timeout), clock)]),
+  ];
+}
+
+function recoveryOf({ recoverability, retry, redeliver }: EndpointOptions): readonly Stage[] {
+  if (recoverability !== undefined) return [recovery(byRule(recoverability))];
+  // Also without any policy: a failure must not leave what the handler asked for, as in `ctx.defer`, standing.
+  return [recovery(byPolicies(retry, (redeliver ?? []).map((each) => milliseconds(each))))];
+}
+
+function nameOf(middleware: Middleware, index: number): string {
+  return `middleware ${middleware.name === "" ? index + 1 : middleware.name}`;
+}
+
+function bind(
+  { definition, handler, batch }: Declared,
+  endpoint: string,
+  middleware: readonly Middleware[],
+  collectors: BatchCollector[],
+): Binding {
+  let innermost: (context: HandlingContext) => unknown = handler;
+  if (batch !== undefined) {
+    const collector = new BatchCollector(checkBatchOptions(batch.options, endpoint), batch.handler);
+    collectors.push(collector);
+    innermost = (context) => collector.collect(context);
+  }
+  return { definition, run: around(middleware, innermost), batched: batch !== undefined };
+}
+
+/** The handler's reply passes the middleware by: what that resolves with is nobody's. */
+function around(
+  middleware: readonly Middleware[],
+  innermost: (context: HandlingContext) => unknown,
+): (context: HandlingContext) => unknown {
+  if (middleware.length === 0) return innermost;
+  return (context) => {
+    let reply: unknown;
+    const step = (index: number): Promise<void> => {
+      const next = middleware[index];
+      if (next !== undefined) return next(context, () => step(index + 1));
+      // A handler that throws, and one that rejects, are the same to middleware.
+      try {
+        const result = innermost(context);
+        if (result instanceof Promise) return result.then((value) => void (reply = value));
+        reply = result;
+        return Promise.resolve();
+      } catch (thrown) {
+        return Promise.reject(thrown);
+      }
+    };
+    return step(0).then(() => reply);
+  };
+}
+
+function gatesOf(options: EndpointOptions, clock: Clock, changed: () => void): readonly Gate[] {
+  const { killSwitch, circuitBreaker, rateLimit } = options;
+  return [
+    ...(killSwitch === undefined ? [] : [createKillSwitch(killSwitch, clock, changed)]),
+    ...(circuitBreaker === undefined ? [] : [createCircuitBreaker(circuitBreaker, clock, changed)]),
+    ...(rateLimit === undefined ? [] : [createRateLimit(rateLimit, clock, changed)]),
+  ];
+}
+
+function gateNames({ killSwitch, circuitBreaker, rateLimit }: EndpointOptions): readonly string[] {
+  return [
+    ...(killSwitch === undefined ? [] : ["kill switch"]),
+    ...(circuitBreaker === undefined ? [] : ["circuit breaker"]),
+    ...(rateLimit === undefined ? [] : ["rate limit"]),
+    "concurrency and order",
+  ];
+}
+
+function checkOptions(
+  { name, options }: EndpointBuilder,
+  transport: { readonly name: string; readonly capabilities: Capabilities },
+): void {
+  const refuse = (why: string): never => {
+    throw new ConfigurationError(`The endpoint "${name}" cannot start: ${why}`);
+  };
+  for (const [what, value] of [["concurrency", options.concurrency], ["prefetch", options.prefetch]] as const) {
+    if (value !== undefined && (!Number.isSafeInteger(value) || value < 1)) {
+      refuse(`its ${what} is ${value}. Give a whole number from 1`);
+    }
+  }
+  if (options.retry !== undefined) checkRetryPolicy(options.retry, `the endpoint "${name}"`);
+  if (options.recoverability !== undefined && (options.retry !== undefined || options.redeliver !== undefined)) {
+    refuse(`{ recoverability } stands in place of { retry } and { redeliver }. Leave them out`);
+  }
+  if (options.order === "key") {
+    if (options.redeliver !== undefined && options.overtaking !== "allowed") {
+      refuse(`what waits for redelivery is passed by others of its key. Say { overtaking: "allowed" }`);
+    }
+    if (transport.capabilities.order === "none") {
+      throw new UnsupportedError(
+        transport.name,
+        `{ order: "key" } on "${name}"`,
+        `Leave it out: in one process order is kept anyway`,
+      );
+    }
+  }
+  for (const extension of options.extensions ?? []) {
+    if (extension.transport === transport.name) continue;
+    refuse(`it has a setting of "${extension.transport}", and the bus is on "${transport.name}". Leave it out`);
+  }
+  if (options.outbox === true || typeof options.outbox === "object") {
+    throw new UnsupportedError("the bus", `{ outbox: true } on "${name}"`, `It has no store. Say { outbox: "memory" }`);
+  }
+}

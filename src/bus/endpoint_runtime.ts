@@ -1,0 +1,221 @@
+/** An endpoint that runs. @module */
+import { StopDeadlineError } from "../errors/lifecycle.ts";
+import { toError } from "../errors/receiving.ts";
+import { Consumption } from "../pipeline/consumption.ts";
+import type { EndpointServices } from "../pipeline/endpoint_services.ts";
+import type { Gate } from "../pipeline/gate.ts";
+import { Intake } from "../pipeline/intake.ts";
+import { Settler } from "../pipeline/settler.ts";
+import { headerText, names } from "../envelope/headers.ts";
+import { referred } from "../pipeline/reference.ts";
+import type { Delivery, Receiver, Sink, Source, Transport } from "../spi/transport.ts";
+import { isPromise } from "../values/awaitable.ts";
+import type { EndpointPlan } from "./endpoint_plan.ts";
+
+/** What an endpoint does at the moment. */
+export interface EndpointState {
+  /** Deliveries that run. */
+  readonly active: number;
+  /** Deliveries that have come and not started. */
+  readonly waiting: number;
+  /** Settlements that the broker has not heard of. */
+  readonly settling: number;
+  readonly paused: boolean;
+  /** Why it takes nothing, or less: a gate's reason. */
+  readonly reason: string | undefined;
+  /** When a delivery was last finished, or the endpoint had nothing to do; epoch milliseconds. */
+  readonly progressAt: number;
+}
+
+/** An endpoint that runs: takes deliveries in, handles and settles them. */
+export class EndpointRuntime implements Sink {
+  readonly plan: EndpointPlan;
+  readonly services: EndpointServices;
+  readonly #source: Source;
+  readonly #active = new Map<Delivery, Consumption>();
+  readonly #intake: Intake;
+  readonly #gates: readonly Gate[];
+  #receiver: Receiver | undefined;
+  #settler: Settler | undefined;
+  #credit: number;
+  #paused = false;
+  #stopped = false;
+  #progressAt: number;
+  #idle: PromiseWithResolvers<void> | undefined;
+
+  constructor(plan: EndpointPlan, services: EndpointServices, source: Source) {
+    this.plan = plan;
+    this.services = services;
+    this.#source = source;
+    this.#credit = source.credit;
+    this.#progressAt = services.clock.now();
+    this.#gates = plan.gates(services.clock, () => this.#gatesChanged());
+    this.#intake = new Intake({
+      concurrency: plan.concurrency,
+      gates: this.#gates,
+      slotless: plan.bindings.anyBatched ? (delivery) => plan.bindings.match(typeOf(delivery)).batched : undefined,
+      start: (delivery, sequence) => this.#start(delivery, sequence),
+    });
+  }
+
+  /** What it does at the moment. */
+  get state(): EndpointState {
+    return {
+      active: this.#intake.running,
+      waiting: this.#intake.waiting,
+      settling: this.#settler?.unsettled ?? 0,
+      paused: this.#paused,
+      reason: this.#gates.map((gate) => gate.reason).find((reason) => reason !== undefined),
+      progressAt: this.#intake.running + this.#intake.waiting === 0 ? this.services.clock.now() : this.#progressAt,
+    };
+  }
+  /** The transport's receiver. */
+  get receiver(): Receiver | undefined {
+    return this.#receiver;
+  }
+  /** The messages that are being handled: for a harness that says what never ends. */
+  get handling(): readonly { readonly type: string; readonly messageId: string }[] {
+    return [...this.#active.values()].map(({ envelopeIfRead }) => ({
+      type: envelopeIfRead?.type ?? "",
+      messageId: envelopeIfRead?.messageId ?? "",
+    }));
+  }
+
+  /** Opens the queue. */
+  async open(transport: Transport): Promise<void> {
+    const { clock, telemetry, bus, name } = this.services;
+    // Deliveries may come before the receiver does: they are started then, and settled through it.
+    this.#intake.pause();
+    this.#receiver = await transport.receive(this.#source, this);
+    this.#settler = new Settler(this.#receiver, clock, { telemetry, bus, endpoint: name });
+    this.#intake.resume();
+  }
+
+  deliver(batch: readonly Delivery[]): void {
+    this.services.telemetry?.receive(this.services.bus, this.services.name, batch.length);
+    this.#intake.add(batch);
+  }
+
+  lost(deliveries: readonly Delivery[], reason: Error): void {
+    for (const delivery of deliveries) {
+      const consumption = this.#active.get(delivery);
+      if (consumption === undefined) this.#intake.lose(delivery);
+      else consumption.lose(reason);
+    }
+  }
+
+  readdressed(): void {
+    // Only reply sources have an address that others were told.
+  }
+
+  #start(delivery: Delivery, sequence: number): void {
+    const consumption = new Consumption(this.services, delivery, sequence);
+    this.#active.set(delivery, consumption);
+    let result: void | Promise<void>;
+    try {
+      result = this.plan.run(consumption);
+    } catch (thrown) {
+      return this.#broke(consumption, thrown);
+    }
+    if (isPromise(result)) result.then(() => this.#finish(consumption), (thrown) => this.#broke(consumption, thrown));
+    else this.#finish(consumption);
+  }
+
+  /** The pipeline itself failed, which its outermost stage should have kept from happening: nothing is lost by it. */
+  #broke(consumption: Consumption, thrown: unknown): void {
+    consumption.error = toError(thrown);
+    consumption.outcome = { outcome: "release" };
+    this.#finish(consumption);
+  }
+
+  #finish(consumption: Consumption): void {
+    const { delivery, outcome } = consumption;
+    this.#active.delete(delivery);
+    if (!consumption.lost && !this.#stopped) {
+      this.#settler?.settle(outcome === undefined ? { delivery, outcome: "accept" } : { delivery, ...outcome });
+    }
+    this.#progressAt = this.services.clock.now();
+    const counted = consumption.handled && !consumption.lost && !consumption.stopping;
+    this.#intake.finished(delivery, consumption.sequence, consumption.error, counted);
+    if (this.#gates.length > 0) this.#regulate();
+    if (this.#active.size === 0) {
+      this.#idle?.resolve();
+      this.#idle = undefined;
+    }
+  }
+
+  #gatesChanged(): void {
+    this.#regulate();
+    this.#intake.pump();
+  }
+
+  /** Asks the broker for nothing while a gate is shut for long. */
+  #regulate(): void {
+    const wanted = this.#paused || this.#gates.some((gate) => gate.blocking) ? 0 : this.#source.credit;
+    if (wanted === this.#credit) return;
+    this.#credit = wanted;
+    this.#receiver?.credit(wanted);
+  }
+
+  /** Takes nothing more; resolves when nothing is in flight. What had not started goes back. */
+  async pause(): Promise<void> {
+    this.#paused = true;
+    this.#intake.pause();
+    this.#regulate();
+    this.#releaseWaiting();
+    await this.#drained();
+  }
+
+  /** Takes messages again. */
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#regulate();
+    this.#intake.resume();
+  }
+
+  #releaseWaiting(): void {
+    for (const delivery of this.#intake.clear()) this.#settler?.settle({ delivery, outcome: "release" });
+  }
+
+  async #drained(): Promise<void> {
+    while (this.#active.size > 0 || (this.#settler?.unsettled ?? 0) > 0) {
+      if (this.#active.size > 0) {
+        this.#idle ??= Promise.withResolvers<void>();
+        await this.#idle.promise;
+      } else await this.#settler?.drained();
+    }
+  }
+
+  /**
+   * Takes nothing more, lets what has started end, and gives the rest back. When `deadline` resolves, handlers are told
+   * to stop, and are not waited for: their messages go back with the transport's close.
+   */
+  async stop(deadline: Promise<void>): Promise<void> {
+    this.#intake.close();
+    await Promise.race([this.#receiver?.stop(), deadline]);
+    this.#releaseWaiting();
+    for (const collector of this.plan.collectors) collector.flush();
+    const drained = this.#drained();
+    await Promise.race([drained, deadline]);
+    const late = new StopDeadlineError(this.services.bus);
+    for (const consumption of this.#active.values()) consumption.stop(late);
+    // Handlers that heed the signal give their message back themselves; the others have had their time.
+    for (let turn = 0; turn < windUpTurns && this.#active.size > 0; turn++) await Promise.resolve();
+    this.#stopped = true;
+    for (const gate of this.#gates) gate.close();
+  }
+
+  /** After `stop`, while the transport stays open: what was not settled goes back, as nobody else says so. */
+  async abandon(): Promise<void> {
+    const left = [...this.#active.keys()];
+    if (left.length > 0) await this.#receiver?.settle(left.map((delivery) => ({ delivery, outcome: "release" })));
+  }
+}
+
+/** How many turns a handler has to heed `ctx.signal`, without anything to wait for. */
+const windUpTurns = 32;
+
+function typeOf({ frame }: Delivery): string {
+  return referred(frame)?.envelope.type ?? headerText(frame.headers[names.type]) ?? "";
+}

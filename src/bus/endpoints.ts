@@ -1,0 +1,198 @@
+/** The endpoints of one bus. @module */
+import type { Definition } from "../contracts/definition.ts";
+import {
+  ConfigurationError,
+  DuplicateOwnerError,
+  UnknownEndpointError,
+  UnsupportedError,
+} from "../errors/configuration.ts";
+import type { Middleware } from "../pipeline/context.ts";
+import type { EndpointServices } from "../pipeline/endpoint_services.ts";
+import { Statistics } from "../pipeline/statistics.ts";
+import type { Source } from "../spi/transport.ts";
+import { checkName, queueName } from "../values/destination.ts";
+import type { BusCore } from "./bus_core.ts";
+import type { Runnable } from "./consumer.ts";
+import { EndpointBuilder } from "./endpoint.ts";
+import type { EndpointOptions } from "./endpoint_options.ts";
+import { type EndpointPlan, planEndpoint } from "./endpoint_plan.ts";
+import { EndpointRuntime } from "./endpoint_runtime.ts";
+import { topicsOf } from "./topology.ts";
+
+/** The endpoints of one bus: those that were declared, and those that run. */
+export class Endpoints {
+  readonly #builders = new Map<string, EndpointBuilder>();
+  readonly #runtimes = new Map<string, EndpointRuntime>();
+  readonly #middleware: readonly Middleware[];
+  #plans: Map<string, EndpointPlan> | undefined;
+
+  /** @param middleware the bus' own, read when endpoints are planned */
+  constructor(middleware: readonly Middleware[]) {
+    this.#middleware = middleware;
+  }
+
+  /** Those that run. */
+  get running(): readonly EndpointRuntime[] {
+    return [...this.#runtimes.values()];
+  }
+  /** Those that have been planned: at start, or by `describe` or `deploy` before. */
+  get plans(): readonly EndpointPlan[] {
+    return [...this.#plans?.values() ?? []];
+  }
+  /** The names of all. */
+  get names(): readonly string[] {
+    return [...this.#builders.keys()];
+  }
+
+  /**
+   * Declares an endpoint.
+   *
+   * @throws {InvalidNameError} if it cannot be so called, {@linkcode ConfigurationError} if there is one of that name
+   */
+  declare(name: string, options: EndpointOptions, bus: string): EndpointBuilder {
+    checkName("an endpoint", name);
+    if (this.#builders.has(name)) {
+      throw new ConfigurationError(
+        `The bus "${bus}" has an endpoint "${name}" already. Add to that one, or choose another name`,
+      );
+    }
+    const builder = new EndpointBuilder(name, options, bus);
+    this.#builders.set(name, builder);
+    return builder;
+  }
+
+  /** Whose endpoint a command's or query's is: it must be one. */
+  owner(definition: Definition): { readonly name: string; readonly concurrency: number } | undefined {
+    for (const plan of this.plans) {
+      if (plan.declared.some((each) => each.definition.name === definition.name)) return plan;
+    }
+    return undefined;
+  }
+
+  /**
+   * Plans all endpoints; again, if nothing runs yet.
+   *
+   * @throws {DuplicateOwnerError} if two handle one command or query; and for options that cannot work
+   */
+  plan(core: BusCore): readonly EndpointPlan[] {
+    if (this.#runtimes.size > 0) return this.plans;
+    const owners = new Map<string, string>();
+    for (const builder of this.#builders.values()) checkOwners(builder, owners);
+    for (const { declared } of this.#builders.values()) {
+      for (const { definition } of declared) core.registry.add(definition);
+    }
+    const plans = [...this.#builders.values()].map((builder) => this.#planOne(builder, core));
+    this.#plans = new Map(plans.map((plan) => [plan.name, plan]));
+    return plans;
+  }
+
+  /** Plans one more, while the others run. */
+  planMore(builder: EndpointBuilder, core: BusCore): EndpointPlan {
+    const owners = new Map<string, string>();
+    for (const each of this.#builders.values()) checkOwners(each, owners);
+    for (const { definition } of builder.declared) core.registry.add(definition);
+    core.onIntroduced();
+    const plan = this.#planOne(builder, core);
+    (this.#plans ??= new Map()).set(plan.name, plan);
+    return plan;
+  }
+
+  #planOne(builder: EndpointBuilder, core: BusCore): EndpointPlan {
+    return planEndpoint(builder, this.#middleware, core.services, core.transport);
+  }
+
+  /** What was declared is final. */
+  seal(): void {
+    for (const builder of this.#builders.values()) builder.seal();
+  }
+
+  /** Opens an endpoint's queue. */
+  async open(plan: EndpointPlan, core: BusCore): Promise<EndpointRuntime> {
+    const builder = this.#builders.get(plan.name);
+    const { queue, services } = this.#servicesOf(plan, core, builder);
+    const source: Source = {
+      queue,
+      topics: topicsOf(plan, core.routing),
+      lifetime: plan.options.queue === "instance" ? "instance" : "durable",
+      credit: plan.prefetch,
+      ordered: plan.ordered,
+      holdMs: plan.holdMs,
+      extensions: plan.options.extensions ?? [],
+    };
+    const runtime = new EndpointRuntime(plan, services, source);
+    this.#runtimes.set(plan.name, runtime);
+    try {
+      await runtime.open(core.transport);
+    } catch (error) {
+      this.#runtimes.delete(plan.name);
+      throw error;
+    }
+    return runtime;
+  }
+
+  #servicesOf(plan: EndpointPlan, core: BusCore, builder: EndpointBuilder | undefined): {
+    readonly queue: string;
+    readonly services: EndpointServices;
+  } {
+    const shared = core.routing.queue(plan.name);
+    const address = plan.options.queue === "instance" ? `${shared}-${core.services.newId()}` : shared;
+    return {
+      queue: queueName(address) ?? address,
+      services: {
+        ...core.services,
+        name: plan.name,
+        address,
+        concurrency: plan.concurrency,
+        ordered: plan.ordered,
+        overtaking: plan.options.overtaking === "allowed",
+        sendMiddleware: builder?.sendMiddleware ?? [],
+        statistics: new Statistics(),
+      },
+    };
+  }
+
+  /** Takes one off the bus. */
+  remove(name: string): void {
+    this.#builders.delete(name);
+    this.#plans?.delete(name);
+    this.#runtimes.delete(name);
+  }
+
+  /** @throws {UnknownEndpointError} if there is none */
+  known(name: string): void {
+    if (!this.#builders.has(name)) throw new UnknownEndpointError(name, this.names);
+  }
+
+  /** @throws {UnknownEndpointError} if none of that name runs */
+  runtime(name: string): EndpointRuntime {
+    const runtime = this.#runtimes.get(name);
+    if (runtime === undefined) throw new UnknownEndpointError(name, [...this.#runtimes.keys()]);
+    return runtime;
+  }
+
+  /** What was learnt about types is forgotten: the bus knows more contracts by now. */
+  forget(): void {
+    for (const { plan } of this.#runtimes.values()) plan.bindings.forget();
+  }
+}
+
+function checkOwners({ name, declared }: EndpointBuilder, owners: Map<string, string>): void {
+  for (const { definition } of declared) {
+    if (definition.kind === "event") continue;
+    const other = owners.get(definition.name);
+    if (other !== undefined && other !== name) throw new DuplicateOwnerError(definition.name, [other, name]);
+    owners.set(definition.name, name);
+  }
+}
+
+/**
+ * The name of the endpoint that the bus makes for a runnable: its own, else its contract's; of an event, with the bus's
+ * in front, as two applications that subscribe must not compete for one queue.
+ */
+export function endpointNameOf(runnable: Runnable, bus: string): string {
+  if (runnable.runs !== "on one endpoint") {
+    throw new UnsupportedError("the bus", `run "${runnable.name}", which has endpoints of its own`, `Add a consumer`);
+  }
+  const [contract] = runnable.contracts;
+  return runnable.named === "by its contract" && contract?.kind === "event" ? `${bus}-${runnable.name}` : runnable.name;
+}

@@ -1,0 +1,194 @@
+/** What an endpoint has given up. @module */
+import { applicationHeaders, headerCount, headerText, names } from "../envelope/headers.ts";
+import { parseMessageType } from "../envelope/message_type.ts";
+import { UnsupportedError } from "../errors/configuration.ts";
+import type { ExceptionInfo } from "../errors/exception_info.ts";
+import { referred } from "../pipeline/reference.ts";
+import type { Serializers } from "../serialization/negotiation.ts";
+import type { Frame, FrameHeaders } from "../spi/frame.ts";
+import type { Address, Admin, Delivery, Outgoing, Receiver, Settlement, Sink, Transport } from "../spi/transport.ts";
+import { queueName } from "../values/destination.ts";
+import type { ErrorQueue, FailedMessage, Selection } from "./control.ts";
+
+const pageSize = 100;
+const credit = 100;
+
+/** `<endpoint>_error`, on a transport that lets an operator look. */
+export class EndpointErrorQueue implements ErrorQueue {
+  readonly #transport: Transport;
+  readonly #queue: string;
+  readonly #endpoint: Address;
+  readonly #serializers: Serializers;
+
+  constructor(
+    transport: Transport,
+    addresses: { readonly errors: Address; readonly endpoint: Address },
+    serializers: Serializers,
+  ) {
+    this.#transport = transport;
+    this.#queue = queueName(addresses.errors) ?? addresses.errors;
+    this.#endpoint = addresses.endpoint;
+    this.#serializers = serializers;
+  }
+
+  async *list(
+    options: { readonly limit?: number; readonly after?: string; readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<FailedMessage> {
+    const { limit = Infinity, after, signal } = options;
+    const admin = this.#admin();
+    let given = 0;
+    let reached = after === undefined;
+    let from: string | undefined;
+    do {
+      signal?.throwIfAborted();
+      const page = await admin.browse(this.#queue, from, pageSize);
+      for (const delivery of page.items) {
+        if (given >= limit) return;
+        const message = this.#describe(delivery);
+        if (reached) {
+          given++;
+          yield message;
+        } else reached = message.messageId === after;
+      }
+      from = page.next;
+    } while (from !== undefined);
+  }
+
+  requeue(which: Selection): Promise<number> {
+    return this.#take(which, async (delivery, receiver) => {
+      await this.#send(delivery);
+      await receiver.settle([{ delivery, outcome: "accept" }]);
+    });
+  }
+
+  discard(which: Selection): Promise<number> {
+    return this.#take(which, (delivery, receiver) => receiver.settle([{ delivery, outcome: "accept" }]));
+  }
+
+  /** Takes all that is there, does `work` with what is chosen, and puts the rest back. */
+  async #take(
+    which: Selection,
+    work: (delivery: Delivery, receiver: Receiver) => Promise<void>,
+  ): Promise<number> {
+    const admin = this.#admin();
+    const chosen = this.#chooser(which);
+    const failures: unknown[] = [];
+    let count = 0;
+    let receiver: (Receiver & { readonly done: Promise<void> }) | undefined;
+    const early: Delivery[] = [];
+    const handle = async (delivery: Delivery, from: Receiver): Promise<void> => {
+      if (!chosen(delivery)) return await from.settle([{ delivery, outcome: "release" } satisfies Settlement]);
+      try {
+        await work(delivery, from);
+        count++;
+      } catch (error) {
+        failures.push(error);
+        await from.settle([{ delivery, outcome: "release" }]);
+      }
+    };
+    const under: Promise<void>[] = [];
+    const sink: Sink = {
+      deliver: (batch) => {
+        if (receiver === undefined) early.push(...batch);
+        else for (const delivery of batch) under.push(handle(delivery, receiver));
+      },
+      lost: () => {},
+      readdressed: () => {},
+    };
+    const taking = await admin.take(this.#queue, sink, credit);
+    receiver = taking;
+    for (const delivery of early.splice(0)) under.push(handle(delivery, taking));
+    await taking.done;
+    await Promise.all(under);
+    await taking.stop();
+    if (failures.length > 0) throw failures[0];
+    return count;
+  }
+
+  #chooser(which: Selection): (delivery: Delivery) => boolean {
+    if (which === "all") return () => true;
+    if (typeof which === "function") return (delivery) => which(this.#describe(delivery));
+    const ids = new Set(which);
+    return (delivery) => ids.has(idOf(delivery.frame));
+  }
+
+  /** Back to the endpoint, without what was written on it when it failed. */
+  #send({ frame, key }: Delivery): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const outgoing: Outgoing = {
+      frame: { ...frame, headers: withoutFailure(frame.headers) },
+      messageId: idOf(frame),
+      to: this.#endpoint,
+      alsoTo: [],
+      key,
+      mandatory: true,
+      settled: (error) => error === undefined ? resolve() : reject(error),
+    };
+    return Promise.resolve(this.#transport.send([outgoing])).then(() => promise);
+  }
+
+  #describe({ frame }: Delivery): FailedMessage {
+    const reference = referred(frame);
+    const { headers } = frame;
+    const [type] = parseMessageType(reference?.envelope.type ?? headerText(headers[names.type]) ?? "");
+    const content = reference === undefined ? frame : this.#serialized(reference.message);
+    return {
+      messageId: idOf(frame),
+      contract: type,
+      reason: headerText(headers[names.reason]) ?? "fault",
+      failedAt: new Date(headerText(headers[names.failedAt]) ?? NaN),
+      attempts: headerCount(headers[names.failedAttempts]),
+      exceptions: exceptionsOf(headers),
+      headers: reference?.envelope.headers ?? applicationHeaders(headers),
+      contentType: content.contentType,
+      body: content.body,
+    };
+  }
+
+  #serialized(message: unknown): Pick<Frame, "contentType" | "body"> {
+    const { contentType } = this.#serializers.default;
+    try {
+      return { contentType, body: this.#serializers.default.serialize(message).body };
+    } catch {
+      // It never had bytes, and cannot have any: there is nothing to show.
+      return { contentType: "", body: new Uint8Array(0) };
+    }
+  }
+
+  #admin(): Admin {
+    if (this.#transport.admin !== undefined) return this.#transport.admin;
+    throw new UnsupportedError(this.#transport.name, `bus.errors("${this.#queue}")`, `Use the broker's own tools`);
+  }
+}
+
+function idOf(frame: Frame): string {
+  return referred(frame)?.envelope.messageId ?? headerText(frame.headers[names.id]) ?? "";
+}
+
+const failureHeaders: ReadonlySet<string> = new Set([
+  names.attempts,
+  names.redeliveries,
+  names.reason,
+  names.errorType,
+  names.errorMessage,
+  names.errors,
+  names.failedAt,
+  names.failedEndpoint,
+  names.failedHost,
+  names.failedAttempts,
+  names.faultNotTold,
+]);
+
+function withoutFailure(headers: FrameHeaders): FrameHeaders {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !failureHeaders.has(name)));
+}
+
+function exceptionsOf(headers: FrameHeaders): readonly ExceptionInfo[] {
+  try {
+    const exceptions: unknown = JSON.parse(headerText(headers[names.errors]) ?? "[]");
+    if (Array.isArray(exceptions)) return exceptions;
+  } catch {
+    // Another program may have written or cut it: its type and message stand beside it.
+  }
+  return [{ type: headerText(headers[names.errorType]) ?? "", message: headerText(headers[names.errorMessage]) ?? "" }];
+}

@@ -1,0 +1,264 @@
+/** The bus: what an application calls. @module */
+import type { Command } from "../contracts/command.ts";
+import type { Contract } from "../contracts/contract.ts";
+import { definitionOf } from "../contracts/definition.ts";
+import type { Event } from "../contracts/event.ts";
+import { ConfigurationError } from "../errors/configuration.ts";
+import type { Middleware, SendMiddleware } from "../pipeline/context.ts";
+import { noOptions } from "../pipeline/draft.ts";
+import { HeldMessages } from "../pipeline/held_messages.ts";
+import type { BusObserver } from "../pipeline/observers.ts";
+import type { SendTarget } from "../pipeline/outgoing_message.ts";
+import type {
+  PublishOptions,
+  RequestOptions,
+  ScheduleOptions,
+  ScheduleToken,
+  Sender,
+  SendOptions,
+  When,
+} from "../pipeline/sending.ts";
+import type { EndpointStatistics } from "../pipeline/statistics.ts";
+import type { Change, DeployMode, Transport } from "../spi/transport.ts";
+import type { Awaitable } from "../values/awaitable.ts";
+import { checkName } from "../values/destination.ts";
+import type { Bus, Connection } from "./bus.ts";
+import { BusCore } from "./bus_core.ts";
+import { BusLife } from "./bus_life.ts";
+import type { BusOptions } from "./bus_options.ts";
+import { consumer, type Runnable } from "./consumer.ts";
+import type { Counts, Description, ErrorQueue, Health, StopOptions } from "./control.ts";
+import { describeBus } from "./description.ts";
+import type { Endpoint, EndpointBuilder } from "./endpoint.ts";
+import type { EndpointOptions, Outbox, TxOf } from "./endpoint_options.ts";
+import { endpointNameOf, Endpoints } from "./endpoints.ts";
+import { EndpointErrorQueue } from "./error_queue.ts";
+import { healthOf } from "./health.ts";
+import { messageStream, streamCredit } from "./stream.ts";
+import { topologyOf } from "./topology.ts";
+
+const done = (): void => {};
+
+/** The bus: see {@linkcode Bus}. */
+export class MessageBus<Tx> implements Bus<Tx> {
+  readonly name: string;
+  readonly #middleware: Middleware[] = [];
+  readonly #endpoints: Endpoints = new Endpoints(this.#middleware);
+  readonly #core: BusCore;
+  readonly #life: BusLife;
+  #streams = 0;
+
+  constructor(options: BusOptions<Tx>, transport: Transport) {
+    this.name = checkName("a bus", options.name);
+    this.#core = new BusCore(options, transport, (definition) => this.#endpoints.owner(definition));
+    this.#core.onIntroduced = () => this.#endpoints.forget();
+    this.#life = new BusLife(this.#core, this.#endpoints);
+  }
+
+  /** What is going on inside: for a test harness. */
+  get life(): BusLife {
+    return this.#life;
+  }
+
+  endpoint<Box extends Outbox = false>(name: string, options?: EndpointOptions<Box>): Endpoint<TxOf<Box, Tx>> {
+    this.#life.configuring(`make the endpoint "${name}"`);
+    // The builder hands handlers whatever transaction the endpoint has; the type says which that is.
+    return this.#endpoints.declare(name, options ?? {}, this.name) as Endpoint<unknown> as Endpoint<TxOf<Box, Tx>>;
+  }
+  add(runnable: Runnable<Tx>, options: EndpointOptions = {}): this {
+    this.#life.configuring(`add "${runnable.name}"`);
+    this.#declare(runnable, options);
+    return this;
+  }
+  #declare(runnable: Runnable<Tx>, options: EndpointOptions): EndpointBuilder {
+    // What a runnable is handed is what this bus' store gives.
+    const any = runnable as Runnable;
+    return this.#endpoints.declare(endpointNameOf(any, this.name), options, this.name).add(any);
+  }
+  use(middleware: Middleware): this {
+    this.#life.configuring("use middleware");
+    this.#middleware.push(middleware);
+    return this;
+  }
+  useSend(middleware: SendMiddleware): this {
+    this.#life.configuring("use middleware");
+    this.#core.sendMiddleware.push(middleware);
+    return this;
+  }
+  observe(observer: BusObserver): () => void {
+    return this.#core.observers.add(observer);
+  }
+
+  async connect(runnable: Runnable<Tx>, options: EndpointOptions = {}): Promise<Connection> {
+    this.#life.check(`connect "${runnable.name}"`);
+    const builder = this.#declare(runnable, options);
+    builder.seal();
+    return await this.#life.connect(builder);
+  }
+
+  publish<In>(event: Event<In, unknown>, message: NoInfer<In>, options: PublishOptions<Tx> = noOptions): Promise<void> {
+    return this.#send("publish", event, message, options, this.#core.outbound);
+  }
+  send<In>(
+    command: Command<In, unknown, unknown>,
+    message: NoInfer<In>,
+    options: SendOptions<Tx> = noOptions,
+  ): Promise<void> {
+    return this.#send("send", command, message, options, this.#core.outbound);
+  }
+  #send(
+    kind: "send" | "publish",
+    contract: Contract,
+    message: unknown,
+    options: SendOptions<unknown>,
+    target: SendTarget,
+  ): Promise<void> {
+    try {
+      this.#life.check(kind);
+      if (options.tx !== undefined) throw noStore(this.name, "join a transaction");
+      return this.#core.services.sendPipeline.send({
+        kind,
+        definition: definitionOf(contract, `the contract to ${kind}`),
+        message,
+        options,
+        cause: undefined,
+        target,
+      }).then(done);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+  async request<In, Reply>(
+    contract: Contract<In, unknown, Reply, "command" | "query">,
+    message: NoInfer<In>,
+    options: RequestOptions = {},
+  ): Promise<Reply> {
+    this.#life.check("request");
+    // The contract's type says what its owner answers; a reply schema has checked it.
+    return await this.#core.requests.request(contract, message, options, undefined, {
+      holds: false,
+      signal: undefined,
+    }) as Reply;
+  }
+  async schedule<In>(
+    contract: Contract<In, unknown, unknown>,
+    message: NoInfer<In>,
+    when: When,
+    options: ScheduleOptions<Tx> = {},
+  ): Promise<ScheduleToken> {
+    this.#life.check("schedule");
+    if (options.tx !== undefined) throw noStore(this.name, "join a transaction");
+    return await this.#core.services.schedules.schedule(
+      contract,
+      message,
+      when,
+      options,
+      undefined,
+      this.#core.outbound,
+    );
+  }
+  async unschedule(token: ScheduleToken): Promise<void> {
+    this.#life.check("unschedule");
+    await this.#core.services.schedules.unschedule(token);
+  }
+
+  async transaction<Result>(work: (tx: Tx, sender: Sender) => Awaitable<Result>): Promise<Result> {
+    this.#life.check("begin a transaction");
+    const held = new HeldMessages();
+    const sender: Sender = {
+      publish: (event, message, options = noOptions) => this.#send("publish", event, message, options, held),
+      send: (command, message, options = noOptions) => this.#send("send", command, message, options, held),
+      schedule: (contract, message, when, options = {}) =>
+        this.#core.services.schedules.schedule(contract, message, when, options, undefined, held),
+      unschedule: (token) => this.unschedule(token),
+    };
+    // Without a store there is no transaction to write with: `Tx` is `undefined`.
+    const result = await work(undefined as Tx, sender);
+    await held.letGo(this.#core.outbound);
+    return result;
+  }
+
+  stream<Out>(
+    contract: Contract<never, Out, unknown>,
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): ReadableStream<Out> {
+    const name = `${this.name}-stream-${++this.#streams}`;
+    let connection: Connection | undefined;
+    return messageStream<Out>({
+      open: async (handle) => {
+        await this.#life.started(signal);
+        const source = consumer(contract, handle as (message: Out) => never, { name });
+        connection = await this.connect(source as Runnable, {
+          queue: "instance",
+          concurrency: streamCredit,
+          prefetch: streamCredit,
+          publishFaults: false,
+        });
+      },
+      close: async () => await connection?.disconnect({ deadline: 0 }),
+    }, signal);
+  }
+  sink<In>(event: Event<In, unknown>, options?: PublishOptions<never>): WritableStream<In>;
+  sink<In>(command: Command<In, unknown, unknown>, options?: SendOptions<never>): WritableStream<In>;
+  sink<In>(contract: Contract<In, unknown, unknown>, options: SendOptions<never> = noOptions): WritableStream<In> {
+    const kind = contract.kind === "event" ? "publish" : "send";
+    return new WritableStream<In>({
+      write: (message) => this.#send(kind, contract, message, options, this.#core.outbound),
+    });
+  }
+
+  start(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    return this.#life.start(options.signal);
+  }
+  stop(options: StopOptions = {}): Promise<void> {
+    return this.#life.stop(options);
+  }
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async pause(endpoint: string): Promise<void> {
+    await this.#endpoints.runtime(endpoint).pause();
+  }
+  // deno-lint-ignore require-await -- async, so that an unknown endpoint rejects
+  async resume(endpoint: string): Promise<void> {
+    this.#endpoints.runtime(endpoint).resume();
+  }
+  async counts(endpoint: string): Promise<Counts> {
+    return await this.#life.counts(endpoint);
+  }
+  statistics(endpoint: string): EndpointStatistics {
+    return this.#endpoints.runtime(endpoint).services.statistics.snapshot();
+  }
+  errors(endpoint: string): ErrorQueue {
+    this.#endpoints.known(endpoint);
+    const { routing, transport, services } = this.#core;
+    const addresses = { errors: routing.queue(endpoint, "_error"), endpoint: routing.queue(endpoint) };
+    return new EndpointErrorQueue(transport, addresses, services.serializers);
+  }
+  describe(): Description {
+    const { registry, routing, transport } = this.#core;
+    const bus = { name: this.name, transport: transport.name, store: "memory" };
+    return describeBus(bus, this.#endpoints.plan(this.#core), registry, routing);
+  }
+  health(): Health {
+    return healthOf(
+      this.#life.running,
+      [[`transport ${this.#core.transport.name}`, this.#life.transportStatus]],
+      this.#endpoints.running,
+      this.#core.services.clock.now(),
+    );
+  }
+  async deploy(mode: DeployMode): Promise<readonly Change[]> {
+    const { registry, routing, transport } = this.#core;
+    const plans = this.#endpoints.plan(this.#core);
+    await this.#life.openTransport();
+    return await this.#core.deploy(topologyOf(plans, registry, routing, transport.capabilities), mode);
+  }
+}
+
+function noStore(bus: string, doing: string): ConfigurationError {
+  return new ConfigurationError(
+    `Cannot ${doing} on the bus "${bus}": it has no store. Give it one: createBus({ store })`,
+  );
+}

@@ -1,0 +1,276 @@
+/** Requests and their answers. @module */
+import type { Contract } from "../contracts/contract.ts";
+import { type Definition, definitionOf } from "../contracts/definition.ts";
+import { checkReply, validator } from "../contracts/reading.ts";
+import type { Envelope } from "../envelope/envelope.ts";
+import { headerText, names } from "../envelope/headers.ts";
+import { parseMessageType } from "../envelope/message_type.ts";
+import { fromHeaders } from "../envelope/wire.ts";
+import { ConfigurationError } from "../errors/configuration.ts";
+import type { ExceptionInfo } from "../errors/exception_info.ts";
+import { NotStartedError, StoppedError } from "../errors/lifecycle.ts";
+import { toError, UnreadableMessageError } from "../errors/receiving.ts";
+import { RequestCycleError, RequestFaultError, RequestTimeoutError } from "../errors/sending.ts";
+import { DisconnectedError } from "../errors/transport.ts";
+import type { Cause } from "../pipeline/draft.ts";
+import type { BusServices, Requests } from "../pipeline/endpoint_services.ts";
+import { referred } from "../pipeline/reference.ts";
+import { replyType } from "../pipeline/reply.ts";
+import type { RequestOptions } from "../pipeline/sending.ts";
+import type { Clock } from "../spi/clock.ts";
+import type { Frame } from "../spi/frame.ts";
+import type { Delivery, Receiver, Sink, Transport } from "../spi/transport.ts";
+import { type Deadline, Deadlines } from "../values/deadlines.ts";
+import { milliseconds } from "../values/duration.ts";
+
+const defaultTimeout = "30s";
+const replyCredit = 1000;
+
+/** A request that has not been answered. */
+interface Pending {
+  readonly id: string;
+  readonly definition: Definition;
+  readonly resolve: (reply: unknown) => void;
+  readonly reject: (error: unknown) => void;
+  readonly timeoutInMs: number;
+  readonly to: string;
+  readonly signal: AbortSignal | undefined;
+  readonly abort: () => void;
+  readonly deadlines: Deadlines<Pending>;
+  deadline: Deadline<Pending> | undefined;
+}
+
+/** The endpoints that own commands and queries, and how many may run at once. */
+export type Owners = (definition: Definition) => { readonly name: string; readonly concurrency: number } | undefined;
+
+/** Makes requests, and gives their answers to whoever waits: one for each bus, with one queue for all answers. */
+export class RequestClient implements Requests, Sink {
+  readonly #services: () => BusServices;
+  readonly #owners: Owners;
+  readonly #pending = new Map<string, Pending>();
+  /** Waits in handlers hold a delivery, others do not: a harness tells them apart. */
+  readonly #holding: Deadlines<Pending>;
+  readonly #free: Deadlines<Pending>;
+  /** How many requests of an endpoint's handlers to itself are waiting. */
+  readonly #toItself = new Map<string, number>();
+  #transport: Transport | undefined;
+  #opening: Promise<Receiver> | undefined;
+  #receiver: Receiver | undefined;
+  #closed: StoppedError | undefined;
+
+  constructor(services: () => BusServices, owners: Owners, clock: Clock) {
+    this.#services = services;
+    this.#owners = owners;
+    const expired = (pending: Pending) =>
+      this.#reject(pending.id, new RequestTimeoutError(pending.definition.name, pending.to, pending.timeoutInMs));
+    this.#holding = new Deadlines(clock, expired);
+    this.#free = new Deadlines(clock.background ?? clock, expired);
+  }
+
+  /** Requests that wait. */
+  get waiting(): number {
+    return this.#pending.size;
+  }
+
+  /** Requests may be made from now on: the queue for answers is opened with the first. */
+  open(transport: Transport): void {
+    this.#transport = transport;
+  }
+
+  owner(definition: Definition): string | undefined {
+    return this.#owners(definition)?.name;
+  }
+
+  async request(
+    contract: Contract,
+    message: unknown,
+    options: RequestOptions,
+    cause: Cause | undefined,
+    within: { readonly holds: boolean; readonly signal: AbortSignal | undefined },
+  ): Promise<unknown> {
+    const definition = definitionOf(contract, "the contract to request");
+    if (definition.kind === "event") {
+      throw new ConfigurationError(
+        `Cannot request "${definition.name}": an event has no owner that could answer. Publish it`,
+      );
+    }
+    const timeoutInMs = milliseconds(options.timeout ?? defaultTimeout);
+    const leave = this.#enter(definition, within.holds ? cause?.context?.endpoint : undefined);
+    try {
+      options.signal?.throwIfAborted();
+      within.signal?.throwIfAborted();
+      const receiver = this.#receiver ?? await this.#open();
+      return await this.#ask(definition, message, options, cause, timeoutInMs, within, receiver);
+    } finally {
+      leave();
+    }
+  }
+
+  /** Counts requests of an endpoint's handlers to the endpoint itself: its last slot must stay free for the answer. */
+  #enter(definition: Definition, endpoint: string | undefined): () => void {
+    const owner = this.#owners(definition);
+    if (owner === undefined || endpoint !== owner.name) return () => {};
+    const waiting = this.#toItself.get(endpoint) ?? 0;
+    if (waiting + 1 >= owner.concurrency) throw new RequestCycleError(definition.name, endpoint);
+    this.#toItself.set(endpoint, waiting + 1);
+    return () => void this.#toItself.set(endpoint, (this.#toItself.get(endpoint) ?? 1) - 1);
+  }
+
+  #open(): Promise<Receiver> {
+    const { bus, newId } = this.#services();
+    if (this.#closed !== undefined) return Promise.reject(this.#closed);
+    if (this.#transport === undefined) return Promise.reject(new NotStartedError(bus, "request"));
+    this.#opening ??= this.#transport.receive({
+      queue: `${bus}-replies-${newId()}`,
+      topics: [],
+      lifetime: "reply",
+      credit: replyCredit,
+      ordered: false,
+      holdMs: 60_000,
+      extensions: [],
+    }, this).then((receiver) => this.#receiver = receiver, (error) => {
+      this.#opening = undefined;
+      throw error;
+    });
+    return this.#opening;
+  }
+
+  #ask(
+    definition: Definition,
+    message: unknown,
+    options: RequestOptions,
+    cause: Cause | undefined,
+    timeoutInMs: number,
+    within: { readonly holds: boolean; readonly signal: AbortSignal | undefined },
+    receiver: Receiver,
+  ): Promise<unknown> {
+    const services = this.#services();
+    const id = services.newId();
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const signal = options.signal === undefined || within.signal === undefined
+      ? options.signal ?? within.signal
+      : AbortSignal.any([options.signal, within.signal]);
+    const expiresAt = services.clock.now() + timeoutInMs;
+    const deadlines = within.holds ? this.#holding : this.#free;
+    const pending: Pending = {
+      id,
+      definition,
+      resolve,
+      reject,
+      timeoutInMs,
+      to: options.to ?? services.routing.destination(definition).to,
+      signal,
+      abort: () => this.#reject(id, signal?.reason),
+      deadlines,
+      deadline: undefined,
+    };
+    this.#pending.set(id, pending);
+    pending.deadline = deadlines.add(expiresAt, pending);
+    signal?.addEventListener("abort", pending.abort, { once: true });
+    const { timeout: _, signal: __, ...rest } = options;
+    services.sendPipeline.send({
+      kind: "request",
+      definition,
+      message,
+      options: rest,
+      cause,
+      target: services.outbound,
+      requestId: id,
+      responseAddress: receiver.address,
+      expiresAt,
+    }).catch((error) => this.#reject(id, error));
+    return promise;
+  }
+
+  #take(id: string): Pending | undefined {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return undefined;
+    this.#pending.delete(id);
+    if (pending.deadline !== undefined) pending.deadlines.remove(pending.deadline);
+    pending.signal?.removeEventListener("abort", pending.abort);
+    return pending;
+  }
+
+  #reject(id: string, error: unknown): void {
+    this.#take(id)?.reject(error);
+  }
+
+  deliver(batch: readonly Delivery[]): void {
+    for (const { frame } of batch) this.#answer(frame);
+    // Answers are given to whoever waits; one that nobody waits for is worth nothing to anybody else.
+    const receiver = this.#receiver;
+    const settle = (to: Receiver) => to.settle(batch.map((delivery) => ({ delivery, outcome: "accept" as const })));
+    if (receiver !== undefined) settle(receiver).catch(() => {});
+    else this.#opening?.then(settle).catch(() => {});
+  }
+
+  #answer(frame: Frame): void {
+    let envelope: Envelope;
+    try {
+      envelope = referred(frame)?.envelope ?? fromHeaders(frame, () => "");
+    } catch {
+      return; // Without its envelope, nobody can say whose answer it is: that request times out.
+    }
+    const pending = envelope.requestId === undefined ? undefined : this.#take(envelope.requestId);
+    if (pending === undefined) return;
+    try {
+      Promise.resolve(this.#read(pending.definition, envelope, frame)).then(pending.resolve, pending.reject);
+    } catch (thrown) {
+      pending.reject(thrown);
+    }
+  }
+
+  #read(definition: Definition, envelope: Envelope, frame: Frame): unknown {
+    const reference = referred(frame);
+    const value = reference === undefined
+      ? this.#services().serializers.pick(frame.contentType).deserialize(
+        frame.body,
+        headerText(frame.headers[names.types]),
+      )
+      : reference.message;
+    const types = parseMessageType(envelope.type);
+    const own = types[0]?.name ?? "";
+    if (own.startsWith("fault:")) throw new RequestFaultError(definition.name, exceptionsOf(value));
+    if (definition.replies !== undefined) {
+      for (const [kind, contract] of Object.entries(definition.replies)) {
+        if (!types.some(({ name }) => name === contract.name)) continue;
+        const validate = validator(contract, "receive");
+        const message = validate === undefined ? value : validate(value);
+        return Promise.resolve(message).then((message) => ({ kind, message }));
+      }
+    } else if (own === replyType(definition)) {
+      if (definition.reply !== undefined) return checkReply(definition, definition.reply, value, "receive");
+      return value === null ? undefined : value;
+    }
+    throw new UnreadableMessageError(`"${own}" is no reply that "${definition.name}" declares`);
+  }
+
+  lost(): void {
+    // An answer was given when it came.
+  }
+
+  readdressed(): void {
+    const { bus } = this.#services();
+    for (const id of [...this.#pending.keys()]) this.#reject(id, new DisconnectedError(bus, "wait for an answer"));
+  }
+
+  /** Rejects what waits, and takes nothing more. */
+  close(): void {
+    const { bus } = this.#services();
+    this.#closed = new StoppedError(bus, "request");
+    for (const id of [...this.#pending.keys()]) this.#reject(id, this.#closed);
+    this.#receiver?.stop().catch(() => {});
+    this.#holding.clear();
+    this.#free.clear();
+  }
+}
+
+function exceptionsOf(fault: unknown): readonly ExceptionInfo[] {
+  if (typeof fault === "object" && fault !== null && "exceptions" in fault && Array.isArray(fault.exceptions)) {
+    const known = fault.exceptions.filter((each): each is ExceptionInfo =>
+      typeof each === "object" && each !== null && typeof each.type === "string" && typeof each.message === "string"
+    );
+    if (known.length > 0) return known;
+  }
+  return [{ type: "Error", message: toError("The fault names no exception").message }];
+}

@@ -1,0 +1,76 @@
+/** The queues, topics and bindings that a bus needs. @module */
+import type { Definition } from "../contracts/definition.ts";
+import { faultDefinition } from "../contracts/fault.ts";
+import type { Registry } from "../contracts/registry.ts";
+import type { Routing } from "../pipeline/routing.ts";
+import type { Address, Capabilities, Entity, Topology } from "../spi/transport.ts";
+import { queueName, topicName } from "../values/destination.ts";
+import type { EndpointPlan } from "./endpoint_plan.ts";
+
+/** The names of the topics of what an endpoint handles; none where it does not subscribe. */
+export function topicsOf(plan: EndpointPlan, routing: Routing): readonly string[] {
+  if (plan.options.subscribe === false) return [];
+  const topics = new Set<string>();
+  for (const { definition } of plan.declared) topics.add(nameOf(routing.topic(definition)));
+  return [...topics];
+}
+
+/** Everything that the endpoints and contracts of a bus need at the broker. */
+export function topologyOf(
+  plans: readonly EndpointPlan[],
+  registry: Registry,
+  routing: Routing,
+  capabilities: Capabilities,
+): Topology {
+  const queues = new Map<string, Entity>();
+  const topics = new Set<string>();
+  const bindings = new Map<string, { readonly topic: string; readonly to: Address }>();
+  const bind = (topic: string, to: Address) => void bindings.set(`${topic} ${to}`, { topic, to });
+  const queue = (address: Address, plan?: EndpointPlan) =>
+    void queues.set(nameOf(address), { name: nameOf(address), extensions: plan?.options.extensions ?? [] });
+  for (const plan of plans) {
+    for (const topic of topicsOf(plan, routing)) topics.add(topic);
+    if (plan.options.queue !== "instance") {
+      queue(routing.queue(plan.name), plan);
+      for (const topic of topicsOf(plan, routing)) bind(topic, routing.queue(plan.name));
+    }
+    queue(routing.queue(plan.name, "_error"));
+    queue(routing.queue(plan.name, "_skipped"));
+    if (plan.options.audit !== undefined) queue(routing.named(plan.options.audit));
+  }
+  for (const definition of registry.all()) addContract(definition, routing, capabilities, topics, bind);
+  return {
+    queues: [...queues.values()],
+    topics: [...topics].map((name) => ({ name, extensions: [] })),
+    bindings: [...bindings.values()],
+  };
+}
+
+/** What one contract needs, with its faults: a bus that learns of it later. */
+export function topologyOfContract(definition: Definition, routing: Routing, capabilities: Capabilities): Topology {
+  const topics = new Set<string>();
+  const bindings: { readonly topic: string; readonly to: Address }[] = [];
+  addContract(definition, routing, capabilities, topics, (topic, to) => void bindings.push({ topic, to }));
+  return { queues: [], topics: [...topics].map((name) => ({ name, extensions: [] })), bindings };
+}
+
+function addContract(
+  definition: Definition,
+  routing: Routing,
+  capabilities: Capabilities,
+  topics: Set<string>,
+  bind: (topic: string, to: Address) => void,
+): void {
+  const related = definition.faultOf === undefined ? [definition, faultDefinition(definition)] : [definition];
+  for (const first of related) {
+    for (let at: Definition | undefined = first; at !== undefined; at = at.base) {
+      const topic = nameOf(routing.topic(at));
+      topics.add(topic);
+      if (at.base !== undefined && capabilities.hierarchy) bind(topic, routing.topic(at.base));
+    }
+  }
+}
+
+function nameOf(address: Address): string {
+  return queueName(address) ?? topicName(address) ?? address;
+}

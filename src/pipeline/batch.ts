@@ -1,0 +1,256 @@
+/** Batches of messages. @module */
+import type { Command } from "../contracts/command.ts";
+import type { Contract } from "../contracts/contract.ts";
+import { definitionOf } from "../contracts/definition.ts";
+import type { Event } from "../contracts/event.ts";
+import { ConfigurationError } from "../errors/configuration.ts";
+import { toError } from "../errors/receiving.ts";
+import type { InUnit } from "../spi/store.ts";
+import { milliseconds } from "../values/duration.ts";
+import type { Consumption } from "./consumption.ts";
+import type { BatchContext, BatchHandler, BatchOptions, ConsumeContext, SendKind } from "./context.ts";
+import { noOptions } from "./draft.ts";
+import { HandlingContext } from "./handling_context.ts";
+import { HeldMessages } from "./held_messages.ts";
+import type { OutgoingMessage, SendTarget } from "./outgoing_message.ts";
+import type { PublishOptions, RequestOptions, ScheduleOptions, ScheduleToken, SendOptions, When } from "./sending.ts";
+
+/** A message that waits for its batch. */
+interface Item {
+  readonly context: HandlingContext;
+  readonly consumption: Consumption;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+/** The messages of one key that wait for others. */
+interface Group {
+  items: Item[];
+  /** Ends the wait for more. */
+  cancel: (() => void) | undefined;
+  /** The batch that runs, and those that are full: one after the other, in order. */
+  running: Promise<void>;
+  batches: number;
+}
+
+/** How a batch is collected, checked. */
+export interface CheckedBatchOptions {
+  readonly size: number;
+  readonly withinInMs: number;
+  readonly by: ((message: unknown) => string) | undefined;
+  readonly alone: boolean;
+}
+
+/** @throws {ConfigurationError} if an option is not what it should be */
+export function checkBatchOptions(options: BatchOptions, endpoint: string): CheckedBatchOptions {
+  const size = options.size ?? 10;
+  if (!Number.isSafeInteger(size) || size < 1) {
+    throw new ConfigurationError(`Cannot collect batches of ${size} on "${endpoint}": give a whole number from 1`);
+  }
+  return {
+    size,
+    withinInMs: milliseconds(options.within ?? "1s"),
+    // What is collected are messages of the contract that the options were given with.
+    by: options.by as ((message: unknown) => string) | undefined,
+    alone: options.alone ?? false,
+  };
+}
+
+/** Collects messages for one batch handler. */
+export class BatchCollector {
+  readonly #options: CheckedBatchOptions;
+  readonly #handler: BatchHandler<unknown>;
+  readonly #groups = new Map<string, Group>();
+  #flushing = false;
+
+  constructor(options: CheckedBatchOptions, handler: BatchHandler<unknown>) {
+    this.#options = options;
+    this.#handler = handler;
+  }
+
+  /** Resolves, or rejects, when the batch with this message has been handled. */
+  collect(context: HandlingContext): Promise<void> {
+    const consumption = HandlingContext.consumptionOf(context);
+    const key = this.#options.by?.(context.message) ?? "";
+    let group = this.#groups.get(key);
+    if (group === undefined) {
+      this.#groups.set(key, group = { items: [], cancel: undefined, running: Promise.resolve(), batches: 0 });
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    group.items.push({ context, consumption, resolve, reject });
+    if (group.items.length >= this.#options.size || this.#flushing) this.#close(key, group);
+    else if (group.items.length === 1) this.#wait(key, group, consumption);
+    return promise;
+  }
+
+  #wait(key: string, group: Group, { services: { clock } }: Consumption): void {
+    group.cancel = clock.at(clock.now() + this.#options.withinInMs, () => this.#close(key, group));
+  }
+
+  /** The batch is full, or has waited long enough. */
+  #close(key: string, group: Group): void {
+    group.cancel?.();
+    group.cancel = undefined;
+    const { items } = group;
+    if (items.length === 0) return;
+    group.items = [];
+    group.batches++;
+    group.running = group.running.then(() => this.#run(items)).then(() => {
+      if (--group.batches === 0 && group.items.length === 0) this.#groups.delete(key);
+    });
+  }
+
+  /** Batches wait for no more messages: the bus stops. */
+  flush(): void {
+    this.#flushing = true;
+    for (const [key, group] of this.#groups) this.#close(key, group);
+  }
+
+  async #run(all: readonly Item[]): Promise<void> {
+    const items = this.#distinct(all);
+    const failed = await this.#attempt(items);
+    if (failed !== undefined && this.#options.alone && items.length > 1) {
+      for (const item of items) {
+        const error = await this.#attempt([item]);
+        if (error !== undefined) item.reject(error);
+      }
+    } else if (failed !== undefined) {
+      for (const item of items) item.reject(failed);
+    }
+  }
+
+  /** Without those whose claim is lost, and with one of each message id: another of it shares its fate. */
+  #distinct(all: readonly Item[]): readonly Item[] {
+    const byId = new Map<string, Item>();
+    for (const item of all) {
+      const { consumption } = item;
+      if (consumption.aborted !== undefined) {
+        item.reject(consumption.aborted);
+        continue;
+      }
+      const { messageId } = consumption.envelope;
+      const first = byId.get(messageId);
+      byId.set(messageId, first === undefined ? item : together(first, item));
+    }
+    return [...byId.values()];
+  }
+
+  /** Settles all that succeeded; gives the error with which the whole batch failed. */
+  async #attempt(items: readonly Item[]): Promise<Error | undefined> {
+    const [first] = items;
+    if (first === undefined) return undefined;
+    const context = new Batch(items.map(({ consumption }) => consumption), first.context);
+    try {
+      await this.#handler(items.map(({ context }) => context), context);
+      await context.letGo();
+    } catch (thrown) {
+      return toError(thrown);
+    }
+    for (const item of items) {
+      const error = context.failed.get(item.context);
+      if (error === undefined) item.resolve();
+      else item.reject(error);
+    }
+    return undefined;
+  }
+}
+
+function together(first: Item, second: Item): Item {
+  return {
+    ...first,
+    resolve: () => {
+      first.resolve();
+      second.resolve();
+    },
+    reject: (error) => {
+      first.reject(error);
+      second.reject(error);
+    },
+  };
+}
+
+const done = (): void => {};
+
+/** What a batch handler gets. What it sends follows from the first message. */
+class Batch implements BatchContext<unknown>, SendTarget {
+  readonly failed = new Map<ConsumeContext, Error>();
+  readonly #consumptions: readonly Consumption[];
+  readonly #first: Consumption;
+  readonly #context: HandlingContext;
+  readonly #held: HeldMessages | undefined;
+  #signal: AbortSignal | undefined;
+
+  constructor(consumptions: readonly Consumption[], context: HandlingContext) {
+    this.#consumptions = consumptions;
+    this.#context = context;
+    this.#first = HandlingContext.consumptionOf(context);
+    this.#held = this.#first.target.holds ? new HeldMessages() : undefined;
+  }
+
+  get holds(): boolean {
+    return this.#held !== undefined;
+  }
+  enqueue(message: OutgoingMessage): void {
+    (this.#held ?? this.#first.services.outbound).enqueue(message);
+  }
+  /** What was held back leaves. */
+  letGo(): void | Promise<void> {
+    return this.#held?.letGo(this.#first.services.outbound);
+  }
+
+  get tx(): unknown {
+    return this.#context.tx;
+  }
+  get "~unit"(): InUnit["~unit"] {
+    return this.#context["~unit"];
+  }
+  get endpoint(): string {
+    return this.#context.endpoint;
+  }
+  get signal(): AbortSignal {
+    return this.#signal ??= AbortSignal.any(this.#consumptions.map(({ signal }) => signal));
+  }
+
+  fail(item: ConsumeContext, error: Error): void {
+    this.failed.set(item, error);
+  }
+
+  publish<In>(event: Event<In, unknown>, message: NoInfer<In>, options?: PublishOptions<never>): Promise<void> {
+    return this.#send("publish", event, message, options);
+  }
+  send<In>(command: Command<In, unknown, unknown>, message: NoInfer<In>, options?: SendOptions<never>): Promise<void> {
+    return this.#send("send", command, message, options);
+  }
+  #send(
+    kind: SendKind,
+    contract: Contract,
+    message: unknown,
+    options: SendOptions<unknown> = noOptions,
+  ): Promise<void> {
+    return this.#first.services.sendPipeline.send({
+      kind,
+      definition: definitionOf(contract, `the contract to ${kind}`),
+      message,
+      options,
+      cause: this.#first,
+      target: this,
+    }).then(done);
+  }
+  schedule<In>(
+    contract: Contract<In, unknown, unknown>,
+    message: NoInfer<In>,
+    when: When,
+    options?: ScheduleOptions<never>,
+  ): Promise<ScheduleToken> {
+    return this.#context.schedule(contract, message, when, options);
+  }
+  unschedule(token: ScheduleToken): Promise<void> {
+    return this.#context.unschedule(token);
+  }
+  request<In, Reply>(
+    contract: Contract<In, unknown, Reply, "command" | "query">,
+    message: NoInfer<In>,
+    options?: RequestOptions,
+  ): Promise<Reply> {
+    return this.#context.request(contract, message, options);
+  }
+}
