@@ -44,8 +44,12 @@ export const creditCases: readonly TransportCase[] = [
       await trial.sendAll(inbox.receiver.address, ten);
       await trial.quiet();
       assertEquals(inbox.received.length, 0);
-      inbox.allowed = 10;
-      inbox.receiver.credit(10);
+      inbox.allowed = 4;
+      inbox.receiver.credit(4);
+      await trial.came(inbox, 4);
+      await trial.quiet();
+      assertEquals(inbox.received.length, 4);
+      inbox.acceptAll();
       await trial.came(inbox, 10);
     },
   },
