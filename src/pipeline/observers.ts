@@ -8,15 +8,20 @@ export interface Observed {
   readonly contract: Contract | undefined;
   /** Its contract's name, else what its sender called it. */
   readonly name: string;
+  /** The same on every attempt. */
   readonly messageId: string;
+  /** What the application ties it to. */
   readonly correlationId: string | undefined;
+  /** What a first message led to shares it. */
   readonly conversationId: string | undefined;
+  /** The user's own. */
   readonly headers: Headers;
   /** What was sent, or what the handler got; `undefined` where it could not be read. */
   readonly message: unknown;
 }
 /** A message that was sent, published, requested or answered. */
 export interface ObservedSend extends Observed {
+  /** What the sender called. */
   readonly kind: "send" | "publish" | "request" | "respond" | "fault";
   /** As in `queue:orders`. */
   readonly to: string;
@@ -25,12 +30,14 @@ export interface ObservedSend extends Observed {
 }
 /** A message at an endpoint. */
 export interface ObservedDelivery extends Observed {
+  /** The endpoint that has it. */
   readonly endpoint: string;
   /** From 1. */
   readonly attempt: number;
 }
 /** A message that failed at an endpoint. */
 export interface ObservedFailure extends ObservedDelivery {
+  /** What was thrown. */
   readonly error: Error;
   /** What becomes of it. */
   readonly then: "retry" | "redeliver" | "error" | "discard";
