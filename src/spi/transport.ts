@@ -112,7 +112,10 @@ export type Settlement =
      * broker can, else it may come twice, never not.
      */
     | { readonly outcome: "again"; readonly dueAt: number; readonly headers: FrameHeaders }
-    /** A copy to `to`, its body, key and other native headers untouched, then accept: as above. */
+    /**
+     * A copy to `to`, its body, key and other native headers untouched, then accept: as above. Its native expiry does not
+     * go with it: an error queue keeps what it is given.
+     */
     | { readonly outcome: "move"; readonly to: Address; readonly headers: FrameHeaders }
   );
 
@@ -121,8 +124,8 @@ export interface Sink {
   /** Synchronous, in the broker's order, never more than `credit` unsettled, not after `Receiver.stop` resolved. */
   deliver(batch: readonly Delivery[]): void;
   /**
-   * The claim is gone (channel, lock, lease, session, rebalance). The core aborts `ctx.signal`; later settles are
-   * counted no-ops.
+   * The claim is gone (channel, lock, lease, session, rebalance; a `close`), also of what is being settled while the
+   * broker has not heard: it may come again. The core aborts `ctx.signal`; later settles are counted no-ops.
    */
   lost(deliveries: readonly Delivery[], reason: Error): void;
   /**
@@ -210,7 +213,10 @@ export interface Topology {
   /** From a topic to a queue, or to the topic of its base. */
   readonly bindings: readonly { readonly topic: string; readonly to: Address }[];
 }
-/** `plan`: say what would change. `check`: the same, with no right to manage. `apply`: do it; twice is once. */
+/**
+ * `plan`: say what would change. `check`: the same, with no right to manage. `apply`: do it; twice is once. What it does not
+ * do, conflicts and extras, all three report.
+ */
 export type DeployMode = "plan" | "check" | "apply";
 /**
  * `create`: missing. `conflict`: there, and different; never changed by itself. `extra`: not wanted (a binding);
@@ -249,9 +255,12 @@ export interface Admin {
     readonly items: readonly Delivery[];
     readonly next: string | undefined;
   }>;
-  /** Like `receive`, of a queue without topics, each message once: ends (`done`) with what was there when it began. */
+  /**
+   * Like `receive`, of a queue without topics, each message once: ends (`done`) when what was there when it began is
+   * settled or lost.
+   */
   take(queue: string, sink: Sink, credit: number): Promise<Receiver & { readonly done: Promise<void> }>;
-  /** Gives the number, of those not in flight. */
+  /** Gives the number, of those not in flight. What is due later stays. */
   purge(queue: string): Promise<number>;
 }
 
@@ -274,7 +283,10 @@ export interface Transport {
    * After `close`: each `settled` with `ClosedError`.
    */
   send(batch: readonly Outgoing[]): void | Promise<void>;
-  /** Resolves when the broker delivers; nothing sent to its queue or topics after that is missed. */
+  /**
+   * Resolves when the broker delivers; nothing sent to its queue or topics after that is missed. Deliveries may come
+   * before it has resolved.
+   */
   receive(source: Source, sink: Sink): Promise<Receiver>;
   /** Takes back what is due later, in any process; false: gone already. Where `delay.cancel`. */
   cancel?(receipt: string): Promise<boolean>;
