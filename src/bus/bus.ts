@@ -61,6 +61,7 @@ export interface Bus<in out Tx = undefined> extends Sender<Tx>, Requester, Contr
   ): ReadableStream<Out>;
   /** Publishes the events, or sends the commands, that are written to it, one after the other. */
   sink<In>(event: Event<In, unknown>, options?: PublishOptions<never>): WritableStream<In>;
+  /** The same of commands. */
   sink<In>(command: Command<In, unknown, unknown>, options?: SendOptions<never>): WritableStream<In>;
   /**
    * Connects, makes queues and topics, and takes messages. All or nothing: a failure, or the signal, undoes what began,

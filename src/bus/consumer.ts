@@ -20,6 +20,7 @@ export interface Runnable<in Tx = unknown> {
 }
 /** What an endpoint can run, too: a consumer or saga. */
 export interface Consumer<in Tx = unknown> extends Runnable<Tx> {
+  /** An activity of a routing slip, which runs on two, is none. */
   readonly runs: "on one endpoint";
 }
 /** What a consumer may say. */

@@ -7,7 +7,9 @@ import type { Duration } from "../values/duration.ts";
 
 /** Of one endpoint, over all processes; `active` is this process' alone where the broker does not tell. */
 export interface Counts {
+  /** Not yet taken by any consumer. */
   readonly waiting: number;
+  /** Taken, and not settled. */
   readonly active: number;
   /** Scheduled, deferred or to be redelivered; in the broker or in the store. */
   readonly delayed: number;
@@ -16,16 +18,23 @@ export interface Counts {
 }
 /** A message in `<endpoint>_error`, its body as it came. */
 export interface FailedMessage {
+  /** What `requeue`, `discard` and `after` take. */
   readonly messageId: string;
   /** `undefined` where the message could not be read. */
   readonly contract: { readonly name: string; readonly version: number } | undefined;
   /** `"fault"`: its handler failed. `"unreadable"`, `"limit"`, `"expired"`: it never reached one. */
   readonly reason: string;
+  /** When its endpoint gave it up. */
   readonly failedAt: Date;
+  /** How often it was handled, over retries and redeliveries. */
   readonly attempts: number;
+  /** What was thrown, the reason first. */
   readonly exceptions: readonly ExceptionInfo[];
+  /** The user's own. */
   readonly headers: Headers;
+  /** The MIME type of `body`. */
   readonly contentType: string;
+  /** Byte for byte as it came. */
   readonly body: Uint8Array;
 }
 /** Messages by id, by what is known about them, or all that are there when it begins. */
@@ -50,9 +59,13 @@ export interface ErrorQueue {
 
 /** What a bus is made of, as plain data: for logs, diagrams and tests. */
 export interface Description {
+  /** Its name. */
   readonly bus: string;
+  /** The name of its transport. */
   readonly transport: string;
+  /** The name of its store. */
   readonly store: string;
+  /** As they were declared. */
   readonly endpoints: readonly EndpointDescription[];
   /** Every contract that the bus knows. */
   readonly contracts: readonly ContractDescription[];
@@ -66,8 +79,11 @@ export interface Description {
 }
 /** A contract, as plain data. */
 export interface ContractDescription {
+  /** What it was made by. */
   readonly kind: "command" | "event" | "query";
+  /** As on the wire. */
   readonly name: string;
+  /** With the name, what tells it from all others. */
   readonly version: number;
   /** The names of what it also is, nearest first. */
   readonly bases: readonly string[];
@@ -76,10 +92,15 @@ export interface ContractDescription {
 }
 /** An endpoint, as plain data. */
 export interface EndpointDescription {
+  /** As it was declared. */
   readonly name: string;
+  /** As in `queue:orders`. */
   readonly address: string;
+  /** What it handles. */
   readonly contracts: readonly { readonly name: string; readonly version: number }[];
+  /** How many messages may be handled at once. */
   readonly concurrency: number;
+  /** How many may have come without being settled. */
   readonly prefetch: number;
   /** In the order in which a message passes them. */
   readonly stages: readonly string[];
@@ -88,6 +109,7 @@ export interface EndpointDescription {
 export type HealthStatus = "healthy" | "degraded" | "unhealthy";
 /** How a bus is. */
 export interface Health {
+  /** Its worst part's, but that one endpoint, or a broker that is away, only degrades it. */
   readonly status: HealthStatus;
   /** The transport, the store, and each endpoint. */
   readonly parts: readonly { readonly name: string; readonly status: HealthStatus; readonly reason?: string }[];

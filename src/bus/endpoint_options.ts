@@ -30,6 +30,7 @@ export interface EndpointSettings<out Box extends Outbox = Outbox> {
   readonly prefetch?: number;
   /** Retries in this process: they hold the delivery and its place. Left out: none. */
   readonly retry?: RetryPolicy;
+  /** What becomes true together with the handling, as {@linkcode Outbox} says. Left out: `false`, nothing. */
   readonly outbox?: Box;
   /** How long an attempt may take; then it fails with `HandlerTimeoutError`, and `ctx.signal` aborts. */
   readonly timeout?: Duration;
@@ -65,18 +66,23 @@ export interface Unordered {
   readonly redeliver?: readonly Duration[];
   /** Instead of `retry` and `redeliver`. */
   readonly recoverability?: Recoverability;
+  /** Without an order nothing is overtaken. */
   readonly overtaking?: undefined;
 }
 /** Messages of one key in order, across all processes. */
 export interface Ordered {
+  /** By the key that the contract gives. */
   readonly order: "key";
+  /** Would let later messages of the key pass: say `overtaking` then. */
   readonly redeliver?: undefined;
   /** Instead of `retry`. */
   readonly recoverability?: Recoverability<RecoveryNow>;
+  /** Nothing passes. */
   readonly overtaking?: undefined;
 }
 /** In order, but for messages that wait for a later try. */
 export interface OrderedWithOvertaking {
+  /** By the key that the contract gives. */
   readonly order: "key";
   /** Waits before each later try, after the retries are spent. */
   readonly redeliver?: readonly Duration[];

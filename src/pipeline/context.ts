@@ -10,6 +10,7 @@ import type { Requester, Sender } from "./sending.ts";
 
 /** Proof that `ctx.respond` was called; a handler may return it instead of the reply. */
 export interface Responded {
+  /** Nothing else has it. */
   readonly "~responded": true;
 }
 

@@ -10,7 +10,9 @@ import { type Destination, isDestination, queueName, topicName } from "../values
  * contract that stands twice is refused at start.
  */
 export interface Routes {
+  /** Commands and queries that the owner of that queue handles. */
   readonly [queue: `queue:${string}`]: readonly Contract<never, unknown, unknown, "command" | "query">[];
+  /** What is published there. */
   readonly [topic: `topic:${string}`]: readonly Contract[];
 }
 
