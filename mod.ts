@@ -105,6 +105,7 @@ export {
 export { type Change, type DeployMode, type Extension, type Transport } from "./src/spi/transport.ts";
 
 export { jsonSerializer } from "./src/serialization/json.ts";
+export { type SerializerLimits } from "./src/serialization/limits.ts";
 
 export { type CircuitBreakerOptions } from "./src/pipeline/circuit_breaker.ts";
 export {
@@ -185,4 +186,12 @@ export {
   type Unordered,
 } from "./src/bus/endpoint_options.ts";
 
-export { type Memory, memory, type MemoryBroker, memoryBroker, type MemoryOptions } from "./transports/memory/mod.ts";
+export {
+  type Memory,
+  memory,
+  type MemoryBroker,
+  memoryBroker,
+  type MemoryBrokerCounts,
+  type MemoryOptions,
+  type MemoryQueueOptions,
+} from "./transports/memory/mod.ts";
