@@ -8,6 +8,7 @@ function create(byReference: boolean): Promise<TransportUnderTest> {
   const broker = memoryBroker({ byReference });
   return Promise.resolve({
     clock: virtualTime(),
+    settlesAtOnce: true,
     connect: () => memory({ broker }),
     breakClaims: (transport) => broker.disconnect(transport),
     kill: (transport) => broker.kill(transport),

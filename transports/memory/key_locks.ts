@@ -4,7 +4,8 @@ import { type Message, precedes } from "./message.ts";
 
 interface Lock {
   flying: number;
-  readonly parked: Heap<Message>;
+  /** Made when first needed. */
+  parked: Heap<Message> | undefined;
 }
 
 /**
@@ -20,10 +21,11 @@ export class KeyLocks {
   claim(key: string, message: Message): boolean {
     const lock = this.#locks.get(key);
     if (lock === undefined) {
-      this.#locks.set(key, { flying: 1, parked: new Heap(precedes) });
+      this.#locks.set(key, { flying: 1, parked: undefined });
       return true;
     }
     if (lock.flying > 0) {
+      lock.parked ??= new Heap(precedes);
       lock.parked.push(message);
       this.parked++;
       return false;
@@ -35,7 +37,7 @@ export class KeyLocks {
   /** Counts one in flight that was there before the locks, or goes past them. */
   add(key: string): void {
     const lock = this.#locks.get(key);
-    if (lock === undefined) this.#locks.set(key, { flying: 1, parked: new Heap(precedes) });
+    if (lock === undefined) this.#locks.set(key, { flying: 1, parked: undefined });
     else lock.flying++;
   }
 
@@ -55,21 +57,23 @@ export class KeyLocks {
 
   /** All that are parked, in no order. */
   *waiting(): Generator<Message> {
-    for (const lock of this.#locks.values()) yield* lock.parked.items;
+    for (const lock of this.#locks.values()) yield* lock.parked?.items ?? [];
   }
 
   /** Takes all that are parked; what is in flight keeps its locks. */
   clear(): readonly Message[] {
     const all = [...this.waiting()];
-    for (const lock of this.#locks.values()) while (lock.parked.pop() !== undefined);
-    for (const [key, lock] of this.#locks) if (lock.flying === 0) this.#locks.delete(key);
+    for (const [key, lock] of this.#locks) {
+      lock.parked = undefined;
+      if (lock.flying === 0) this.#locks.delete(key);
+    }
     this.parked = 0;
     return all;
   }
 
   #next(key: string, lock: Lock): Message | undefined {
     if (lock.flying > 0) return undefined;
-    const next = lock.parked.pop();
+    const next = lock.parked?.pop();
     if (next === undefined) this.#locks.delete(key);
     else this.parked--;
     return next;

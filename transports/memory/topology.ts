@@ -100,7 +100,7 @@ export class Entities {
       changes.push({ kind: "create", entity: binding(topic, to), detail: "a binding" });
       if (apply) this.#bind(topic, to);
     }
-    if (apply) this.#routes.clear();
+    if (apply && changes.length > 0) this.#routes.clear();
     return [...changes, ...this.#extra(topology)];
   }
 
@@ -109,8 +109,9 @@ export class Entities {
     const topics = new Set(topology.topics.map(({ name }) => name));
     const queues = new Set(topology.queues.map(({ name }) => `queue:${name}`));
     const wanted = new Set(topology.bindings.map(({ topic, to }) => binding(topic, to)));
-    for (const [topic, bound] of this.#bindings) {
-      for (const to of bound) {
+    // A bus that learns of a contract deploys its topics alone: that must not cost as much as all that is there.
+    for (const topic of queues.size === 0 ? topics : this.#bindings.keys()) {
+      for (const to of this.#bindings.get(topic) ?? []) {
         const entity = binding(topic, to);
         if (wanted.has(entity) || !(topics.has(topic) || queues.has(to)) || this.#isTransient(to)) continue;
         yield { kind: "extra", entity, detail: "a binding that is not wanted" };

@@ -26,6 +26,23 @@ export const claimCases: readonly TransportCase[] = [
     },
   },
   {
+    name: "what is held for less than the source says is neither lost nor given to another",
+    applies: (_, { clock }) => clock.virtual,
+    async run(trial) {
+      const queue = await trial.queue();
+      const inbox = await trial.receive(queue, { holdMs: 300_000, credit: 1 });
+      await trial.send(`queue:${queue}`, { text: "held", key: "k" });
+      await trial.came(inbox, 1);
+      inbox.receiver.credit(0);
+      const queueMate = trial.has.claim === "offset" ? undefined : await trial.receive(queue);
+      await trial.clock.pass(299_000);
+      assertEquals([inbox.lostDeliveries.length, queueMate?.received.length ?? 0], [0, 0]);
+      await inbox.accept();
+      await trial.clock.pass(600_000);
+      assertEquals([inbox.received.length, queueMate?.received.length ?? 0], [1, 0]);
+    },
+  },
+  {
     name: "sending goes on over a broken connection, in order and with nothing lost",
     applies: (_, { breakClaims }) => breakClaims !== undefined,
     async run(trial) {

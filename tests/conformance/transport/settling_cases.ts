@@ -94,6 +94,42 @@ export const settlingCases: readonly TransportCase[] = [
     },
   },
   {
+    name: "a short wait to come again does not end behind a long one",
+    async run(trial) {
+      const inbox = await trial.receive(await trial.queue());
+      const start = trial.clock.now();
+      const waits = [9, 3, 1, 5];
+      await trial.sendAll(inbox.receiver.address, waits.map((seconds) => ({ text: String(seconds), key: "k" })));
+      await trial.came(inbox, waits.length);
+      await inbox.settleAll(inbox.unsettled.map((delivery) => {
+        const dueAt = start + 1_000 * Number(text(delivery));
+        return { delivery, outcome: "again", dueAt, headers: {} };
+      }));
+      await trial.came(inbox, 2 * waits.length, 30_000);
+      assertEquals(inbox.texts.slice(waits.length), ["1", "3", "5", "9"]);
+      inbox.times.slice(waits.length).forEach((time, at) => {
+        assert(time >= start + 1_000 * Number(inbox.texts[waits.length + at]), `It came at ${time - start}`);
+      });
+      await inbox.accept();
+    },
+  },
+  {
+    name: "a wait to come again longer than a timer or the broker's delay does not end early",
+    applies: (_, { clock }) => clock.virtual,
+    async run(trial) {
+      const inbox = await trial.receive(await trial.queue(), { credit: 1 });
+      await trial.send(inbox.receiver.address, { text: "a" });
+      await trial.came(inbox, 1);
+      const dueAt = trial.clock.now() + 2 ** 31;
+      await inbox.settle({ outcome: "again", dueAt, headers: {} });
+      await trial.clock.pass(dueAt - 1 - trial.clock.now());
+      assertEquals(inbox.received.length, 1);
+      await trial.clock.pass(1);
+      await trial.came(inbox, 2);
+      await inbox.accept();
+    },
+  },
+  {
     name: "what is moved is elsewhere, its body, key and headers untouched but for those added",
     async run(trial) {
       const [queue, errors] = [await trial.queue(), await trial.queue()];

@@ -24,6 +24,8 @@ export interface TransportUnderTest extends AsyncDisposable {
    * partitions move. It goes on by itself. Left out: the cases that need it do not apply.
    */
   breakClaims?(transport: Transport): void | Promise<void>;
+  /** Settles within the call: then nothing that was settled comes again, whatever breaks. */
+  readonly settlesAtOnce?: boolean;
   /** Ends a transport as the death of its process would. Left out: the cases that need it do not apply. */
   kill?(transport: Transport): void | Promise<void>;
 }
