@@ -5,7 +5,7 @@ import { ConfigurationError, UnsupportedError } from "../errors/configuration.ts
 import { NotCancellableError } from "../errors/sending.ts";
 import type { Cause } from "../pipeline/draft.ts";
 import type { BusServices, Schedules } from "../pipeline/endpoint_services.ts";
-import type { SendTarget } from "../pipeline/outgoing_message.ts";
+import type { OutgoingMessage, SendTarget } from "../pipeline/outgoing_message.ts";
 import type { ScheduleOptions, ScheduleToken, When } from "../pipeline/sending.ts";
 import type { Transport } from "../spi/transport.ts";
 import { milliseconds } from "../values/duration.ts";
@@ -45,7 +45,8 @@ export class BrokerSchedules implements Schedules {
     const { clock, sendPipeline } = this.#services();
     const now = clock.now();
     const dueAt = Math.max(now, "in" in when ? now + milliseconds(when.in) : epochMilliseconds(when.at));
-    const receipt = await sendPipeline.send({
+    let posted: OutgoingMessage | undefined;
+    await sendPipeline.send({
       kind: definition.kind === "event" ? "publish" : "send",
       definition,
       message,
@@ -53,8 +54,9 @@ export class BrokerSchedules implements Schedules {
       cause,
       target,
       dueAt,
+      posted: (message) => void (posted = message),
     });
-    return { id: receipt ?? "" };
+    return { id: posted?.receipt ?? "" };
   }
 
   async unschedule(token: ScheduleToken): Promise<void> {

@@ -3,23 +3,22 @@ import { ConfigurationError, UnsupportedError } from "../errors/configuration.ts
 import { BatchCollector, checkBatchOptions } from "../pipeline/batch.ts";
 import { type Binding, Bindings } from "../pipeline/bindings.ts";
 import { createCircuitBreaker } from "../pipeline/circuit_breaker.ts";
+import { ConsumePipeline } from "../pipeline/consume_pipeline.ts";
 import type { Middleware } from "../pipeline/context.ts";
 import type { Gate } from "../pipeline/gate.ts";
 import type { HandlingContext } from "../pipeline/handling_context.ts";
 import { createKillSwitch } from "../pipeline/kill_switch.ts";
 import { createRateLimit } from "../pipeline/rate_limit.ts";
+import { byPolicies, byRule, type Decide } from "../pipeline/recovery.ts";
 import { checkRetryPolicy } from "../pipeline/retry.ts";
-import { compose, type Run, type Stage } from "../pipeline/stage.ts";
-import { audit } from "../pipeline/stages/audit.ts";
+import type { Stage } from "../pipeline/stage.ts";
 import { decoding, opening, typesByTopic } from "../pipeline/stages/decoding.ts";
 import { deliveryLimit } from "../pipeline/stages/delivery_limit.ts";
 import { expiry } from "../pipeline/stages/expiry.ts";
-import { faults } from "../pipeline/stages/faults.ts";
 import { handling } from "../pipeline/stages/handling.ts";
 import { memoryOutbox } from "../pipeline/stages/memory_outbox.ts";
-import { observing, receiving } from "../pipeline/stages/observing.ts";
-import { byPolicies, byRule, recovery } from "../pipeline/stages/recovery.ts";
-import { tracing } from "../pipeline/stages/telemetry.ts";
+import { receiving } from "../pipeline/stages/receiving.ts";
+import { inSpan, tracing } from "../pipeline/stages/telemetry.ts";
 import { timeout } from "../pipeline/stages/timeout.ts";
 import type { BusServices } from "../pipeline/endpoint_services.ts";
 import type { Clock } from "../spi/clock.ts";
@@ -43,7 +42,7 @@ export interface EndpointPlan {
   readonly bindings: Bindings;
   readonly declared: readonly Declared[];
   readonly collectors: readonly BatchCollector[];
-  readonly run: Run;
+  readonly pipeline: ConsumePipeline;
   /** In the order in which a message passes them. */
   readonly stages: readonly string[];
   /** Made when the endpoint opens; `changed` is called when one may have opened. */
@@ -81,7 +80,8 @@ export function planEndpoint(
       } messages, and only ${prefetch} may come at once. Raise { prefetch }`,
     );
   }
-  const stages = stagesOf(builder, bindings, services);
+  const before = stagesBefore(builder, bindings, services);
+  const around = stagesAround(options, services);
   return {
     name,
     options,
@@ -92,34 +92,53 @@ export function planEndpoint(
     bindings,
     declared,
     collectors,
-    run: compose(stages, handling),
-    stages: [...gateNames(options), ...stages.map((stage) => stage.name), ...middleware.map(nameOf), "handlers"],
+    pipeline: new ConsumePipeline({
+      before,
+      around,
+      handle: services.telemetry === undefined ? handling : inSpan(handling),
+      decide: decideBy(options),
+      publishFaults: options.publishFaults ?? true,
+      auditTo: options.audit === undefined ? undefined : services.routing.named(options.audit),
+    }),
+    stages: [
+      ...gateNames(options),
+      ...before.map(({ name }) => name),
+      "recovery",
+      ...around.map(({ name }) => name),
+      ...middleware.map(nameOf),
+      "handlers",
+    ],
     gates: (clock, changed) => gatesOf(options, clock, changed),
   };
 }
 
-function stagesOf({ options, declared }: EndpointBuilder, bindings: Bindings, services: BusServices): readonly Stage[] {
-  const { telemetry, routing, clock } = services;
+function stagesBefore(
+  { options, declared }: EndpointBuilder,
+  bindings: Bindings,
+  services: BusServices,
+): readonly Stage[] {
+  const { telemetry, routing } = services;
   return [
-    observing,
-    faults(options.publishFaults ?? true),
     opening(typesByTopic(declared.map(({ definition }) => definition), (definition) => routing.topic(definition))),
     ...(telemetry === undefined ? [] : [tracing(telemetry)]),
     deliveryLimit,
     decoding(bindings),
     receiving,
     expiry(options.expired === "error"),
-    ...(options.audit === undefined ? [] : [audit(routing.named(options.audit))]),
-    ...recoveryOf(options),
+  ];
+}
+
+function stagesAround(options: EndpointOptions, { clock }: BusServices): readonly Stage[] {
+  return [
     ...(options.outbox === "memory" ? [memoryOutbox] : []),
     ...(options.timeout === undefined ? [] : [timeout(milliseconds(options.timeout), clock)]),
   ];
 }
 
-function recoveryOf({ recoverability, retry, redeliver }: EndpointOptions): readonly Stage[] {
-  if (recoverability !== undefined) return [recovery(byRule(recoverability))];
-  // Also without any policy: a failure must not leave what the handler asked for, as in `ctx.defer`, standing.
-  return [recovery(byPolicies(retry, (redeliver ?? []).map((each) => milliseconds(each))))];
+/** Also without any policy: a failure must not leave standing what the handler asked for, as in `ctx.defer`. */
+function decideBy({ recoverability, retry, redeliver }: EndpointOptions): Decide {
+  if (recoverability !== undefined) return byRule(recoverability);
+  return byPolicies(retry, (redeliver ?? []).map((each) => milliseconds(each)));
 }
 
 function nameOf(middleware: Middleware, index: number): string {

@@ -1,6 +1,5 @@
 /** An endpoint that runs. @module */
 import { StopDeadlineError } from "../errors/lifecycle.ts";
-import { toError } from "../errors/receiving.ts";
 import { Consumption } from "../pipeline/consumption.ts";
 import type { EndpointServices } from "../pipeline/endpoint_services.ts";
 import type { Gate } from "../pipeline/gate.ts";
@@ -9,7 +8,6 @@ import { Settler } from "../pipeline/settler.ts";
 import { headerText, names } from "../envelope/headers.ts";
 import { referred } from "../pipeline/reference.ts";
 import type { Delivery, Receiver, Sink, Source, Transport } from "../spi/transport.ts";
-import { isPromise } from "../values/awaitable.ts";
 import type { EndpointPlan } from "./endpoint_plan.ts";
 
 /** What an endpoint does at the moment. */
@@ -111,24 +109,10 @@ export class EndpointRuntime implements Sink {
   #start(delivery: Delivery, sequence: number): void {
     const consumption = new Consumption(this.services, delivery, sequence);
     this.#active.set(delivery, consumption);
-    let result: void | Promise<void>;
-    try {
-      result = this.plan.run(consumption);
-    } catch (thrown) {
-      return this.#broke(consumption, thrown);
-    }
-    if (isPromise(result)) result.then(() => this.#finish(consumption), (thrown) => this.#broke(consumption, thrown));
-    else this.#finish(consumption);
+    this.plan.pipeline.consume(consumption, this.#finished);
   }
 
-  /** The pipeline itself failed, which its outermost stage should have kept from happening: nothing is lost by it. */
-  #broke(consumption: Consumption, thrown: unknown): void {
-    consumption.error = toError(thrown);
-    consumption.outcome = { outcome: "release" };
-    this.#finish(consumption);
-  }
-
-  #finish(consumption: Consumption): void {
+  readonly #finished = (consumption: Consumption): void => {
     const { delivery, outcome } = consumption;
     this.#active.delete(delivery);
     if (!consumption.lost && !this.#stopped) {
@@ -142,7 +126,7 @@ export class EndpointRuntime implements Sink {
       this.#idle?.resolve();
       this.#idle = undefined;
     }
-  }
+  };
 
   #gatesChanged(): void {
     this.#regulate();

@@ -37,8 +37,6 @@ import { healthOf } from "./health.ts";
 import { messageStream, streamCredit } from "./stream.ts";
 import { topologyOf } from "./topology.ts";
 
-const done = (): void => {};
-
 /** The bus: see {@linkcode Bus}. */
 export class MessageBus<Tx> implements Bus<Tx> {
   readonly name: string;
@@ -123,7 +121,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
         options,
         cause: undefined,
         target,
-      }).then(done);
+      });
     } catch (error) {
       return Promise.reject(error);
     }

@@ -168,8 +168,6 @@ function together(first: Item, second: Item): Item {
   };
 }
 
-const done = (): void => {};
-
 /** What a batch handler gets. What it sends follows from the first message. */
 class Batch implements BatchContext<unknown>, SendTarget {
   readonly failed = new Map<ConsumeContext, Error>();
@@ -233,7 +231,7 @@ class Batch implements BatchContext<unknown>, SendTarget {
       options,
       cause: this.#first,
       target: this,
-    }).then(done);
+    });
   }
   schedule<In>(
     contract: Contract<In, unknown, unknown>,

@@ -3,7 +3,7 @@ import type { Definition } from "../contracts/definition.ts";
 import type { Envelope, Trace } from "../envelope/envelope.ts";
 import type { Address } from "../spi/transport.ts";
 import type { MessageContext, SendKind, SendMiddleware } from "./context.ts";
-import type { SendTarget } from "./outgoing_message.ts";
+import type { OutgoingMessage, SendTarget } from "./outgoing_message.ts";
 import type { SendOptions } from "./sending.ts";
 
 /** The message that was being handled when another was sent: what flows on from it. */
@@ -34,6 +34,8 @@ export interface Draft {
   readonly to?: Address | undefined;
   /** Instead of the contract's own: replies and faults are told by it. */
   readonly type?: string;
+  /** Told of what is made of it, before it leaves. */
+  readonly posted?: (message: OutgoingMessage) => void;
   /** Epoch milliseconds. */
   readonly dueAt?: number | undefined;
   readonly expiresAt?: number | undefined;

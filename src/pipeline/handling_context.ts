@@ -20,7 +20,6 @@ import { respond } from "./reply.ts";
 import { checkDestination } from "./routing.ts";
 import type { RequestOptions, ScheduleOptions, ScheduleToken, SendOptions, When } from "./sending.ts";
 
-const done = (): void => {};
 const responded: Responded = Object.freeze({ "~responded": true as const });
 
 /** What a handler gets: one for each handler of a message. */
@@ -127,7 +126,7 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
       options,
       cause: consumption,
       target: consumption.target,
-    }).then(done);
+    });
   }
 
   schedule<In>(

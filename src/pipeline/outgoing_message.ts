@@ -48,11 +48,13 @@ export class OutgoingMessage implements Outgoing {
   readonly dueAt: number | undefined;
   readonly expiresAt: number | undefined;
   readonly mandatory: boolean;
-  /** Resolves with the transport's receipt when the broker has the message, rejects when it does not take it. */
-  readonly done: Promise<string | undefined>;
+  /** Resolves when the broker has the message, rejects when it does not take it. */
+  readonly done: Promise<void>;
+  /** The transport's, for `Transport.cancel`; known once the broker has the message. */
+  receipt: string | undefined;
   /** Who counts it; set by the target that takes it. */
   listener: SettledListener | undefined;
-  readonly #resolve: (receipt: string | undefined) => void;
+  readonly #resolve: () => void;
   readonly #reject: (error: Error) => void;
 
   constructor(frame: Frame, posting: Posting) {
@@ -69,7 +71,7 @@ export class OutgoingMessage implements Outgoing {
     this.dueAt = posting.dueAt;
     this.expiresAt = posting.envelope.expiresAt;
     this.mandatory = posting.mandatory;
-    const { promise, resolve, reject } = Promise.withResolvers<string | undefined>();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.done = promise;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -77,7 +79,8 @@ export class OutgoingMessage implements Outgoing {
 
   settled(error?: Error, receipt?: string): void {
     const named = error === undefined ? undefined : naming(error, this);
-    if (named === undefined) this.#resolve(receipt);
+    this.receipt = receipt;
+    if (named === undefined) this.#resolve();
     else this.#reject(named);
     this.listener?.settled(this, named);
   }

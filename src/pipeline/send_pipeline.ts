@@ -53,9 +53,9 @@ export class SendPipeline {
   /**
    * Sends a message.
    *
-   * @returns a promise of the transport's receipt, once the broker has it; it rejects with a typed error
+   * @returns resolves when the broker has it; rejects with a typed error
    */
-  send(draft: Draft): Promise<string | undefined> {
+  send(draft: Draft): Promise<void> {
     try {
       const plan = this.#plan(draft.definition);
       const direct = plan.ready === undefined && plan.validate === undefined && this.#with.middleware.length === 0 &&
@@ -86,12 +86,11 @@ export class SendPipeline {
     return plan;
   }
 
-  async #prepare(draft: Draft, plan: SendPlan): Promise<string | undefined> {
+  async #prepare(draft: Draft, plan: SendPlan): Promise<void> {
     const { signal } = draft.options;
     signal?.throwIfAborted();
     if (plan.ready !== undefined) await plan.ready;
     const context = new Sending(draft, this.#to(draft, plan), draft.options.messageId ?? this.#with.newId());
-    let receipt: string | undefined;
     const middleware = [...this.#with.middleware, ...draft.cause?.sendMiddleware ?? []];
     const step = async (index: number): Promise<void> => {
       const next = middleware[index];
@@ -104,10 +103,9 @@ export class SendPipeline {
       signal?.throwIfAborted();
       const posted = this.#post(draft, plan, context.message, context.ownHeaders, context.messageId);
       const done = taken(posted, draft.target);
-      receipt = signal === undefined ? await done : await abortable(done, signal);
+      await (signal === undefined ? done : abortable(done, signal));
     };
     await step(0);
-    return receipt;
   }
 
   #to(draft: Draft, plan: SendPlan): Address {
@@ -162,6 +160,7 @@ export class SendPipeline {
       dueAt,
       mandatory: kind === "send" || kind === "request",
     });
+    draft.posted?.(posted);
     draft.target.enqueue(posted);
     if (span !== undefined) posted.done.then(() => span.end(), (error) => span.end(toError(error)));
     return posted;
@@ -233,11 +232,11 @@ export class SendPipeline {
 }
 
 /** When the sender may go on: where messages are held, at once. */
-function taken(posted: OutgoingMessage, target: SendTarget): Promise<string | undefined> {
+function taken(posted: OutgoingMessage, target: SendTarget): Promise<void> {
   if (!target.holds) return posted.done;
   // Whoever lets the held messages go awaits them; here nobody does.
   posted.done.catch(() => {});
-  return Promise.resolve(undefined);
+  return Promise.resolve();
 }
 
 const mostHeaderBytes = 16 * 1024;

@@ -1,8 +1,8 @@
 /** What becomes of a message that an endpoint gives up. @module */
-import type { Definition } from "../../contracts/definition.ts";
-import { type Fault, faultDefinition } from "../../contracts/fault.ts";
-import { names } from "../../envelope/headers.ts";
-import { exceptionInfo } from "../../errors/exception_info.ts";
+import type { Definition } from "../contracts/definition.ts";
+import { type Fault, faultDefinition } from "../contracts/fault.ts";
+import { names } from "../envelope/headers.ts";
+import { exceptionInfo } from "../errors/exception_info.ts";
 import {
   DeliveryLimitError,
   NoUpcastError,
@@ -10,39 +10,20 @@ import {
   UnknownContentTypeError,
   UnreadableMessageError,
   VersionAheadError,
-} from "../../errors/receiving.ts";
-import { InvalidMessageError } from "../../errors/sending.ts";
-import type { FrameHeaders } from "../../spi/frame.ts";
-import { isPromise } from "../../values/awaitable.ts";
-import type { Consumption } from "../consumption.ts";
-import { noOptions } from "../draft.ts";
-import type { ObservedFailure } from "../observers.ts";
-import type { Stage } from "../stage.ts";
+} from "../errors/receiving.ts";
+import { InvalidMessageError } from "../errors/sending.ts";
+import type { FrameHeaders } from "../spi/frame.ts";
+import type { Consumption } from "./consumption.ts";
+import { noOptions } from "./draft.ts";
+import type { ObservedFailure } from "./observers.ts";
 
 /**
  * Moves a message that failed for good to the error queue, its body as it came, and tells of it: whoever asked, else
- * whoever subscribes to its faults. Never throws.
+ * whoever subscribes to its faults. Never rejects.
  *
  * @param publish whether faults are published; who asked is told in any case
  */
-export function faults(publish: boolean): Stage {
-  return {
-    name: "faults",
-    around(next) {
-      const failed = (consumption: Consumption, thrown: unknown) => giveUp(consumption, toError(thrown), publish);
-      return (consumption) => {
-        try {
-          const result = next(consumption);
-          return isPromise(result) ? result.then(undefined, (thrown) => failed(consumption, thrown)) : result;
-        } catch (thrown) {
-          return failed(consumption, thrown);
-        }
-      };
-    },
-  };
-}
-
-async function giveUp(consumption: Consumption, error: Error, publish: boolean): Promise<void> {
+export async function giveUp(consumption: Consumption, error: Error, publish: boolean): Promise<void> {
   const { services } = consumption;
   if (consumption.lost) return;
   if (consumption.stopping) {

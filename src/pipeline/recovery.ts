@@ -1,14 +1,13 @@
 /** Retries and redelivery. @module */
-import { names } from "../../envelope/headers.ts";
-import { ConfigurationError } from "../../errors/configuration.ts";
-import { toError } from "../../errors/receiving.ts";
-import { isPromise } from "../../values/awaitable.ts";
-import { milliseconds } from "../../values/duration.ts";
-import type { Consumption } from "../consumption.ts";
-import type { Recoverability, Recovery } from "../recoverability.ts";
-import { nextWait, type RetryPolicy } from "../retry.ts";
-import type { Run, Stage } from "../stage.ts";
-import type { ObservedFailure } from "../observers.ts";
+import { names } from "../envelope/headers.ts";
+import { ConfigurationError } from "../errors/configuration.ts";
+import { toError } from "../errors/receiving.ts";
+import { milliseconds } from "../values/duration.ts";
+import type { Consumption } from "./consumption.ts";
+import type { Recoverability, Recovery } from "./recoverability.ts";
+import { nextWait, type RetryPolicy } from "./retry.ts";
+import type { Run } from "./stage.ts";
+import type { ObservedFailure } from "./observers.ts";
 
 /** What to do next: wait and run again, send back, give up, or drop. */
 export type Decision =
@@ -52,42 +51,35 @@ export function byRule(rule: Recoverability): Decide {
   };
 }
 
-/** Runs handlers again, at once or later, as the endpoint says; rethrows what is given up. */
-export function recovery(decide: Decide): Stage {
-  return {
-    name: "recovery",
-    around(next) {
-      const failed = (consumption: Consumption, thrown: unknown) => recover(consumption, toError(thrown), next, decide);
-      return (consumption) => {
-        try {
-          const result = next(consumption);
-          return isPromise(result) ? result.then(undefined, (thrown) => failed(consumption, thrown)) : result;
-        } catch (thrown) {
-          return failed(consumption, thrown);
-        }
-      };
-    },
-  };
-}
-
-async function recover(consumption: Consumption, first: Error, next: Run, decide: Decide): Promise<void> {
+/**
+ * After a failure: runs the handlers again, or has the message come again later, as the endpoint says.
+ *
+ * @param attempt runs the handlers
+ * @returns the error with which the message is to be given up; `undefined`: it is not
+ */
+export async function recover(
+  consumption: Consumption,
+  first: Error,
+  attempt: Run,
+  decide: Decide,
+): Promise<Error | undefined> {
   let error = first;
   for (let retries = 0;; retries++) {
     // What the handler asked for counts only if it returns.
     consumption.outcome = undefined;
     consumption.unhandled = undefined;
-    if (interrupted(consumption)) throw error;
+    if (interrupted(consumption)) return error;
     const decision = decided(consumption, error, retries, decide);
     if (decision.then !== "retry") return settle(consumption, error, decision);
     consumption.services.statistics.retried++;
     tell(consumption, error, "retry");
     if (decision.waitInMs > 0) await wait(consumption, decision.waitInMs);
-    if (interrupted(consumption)) throw error;
+    if (interrupted(consumption)) return error;
     consumption.attempt++;
     consumption.renew();
     try {
-      await next(consumption);
-      return;
+      await attempt(consumption);
+      return undefined;
     } catch (thrown) {
       error = toError(thrown);
     }
@@ -109,7 +101,7 @@ function decided(consumption: Consumption, error: Error, retries: number, decide
   }
 }
 
-function settle(consumption: Consumption, error: Error, decision: Decision): void {
+function settle(consumption: Consumption, error: Error, decision: Decision): Error | undefined {
   const { services } = consumption;
   switch (decision.then) {
     case "redeliver":
@@ -121,14 +113,14 @@ function settle(consumption: Consumption, error: Error, decision: Decision): voi
         headers: { [names.attempts]: consumption.attempt, [names.redeliveries]: consumption.redeliveries + 1 },
       };
       tell(consumption, error, "redeliver");
-      return;
+      return undefined;
     case "discard":
       consumption.error = error;
       services.statistics.discarded++;
       tell(consumption, error, "discard");
-      return;
+      return undefined;
     default:
-      throw error;
+      return error;
   }
 }
 
