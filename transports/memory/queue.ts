@@ -66,11 +66,6 @@ export class Queue {
     this.#services = services;
   }
 
-  /** No more messages come to it. */
-  get gone(): boolean {
-    return this.#gone;
-  }
-
   /** How many wait, also those whose key is in flight. */
   get waiting(): number {
     return this.#backlog.size + (this.#locks?.parked ?? 0) + this.setAside;

@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { ConfigurationError, UnsupportedError } from "../../../src/errors/configuration.ts";
 import { ClosedError, DisconnectedError, TopologyError } from "../../../src/errors/transport.ts";
+import { MessageTooLargeError } from "../../../src/errors/sending.ts";
+import type { Delivery } from "../../../src/spi/transport.ts";
 import { memory, memoryBroker } from "../../../transports/memory/mod.ts";
 import { virtualTime } from "../../conformance/test_clock.ts";
 import { frame, topology } from "../../conformance/transport/trial.ts";
@@ -77,6 +79,79 @@ test("expired messages are neither browsed, taken nor purged, wherever in the qu
   assertEquals((await transport.admin!.browse("q", undefined, 10)).items.length, 2);
   assertEquals(await transport.admin!.purge("q"), 2);
   assertEquals(bench.broker.counts.expired, 1);
+  await transport.close(0);
+});
+
+test("what expires while an operator takes is dropped, and the taking ends all the same", async () => {
+  const bench = new Bench();
+  const transport = await bench.open();
+  await queues(transport, "q");
+  const expiresAt = bench.clock.now() + 1_000;
+  void transport.send([outgoing("queue:q", { text: "a" }), outgoing("queue:q", { expiresAt }), outgoing("queue:q")]);
+  const taken: Delivery[] = [];
+  const taker = await transport.admin!.take("q", {
+    deliver: (batch) => void taken.push(...batch),
+    lost: () => {},
+    readdressed: () => {},
+  }, 1);
+  await bench.clock.pass(2_000);
+  assertEquals(taken.length, 1);
+  await taker.settle(taken.map((delivery) => ({ delivery, outcome: "accept" })));
+  await bench.clock.pass(0);
+  assertEquals([taken.length, bench.broker.counts.expired], [2, 1]);
+  await taker.settle(taken.map((delivery) => ({ delivery, outcome: "accept" })));
+  await taker.done;
+  assertEquals(await transport.admin!.count("q"), { waiting: 0, active: 0, delayed: 0 });
+  await transport.close(0);
+});
+
+test("alsoTo reaches further queues, and each once", async () => {
+  const bench = new Bench();
+  const transport = await bench.open();
+  await transport.deploy(topology(["one", "both"], { derived: ["both"], base: ["one", "both"] }), "apply");
+  void transport.send([outgoing("topic:derived", { alsoTo: ["topic:base"] })]);
+  assertEquals((await transport.admin!.count("one")).waiting, 1);
+  assertEquals((await transport.admin!.count("both")).waiting, 1);
+  const { items } = await transport.admin!.browse("both", undefined, 1);
+  assertEquals(items[0]?.via, "topic:derived");
+  await transport.close(0);
+});
+
+test("a body beyond what is allowed is refused", async () => {
+  const bench = new Bench();
+  const transport = await bench.open();
+  await queues(transport, "q");
+  // Its length alone is asked for: a gigabyte would prove no more.
+  const body = { byteLength: transport.capabilities.maxFrameBytes + 1 } as Uint8Array;
+  const large = outgoing("queue:q", { frame: { contentType: "a/b", headers: {}, body } });
+  void transport.send([large]);
+  assertInstanceOf(large.outcomes[0], MessageTooLargeError);
+  await transport.close(0);
+});
+
+test("what an instance releases after it was stopped goes nowhere, as its queue is gone", async () => {
+  const bench = new Bench();
+  const transport = await bench.open();
+  const inbox = await receive(bench, transport, { queue: "i", lifetime: "instance" });
+  void transport.send([outgoing(inbox.receiver.address), outgoing(inbox.receiver.address)]);
+  await bench.clock.pass(0);
+  const [released, again] = inbox.unsettled;
+  await inbox.stop();
+  await inbox.settle({ outcome: "release" }, [released!]);
+  await inbox.settle({ outcome: "again", dueAt: bench.clock.now() + 5, headers: {} }, [again!]);
+  await bench.clock.pass(100);
+  assertEquals([inbox.received.length, inbox.violations], [2, []]);
+  await transport.close(0);
+});
+
+test("a queue cannot be deployed where a receiver has its own", async () => {
+  const bench = new Bench();
+  const transport = await bench.open();
+  const inbox = await receive(bench, transport, { queue: "i", lifetime: "instance" });
+  const [conflict] = await transport.deploy(topology(["i"]), "apply");
+  assertEquals(conflict?.kind, "conflict");
+  await inbox.stop();
+  assertEquals((await transport.deploy(topology(["i"]), "apply")).map(({ kind }) => kind), ["create"]);
   await transport.close(0);
 });
 

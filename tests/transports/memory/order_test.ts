@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import type { Delivery } from "../../../src/spi/transport.ts";
 import { text } from "../../conformance/transport/inbox.ts";
 import { test } from "../../support/runner.ts";
 import { Bench, outgoing, queues, receive } from "./support.ts";
@@ -28,6 +29,52 @@ test("a parked message whose predecessor expires, is purged or is browsed still 
   await inbox.accept();
   await bench.clock.pass(0);
   assertEquals(inbox.texts, ["0", "2", "4"]);
+  await transport.close(0);
+});
+
+test("when the next of a key expires while it is parked, the one after it comes", async () => {
+  const bench = new Bench();
+  const transport = await bench.open();
+  await queues(transport, "q");
+  const inbox = await receive(bench, transport, { queue: "q", ordered: true });
+  const expiresAt = bench.clock.now() + 1_000;
+  void transport.send(
+    ["0", "1", "2", "3"].map((text) =>
+      outgoing("queue:q", { text, key: "k", expiresAt: text === "1" || text === "2" ? expiresAt : undefined })
+    ),
+  );
+  await bench.clock.pass(2_000);
+  assertEquals(inbox.texts, ["0"]);
+  await inbox.accept();
+  await bench.clock.pass(0);
+  assertEquals(inbox.texts, ["0", "3"]);
+  assertEquals(bench.broker.counts.expired, 2);
+  await transport.close(0);
+});
+
+test("what an operator takes past the locks counts as in flight", async () => {
+  const bench = new Bench();
+  const transport = await bench.open();
+  await queues(transport, "q");
+  const inbox = await receive(bench, transport, { queue: "q", ordered: true, credit: 1 });
+  void transport.send(["0", "1"].map((text) => outgoing("queue:q", { text, key: "k" })));
+  await bench.clock.pass(0);
+  const taken: Delivery[] = [];
+  const taker = await transport.admin!.take("q", {
+    deliver: (batch) => void taken.push(...batch),
+    lost: () => {},
+    readdressed: () => {},
+  }, 10);
+  await bench.clock.pass(0);
+  assertEquals(taken.map(text), ["1"]);
+  await inbox.accept();
+  void transport.send([outgoing("queue:q", { text: "2", key: "k" })]);
+  await bench.clock.pass(0);
+  assertEquals(inbox.texts, ["0"]);
+  await taker.settle(taken.map((delivery) => ({ delivery, outcome: "accept" })));
+  await taker.done;
+  await bench.clock.pass(0);
+  assertEquals(inbox.texts, ["0", "2"]);
   await transport.close(0);
 });
 
