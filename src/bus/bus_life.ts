@@ -7,7 +7,7 @@ import type { Connection } from "./bus.ts";
 import type { BusCore } from "./bus_core.ts";
 import type { Counts, StopOptions } from "./control.ts";
 import type { EndpointBuilder } from "./endpoint.ts";
-import type { EndpointRuntime } from "./endpoint_runtime.ts";
+import type { EndpointRuntime, Handling } from "./endpoint_runtime.ts";
 import type { Endpoints } from "./endpoints.ts";
 import type { PluginStatus } from "./health.ts";
 import { topologyOf } from "./topology.ts";
@@ -23,7 +23,9 @@ export interface Activity {
   /** Deliveries that run, wait for their turn, or are being settled. */
   readonly handling: number;
   /** Those of them that run. */
-  readonly running: readonly { readonly endpoint: string; readonly type: string; readonly messageId: string }[];
+  readonly running: readonly (Handling & { readonly endpoint: string })[];
+  /** Endpoints whose gates ask the broker for nothing, and why; those that are paused are none of them. */
+  readonly gated: readonly { readonly endpoint: string; readonly queue: string; readonly reason: string }[];
 }
 
 /** The life of a bus. */
@@ -56,10 +58,13 @@ export class BusLife {
   get activity(): Activity {
     const { running } = this.#endpoints;
     return {
-      sending: this.#core.outbound.unsettled,
+      sending: this.#core.outbound.unsettled + this.#core.services.sendPipeline.preparing,
       handling: running.reduce((sum, { state }) => sum + state.active + state.waiting + state.settling, 0),
       running: running.flatMap((endpoint) =>
         endpoint.handling.map((each) => ({ endpoint: endpoint.services.name, ...each }))
+      ),
+      gated: running.flatMap(({ state: { paused, reason }, services: { name, address } }) =>
+        paused || reason === undefined ? [] : [{ endpoint: name, queue: queueName(address) ?? address, reason }]
       ),
     };
   }

@@ -131,7 +131,7 @@ function stagesBefore(
 function stagesAround(options: EndpointOptions, { clock }: BusServices): readonly Stage[] {
   return [
     ...(options.outbox === "memory" ? [memoryOutbox] : []),
-    ...(options.timeout === undefined ? [] : [timeout(milliseconds(options.timeout), clock)]),
+    ...(options.timeout === undefined ? [] : [timeout(milliseconds(options.timeout), clock.timeouts ?? clock)]),
   ];
 }
 

@@ -25,6 +25,15 @@ export interface EndpointState {
   readonly progressAt: number;
 }
 
+/** A message that is being handled. */
+export interface Handling {
+  readonly type: string;
+  readonly messageId: string;
+  readonly attempt: number;
+  /** Not with its handlers yet, with them, or waiting for its next attempt or an answer. */
+  readonly at: "pipeline" | "handler" | "wait";
+}
+
 /** An endpoint that runs: takes deliveries in, handles and settles them. */
 export class EndpointRuntime implements Sink {
   readonly plan: EndpointPlan;
@@ -72,10 +81,12 @@ export class EndpointRuntime implements Sink {
     return this.#receiver;
   }
   /** The messages that are being handled: for a harness that says what never ends. */
-  get handling(): readonly { readonly type: string; readonly messageId: string }[] {
-    return [...this.#active.values()].map(({ envelopeIfRead }) => ({
+  get handling(): readonly Handling[] {
+    return [...this.#active.values()].map(({ envelopeIfRead, attempt, handled, interrupt, asking }) => ({
       type: envelopeIfRead?.type ?? "",
       messageId: envelopeIfRead?.messageId ?? "",
+      attempt,
+      at: !handled ? "pipeline" : interrupt !== undefined || asking > 0 ? "wait" : "handler",
     }));
   }
 

@@ -134,7 +134,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
     this.#life.check("request");
     // The contract's type says what its owner answers; a reply schema has checked it.
     return await this.#core.requests.request(contract, message, options, undefined, {
-      holds: false,
+      holder: undefined,
       signal: undefined,
     }) as Reply;
   }

@@ -13,7 +13,7 @@ import { toError, UnreadableMessageError } from "../errors/receiving.ts";
 import { RequestCycleError, RequestFaultError, RequestTimeoutError } from "../errors/sending.ts";
 import { DisconnectedError } from "../errors/transport.ts";
 import type { Cause } from "../pipeline/draft.ts";
-import type { BusServices, Requests } from "../pipeline/endpoint_services.ts";
+import type { BusServices, Holder, Requests } from "../pipeline/endpoint_services.ts";
 import { referred } from "../pipeline/reference.ts";
 import { replyType } from "../pipeline/reply.ts";
 import type { RequestOptions } from "../pipeline/sending.ts";
@@ -38,6 +38,7 @@ interface Pending {
   readonly abort: () => void;
   readonly deadlines: Deadlines<Pending>;
   deadline: Deadline<Pending> | undefined;
+  readonly holder: Holder | undefined;
 }
 
 /** The endpoints that own commands and queries, and how many may run at once. */
@@ -63,7 +64,7 @@ export class RequestClient implements Requests, Sink {
     this.#owners = owners;
     const expired = (pending: Pending) =>
       this.#reject(pending.id, new RequestTimeoutError(pending.definition.name, pending.to, pending.timeoutInMs));
-    this.#holding = new Deadlines(clock, expired);
+    this.#holding = new Deadlines(clock.timeouts ?? clock, expired);
     this.#free = new Deadlines(clock.background ?? clock, expired);
   }
 
@@ -86,7 +87,7 @@ export class RequestClient implements Requests, Sink {
     message: unknown,
     options: RequestOptions,
     cause: Cause | undefined,
-    within: { readonly holds: boolean; readonly signal: AbortSignal | undefined },
+    within: { readonly holder: Holder | undefined; readonly signal: AbortSignal | undefined },
   ): Promise<unknown> {
     const definition = definitionOf(contract, "the contract to request");
     if (definition.kind === "event") {
@@ -95,7 +96,7 @@ export class RequestClient implements Requests, Sink {
       );
     }
     const timeoutInMs = milliseconds(options.timeout ?? defaultTimeout);
-    const leave = this.#enter(definition, within.holds ? cause?.context?.endpoint : undefined);
+    const leave = this.#enter(definition, within.holder === undefined ? undefined : cause?.context?.endpoint);
     try {
       options.signal?.throwIfAborted();
       within.signal?.throwIfAborted();
@@ -141,7 +142,7 @@ export class RequestClient implements Requests, Sink {
     options: RequestOptions,
     cause: Cause | undefined,
     timeoutInMs: number,
-    within: { readonly holds: boolean; readonly signal: AbortSignal | undefined },
+    within: { readonly holder: Holder | undefined; readonly signal: AbortSignal | undefined },
     receiver: Receiver,
   ): Promise<unknown> {
     const services = this.#services();
@@ -151,7 +152,7 @@ export class RequestClient implements Requests, Sink {
       ? options.signal ?? within.signal
       : AbortSignal.any([options.signal, within.signal]);
     const expiresAt = services.clock.now() + timeoutInMs;
-    const deadlines = within.holds ? this.#holding : this.#free;
+    const deadlines = within.holder === undefined ? this.#free : this.#holding;
     const pending: Pending = {
       id,
       definition,
@@ -163,8 +164,10 @@ export class RequestClient implements Requests, Sink {
       abort: () => this.#reject(id, signal?.reason),
       deadlines,
       deadline: undefined,
+      holder: within.holder,
     };
     this.#pending.set(id, pending);
+    if (within.holder !== undefined) within.holder.asking++;
     pending.deadline = deadlines.add(expiresAt, pending);
     signal?.addEventListener("abort", pending.abort, { once: true });
     const { timeout: _, signal: __, ...rest } = options;
@@ -186,6 +189,7 @@ export class RequestClient implements Requests, Sink {
     const pending = this.#pending.get(id);
     if (pending === undefined) return undefined;
     this.#pending.delete(id);
+    if (pending.holder !== undefined) pending.holder.asking--;
     if (pending.deadline !== undefined) pending.deadlines.remove(pending.deadline);
     pending.signal?.removeEventListener("abort", pending.abort);
     return pending;

@@ -58,6 +58,8 @@ export class Consumption implements Cause {
   span: Span | undefined;
   /** What went wrong when the endpoint's own rule was asked about `error`. */
   ruleError: Error | undefined;
+  /** Requests of its handlers that wait for an answer. */
+  asking = 0;
   /** Ends a wait between attempts. */
   interrupt: (() => void) | undefined;
   #items: Map<ContextKey<unknown>, unknown> | undefined;

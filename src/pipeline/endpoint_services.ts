@@ -17,14 +17,20 @@ import type { SendPipeline } from "./send_pipeline.ts";
 import type { RequestOptions, ScheduleOptions, ScheduleToken, When } from "./sending.ts";
 import type { Statistics } from "./statistics.ts";
 
+/** A delivery that is held by the requests of its handlers. */
+export interface Holder {
+  /** How many requests wait for an answer. */
+  asking: number;
+}
 /** Makes requests and waits for their answers. */
 export interface Requests {
+  /** @param within `holder`: the delivery whose handler asks; `undefined` outside of handlers */
   request(
     contract: Contract,
     message: unknown,
     options: RequestOptions,
     cause: Cause | undefined,
-    within: { readonly holds: boolean; readonly signal: AbortSignal | undefined },
+    within: { readonly holder: Holder | undefined; readonly signal: AbortSignal | undefined },
   ): Promise<unknown>;
   /** The endpoint of this bus that owns the contract. */
   owner(definition: Definition): string | undefined;

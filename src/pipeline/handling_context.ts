@@ -153,7 +153,7 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
     if (this.#over) return Promise.reject(this.#why());
     // The contract's type says what its owner answers; a reply schema has checked it.
     return consumption.services.requests.request(contract, message, options, consumption, {
-      holds: true,
+      holder: consumption,
       signal: consumption.signal,
     }) as Promise<Reply>;
   }

@@ -45,6 +45,7 @@ export interface SendPipelineOptions {
 export class SendPipeline {
   readonly #with: SendPipelineOptions;
   readonly #plans = new Map<Definition, SendPlan>();
+  #preparing = 0;
 
   constructor(options: SendPipelineOptions) {
     this.#with = options;
@@ -86,7 +87,21 @@ export class SendPipeline {
     return plan;
   }
 
+  /** Messages with middleware or a validation that are not with the broker yet. */
+  get preparing(): number {
+    return this.#preparing;
+  }
+
   async #prepare(draft: Draft, plan: SendPlan): Promise<void> {
+    this.#preparing++;
+    try {
+      await this.#prepared(draft, plan);
+    } finally {
+      this.#preparing--;
+    }
+  }
+
+  async #prepared(draft: Draft, plan: SendPlan): Promise<void> {
     const { signal } = draft.options;
     signal?.throwIfAborted();
     if (plan.ready !== undefined) await plan.ready;

@@ -19,4 +19,9 @@ export interface Clock {
    * wait for those. Left out: this clock itself.
    */
   readonly background?: Clock;
+  /**
+   * A view of the same time for timeouts, which end what should have ended by itself: a test harness lets that come
+   * first. Left out: this clock itself.
+   */
+  readonly timeouts?: Clock;
 }

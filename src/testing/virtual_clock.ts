@@ -19,9 +19,10 @@ export interface VirtualClockOptions {
  * of creation among those of one instant.
  *
  * A timer set through the clock itself *holds*: something in flight waits for it (a retry's back-off, a handler's own
- * `delay`, a request's timeout). One set through {@linkcode VirtualClock.background} does not (a delayed or redelivered
- * message, a schedule). Both are timers of the same time and fire in one order; only {@linkcode VirtualClock.nextHolding}
- * tells them apart.
+ * `delay`). One set through {@linkcode VirtualClock.background} does not (a delayed or redelivered message, a schedule),
+ * nor does one set through {@linkcode VirtualClock.timeouts} (a handler's or a request's): what it would end may end by
+ * itself. All are timers of the same time and fire in one order; only {@linkcode VirtualClock.nextHolding} and
+ * {@linkcode VirtualClock.nextTimeout} tell them apart.
  *
  * A timer that is due already, fires at the next advance, also at one to `now()`.
  *
@@ -40,6 +41,9 @@ export interface VirtualClockOptions {
 export class VirtualClock implements Clock {
   /** The same time for waits that hold up no delivery. */
   readonly background: Clock;
+  /** The same time for timeouts, which end what should have ended by itself. */
+  readonly timeouts: Clock;
+  readonly #timeouts: TimerQueue = new TimerQueue();
   readonly #holding: TimerQueue = new TimerQueue();
   readonly #background: TimerQueue = new TimerQueue();
   #now: number;
@@ -50,10 +54,12 @@ export class VirtualClock implements Clock {
   /** @throws {InvalidInstantError} if `start` is none */
   constructor(options: VirtualClockOptions = {}) {
     this.#now = options.start === undefined ? START : epochMilliseconds(options.start);
-    this.background = {
+    const view = (queue: TimerQueue): Clock => ({
       now: () => this.#now,
-      at: (time, run) => this.#at(this.#background, time, run),
-    };
+      at: (time, run) => this.#at(queue, time, run),
+    });
+    this.background = view(this.#background);
+    this.timeouts = view(this.#timeouts);
   }
 
   /** Epoch milliseconds. While a timer runs, and until the next does, the time at which it was due. */
@@ -71,9 +77,9 @@ export class VirtualClock implements Clock {
     return this.#at(this.#holding, time, run);
   }
 
-  /** How many timers have neither fired nor been cancelled, of both kinds. */
+  /** How many timers have neither fired nor been cancelled, of all kinds. */
   get pending(): number {
-    return this.#holding.size + this.#background.size;
+    return this.#holding.size + this.#background.size + this.#timeouts.size;
   }
 
   /** When the earliest timer is due that something in flight waits for; `undefined` if there is none. */
@@ -81,7 +87,12 @@ export class VirtualClock implements Clock {
     return this.#holding.first()?.due;
   }
 
-  /** When the earliest timer is due, of either kind; `undefined` if there is none. */
+  /** When the earliest timeout is due of something in flight; `undefined` if there is none. */
+  nextTimeout(): number | undefined {
+    return this.#timeouts.first()?.due;
+  }
+
+  /** When the earliest timer is due, of any kind; `undefined` if there is none. */
   next(): number | undefined {
     return this.#first()?.due;
   }
@@ -164,7 +175,10 @@ export class VirtualClock implements Clock {
     for (;;) {
       const timer = this.#first();
       if (timer === undefined || timer.due > time) break;
-      (this.#holding.first() === timer ? this.#holding : this.#background).remove(timer);
+
+      for (const queue of [this.#holding, this.#background, this.#timeouts]) {
+        if (queue.first() === timer) queue.remove(timer);
+      }
       this.#now = Math.max(this.#now, timer.due);
       const { run } = timer;
       timer.run = undefined;
@@ -175,9 +189,11 @@ export class VirtualClock implements Clock {
   }
 
   #first(): Timer | undefined {
-    const holding = this.#holding.first();
-    const background = this.#background.first();
-    if (holding === undefined) return background;
-    return background === undefined || isBefore(holding, background) ? holding : background;
+    let first = this.#holding.first();
+    for (const queue of [this.#background, this.#timeouts]) {
+      const other = queue.first();
+      if (other !== undefined && (first === undefined || isBefore(other, first))) first = other;
+    }
+    return first;
   }
 }

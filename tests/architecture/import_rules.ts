@@ -22,8 +22,8 @@ const order = [
 ];
 /** What a transport or a store is written against. */
 const forPlugIns = new Set(["errors", "values", "envelope", "spi"]);
-/** Alone knows what a bus is made of when nothing is said. */
-const compositionRoot = "src/bus/create_bus.ts";
+/** Alone know what a bus is made of when nothing is said, and when it is under test. */
+const compositionRoots: readonly string[] = ["src/bus/create_bus.ts", "src/testing/in_memory.ts"];
 
 /** Where a file stands: `src/bus/bus.ts` in area `src`, folder `bus`. */
 function place(file: string): { readonly area: string; readonly folder: string } {
@@ -72,7 +72,9 @@ function whyNotBelow(from: string, to: string): string | undefined {
 }
 
 function whyNotDefault(from: string, to: string): string | undefined {
-  if (from !== compositionRoot) return `${compositionRoot} alone knows transports, stores and scheduling`;
+  if (!compositionRoots.includes(from)) {
+    return `${compositionRoots.join(" and ")} alone know transports, stores and scheduling`;
+  }
   const isDefault = to.startsWith("transports/memory/") || to.startsWith("stores/memory/") ||
     to.startsWith("scheduling/");
   return isDefault ? undefined : "a bus knows what lives in memory and no other plug-in";
