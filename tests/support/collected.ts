@@ -2,7 +2,8 @@
 
 /** Whether all of the objects go away, while memory is used up to make the collector run; gives up after a while. */
 export async function collected(references: readonly WeakRef<object>[]): Promise<boolean> {
-  for (let round = 0; round < 200; round++) {
+  // Collectors mark on threads of their own, which get little of a busy machine: one round or two at best, hundreds there.
+  for (let round = 0; round < 1_500; round++) {
     // A turn of its own: what a WeakRef gave stays until the turn ends.
     await new Promise((resolve) => setTimeout(resolve, 0));
     // Large and young in one, so that old objects are looked at, too.
