@@ -16,7 +16,7 @@ export const figures: readonly Figure[] = [
         runtime === "bun" ? "Bun's engine does not say what was allocated between collections" : undefined,
       ),
   ]),
-  compared("memory/middleware-cost", "fraction", of("middleware"), of("reference"), (a, b) => b / a - 1),
+  compared("memory/middleware-cost", "fraction", of("middleware-5"), of("middleware-0"), (a, b) => b / a - 1),
   compared("memory/flat-endpoints", "ratio", of("endpoints-1000"), of("endpoints-1"), (a, b) => b / a),
   compared("memory/flat-backlog", "ratio", of("backlog-1000000"), of("backlog-1"), (a, b) => b / a),
   single("memory/rpc", "per second", of("rpc")),
