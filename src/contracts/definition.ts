@@ -1,7 +1,6 @@
 /** What a contract holds at run time, for the library's own use. @module */
 import { ConfigurationError, InvalidNameError } from "../errors/configuration.ts";
-import type { Destination } from "../values/destination.ts";
-import { checkName } from "../values/destination.ts";
+import { checkName, type Destination, isDestination } from "../values/destination.ts";
 import { milliseconds } from "../values/duration.ts";
 import type { Schema } from "../values/schema.ts";
 import { validates } from "../values/schema.ts";
@@ -65,17 +64,15 @@ export function define(identity: Identity, options: object): Definition {
   }
   return make(identity, {
     version,
-    schema: validating(given.schema),
+    schema: validating(given.schema, `the schema of "${name}"`),
     // The type parameters end here: what reads a definition hands it messages of its own contract only.
     key: given.key as ((message: unknown) => string) | undefined,
     ttlInMs: given.ttl === undefined ? undefined : positive(name, milliseconds(given.ttl)),
     priority,
     base: given.extends === undefined ? undefined : definitionOf(given.extends, `the base of "${name}"`),
-    to: given.to,
-    reply: validating(given.reply),
-    replies: given.replies === undefined ? undefined : Object.fromEntries(
-      Object.entries(given.replies).map(([kind, reply]) => [kind, definitionOf(reply, `the reply "${kind}"`)]),
-    ),
+    to: given.to === undefined ? undefined : checkOwner(identity, given.to),
+    reply: validating(given.reply, `the reply of "${name}"`),
+    replies: given.replies === undefined ? undefined : namedReplies(given.replies),
     upcasts: [],
     kind,
   });
@@ -92,6 +89,11 @@ function make(identity: Identity, checked: Checked): Definition {
     faultOf: identity.faultOf,
     upcast: (older: Contract, upcast: (old: unknown) => unknown): Definition => {
       const from = definitionOf(older, `the earlier version of "${identity.name}"`);
+      if (typeof upcast !== "function") {
+        throw new ConfigurationError(
+          `Cannot upcast to "${identity.name}" version ${checked.version}: give a function from the old message to the new`,
+        );
+      }
       if (from.name !== identity.name || from.version >= checked.version) {
         throw new ConfigurationError(
           `Cannot upcast "${from.name}" version ${from.version} to "${identity.name}" version ${checked.version}: ` +
@@ -124,10 +126,38 @@ function checkContractName(name: unknown): void {
   }
 }
 
-function validating(schema: unknown): Schema<unknown, unknown> | undefined {
+function checkOwner({ kind, name }: Identity, to: unknown): Destination {
+  if (kind === "event") {
+    throw new ConfigurationError(
+      `Cannot send "${name}" to "${String(to)}": an event has no owner. Route it to a topic`,
+    );
+  }
+  if (isDestination(to)) return to;
+  throw new ConfigurationError(
+    `Cannot send "${name}" to "${String(to)}": that is not an address. Write "queue:orders" or "topic:orders.submit"`,
+  );
+}
+
+/** Without a prototype: a reply of a kind that nobody declared must not be found there. */
+function namedReplies(replies: Replies): Readonly<Record<string, Definition>> {
+  const named: Record<string, Definition> = Object.create(null);
+  for (const [kind, reply] of Object.entries(replies)) named[kind] = definitionOf(reply, `the reply "${kind}"`);
+  return named;
+}
+
+function validating(schema: unknown, what: string): Schema<unknown, unknown> | undefined {
   if (schema === undefined) return undefined;
-  const checked = schema as Schema<unknown, unknown>;
-  return validates(checked) ? checked : undefined;
+  if (isSchema(schema)) return validates(schema) ? schema : undefined;
+  throw new ConfigurationError(`Cannot use ${what}: it is not a Standard Schema. Give one, as zod's, or type<…>()`);
+}
+
+/** Some libraries' schemas are functions. */
+function isSchema(schema: unknown): schema is Schema<unknown, unknown> {
+  if ((typeof schema !== "object" && typeof schema !== "function") || schema === null) return false;
+  if (!("~standard" in schema)) return false;
+  const standard = schema["~standard"];
+  return typeof standard === "object" && standard !== null && "validate" in standard &&
+    typeof standard.validate === "function";
 }
 
 function positive(name: string, ttlInMs: number): number {
