@@ -7,7 +7,7 @@ export class Registry {
   readonly #byName = new Map<string, Map<number, Definition>>();
 
   /**
-   * Takes a contract in, with its bases and earlier versions. Twice is once.
+   * Takes a contract in, with its bases; of a fault, what it is the fault of, too. Twice is once. All of it, or nothing.
    *
    * @throws {DuplicateContractError} if another contract has the same name and version
    * @throws {ConfigurationError} if the contract is its own base
@@ -22,19 +22,22 @@ export class Registry {
       }
       seen.add(at);
     }
+    if (definition.faultOf !== undefined) this.add(definition.faultOf);
+    // All or none: a contract that is refused must not be found later.
+    for (const each of seen) this.#check(each);
     for (const each of seen) this.#addOne(each);
+  }
+
+  #check(definition: Definition): void {
+    const known = this.#byName.get(definition.name)?.get(definition.version);
+    if (known === undefined || known === definition || known.faultOf !== undefined) return;
+    throw new DuplicateContractError(definition.name, definition.version);
   }
 
   #addOne(definition: Definition): void {
     let versions = this.#byName.get(definition.name);
     if (versions === undefined) this.#byName.set(definition.name, versions = new Map());
-    const known = versions.get(definition.version);
-    if (known === definition) return;
-    if (known !== undefined && known.faultOf === undefined) {
-      throw new DuplicateContractError(definition.name, definition.version);
-    }
     versions.set(definition.version, definition);
-    if (definition.faultOf !== undefined) this.add(definition.faultOf);
   }
 
   /** The contract of that name and version, or the nearest one above it, else the highest; `undefined`: none. */
