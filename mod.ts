@@ -32,6 +32,7 @@ export { AlreadyStartedError, NotStartedError, StopDeadlineError, StoppedError }
 export {
   ClaimLostError,
   DeliveryLimitError,
+  HandlersFailedError,
   HandlerTimeoutError,
   NonErrorThrownError,
   NoUpcastError,
@@ -44,6 +45,7 @@ export {
   InvalidHeaderError,
   InvalidMessageError,
   MessageTooLargeError,
+  NoHandlerError,
   NotCancellableError,
   RequestCycleError,
   RequestFaultError,
@@ -156,6 +158,15 @@ export {
   type When,
 } from "./src/pipeline/sending.ts";
 export { type EndpointStatistics } from "./src/pipeline/statistics.ts";
+
+export { createMediator } from "./src/mediator/create_mediator.ts";
+export {
+  type CallOptions,
+  type CallRequestOptions,
+  type Mediator,
+  type MediatorConsumer,
+  type MediatorOptions,
+} from "./src/mediator/mediator.ts";
 
 export { type Bus, type Connection } from "./src/bus/bus.ts";
 export { type BusOptions } from "./src/bus/bus_options.ts";

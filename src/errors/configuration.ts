@@ -16,21 +16,19 @@ export class ConfigurationError extends HeroError {
   }
 }
 
-/** Two endpoints of one bus handle the same command or query, which must have one owner. */
+/** Two endpoints of a bus, or two handlers of a mediator, have the same command or query, which must have one owner. */
 export class DuplicateOwnerError extends ConfigurationError {
   /** Stable: branch on it. */
   override readonly code = "HERO_DUPLICATE_OWNER";
   /**
    * Puts it into words.
    *
-   * @param endpoints the two
+   * @param endpoints the two; on a mediator the names of consumers or functions
    */
   constructor(contract: string, endpoints: readonly [string, string]) {
     super(
-      `Cannot start: "${contract}" is handled by "${endpoints[0]}" and by "${
-        endpoints[1]
-      }", and a command or query has ` +
-        `one owner. Handle it once, or make it an event`,
+      `Cannot give "${contract}" two owners, "${endpoints[0]}" and "${endpoints[1]}": a command or query has one. ` +
+        `Handle it once, or make it an event`,
       { details: { contract, endpoints } },
     );
   }

@@ -126,6 +126,28 @@ export class HandlerTimeoutError extends HeroError {
   }
 }
 
+/** Several handlers of one message failed on a mediator, each for itself. One that fails alone is not wrapped. */
+export class HandlersFailedError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_HANDLERS_FAILED";
+  /** What they threw, as it was thrown, in the order in which they ran. */
+  readonly errors: readonly unknown[];
+  /**
+   * Puts it into words. The first error is the cause.
+   *
+   * @param mediator its name
+   * @param errors at least two
+   */
+  constructor(contract: string, mediator: string, errors: readonly unknown[]) {
+    super(
+      `${errors.length} handlers of "${contract}" on "${mediator}" failed; the first said: ${messageOf(errors[0])}. ` +
+        `Look through { errors }`,
+      { cause: errors[0], details: { contract, mediator, failed: errors.length } },
+    );
+    this.errors = errors;
+  }
+}
+
 /** A handler threw something that is not an `Error`. */
 export class NonErrorThrownError extends HeroError {
   /** Stable: branch on it. */
@@ -154,4 +176,8 @@ function describe(thrown: unknown): string {
   if (typeof thrown === "string") return `the text "${thrown.slice(0, 200)}"`;
   if (typeof thrown !== "object" || thrown === null) return String(thrown);
   return `an object with the keys ${Object.keys(thrown).slice(0, 20).map((key) => `"${key}"`).join(", ") || "(none)"}`;
+}
+
+function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : describe(thrown);
 }

@@ -20,6 +20,24 @@ export class UnroutableError extends HeroError {
   }
 }
 
+/** A command or query was given to a mediator on which nothing handles it. */
+export class NoHandlerError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_NO_HANDLER";
+  /**
+   * Puts it into words.
+   *
+   * @param mediator its name
+   */
+  constructor(contract: string, mediator: string) {
+    super(
+      `Cannot hand over "${contract}": nothing on "${mediator}" handles it. ` +
+        `Add its handler first: mediator.handle(contract, handler)`,
+      { details: { contract, mediator } },
+    );
+  }
+}
+
 /** A message, or its headers, is larger than the transport carries. */
 export class MessageTooLargeError extends HeroError {
   /** Stable: branch on it. */

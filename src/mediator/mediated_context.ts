@@ -1,0 +1,157 @@
+/** What handlers on a mediator get. @module */
+import type { Command } from "../contracts/command.ts";
+import type { Contract } from "../contracts/contract.ts";
+import { type Definition, definitionOf } from "../contracts/definition.ts";
+import type { Event } from "../contracts/event.ts";
+import { type Headers, noHeaders } from "../envelope/headers.ts";
+import { ConfigurationError, UnsupportedError } from "../errors/configuration.ts";
+import { derives } from "../pipeline/bindings.ts";
+import type { ConsumeContext, HandlerContext, Responded } from "../pipeline/context.ts";
+import type { RequestOptions, ScheduleToken, SendOptions } from "../pipeline/sending.ts";
+import type { InUnit } from "../spi/store.ts";
+import type { ContextKey } from "../values/context_key.ts";
+import { type AnyOptions, Call, type Dispatching, type Origin } from "./call.ts";
+import { checkAnswer } from "./answer.ts";
+
+const responded: Responded = Object.freeze({ "~responded": true as const });
+
+/**
+ * What handlers on a mediator get: one for each message. It holds what every call has; the rest is made when it is read,
+ * as most handlers read none of it.
+ */
+export class MediatedContext implements HandlerContext<unknown, unknown, undefined>, Origin {
+  readonly contract: Definition;
+  readonly message: unknown;
+  readonly #mediator: Dispatching;
+  #call: Call | undefined;
+
+  constructor(mediator: Dispatching, contract: Definition, message: unknown, call: Call | undefined) {
+    this.contract = contract;
+    this.message = message;
+    this.#mediator = mediator;
+    this.#call = call;
+  }
+
+  get #made(): Call {
+    return this.#call ??= new Call();
+  }
+
+  get tx(): undefined {
+    return undefined;
+  }
+  get "~unit"(): InUnit["~unit"] {
+    return undefined;
+  }
+  get endpoint(): string {
+    return this.#mediator.name;
+  }
+  get attempt(): number {
+    return 1;
+  }
+  get signal(): AbortSignal {
+    return this.#made.signal ??= new AbortController().signal;
+  }
+  get passedSignal(): AbortSignal | undefined {
+    return this.#call?.signal;
+  }
+  get messageId(): string {
+    return this.#made.messageId ??= this.#mediator.newId();
+  }
+  get correlationId(): string | undefined {
+    return this.#call?.options?.correlationId;
+  }
+  get conversationId(): string {
+    return this.#call?.origin?.conversationId ?? this.messageId;
+  }
+  get initiatorId(): string | undefined {
+    return this.#call?.origin?.initiates;
+  }
+  get initiates(): string | undefined {
+    const call = this.#call;
+    if (call === undefined) return undefined;
+    return call.options?.correlationId ?? (call.asked ? call.requestId ??= this.#mediator.newId() : undefined);
+  }
+  get headers(): Headers {
+    const given = this.#call?.options?.headers;
+    const flowing = this.#call?.origin?.headers ?? noHeaders;
+    if (given === undefined) return flowing;
+    return flowing === noHeaders ? given : { ...flowing, ...given };
+  }
+  get sentAt(): undefined {
+    return undefined;
+  }
+  get expiresAt(): Date | undefined {
+    const expiresAt = this.#call?.expiresAt;
+    return expiresAt === undefined ? undefined : new Date(expiresAt);
+  }
+  get sourceAddress(): undefined {
+    return undefined;
+  }
+
+  get<T>(key: ContextKey<T>): T {
+    // The key's type says what was set under it: `set` takes nothing else.
+    const anyKey = key as unknown as ContextKey<unknown>;
+    const items = this.#call?.items;
+    if (items?.has(anyKey)) return items.get(anyKey) as T;
+    throw new ConfigurationError(
+      `Nothing has been set under the context key "${key.name}" on "${this.endpoint}". ` +
+        `Set it in middleware that runs before`,
+    );
+  }
+  set<T>(key: ContextKey<T>, value: NoInfer<T>): void {
+    const call = this.#made;
+    call.items ??= new Map();
+    // Kept by the key's identity; `get` gives it back with the key's type.
+    call.items.set(key as unknown as ContextKey<unknown>, value);
+  }
+
+  is<Derived>(contract: Contract<never, Derived, unknown>): this is ConsumeContext<Derived, undefined> {
+    return derives(this.contract, definitionOf(contract, "the contract to narrow to"));
+  }
+
+  publish<In>(event: Event<In, unknown>, message: NoInfer<In>, options?: SendOptions<never>): Promise<void> {
+    // What handlers give without having been asked is nobody's: the type says so.
+    return this.#mediator.tell("event", event, message, options, this) as Promise<void>;
+  }
+  send<In>(command: Command<In, unknown, unknown>, message: NoInfer<In>, options?: SendOptions<never>): Promise<void> {
+    return this.#mediator.tell("command", command, message, options, this) as Promise<void>;
+  }
+  request<In, Reply>(
+    contract: Contract<In, unknown, Reply, "command" | "query">,
+    message: NoInfer<In>,
+    options?: RequestOptions,
+  ): Promise<Reply> {
+    // The contract's type says what its owner answers; a reply schema has checked it.
+    return this.#mediator.ask(contract, message, options as AnyOptions | undefined, this) as Promise<Reply>;
+  }
+
+  async respond(reply: unknown): Promise<Responded> {
+    const call = this.#call;
+    if (call === undefined || !call.asked || call.answer !== undefined) return responded;
+    const checked: unknown = await checkAnswer(this.contract, reply);
+    call.answer ??= { reply: checked };
+    return responded;
+  }
+
+  defer(): Promise<void> {
+    return this.#refuse("ctx.defer()", "Wait in the handler, or handle it on a bus");
+  }
+  redeliver(): Promise<void> {
+    return this.#refuse("ctx.redeliver()", "Throw, and let the caller or middleware try again, or handle it on a bus");
+  }
+  forward(): Promise<void> {
+    return this.#refuse("ctx.forward()", "Use ctx.send() with the contract of who should have it");
+  }
+  schedule(): Promise<ScheduleToken> {
+    return this.#refuse("ctx.schedule()", "Schedule it on a bus: bus.schedule()");
+  }
+  unschedule(): Promise<void> {
+    return this.#refuse("ctx.unschedule()", "Take it back where it was scheduled: bus.unschedule()");
+  }
+  #refuse(what: string, instead: string): Promise<never> {
+    const { name } = this.#mediator;
+    return Promise.reject(
+      new UnsupportedError(name, `${what} for "${this.contract.name}": a mediator has no queue`, instead),
+    );
+  }
+}
