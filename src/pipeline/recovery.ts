@@ -2,6 +2,7 @@
 import { names } from "../envelope/headers.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
 import { toError } from "../errors/receiving.ts";
+import { isPromise } from "../values/awaitable.ts";
 import { milliseconds } from "../values/duration.ts";
 import type { Consumption } from "./consumption.ts";
 import type { Recoverability, Recovery } from "./recoverability.ts";
@@ -37,18 +38,25 @@ export function byPolicies(policy: RetryPolicy | undefined, redeliver: readonly 
 /** The caller's own rule. One that throws, or says what is none of the answers, gives the message up. */
 export function byRule(rule: Recoverability): Decide {
   return (consumption, error) => {
-    const recovery: Recovery = rule(error, consumption.attempt);
+    const recovery: Recovery = checked(rule(error, consumption.attempt), consumption);
     if (recovery === "retry") return { then: "retry", waitInMs: 0 };
     if (recovery === "error") return giveUp;
     if (recovery === "discard") return drop;
-    if (typeof recovery === "object" && recovery !== null && "delay" in recovery) {
-      return { then: "redeliver", delayInMs: milliseconds(recovery.delay) };
-    }
-    throw new ConfigurationError(
-      `The recoverability of "${consumption.services.name}" said ${String(recovery)}. ` +
-        `Let it say "retry", "error", "discard" or { delay }`,
-    );
+    return { then: "redeliver", delayInMs: milliseconds(recovery.delay) };
   };
+}
+
+/** From JavaScript a rule may say anything. */
+function checked(said: unknown, { services }: Consumption): Recovery {
+  if (said === "retry" || said === "error" || said === "discard") return said;
+  if (typeof said === "object" && said !== null && "delay" in said) return said as Recovery;
+  // An async rule is none; what it rejects with must not end the process.
+  if (isPromise(said)) said.then(undefined, () => {});
+  throw new ConfigurationError(
+    `The recoverability of "${services.name}" said ${
+      String(said)
+    }. Let it say "retry", "error", "discard" or { delay }`,
+  );
 }
 
 /**
