@@ -5,15 +5,18 @@ const digits: readonly string[] = Array.from({ length: 4096 }, (_, value) => val
 const variants = ["8", "9", "a", "b"] as const;
 const pattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const lastTime = 2 ** 48 - 1;
-const counterEnd = 2 ** 26;
+/** Each of the two counters has twelve bits. */
+const counterEnd = 4096;
 
 /** What `crypto.getRandomValues` gives at most at once. */
 const largestPoolInBytes = 65_536;
 
 /**
  * Makes a source of UUIDv7s (RFC 9562, 5.7), each greater than the one before, also when the clock stands or goes
- * back: the 26 bits after the time count within a millisecond (6.2, method 1) from a random number on, the other 48 are
- * random. When the count is used up, or while the clock is behind, the time in the id runs ahead.
+ * back (6.2, methods 1 and 2): the last 12 bits count from a random number on; when they are used up within a
+ * millisecond, the 12 bits after the time go up by one. The 50 bits between them are random, and new each time; so most
+ * ids are one text with another end, which is what makes them cheap. When the counts are used up, or while the clock is
+ * behind, the time in the id runs ahead.
  *
  * @param clock epoch milliseconds, 0 to 2^48 − 1; outside of it, and where it is not a number, the time stands
  * @param random fills an array with random bytes; `crypto.getRandomValues` unless given
@@ -32,39 +35,47 @@ export function createUuidV7(
   // Small at first: a short life, as in a simulation, needs few.
   let pool = new Uint16Array(48);
   let used = pool.length;
-  const refill = (): void => {
-    const sizeInBytes = Math.min(pool.byteLength * 4, largestPoolInBytes);
-    if (sizeInBytes > pool.byteLength) pool = new Uint16Array(sizeInBytes / 2);
-    random(new Uint8Array(pool.buffer));
-    used = 0;
+  const take = (): number => {
+    if (used === pool.length) {
+      const sizeInBytes = Math.min(pool.byteLength * 4, largestPoolInBytes);
+      if (sizeInBytes > pool.byteLength) pool = new Uint16Array(sizeInBytes / 2);
+      random(new Uint8Array(pool.buffer));
+      used = 0;
+    }
+    return pool[used++] ?? 0;
   };
   let time = -1;
-  // At its end: a clock that never tells a time makes the first id begin at 0.
-  let counter = counterEnd - 1;
-  /** All but the last twelve bits of the counter, and what stands before them. */
+  // At their ends: a clock that never tells a time makes the first id begin at 0.
+  let high = counterEnd - 1;
+  let low = counterEnd - 1;
+  /** All but the last twelve bits. */
   let head = "";
 
-  const writeHead = (): void => {
+  const begin = (): void => {
+    // The upper half is left to count in.
+    low = take() >>> 5;
     const text = time.toString(16).padStart(12, "0");
-    head = `${text.slice(0, 8)}-${text.slice(8)}-7${digits[counter >>> 14]}-${variants[(counter >>> 12) & 3]}`;
+    const a = take();
+    const b = take();
+    const c = take();
+    const d = take();
+    head = `${text.slice(0, 8)}-${text.slice(8)}-7${digits[high]}-${variants[a >>> 14]}${digits[a & 4095]}-` +
+      `${digits[b >>> 4]}${digits[((b & 15) << 8) | (c >>> 8)]}${digits[((c & 255) << 4) | (d >>> 12)]}`;
   };
   return () => {
-    if (used + 5 > pool.length) refill();
     const now = clock.now();
     if (now >= time + 1 && now <= lastTime) {
       time = Math.floor(now);
-      counter = (((pool[used++] ?? 0) << 16) | (pool[used++] ?? 0)) >>> 6;
-      writeHead();
-    } else if (++counter === counterEnd) {
-      time++;
-      counter = 0;
-      writeHead();
-    } else if ((counter & 4095) === 0) writeHead();
-    const a = pool[used++] ?? 0;
-    const b = pool[used++] ?? 0;
-    const c = pool[used++] ?? 0;
-    return head + digits[counter & 4095] + "-" + digits[a >>> 4] + digits[((a & 15) << 8) | (b >>> 8)] +
-      digits[((b & 255) << 4) | (c >>> 12)] + digits[c & 4095];
+      high = take() >>> 5;
+      begin();
+    } else if (++low === counterEnd) {
+      if (++high === counterEnd) {
+        time++;
+        high = 0;
+      }
+      begin();
+    }
+    return head + digits[low];
   };
 }
 

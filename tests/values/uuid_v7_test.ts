@@ -52,13 +52,20 @@ test("a clock that is broken from the start still gives ids in order", () => {
   }
 });
 
-test("when the counter of a millisecond is used up, the time in the id runs ahead", () => {
+test("when the lower count of a millisecond is used up the upper one goes on, then the time runs ahead", () => {
   const newId = createUuidV7({ now: () => 1000 }, (bytes) => void bytes.fill(255));
-  // Bits of 1 begin the count at its end.
-  const ids = Array.from({ length: 5000 }, newId);
-  assertEquals([ids[0], ids[1]], ["00000000-03e8-7fff-bfff-ffffffffffff", "00000000-03e9-7000-8000-ffffffffffff"]);
+  // Bits of 1 begin each count in the middle: 2,049 ids to a head, and as many heads to a millisecond.
+  const perHead = 4096 - 2047;
+  const ids = Array.from({ length: perHead + 1 }, newId);
+  assertEquals([ids[0], ids[perHead - 1], ids[perHead]], [
+    "00000000-03e8-77ff-bfff-fffffffff7ff",
+    "00000000-03e8-77ff-bfff-ffffffffffff",
+    "00000000-03e8-7800-bfff-fffffffff7ff",
+  ]);
   assertEquals(ids, ids.toSorted());
-  assertEquals(new Set(ids).size, 5000);
+  let last = "";
+  for (let count = perHead + 1; count <= perHead * perHead; count++) last = newId();
+  assertEquals(last, "00000000-03e9-7000-bfff-fffffffff7ff");
 });
 
 test("two sources at the same time give different ids", () => {
