@@ -65,6 +65,9 @@ function checkHeader(name: string, value: unknown): void {
   if (!token.test(name)) {
     throw new InvalidHeaderError(name, `its name must be 1 to 128 letters, digits or !#$%&'*+.^_\`|~-`);
   }
+  if (name === "__proto__") {
+    throw new InvalidHeaderError(name, `receivers in JavaScript may lose it. Give it another name`);
+  }
   if (isInfrastructure(name)) {
     throw new InvalidHeaderError(name, `the name belongs to the library or the broker. Give it another`);
   }
@@ -141,13 +144,26 @@ export function headerCount(value: NativeValue | undefined): number {
   return Number.isSafeInteger(count) && count >= 0 ? count : 0;
 }
 
-/** About how many bytes the headers take on a wire. */
+/** About how many bytes the headers take on a wire, text in UTF-8. */
 export function sizeOfHeaders(headers: FrameHeaders): number {
   let size = 0;
   for (const name in headers) {
     const value = headers[name];
     size += name.length + 3 +
-      (typeof value === "string" ? value.length : value instanceof Uint8Array ? value.length : 9);
+      (typeof value === "string" ? sizeOfText(value) : value instanceof Uint8Array ? value.length : 9);
+  }
+  return size;
+}
+
+/** As `TextEncoder` would write it, without writing it. */
+function sizeOfText(text: string): number {
+  let size = text.length;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit < 0x80) continue;
+    size += unit < 0x800 ? 1 : 2;
+    // Two units of a pair make four bytes; a lone one becomes U+FFFD, which has three.
+    if (unit >= 0xd800 && unit < 0xdc00 && (text.charCodeAt(at + 1) & 0xfc00) === 0xdc00) at++;
   }
   return size;
 }

@@ -34,7 +34,12 @@ export function toHeaders(envelope: Envelope, types: string | undefined): FrameH
     if (trace.tracestate !== undefined) headers[names.tracestate] = trace.tracestate;
     if (trace.baggage !== undefined) headers[names.baggage] = trace.baggage;
   }
-  for (const name in envelope.headers) headers[name] = envelope.headers[name] as NativeValue;
+  for (const name in envelope.headers) {
+    const value = envelope.headers[name] as NativeValue;
+    if (name !== "__proto__") headers[name] = value;
+    // One that came from elsewhere flows on: an assignment would set the prototype.
+    else Object.defineProperty(headers, name, { value, enumerable: true, configurable: true, writable: true });
+  }
   return headers;
 }
 

@@ -1,0 +1,116 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import type { Envelope } from "../../src/envelope/envelope.ts";
+import { fromHeaders, toHeaders } from "../../src/envelope/wire.ts";
+import { UnreadableMessageError } from "../../src/errors/receiving.ts";
+import type { FrameHeaders } from "../../src/spi/frame.ts";
+import { test } from "../support/runner.ts";
+
+const full: Envelope = {
+  messageId: "m-1",
+  type: "a;v=2, b",
+  correlationId: "c-1",
+  conversationId: "v-1",
+  initiatorId: "i-1",
+  requestId: "r-1",
+  sourceAddress: "queue:source",
+  destinationAddress: "topic:a",
+  responseAddress: "queue:replies",
+  faultAddress: "queue:faults",
+  sentAt: 1000,
+  expiresAt: 2000,
+  headers: { tenant: "acme", urgent: true, retries: 2 },
+  trace: { traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", tracestate: "a=1", baggage: "k=v" },
+  host: { machine: "m", process: "p", processId: 1, bus: "b", runtime: "r", version: "v" },
+};
+const frame = (headers: FrameHeaders) => ({ contentType: "application/json", headers, body: new Uint8Array() });
+const read = (headers: FrameHeaders) => fromHeaders(frame(headers), () => "new");
+
+test("an envelope comes back as it was", () => {
+  const envelope = read(toHeaders(full, undefined));
+  assertEquals({ ...envelope, headers: { ...envelope.headers } }, full);
+});
+
+test("the wire has the id, the type and the rest as compact JSON, beside trace context and the user's headers", () => {
+  const headers = toHeaders(full, "at=date");
+  assertEquals(Object.keys(headers), [
+    "hero-id",
+    "hero-type",
+    "hero-meta",
+    "hero-types",
+    "traceparent",
+    "tracestate",
+    "baggage",
+    "tenant",
+    "urgent",
+    "retries",
+  ]);
+  assertEquals(
+    headers["hero-meta"],
+    `{"correlation":"c-1","conversation":"v-1","initiator":"i-1","request":"r-1","source":"queue:source",` +
+      `"destination":"topic:a","response":"queue:replies","fault":"queue:faults","sent":1000,"expires":2000,` +
+      `"host":{"machine":"m","process":"p","processId":1,"bus":"b","runtime":"r","version":"v"}}`,
+  );
+});
+
+test("what is not known is not on the wire", () => {
+  const bare = read({ "hero-id": "1", "hero-type": "a" });
+  assertEquals(toHeaders(bare, undefined), { "hero-id": "1", "hero-type": "a", "hero-meta": "{}" });
+});
+
+test("a message without an id gets one; without anything else it has nothing else", () => {
+  const envelope = read({});
+  assertEquals([envelope.messageId, envelope.type, envelope.conversationId, envelope.sentAt], [
+    "new",
+    "",
+    undefined,
+    undefined,
+  ]);
+  assertEquals(read({ "hero-id": "" }).messageId, "new");
+});
+
+test("headers that clients send as bytes are read as UTF-8", () => {
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  const envelope = read({
+    "hero-id": bytes("é-1"),
+    "hero-type": bytes("a"),
+    "hero-meta": bytes(`{"correlation":"c"}`),
+    traceparent: bytes("00-1"),
+  });
+  assertEquals([envelope.messageId, envelope.type, envelope.correlationId, envelope.trace?.traceparent], [
+    "é-1",
+    "a",
+    "c",
+    "00-1",
+  ]);
+});
+
+for (const meta of ["", "{", "[]", "null", "5", `"text"`, "\u0000"]) {
+  test(`meta that is ${JSON.stringify(meta)} makes the message unreadable`, () => {
+    assertThrows(() => read({ "hero-meta": meta }), UnreadableMessageError, "hero-meta");
+  });
+}
+for (const [key, value] of [["correlation", 5], ["request", null], ["response", {}], ["fault", []], ["source", true]]) {
+  test(`a ${key} in the meta that is ${JSON.stringify(value)} makes the message unreadable`, () => {
+    assertThrows(() => read({ "hero-meta": JSON.stringify({ [String(key)]: value }) }), UnreadableMessageError);
+  });
+}
+for (const time of [`"now"`, "null", "{}", "1e999"]) {
+  test(`a time in the meta that is ${time} makes the message unreadable`, () => {
+    for (const key of ["sent", "expires"]) {
+      assertThrows(() => read({ "hero-meta": `{"${key}":${time}}` }), UnreadableMessageError, key);
+    }
+  });
+}
+
+test("a `__proto__` in the meta changes nothing", () => {
+  const envelope = read({ "hero-meta": `{"__proto__":{"correlation":"evil","admin":true}}` });
+  assertEquals(envelope.correlationId, undefined);
+  assertEquals(({} as Record<string, unknown>)["admin"], undefined);
+});
+
+test("a header called `__proto__` that came flows on as it is", () => {
+  const envelope = read(JSON.parse(`{"__proto__":"x"}`));
+  const headers = toHeaders(envelope, undefined);
+  assertEquals(Object.hasOwn(headers, "__proto__"), true);
+  assertEquals(headers["__proto__"], "x");
+});
