@@ -63,8 +63,10 @@ export class BusLife {
       running: running.flatMap((endpoint) =>
         endpoint.handling.map((each) => ({ endpoint: endpoint.services.name, ...each }))
       ),
-      gated: running.flatMap(({ state: { paused, reason }, services: { name, address } }) =>
-        paused || reason === undefined ? [] : [{ endpoint: name, queue: queueName(address) ?? address, reason }]
+      gated: running.flatMap(({ state: { paused, reason, blockedBy }, services: { name, address } }) =>
+        paused || blockedBy === undefined
+          ? []
+          : [{ endpoint: name, queue: queueName(address) ?? address, reason: reason ?? blockedBy }]
       ),
     };
   }

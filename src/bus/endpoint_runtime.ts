@@ -21,6 +21,8 @@ export interface EndpointState {
   readonly paused: boolean;
   /** Why it takes nothing, or less: a gate's reason. */
   readonly reason: string | undefined;
+  /** The name of a gate for which the broker is asked for nothing. */
+  readonly blockedBy: string | undefined;
   /** When a delivery was last finished, or the endpoint had nothing to do; epoch milliseconds. */
   readonly progressAt: number;
 }
@@ -73,6 +75,7 @@ export class EndpointRuntime implements Sink {
       settling: this.#settler?.unsettled ?? 0,
       paused: this.#paused,
       reason: this.#gates.map((gate) => gate.reason).find((reason) => reason !== undefined),
+      blockedBy: this.#gates.find((gate) => gate.blocking)?.name,
       progressAt: this.#intake.running + this.#intake.waiting === 0 ? this.services.clock.now() : this.#progressAt,
     };
   }

@@ -51,7 +51,11 @@ export class VirtualClock implements Clock {
   /** The advance under way: the next begins when it has ended, so that timers keep their one order. */
   #advance: Promise<void> = Promise.resolve();
 
-  /** @throws {InvalidInstantError} if `start` is none */
+  /**
+   * A clock that stands.
+   *
+   * @throws {InvalidInstantError} if `start` is none
+   */
   constructor(options: VirtualClockOptions = {}) {
     this.#now = options.start === undefined ? START : epochMilliseconds(options.start);
     const view = (queue: TimerQueue): Clock => ({

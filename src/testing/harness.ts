@@ -1,0 +1,289 @@
+/** A bus under test. @module */
+import type { Bus } from "../bus/bus.ts";
+import type { BusOptions } from "../bus/bus_options.ts";
+import type { Runnable } from "../bus/consumer.ts";
+import { MessageBus } from "../bus/message_bus.ts";
+import type { Command } from "../contracts/command.ts";
+import type { Contract } from "../contracts/contract.ts";
+import type { Event } from "../contracts/event.ts";
+import type {
+  PublishOptions,
+  RequestOptions,
+  ScheduleOptions,
+  ScheduleToken,
+  SendOptions,
+  When,
+} from "../pipeline/sending.ts";
+import type { Admin } from "../spi/transport.ts";
+import { type Duration, milliseconds } from "../values/duration.ts";
+import type { Instant } from "../values/instant.ts";
+import { randomBytes, seededRandom } from "../values/random.ts";
+import { createUuidV7 } from "../values/uuid_v7.ts";
+import { testBroker, testTransport } from "./in_memory.ts";
+import { type MessageQuery, TimelineQuery } from "./queries.ts";
+import { type Settled, Settling } from "./settling.ts";
+import { type StubReply, Stubs } from "./stub.ts";
+import { type Happening, Timeline } from "./timeline.ts";
+import { VirtualClock } from "./virtual_clock.ts";
+
+const defaultTimeout = "5s";
+
+/** What a harness may say: what a bus may, but for what is the harness' own. */
+export interface HarnessOptions<Tx = undefined>
+  extends Partial<Omit<BusOptions<Tx>, "transport" | "clock" | "newId" | "random">> {
+  /** Added to the bus before it starts. */
+  readonly consumers?: readonly Runnable<Tx>[];
+  /** Called with the bus before it starts: endpoints, middleware. */
+  readonly configure?: (bus: Bus<Tx>) => void;
+  /** From it follow message ids and jitter. 1 unless said otherwise: each run is as the last. */
+  readonly seed?: number;
+  /** When the virtual clock begins. Left out: 2026-01-01T00:00:00Z. */
+  readonly start?: Instant;
+  /** Messages are passed on as they are, frozen, and not serialized. A test then does not see what a broker delivers. */
+  readonly byReference?: boolean;
+  /** How long `settled()` waits, in real time. 5 s. */
+  readonly timeout?: Duration;
+}
+
+/**
+ * A bus under test: on a broker of its own in this process, with a clock that moves when the test says so. Nothing waits
+ * in real time but for what handlers do in real time.
+ */
+export interface TestHarness<in out Tx = undefined> extends AsyncDisposable {
+  /** It runs. */
+  readonly bus: Bus<Tx>;
+  /** Handlers under test may wait on it: `await harness.clock.delay("1h")`. */
+  readonly clock: VirtualClock;
+  /** As `bus.publish`. */
+  publish<In>(event: Event<In, unknown>, message: NoInfer<In>, options?: PublishOptions<Tx>): Promise<void>;
+  /** As `bus.send`. */
+  send<In>(command: Command<In, unknown, unknown>, message: NoInfer<In>, options?: SendOptions<Tx>): Promise<void>;
+  /**
+   * As `bus.request`, and lets everything settle meanwhile: an answer that takes retries is waited for. A request that
+   * nobody answers times out when the clock is advanced.
+   *
+   * @throws {HarnessTimeoutError} if something does not end before there is an answer
+   */
+  request<In, Reply>(
+    contract: Contract<In, unknown, Reply, "command" | "query">,
+    message: NoInfer<In>,
+    options?: RequestOptions,
+  ): Promise<Reply>;
+  /** As `bus.schedule`; it is due when the clock is advanced. */
+  schedule<In>(
+    contract: Contract<In, unknown, unknown>,
+    message: NoInfer<In>,
+    when: When,
+    options?: ScheduleOptions<Tx>,
+  ): Promise<ScheduleToken>;
+  /** As `bus.unschedule`. */
+  unschedule(token: ScheduleToken): Promise<void>;
+  /**
+   * Resolves when no message is being sent, handled or settled, or could be: exactly then, not after a quiet time.
+   *
+   * The clock is advanced for waits that hold a delivery: retries in process, batches that wait for more, gates,
+   * `harness.clock.delay()` in a handler. It is not for what is at the broker: redelivery, `delay`, schedules; nor for
+   * requests from outside. What a handler does in real time is waited for, and while it does, no timeout passes on the
+   * virtual clock, unless nothing else ends it within `timeout`.
+   *
+   * @param options `timeout`: how long it waits, in real time; left out: the harness', 5 s
+   * @throws {HarnessTimeoutError} with what does not end
+   */
+  settled(options?: { readonly timeout?: Duration }): Promise<void>;
+  /**
+   * Lets virtual time pass. What is due meanwhile happens in order of time, and all goes as far as it can between one
+   * time and the next; what a handler does in real time is not waited for: await `settled()` then.
+   *
+   * @throws {InvalidDurationError} if it is negative or malformed
+   */
+  advance(duration: Duration): Promise<void>;
+  /** Commands and queries that were sent or requested, and that the broker took. */
+  sent<In>(contract: Contract<In, unknown, unknown>): MessageQuery<In>;
+  /** Events that were published, faults among them (`fault(Contract)`), and that the broker took. */
+  published<In>(contract: Contract<In, unknown, unknown>): MessageQuery<In>;
+  /** Messages whose handlers have all succeeded; one of them for each endpoint. */
+  consumed<Out>(contract: Contract<never, Out, unknown>): MessageQuery<Out>;
+  /** Messages that an endpoint has given up, with the `error`. */
+  faulted<Out>(contract: Contract<never, Out, unknown>): MessageQuery<Out>;
+  /** Attempts that failed and were, or are to be, followed by another, with the `error`. */
+  retried<Out>(contract: Contract<never, Out, unknown>): MessageQuery<Out>;
+  /** Messages that left an endpoint unhandled: skipped, expired, deferred, forwarded, lost or released. */
+  unhandled<Out>(contract: Contract<never, Out, unknown>): MessageQuery<Out>;
+  /**
+   * Stands in for the owner of a contract that is not under test. A second stub takes the place of the first.
+   *
+   * @param reply what it answers, or how it finds the answer; what that throws, it fails with
+   */
+  stub<Out, Reply>(
+    contract: Contract<never, Out, Reply, "command" | "query">,
+    reply: StubReply<Out, NoInfer<Reply>>,
+  ): Promise<void>;
+  /** What has happened to messages. Prints as a table. */
+  timeline(): Timeline;
+}
+
+/**
+ * Starts a bus under test.
+ *
+ * @param consumers what it runs, or all that a harness may say
+ * @throws what `bus.start()` throws
+ * @example
+ * ```ts
+ * import { consumer, event } from "@hero/messaging";
+ * import { createTestHarness } from "@hero/messaging/testing";
+ *
+ * const OrderSubmitted = event<{ orderId: string }>("orders.submitted");
+ * const OrderAccepted = event<{ orderId: string }>("orders.accepted");
+ * const accept = consumer(OrderSubmitted, (order, ctx) => ctx.publish(OrderAccepted, order));
+ *
+ * await using harness = await createTestHarness(accept);
+ * await harness.publish(OrderSubmitted, { orderId: "1" });
+ * await harness.settled();
+ * harness.consumed(OrderSubmitted).one();
+ * harness.published(OrderAccepted).one((order) => order.orderId === "1");
+ * ```
+ */
+export function createTestHarness<Tx = undefined>(options: HarnessOptions<Tx>): Promise<TestHarness<Tx>>;
+/** Starts a bus under test that runs these consumers: see above. */
+export function createTestHarness(...consumers: readonly Runnable<undefined>[]): Promise<TestHarness>;
+export async function createTestHarness<Tx>(
+  ...given: readonly (HarnessOptions<Tx> | Runnable<Tx>)[]
+): Promise<TestHarness<Tx>> {
+  const [first] = given;
+  const options: HarnessOptions<Tx> = first === undefined || isRunnable(first)
+    ? { consumers: given.filter(isRunnable) }
+    : first;
+  const harness = new Harness(options);
+  try {
+    await harness.bus.start();
+  } catch (error) {
+    await harness[Symbol.asyncDispose]();
+    throw error;
+  }
+  return harness;
+}
+
+function isRunnable<Tx>(given: HarnessOptions<Tx> | Runnable<Tx>): given is Runnable<Tx> {
+  return "consume" in given;
+}
+
+/** See {@linkcode TestHarness}. */
+class Harness<Tx> implements TestHarness<Tx> {
+  readonly bus: MessageBus<Tx>;
+  readonly clock: VirtualClock;
+  readonly #timeline: Timeline;
+  readonly #settling: Settling;
+  readonly #stubs: Stubs;
+  readonly #timeoutInMs: number;
+
+  constructor(options: HarnessOptions<Tx>) {
+    const { consumers = [], configure, seed = 1, start, byReference = false, timeout, ...rest } = options;
+    this.#timeoutInMs = milliseconds(timeout ?? defaultTimeout);
+    this.clock = new VirtualClock(start === undefined ? {} : { start });
+    const random = seededRandom(seed);
+    const transport = testTransport(testBroker(byReference));
+    this.bus = new MessageBus<Tx>({
+      name: "test",
+      ...rest,
+      transport,
+      clock: this.clock,
+      random,
+      newId: createUuidV7(this.clock, randomBytes(random)),
+    }, transport);
+    this.#timeline = new Timeline(this.clock);
+    this.bus.observe(this.#timeline.observer(this.bus.name));
+    this.#settling = new Settling({
+      clock: this.clock,
+      timeline: this.#timeline,
+      buses: [settledOf(this.bus, transport.admin)],
+    });
+    // What a stub handles needs no transaction.
+    this.#stubs = new Stubs(this.bus as Bus<unknown>, options.prefix ?? "");
+    for (const consumer of consumers) this.bus.add(consumer);
+    configure?.(this.bus);
+  }
+
+  publish<In>(event: Event<In, unknown>, message: NoInfer<In>, options?: PublishOptions<Tx>): Promise<void> {
+    return this.bus.publish(event, message, options);
+  }
+  send<In>(command: Command<In, unknown, unknown>, message: NoInfer<In>, options?: SendOptions<Tx>): Promise<void> {
+    return this.bus.send(command, message, options);
+  }
+  request<In, Reply>(
+    contract: Contract<In, unknown, Reply, "command" | "query">,
+    message: NoInfer<In>,
+    options?: RequestOptions,
+  ): Promise<Reply> {
+    const answer = this.bus.request(contract, message, options);
+    // Settled without an answer, it may still come: when the test advances the clock.
+    const settled = this.settled().then(() => answer);
+    return Promise.race([answer, settled]);
+  }
+  schedule<In>(
+    contract: Contract<In, unknown, unknown>,
+    message: NoInfer<In>,
+    when: When,
+    options?: ScheduleOptions<Tx>,
+  ): Promise<ScheduleToken> {
+    return this.bus.schedule(contract, message, when, options);
+  }
+  unschedule(token: ScheduleToken): Promise<void> {
+    return this.bus.unschedule(token);
+  }
+
+  async settled(options: { readonly timeout?: Duration } = {}): Promise<void> {
+    await this.#settling.settle(options.timeout === undefined ? this.#timeoutInMs : milliseconds(options.timeout));
+  }
+  async advance(duration: Duration): Promise<void> {
+    await this.#settling.advance(this.clock.now() + milliseconds(duration), this.#timeoutInMs);
+  }
+
+  sent<In>(contract: Contract<In, unknown, unknown>): MessageQuery<In> {
+    return this.#query(contract, ["sent", "requested"]);
+  }
+  published<In>(contract: Contract<In, unknown, unknown>): MessageQuery<In> {
+    return this.#query(contract, ["published"]);
+  }
+  consumed<Out>(contract: Contract<never, Out, unknown>): MessageQuery<Out> {
+    return this.#query(contract, ["consumed"]);
+  }
+  faulted<Out>(contract: Contract<never, Out, unknown>): MessageQuery<Out> {
+    return this.#query(contract, ["faulted"]);
+  }
+  retried<Out>(contract: Contract<never, Out, unknown>): MessageQuery<Out> {
+    return this.#query(contract, ["retried", "redelivered"]);
+  }
+  unhandled<Out>(contract: Contract<never, Out, unknown>): MessageQuery<Out> {
+    return this.#query(contract, unhandled);
+  }
+  #query<Message>(contract: Contract, what: readonly Happening[]): MessageQuery<Message> {
+    return new TimelineQuery<Message>(this.#timeline, contract, what);
+  }
+
+  async stub<Out, Reply>(
+    contract: Contract<never, Out, Reply, "command" | "query">,
+    reply: StubReply<Out, NoInfer<Reply>>,
+  ): Promise<void> {
+    await this.#stubs.add(contract, reply);
+  }
+  timeline(): Timeline {
+    return this.#timeline;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#settling.close();
+    await this.bus.stop({ deadline: 0 });
+  }
+}
+
+const unhandled: readonly Happening[] = ["skipped", "expired", "deferred", "forwarded", "lost", "released"];
+
+function settledOf(bus: Pick<MessageBus<unknown>, "name" | "life">, admin: Admin | undefined): Settled {
+  return {
+    name: bus.name,
+    get activity() {
+      return bus.life.activity;
+    },
+    waiting: async (queue) => (await admin?.count(queue))?.waiting ?? 0,
+  };
+}

@@ -1,0 +1,24 @@
+/** What a bus under test is made of: a broker in this process, a virtual clock, chance from a seed. @module */
+import { memory, type MemoryBroker, memoryBroker } from "../../transports/memory/mod.ts";
+import { deepFreeze } from "../serialization/freeze.ts";
+import { referred } from "../pipeline/reference.ts";
+import type { Transport } from "../spi/transport.ts";
+
+export type { MemoryBroker };
+
+/** A broker of a test's own. */
+export function testBroker(byReference: boolean): MemoryBroker {
+  return memoryBroker({ byReference });
+}
+
+/** One bus' end of the broker. Where messages move by reference, they are frozen: a test shows who changes one. */
+export function testTransport(broker: MemoryBroker): Transport {
+  const transport = memory({ broker });
+  if (!broker.byReference) return transport;
+  const send = transport.send.bind(transport);
+  transport.send = (batch) => {
+    for (const { frame } of batch) deepFreeze(referred(frame)?.message);
+    return send(batch);
+  };
+  return transport;
+}

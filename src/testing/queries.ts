@@ -1,0 +1,126 @@
+/** What a test asks of the messages of a contract. @module */
+import type { Headers } from "../envelope/headers.ts";
+import type { Contract } from "../contracts/contract.ts";
+import { type Definition, definitionOf } from "../contracts/definition.ts";
+import type { Observed } from "../pipeline/observers.ts";
+import { HarnessAssertionError } from "./errors.ts";
+import type { Happening, Timeline, TimelineEntry } from "./timeline.ts";
+
+/** A message that something happened to. */
+export interface Seen<out Message> {
+  /** What was sent, or what the handler got. */
+  readonly message: Message;
+  /** The same on every attempt. */
+  readonly messageId: string;
+  /** What the application ties it to. */
+  readonly correlationId: string | undefined;
+  /** What a first message led to shares it. */
+  readonly conversationId: string | undefined;
+  /** The application's own. */
+  readonly headers: Headers;
+  /** Milliseconds on the virtual clock since the harness was made. */
+  readonly atInMs: number;
+  /** The endpoint that had it; `undefined` for what was sent. */
+  readonly endpoint: string | undefined;
+  /** From 1; `undefined` for what was sent. */
+  readonly attempt: number | undefined;
+  /** Where it was sent to, as in `topic:orders.submitted`; `undefined` for what came. */
+  readonly to: string | undefined;
+  /** What its handler failed with; `undefined` if it did not. */
+  readonly error: Error | undefined;
+}
+
+/** Which of them; left out: all. */
+export type SeenFilter<in Message> = (message: Message, seen: Seen<Message>) => boolean;
+
+/**
+ * The messages of a contract, and of those that extend it, to which something has happened so far. Asked again, it looks
+ * again. After `settled()` a negative answer is certain: nothing is on its way.
+ */
+export interface MessageQuery<out Message> {
+  /** How many there are. */
+  readonly count: number;
+  /**
+   * The only one.
+   *
+   * @throws {HarnessAssertionError} if there is none, or more than one; it prints the timeline
+   */
+  one(filter?: SeenFilter<Message>): Seen<Message>;
+  /**
+   * There is none.
+   *
+   * @throws {HarnessAssertionError} if there is any; it prints the timeline
+   */
+  none(filter?: SeenFilter<Message>): void;
+  /** All, in order. */
+  all(filter?: SeenFilter<Message>): readonly Seen<Message>[];
+}
+
+/** A query of a timeline. */
+export class TimelineQuery<Message> implements MessageQuery<Message> {
+  readonly #timeline: Timeline;
+  readonly #definition: Definition;
+  readonly #what: readonly Happening[];
+
+  /** @param what the first names it in errors */
+  constructor(timeline: Timeline, contract: Contract, what: readonly Happening[]) {
+    this.#timeline = timeline;
+    this.#definition = definitionOf(contract, "the contract to look for");
+    this.#what = what;
+  }
+
+  get count(): number {
+    return this.all().length;
+  }
+
+  one(filter?: SeenFilter<Message>): Seen<Message> {
+    const found = this.all(filter);
+    const [only] = found;
+    if (only !== undefined && found.length === 1) return only;
+    throw this.#unexpected("one", filter, found.length);
+  }
+
+  none(filter?: SeenFilter<Message>): void {
+    const { length } = this.all(filter);
+    if (length > 0) throw this.#unexpected("no", filter, length);
+  }
+
+  all(filter: SeenFilter<Message> = () => true): readonly Seen<Message>[] {
+    return this.#timeline.entries
+      .filter(({ what, observed }) => this.#what.includes(what) && isOf(observed, this.#definition))
+      .map((entry) => seen<Message>(entry))
+      .filter((each) => filter(each.message, each));
+  }
+
+  #unexpected(count: string, filter: SeenFilter<Message> | undefined, found: number): HarnessAssertionError {
+    const which = filter === undefined ? "" : ` for which ${String(filter)}`;
+    const expected = `${count} ${this.#what[0]} "${this.#definition.name}"${which}`;
+    return new HarnessAssertionError(expected, found, this.#timeline.toString());
+  }
+}
+
+/** By name, as two versions of a contract are one to whoever looks for it. */
+function isOf({ contract, name }: Observed, { name: wanted }: Definition): boolean {
+  // What no handler was for is known by its type on the wire alone: `name;v=2, base`.
+  if (contract === undefined) return name.split(/[;,]/, 1)[0] === wanted;
+  for (let at = contract as Definition | undefined; at !== undefined; at = at.base) if (at.name === wanted) return true;
+  return false;
+}
+
+function seen<Message>({ atInMs, where, attempt, error, observed }: TimelineEntry): Seen<Message> {
+  const { messageId, correlationId, conversationId, headers } = observed;
+  const came = attempt !== undefined;
+  return {
+    // The contract by which it was looked for says so.
+    message: observed.message as Message,
+    messageId,
+    correlationId,
+    conversationId,
+    headers,
+    atInMs,
+    endpoint: came ? where : undefined,
+    attempt,
+    to: came ? undefined : where,
+    error,
+  };
+}
