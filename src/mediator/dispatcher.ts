@@ -107,7 +107,7 @@ export class Dispatcher implements Dispatching {
     const controller = new AbortController();
     const expiresAt = this.#clock.now() + timeoutInMs;
     const answer = this.#ask(contract, message, options, origin, { signal: controller.signal, expiresAt });
-    const cancel = this.#clock.at(expiresAt, () => {
+    const cancel = (this.#clock.timeouts ?? this.#clock).at(expiresAt, () => {
       const error = new RequestTimeoutError(name, this.name, timeoutInMs);
       reject(error);
       controller.abort(error);
