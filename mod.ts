@@ -43,6 +43,7 @@ export {
 export {
   BackpressureError,
   InvalidHeaderError,
+  InvalidIdError,
   InvalidMessageError,
   MessageTooLargeError,
   NoHandlerError,

@@ -4,7 +4,7 @@ import type { Headers } from "./headers.ts";
 
 /** W3C trace context and baggage, as text, as they came or as telemetry wrote them. */
 export interface Trace {
-  readonly traceparent: string;
+  readonly traceparent: string | undefined;
   readonly tracestate: string | undefined;
   readonly baggage: string | undefined;
 }

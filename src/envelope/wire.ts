@@ -2,8 +2,9 @@
 import { UnreadableMessageError } from "../errors/receiving.ts";
 import type { HostInfo } from "../runtime/host.ts";
 import type { Frame, FrameHeaders, NativeValue } from "../spi/frame.ts";
-import type { Envelope, Trace } from "./envelope.ts";
+import type { Envelope } from "./envelope.ts";
 import { applicationHeaders, headerText, names } from "./headers.ts";
+import { traceOf } from "./trace.ts";
 
 /** The keys of `hero-meta`: what an envelope says beside its id, type, headers and trace. */
 interface Meta {
@@ -30,7 +31,7 @@ export function toHeaders(envelope: Envelope, types: string | undefined): FrameH
   if (types !== undefined) headers[names.types] = types;
   const { trace } = envelope;
   if (trace !== undefined) {
-    headers[names.traceparent] = trace.traceparent;
+    if (trace.traceparent !== undefined) headers[names.traceparent] = trace.traceparent;
     if (trace.tracestate !== undefined) headers[names.tracestate] = trace.tracestate;
     if (trace.baggage !== undefined) headers[names.baggage] = trace.baggage;
   }
@@ -84,16 +85,6 @@ export function fromHeaders(frame: Frame, messageId: () => string): Envelope {
     headers: applicationHeaders(headers),
     trace: traceOf(headers),
     host: meta.host,
-  };
-}
-
-function traceOf(headers: FrameHeaders): Trace | undefined {
-  const traceparent = headerText(headers[names.traceparent]);
-  if (traceparent === undefined) return undefined;
-  return {
-    traceparent,
-    tracestate: headerText(headers[names.tracestate]),
-    baggage: headerText(headers[names.baggage]),
   };
 }
 

@@ -70,6 +70,25 @@ export class InvalidHeaderError extends HeroError {
   }
 }
 
+/** An id that the sender gives cannot be sent. */
+export class InvalidIdError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_INVALID_ID";
+  /**
+   * Puts it into words.
+   *
+   * @param what `"messageId"` or `"correlationId"`
+   * @param why what is wrong with it
+   */
+  constructor(contract: string, what: "messageId" | "correlationId", why: string) {
+    super(
+      `Cannot send "${contract}" with this ${what}: ${why}. ` +
+        `Give 1 to 128 characters without control characters, or leave it out`,
+      { details: { contract, what } },
+    );
+  }
+}
+
 /** A message holds a value that JSON cannot carry. */
 export class UnserializableError extends HeroError {
   /** Stable: branch on it. */

@@ -2,8 +2,8 @@
 
 /** W3C trace context, as text. */
 export interface TraceHeaders {
-  /** Version, trace id, parent id and flags. */
-  readonly traceparent: string;
+  /** Version, trace id, parent id and flags. `undefined`: there was none, or it was malformed; a new trace begins. */
+  readonly traceparent: string | undefined;
   /** What vendors add to it. */
   readonly tracestate: string | undefined;
   /** What the application passes on: `key=value, …`. */

@@ -74,13 +74,13 @@ test("headers that clients send as bytes are read as UTF-8", () => {
     "hero-id": bytes("é-1"),
     "hero-type": bytes("a"),
     "hero-meta": bytes(`{"correlation":"c"}`),
-    traceparent: bytes("00-1"),
+    baggage: bytes("k=é"),
   });
-  assertEquals([envelope.messageId, envelope.type, envelope.correlationId, envelope.trace?.traceparent], [
+  assertEquals([envelope.messageId, envelope.type, envelope.correlationId, envelope.trace?.baggage], [
     "é-1",
     "a",
     "c",
-    "00-1",
+    "k=é",
   ]);
 });
 
