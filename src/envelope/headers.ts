@@ -87,11 +87,12 @@ function checkHeader(name: string, value: unknown): void {
 }
 
 const infrastructure =
-  /^(hero-|traceparent$|tracestate$|baggage$|content-type$|x-death$|x-first-death-|x-last-death-|x-delivery-count$|x-opt-|MT-)/i;
+  /^(hero-|traceparent$|tracestate$|baggage$|content-type$|x-death$|x-first-death-|x-last-death-|x-delivery-count$|x-opt-)/i;
 
 /** Whether a header is the library's or the broker's: those are not the application's, and do not flow on. */
 export function isInfrastructure(name: string): boolean {
-  return infrastructure.test(name);
+  // MassTransit's own are upper-case: it lets `mt-x` flow on.
+  return name.startsWith("MT-") || infrastructure.test(name);
 }
 
 /** The application's headers of a frame. */

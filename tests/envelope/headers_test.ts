@@ -47,7 +47,9 @@ for (const name of reserved) {
   });
 }
 test("names that only begin alike are the application's", () => {
-  for (const name of ["hero", "heroic", "traceparent-2", "x-baggage", "my-content-type", "x-mt-a"]) {
+  for (
+    const name of ["hero", "heroic", "traceparent-2", "x-baggage", "my-content-type", "x-mt-a", "mt-own", "Mt-Own"]
+  ) {
     checkHeaders({ [name]: "x" });
   }
 });
@@ -104,6 +106,7 @@ test("the application sees its own headers, other native values as text", () => 
     zero: 0,
   });
   assertEquals({ ...headers }, {
+    "mt-own": "copied",
     tenant: "acme",
     big: "9223372036854775808",
     at: "1970-01-01T00:00:00.000Z",
