@@ -46,13 +46,8 @@ export class BrokerSchedules implements Schedules {
     const now = clock.now();
     const dueAt = Math.max(now, "in" in when ? now + milliseconds(when.in) : epochMilliseconds(when.at));
     let posted: OutgoingMessage | undefined;
-    await sendPipeline.send({
-      kind: definition.kind === "event" ? "publish" : "send",
-      definition,
-      message,
-      options,
-      cause,
-      target,
+    const kind = definition.kind === "event" ? "publish" : "send";
+    await sendPipeline.send(kind, definition, message, options, cause, target, {
       dueAt,
       posted: (message) => void (posted = message),
     });

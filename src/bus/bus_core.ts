@@ -134,7 +134,7 @@ export class BusCore {
   }
 
   #settled(message: OutgoingMessage, error: Error | undefined): void {
-    if (!this.observers.any) return;
+    if (!this.observers.any || message.copy) return;
     const { definition, envelope, kind, to } = message;
     const send: ObservedSend = {
       kind,

@@ -4,9 +4,9 @@ import { BatchCollector, checkBatchOptions } from "../pipeline/batch.ts";
 import { type Binding, Bindings } from "../pipeline/bindings.ts";
 import { createCircuitBreaker } from "../pipeline/circuit_breaker.ts";
 import { ConsumePipeline } from "../pipeline/consume_pipeline.ts";
-import type { Middleware } from "../pipeline/context.ts";
+import type { ConsumeContext, Middleware } from "../pipeline/context.ts";
 import type { Gate } from "../pipeline/gate.ts";
-import type { HandlingContext } from "../pipeline/handling_context.ts";
+
 import { createKillSwitch } from "../pipeline/kill_switch.ts";
 import { createRateLimit } from "../pipeline/rate_limit.ts";
 import { byPolicies, byRule, type Decide } from "../pipeline/recovery.ts";
@@ -151,7 +151,7 @@ function bind(
   middleware: readonly Middleware[],
   collectors: BatchCollector[],
 ): Binding {
-  let innermost: (context: HandlingContext) => unknown = handler;
+  let innermost: (context: ConsumeContext) => unknown = handler;
   if (batch !== undefined) {
     const collector = new BatchCollector(checkBatchOptions(batch.options, endpoint), batch.handler);
     collectors.push(collector);
@@ -163,8 +163,8 @@ function bind(
 /** The handler's reply passes the middleware by: what that resolves with is nobody's. */
 function around(
   middleware: readonly Middleware[],
-  innermost: (context: HandlingContext) => unknown,
-): (context: HandlingContext) => unknown {
+  innermost: (context: ConsumeContext) => unknown,
+): (context: ConsumeContext) => unknown {
   if (middleware.length === 0) return innermost;
   return (context) => {
     let reply: unknown;

@@ -1,5 +1,6 @@
 /** An endpoint that runs. @module */
 import { StopDeadlineError } from "../errors/lifecycle.ts";
+import { ActiveList } from "../pipeline/active_list.ts";
 import { Consumption } from "../pipeline/consumption.ts";
 import type { EndpointServices } from "../pipeline/endpoint_services.ts";
 import type { Gate } from "../pipeline/gate.ts";
@@ -41,7 +42,7 @@ export class EndpointRuntime implements Sink {
   readonly plan: EndpointPlan;
   readonly services: EndpointServices;
   readonly #source: Source;
-  readonly #active = new Map<Delivery, Consumption>();
+  readonly #active = new ActiveList();
   readonly #intake: Intake;
   readonly #gates: readonly Gate[];
   #receiver: Receiver | undefined;
@@ -85,7 +86,7 @@ export class EndpointRuntime implements Sink {
   }
   /** The messages that are being handled: for a harness that says what never ends. */
   get handling(): readonly Handling[] {
-    return [...this.#active.values()].map(({ envelopeIfRead, attempt, handled, interrupt, asking }) => ({
+    return [...this.#active].map(({ envelopeIfRead, attempt, handled, interrupt, asking }) => ({
       type: envelopeIfRead?.type ?? "",
       messageId: envelopeIfRead?.messageId ?? "",
       attempt,
@@ -110,7 +111,7 @@ export class EndpointRuntime implements Sink {
 
   lost(deliveries: readonly Delivery[], reason: Error): void {
     for (const delivery of deliveries) {
-      const consumption = this.#active.get(delivery);
+      const consumption = this.#active.find(delivery);
       if (consumption === undefined) this.#intake.lose(delivery);
       else consumption.lose(reason);
     }
@@ -122,13 +123,13 @@ export class EndpointRuntime implements Sink {
 
   #start(delivery: Delivery, sequence: number): void {
     const consumption = new Consumption(this.services, delivery, sequence);
-    this.#active.set(delivery, consumption);
+    this.#active.add(consumption);
     this.plan.pipeline.consume(consumption, this.#finished);
   }
 
   readonly #finished = (consumption: Consumption): void => {
     const { delivery, outcome } = consumption;
-    this.#active.delete(delivery);
+    this.#active.remove(consumption);
     if (!consumption.lost && !this.#stopped) {
       this.#settler?.settle(outcome === undefined ? { delivery, outcome: "accept" } : { delivery, ...outcome });
     }
@@ -197,7 +198,7 @@ export class EndpointRuntime implements Sink {
     const drained = this.#drained();
     await Promise.race([drained, deadline]);
     const late = new StopDeadlineError(this.services.bus);
-    for (const consumption of this.#active.values()) consumption.stop(late);
+    for (const consumption of this.#active) consumption.stop(late);
     // Handlers that heed the signal give their message back themselves; the others have had their time.
     for (let turn = 0; turn < windUpTurns && this.#active.size > 0; turn++) await Promise.resolve();
     this.#stopped = true;
@@ -206,7 +207,7 @@ export class EndpointRuntime implements Sink {
 
   /** After `stop`, while the transport stays open: what was not settled goes back, as nobody else says so. */
   async abandon(): Promise<void> {
-    const left = [...this.#active.keys()];
+    const left = [...this.#active].map(({ delivery }) => delivery);
     if (left.length > 0) await this.#receiver?.settle(left.map((delivery) => ({ delivery, outcome: "release" })));
   }
 }

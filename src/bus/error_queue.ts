@@ -5,7 +5,7 @@ import { UnsupportedError } from "../errors/configuration.ts";
 import type { ExceptionInfo } from "../errors/exception_info.ts";
 import { referred } from "../pipeline/reference.ts";
 import type { Serializers } from "../serialization/negotiation.ts";
-import type { Frame, FrameHeaders } from "../spi/frame.ts";
+import { type Frame, type FrameHeaders, withHeaders } from "../spi/frame.ts";
 import type { Address, Admin, Delivery, Outgoing, Receiver, Settlement, Sink, Transport } from "../spi/transport.ts";
 import { queueName } from "../values/destination.ts";
 import type { ErrorQueue, FailedMessage, Selection } from "./control.ts";
@@ -116,7 +116,7 @@ export class EndpointErrorQueue implements ErrorQueue {
   #send({ frame, key }: Delivery): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const outgoing: Outgoing = {
-      frame: { ...frame, headers: withoutFailure(frame.headers) },
+      frame: withHeaders(frame, withoutFailure(frame.headers)),
       messageId: idOf(frame),
       to: this.#endpoint,
       alsoTo: [],

@@ -114,14 +114,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
     try {
       this.#life.check(kind);
       if (options.tx !== undefined) throw noStore(this.name, "join a transaction");
-      return this.#core.services.sendPipeline.send({
-        kind,
-        definition: definitionOf(contract, `the contract to ${kind}`),
-        message,
-        options,
-        cause: undefined,
-        target,
-      });
+      return this.#core.services.sendPipeline.send(kind, contract, message, options, undefined, target);
     } catch (error) {
       return Promise.reject(error);
     }

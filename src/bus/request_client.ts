@@ -171,13 +171,7 @@ export class RequestClient implements Requests, Sink {
     pending.deadline = deadlines.add(expiresAt, pending);
     signal?.addEventListener("abort", pending.abort, { once: true });
     const { timeout: _, signal: __, ...rest } = options;
-    services.sendPipeline.send({
-      kind: "request",
-      definition,
-      message,
-      options: rest,
-      cause,
-      target: services.outbound,
+    services.sendPipeline.send("request", definition, message, rest, cause, services.outbound, {
       requestId: id,
       responseAddress: receiver.address,
       expiresAt,

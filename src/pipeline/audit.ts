@@ -1,5 +1,6 @@
 /** Copies of what has been handled. @module */
 import { names } from "../envelope/headers.ts";
+import { withHeaders } from "../spi/frame.ts";
 import type { Address } from "../spi/transport.ts";
 import type { Consumption } from "./consumption.ts";
 import { OutgoingMessage } from "./outgoing_message.ts";
@@ -9,21 +10,9 @@ export function audit(consumption: Consumption, to: Address): Promise<void> {
   const { delivery, services, definition, envelope } = consumption;
   if (definition === undefined) return Promise.resolve();
   const { frame, key } = delivery;
-  const message = new OutgoingMessage(
-    { ...frame, headers: { ...frame.headers, [names.auditedBy]: services.name } },
-    {
-      kind: "send",
-      definition,
-      envelope,
-      message: consumption.received,
-      to,
-      alsoTo: [],
-      key,
-      priority: undefined,
-      dueAt: undefined,
-      mandatory: false,
-    },
-  );
+  const copy = withHeaders(frame, { ...frame.headers, [names.auditedBy]: services.name });
+  const routed = { definition, alsoTo: [], copy: true };
+  const message = new OutgoingMessage(copy, envelope, "send", consumption.received, to, routed, { key });
   services.outbound.enqueue(message);
-  return message.done.then(() => {});
+  return message.done;
 }

@@ -1,7 +1,6 @@
 /** Batches of messages. @module */
 import type { Command } from "../contracts/command.ts";
 import type { Contract } from "../contracts/contract.ts";
-import { definitionOf } from "../contracts/definition.ts";
 import type { Event } from "../contracts/event.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
 import { toError } from "../errors/receiving.ts";
@@ -17,7 +16,7 @@ import type { PublishOptions, RequestOptions, ScheduleOptions, ScheduleToken, Se
 
 /** A message that waits for its batch. */
 interface Item {
-  readonly context: HandlingContext;
+  readonly context: ConsumeContext;
   readonly consumption: Consumption;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
@@ -68,7 +67,7 @@ export class BatchCollector {
   }
 
   /** Resolves, or rejects, when the batch with this message has been handled. */
-  collect(context: HandlingContext): Promise<void> {
+  collect(context: ConsumeContext): Promise<void> {
     const consumption = HandlingContext.consumptionOf(context);
     const key = this.#options.by?.(context.message) ?? "";
     let group = this.#groups.get(key);
@@ -173,11 +172,11 @@ class Batch implements BatchContext<unknown>, SendTarget {
   readonly failed = new Map<ConsumeContext, Error>();
   readonly #consumptions: readonly Consumption[];
   readonly #first: Consumption;
-  readonly #context: HandlingContext;
+  readonly #context: ConsumeContext;
   readonly #held: HeldMessages | undefined;
   #signal: AbortSignal | undefined;
 
-  constructor(consumptions: readonly Consumption[], context: HandlingContext) {
+  constructor(consumptions: readonly Consumption[], context: ConsumeContext) {
     this.#consumptions = consumptions;
     this.#context = context;
     this.#first = HandlingContext.consumptionOf(context);
@@ -224,14 +223,7 @@ class Batch implements BatchContext<unknown>, SendTarget {
     message: unknown,
     options: SendOptions<unknown> = noOptions,
   ): Promise<void> {
-    return this.#first.services.sendPipeline.send({
-      kind,
-      definition: definitionOf(contract, `the contract to ${kind}`),
-      message,
-      options,
-      cause: this.#first,
-      target: this,
-    });
+    return this.#first.services.sendPipeline.send(kind, contract, message, options, this.#first, this);
   }
   schedule<In>(
     contract: Contract<In, unknown, unknown>,

@@ -3,13 +3,13 @@ import { type Reader, reader } from "../contracts/reading.ts";
 import type { Definition } from "../contracts/definition.ts";
 import type { Registry } from "../contracts/registry.ts";
 import { parseMessageType, type TypeName } from "../envelope/message_type.ts";
-import type { HandlingContext } from "./handling_context.ts";
+import type { ConsumeContext } from "./context.ts";
 
 /** A handler on an endpoint, with its middleware around it. */
 export interface Binding {
   readonly definition: Definition;
   /** Throws, or rejects, as the handler does; gives what it gives. */
-  readonly run: (context: HandlingContext) => unknown;
+  readonly run: (context: ConsumeContext) => unknown;
   /** Handled in batches: waits for others. */
   readonly batched: boolean;
 }

@@ -1,17 +1,16 @@
 /** One message while an endpoint has it. @module */
 import type { Definition } from "../contracts/definition.ts";
 import type { Envelope, Trace } from "../envelope/envelope.ts";
-import { headerCount, names } from "../envelope/headers.ts";
+import { headerCount, names, noHeaders } from "../envelope/headers.ts";
 import { ClaimLostError } from "../errors/receiving.ts";
 import type { FrameHeaders } from "../spi/frame.ts";
 import type { Address, Delivery } from "../spi/transport.ts";
 import type { Span } from "../spi/telemetry.ts";
 import type { ContextKey } from "../values/context_key.ts";
 import type { Match } from "./bindings.ts";
-import type { SendMiddleware } from "./context.ts";
+import type { MessageContext, SendMiddleware } from "./context.ts";
 import type { Cause } from "./draft.ts";
 import type { EndpointServices } from "./endpoint_services.ts";
-import type { HandlingContext } from "./handling_context.ts";
 import type { ObservedDelivery, Unhandled } from "./observers.ts";
 import type { SendTarget } from "./outgoing_message.ts";
 
@@ -21,62 +20,62 @@ export type Outcome =
   | { readonly outcome: "again"; readonly dueAt: number; readonly headers: FrameHeaders }
   | { readonly outcome: "move"; readonly to: Address; readonly headers: FrameHeaders };
 
+/** What few messages need: made when it is first set, as one is made for every message. */
+class Aside {
+  outcome: Outcome | undefined;
+  unhandled: Unhandled | undefined;
+  error: Error | undefined;
+  ruleError: Error | undefined;
+  span: Span | undefined;
+  interrupt: (() => void) | undefined;
+  aborted: Error | undefined;
+  controller: AbortController | undefined;
+  items: Map<ContextKey<unknown>, unknown> | undefined;
+  values: readonly unknown[] | undefined;
+  nextReading = 0;
+  asking = 0;
+  lost = false;
+  stopping = false;
+}
+
 /** One message while an endpoint has it: from its start to its settlement. */
 export class Consumption implements Cause {
   readonly services: EndpointServices;
   readonly delivery: Delivery;
   /** Counts what the endpoint starts. */
   readonly sequence: number;
-  /** Set once the frame has been read; what follows needs it. */
-  #envelope: Envelope | undefined;
+  /** Which handlers it is for; known once its type has been read. */
   match: Match | undefined;
   /** The payload, as it came. */
   received: unknown;
-  /** What each reading gave, in the order of `match.readings`. */
-  values: unknown[] = [];
+  /** What the first handler gets. */
+  value: unknown;
   /** From 1, over retries and redeliveries. */
   attempt: number;
-  /** How often it has been sent back to come later. */
-  readonly redeliveries: number;
-  /** How often a handler has put it off. */
-  readonly deferral: number;
-  /** The next reading to run: a retry skips those that have succeeded. */
-  next = 0;
-  outcome: Outcome | undefined;
-  /** Why it left without being handled. */
-  unhandled: Unhandled | undefined;
-  /** What it failed with, given up or to be redelivered. */
-  error: Error | undefined;
   /** Whether handlers ran: gates count no others. */
   handled = false;
   /** Whether its request has been answered. */
   responded = false;
   /** Where what its handlers send goes. */
   target: SendTarget;
-  /** For middleware and send middleware. */
-  context: HandlingContext | undefined;
-  span: Span | undefined;
-  /** What went wrong when the endpoint's own rule was asked about `error`. */
-  ruleError: Error | undefined;
-  /** Requests of its handlers that wait for an answer. */
-  asking = 0;
-  /** Ends a wait between attempts. */
-  interrupt: (() => void) | undefined;
-  #items: Map<ContextKey<unknown>, unknown> | undefined;
-  #aborted: Error | undefined;
-  #controller: AbortController | undefined;
-  #lost = false;
-  #stopping = false;
+  /** For send middleware. */
+  context: MessageContext | undefined;
+  /** Its neighbours among those that are being handled: see `ActiveList`. */
+  previous: Consumption | undefined;
+  following: Consumption | undefined;
+  #envelope: Envelope | undefined;
+  #aside: Aside | undefined;
 
   constructor(services: EndpointServices, delivery: Delivery, sequence: number) {
     this.services = services;
     this.delivery = delivery;
     this.sequence = sequence;
-    const { headers } = delivery.frame;
-    this.attempt = 1 + headerCount(headers[names.attempts]);
-    this.redeliveries = headerCount(headers[names.redeliveries]);
-    this.deferral = headerCount(headers[names.deferral]);
+    this.attempt = 1 + headerCount(delivery.frame.headers[names.attempts]);
     this.target = services.outbound;
+  }
+
+  get #own(): Aside {
+    return this.#aside ??= new Aside();
   }
 
   /** Known once the message has been read. */
@@ -91,12 +90,19 @@ export class Consumption implements Cause {
   get envelopeIfRead(): Envelope | undefined {
     return this.#envelope;
   }
-
+  /** How often it has been sent back to come later. */
+  get redeliveries(): number {
+    return headerCount(this.delivery.frame.headers[names.redeliveries]);
+  }
+  /** How often a handler has put it off. */
+  get deferral(): number {
+    return headerCount(this.delivery.frame.headers[names.deferral]);
+  }
   get address(): Address {
     return this.services.address;
   }
   get trace(): Trace | undefined {
-    return this.span?.trace ?? this.#envelope?.trace;
+    return this.#aside?.span?.trace ?? this.#envelope?.trace;
   }
   get sendMiddleware(): readonly SendMiddleware[] {
     return this.services.sendMiddleware;
@@ -106,59 +112,131 @@ export class Consumption implements Cause {
     return this.match?.readings[0]?.as;
   }
 
+  /** What each handler gets, where there are several; in the order of `match.readings`. */
+  get values(): readonly unknown[] {
+    return this.#aside?.values ?? [this.value];
+  }
+  set values(values: readonly unknown[]) {
+    this.value = values[0];
+    this.#own.values = values;
+  }
+  /** The next reading to run: a retry skips those that have succeeded. */
+  get nextReading(): number {
+    return this.#aside?.nextReading ?? 0;
+  }
+  set nextReading(index: number) {
+    this.#own.nextReading = index;
+  }
+
+  /** What becomes of it, if it is not accepted. */
+  get outcome(): Outcome | undefined {
+    return this.#aside?.outcome;
+  }
+  set outcome(outcome: Outcome | undefined) {
+    if (outcome !== undefined || this.#aside !== undefined) this.#own.outcome = outcome;
+  }
+  /** Why it left without being handled. */
+  get unhandled(): Unhandled | undefined {
+    return this.#aside?.unhandled;
+  }
+  set unhandled(why: Unhandled | undefined) {
+    if (why !== undefined || this.#aside !== undefined) this.#own.unhandled = why;
+  }
+  /** What it failed with, given up or to be redelivered. */
+  get error(): Error | undefined {
+    return this.#aside?.error;
+  }
+  set error(error: Error | undefined) {
+    this.#own.error = error;
+  }
+  /** What went wrong when the endpoint's own rule was asked about `error`. */
+  get ruleError(): Error | undefined {
+    return this.#aside?.ruleError;
+  }
+  set ruleError(error: Error | undefined) {
+    this.#own.ruleError = error;
+  }
+  /** What telemetry sees of it. */
+  get span(): Span | undefined {
+    return this.#aside?.span;
+  }
+  set span(span: Span | undefined) {
+    if (span !== undefined) this.#own.span = span;
+  }
+  /** Requests of its handlers that wait for an answer. */
+  get asking(): number {
+    return this.#aside?.asking ?? 0;
+  }
+  set asking(count: number) {
+    this.#own.asking = count;
+  }
+  /** Ends a wait between attempts. */
+  get interrupt(): (() => void) | undefined {
+    return this.#aside?.interrupt;
+  }
+  set interrupt(interrupt: (() => void) | undefined) {
+    this.#own.interrupt = interrupt;
+  }
+
   /** The claim is gone: what the handlers still do has no effect. */
   get lost(): boolean {
-    return this.#lost;
-  }
-  /** Why handlers should stop; `undefined`: they should not. */
-  get aborted(): Error | undefined {
-    return this.#aborted;
-  }
-  /** Made when it is first asked for. */
-  get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#aborted !== undefined) this.#controller.abort(this.#aborted);
-    }
-    return this.#controller.signal;
-  }
-  /** Tells handlers to stop. */
-  abort(reason: Error): void {
-    this.#aborted ??= reason;
-    this.#controller?.abort(reason);
-  }
-  /** A new attempt begins: the last one's reason to stop, its timeout, does not count for it. */
-  renew(): void {
-    if (this.#lost || this.#stopping) return;
-    this.#aborted = undefined;
-    this.#controller = undefined;
-  }
-  /** The claim is gone. */
-  lose(cause: Error): void {
-    this.#lost = true;
-    this.abort(new ClaimLostError(this.services.name, { cause }));
-    this.interrupt?.();
+    return this.#aside?.lost ?? false;
   }
   /** The bus does not wait any longer: the message goes back, unhandled. */
   get stopping(): boolean {
-    return this.#stopping;
+    return this.#aside?.stopping ?? false;
+  }
+  /** Why handlers should stop; `undefined`: they should not. */
+  get aborted(): Error | undefined {
+    return this.#aside?.aborted;
+  }
+  /** Made when it is first asked for. */
+  get signal(): AbortSignal {
+    const own = this.#own;
+    if (own.controller === undefined) {
+      own.controller = new AbortController();
+      if (own.aborted !== undefined) own.controller.abort(own.aborted);
+    }
+    return own.controller.signal;
+  }
+  /** Tells handlers to stop. */
+  abort(reason: Error): void {
+    const own = this.#own;
+    own.aborted ??= reason;
+    own.controller?.abort(reason);
+  }
+  /** A new attempt begins: the last one's reason to stop, its timeout, does not count for it. */
+  renew(): void {
+    if (this.#aside === undefined || this.lost || this.stopping) return;
+    this.#aside.aborted = undefined;
+    this.#aside.controller = undefined;
+  }
+  /** The claim is gone. */
+  lose(cause: Error): void {
+    this.#own.lost = true;
+    this.abort(new ClaimLostError(this.services.name, { cause }));
+    this.interrupt?.();
   }
   /** The bus' deadline has passed. */
   stop(reason: Error): void {
-    this.#stopping = true;
+    this.#own.stopping = true;
     this.abort(reason);
     this.interrupt?.();
   }
 
+  /** What is set under a context key. */
   item(key: ContextKey<unknown>): unknown {
-    return this.#items?.get(key);
+    return this.#aside?.items?.get(key);
   }
+  /** Whether anything is. */
   hasItem(key: ContextKey<unknown>): boolean {
-    return this.#items?.has(key) ?? false;
+    return this.#aside?.items?.has(key) ?? false;
   }
+  /** Sets it. */
   setItem(key: ContextKey<unknown>, value: unknown): void {
-    this.#items ??= new Map();
-    this.#items.set(key, value);
+    const own = this.#own;
+    own.items ??= new Map();
+    own.items.set(key, value);
   }
 
   /** What observers see of it. */
@@ -173,8 +251,8 @@ export class Consumption implements Cause {
       messageId: envelope?.messageId ?? "",
       correlationId: envelope?.correlationId,
       conversationId: envelope?.conversationId,
-      headers: envelope?.headers ?? {},
-      message: this.values[0],
+      headers: envelope?.headers ?? noHeaders,
+      message: this.value,
     };
   }
 }

@@ -19,6 +19,22 @@ export interface Cause {
   readonly sendMiddleware: readonly SendMiddleware[];
 }
 
+/** What only requests, replies, faults and schedules say. */
+export interface Special {
+  readonly requestId?: string | undefined;
+  readonly responseAddress?: Address | undefined;
+  /** Instead of the contract's and the options'. */
+  readonly to?: Address | undefined;
+  /** Instead of the contract's own: replies are told by it. */
+  readonly type?: string;
+  /** Told of what is made of it, before it leaves. */
+  readonly posted?: (message: OutgoingMessage) => void;
+  /** Epoch milliseconds. */
+  readonly dueAt?: number | undefined;
+  /** Epoch milliseconds; instead of the contract's and the options' `ttl`. */
+  readonly expiresAt?: number | undefined;
+}
+
 /** A message to be sent. */
 export interface Draft {
   readonly kind: SendKind;
@@ -27,19 +43,10 @@ export interface Draft {
   readonly options: SendOptions<unknown>;
   readonly cause: Cause | undefined;
   readonly target: SendTarget;
-  /** Of requests, replies and faults. */
-  readonly requestId?: string | undefined;
-  readonly responseAddress?: Address | undefined;
-  /** Instead of the contract's and the options'. */
-  readonly to?: Address | undefined;
-  /** Instead of the contract's own: replies and faults are told by it. */
-  readonly type?: string;
-  /** Told of what is made of it, before it leaves. */
-  readonly posted?: (message: OutgoingMessage) => void;
-  /** Epoch milliseconds. */
-  readonly dueAt?: number | undefined;
-  readonly expiresAt?: number | undefined;
+  readonly special: Special;
 }
 
+/** Nothing special: shared, so that plain sends allocate none. */
+export const nothingSpecial: Special = Object.freeze({});
 /** No options: shared, so that plain sends allocate none. */
 export const noOptions: SendOptions<never> = Object.freeze({});

@@ -105,14 +105,9 @@ async function tell(consumption: Consumption, error: Error, publish: boolean): P
     message: consumption.received ?? null,
   };
   const key = consumption.delivery.key;
-  await services.sendPipeline.send({
-    kind: "fault",
-    definition,
-    message,
-    options: key === undefined ? noOptions : { key },
-    cause: consumption,
-    // The message is given up, and this says so: it does not wait for a unit that has failed.
-    target: services.outbound,
+  const options = key === undefined ? noOptions : { key };
+  // The message is given up, and this says so: it does not wait for a unit that has failed.
+  await services.sendPipeline.send("fault", definition, message, options, consumption, services.outbound, {
     to,
     requestId: envelope.requestId,
     ...(asked === undefined ? {} : { expiresAt: envelope.expiresAt }),

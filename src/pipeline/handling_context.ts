@@ -119,14 +119,8 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
   ): Promise<void> {
     const consumption = this.#consumption;
     if (this.#over) return Promise.reject(this.#why());
-    return consumption.services.sendPipeline.send({
-      kind,
-      definition: definitionOf(contract, `the contract to ${kind}`),
-      message,
-      options,
-      cause: consumption,
-      target: consumption.target,
-    });
+    const { sendPipeline } = consumption.services;
+    return sendPipeline.send(kind, contract, message, options, consumption, consumption.target);
   }
 
   schedule<In>(

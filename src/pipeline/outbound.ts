@@ -14,13 +14,14 @@ export class Outbound implements SendTarget, SettledListener {
   readonly #limit: number;
   readonly #observer: SettledListener;
   readonly #closedError: () => Error;
+  readonly #immediate: boolean;
   #pending: OutgoingMessage[] = [];
   #scheduled = false;
   #waiting = false;
   #unsettled = 0;
   #idle: PromiseWithResolvers<void> | undefined;
   #closed = false;
-  readonly #flush = (): void => this.#send();
+  readonly #flush = (): void => this.#sendPending();
 
   /**
    * @param limit how many messages may wait while the transport asks to wait
@@ -30,6 +31,7 @@ export class Outbound implements SendTarget, SettledListener {
   constructor(transport: Transport, limit: number, observer: SettledListener, closedError: () => Error) {
     this.#transport = transport;
     this.#limit = limit;
+    this.#immediate = transport.capabilities.immediate ?? false;
     this.#observer = observer;
     this.#closedError = closedError;
   }
@@ -50,17 +52,22 @@ export class Outbound implements SendTarget, SettledListener {
     if (this.#waiting && this.#pending.length >= this.#limit) throw new BackpressureError(message.to, this.#limit);
     message.listener = this;
     this.#unsettled++;
+    if (this.#immediate && !this.#waiting && this.#pending.length === 0) return this.#send([message]);
     this.#pending.push(message);
     if (this.#scheduled || this.#waiting) return;
     this.#scheduled = true;
     queueMicrotask(this.#flush);
   }
 
-  #send(): void {
+  #sendPending(): void {
     this.#scheduled = false;
     if (this.#pending.length === 0) return;
     const batch = this.#pending;
     this.#pending = [];
+    this.#send(batch);
+  }
+
+  #send(batch: readonly OutgoingMessage[]): void {
     let wait: void | Promise<void>;
     try {
       wait = this.#transport.send(batch);
@@ -73,7 +80,7 @@ export class Outbound implements SendTarget, SettledListener {
     this.#waiting = true;
     wait.then(() => {
       this.#waiting = false;
-      this.#send();
+      this.#sendPending();
     });
   }
 

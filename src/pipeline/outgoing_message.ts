@@ -14,74 +14,108 @@ export interface SendTarget {
   enqueue(message: OutgoingMessage): void;
 }
 
-/** What an outgoing message needs beside its frame. */
-export interface Posting {
-  readonly kind: SendKind;
-  readonly definition: Definition;
-  readonly envelope: Envelope;
-  readonly message: unknown;
-  readonly to: Address;
-  readonly alsoTo: readonly Address[];
-  readonly key: string | undefined;
-  readonly priority: number | undefined;
-  readonly dueAt: number | undefined;
-  readonly mandatory: boolean;
-}
-
 /** Told when a message is settled. */
 export interface SettledListener {
   settled(message: OutgoingMessage, error: Error | undefined): void;
 }
 
-/** A message on its way to the transport, and the promise of whoever sent it. */
+/** What a message has in common with others of its contract. */
+export interface Routed {
+  readonly definition: Definition;
+  /** The topics of its bases, where the broker does not forward to them. */
+  readonly alsoTo: readonly Address[];
+  /** A copy of what was sent before: observers are not told of it. */
+  readonly copy?: boolean;
+}
+
+/** What few messages say. */
+export interface OutgoingOptions {
+  readonly key?: string | undefined;
+  readonly priority?: number | undefined;
+  /** Epoch milliseconds. */
+  readonly dueAt?: number | undefined;
+}
+
+const done = Promise.resolve();
+const plain: OutgoingOptions = Object.freeze({});
+
+/** A message on its way to the transport, and the promise of whoever sent it. One is made for every message: it is small. */
 export class OutgoingMessage implements Outgoing {
   readonly frame: Frame;
-  readonly kind: SendKind;
-  readonly definition: Definition;
   readonly envelope: Envelope;
+  readonly kind: SendKind;
   readonly message: unknown;
-  readonly messageId: string;
   readonly to: Address;
-  readonly alsoTo: readonly Address[];
-  readonly key: string | undefined;
-  readonly priority: number | undefined;
-  readonly dueAt: number | undefined;
-  readonly expiresAt: number | undefined;
-  readonly mandatory: boolean;
-  /** Resolves when the broker has the message, rejects when it does not take it. */
-  readonly done: Promise<void>;
   /** The transport's, for `Transport.cancel`; known once the broker has the message. */
   receipt: string | undefined;
   /** Who counts it; set by the target that takes it. */
   listener: SettledListener | undefined;
-  readonly #resolve: () => void;
-  readonly #reject: (error: Error) => void;
+  readonly #routed: Routed;
+  readonly #options: OutgoingOptions;
+  #waiter: PromiseWithResolvers<void> | undefined;
+  #outcome: "open" | "taken" | Error = "open";
 
-  constructor(frame: Frame, posting: Posting) {
+  constructor(
+    frame: Frame,
+    envelope: Envelope,
+    kind: SendKind,
+    message: unknown,
+    to: Address,
+    routed: Routed,
+    options: OutgoingOptions = plain,
+  ) {
     this.frame = frame;
-    this.kind = posting.kind;
-    this.definition = posting.definition;
-    this.envelope = posting.envelope;
-    this.message = posting.message;
-    this.messageId = posting.envelope.messageId;
-    this.to = posting.to;
-    this.alsoTo = posting.alsoTo;
-    this.key = posting.key;
-    this.priority = posting.priority;
-    this.dueAt = posting.dueAt;
-    this.expiresAt = posting.envelope.expiresAt;
-    this.mandatory = posting.mandatory;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.done = promise;
-    this.#resolve = resolve;
-    this.#reject = reject;
+    this.envelope = envelope;
+    this.kind = kind;
+    this.message = message;
+    this.to = to;
+    this.#routed = routed;
+    this.#options = options;
+  }
+
+  get definition(): Definition {
+    return this.#routed.definition;
+  }
+  get copy(): boolean {
+    return this.#routed.copy ?? false;
+  }
+  get messageId(): string {
+    return this.envelope.messageId;
+  }
+  get alsoTo(): readonly Address[] {
+    return this.#routed.alsoTo;
+  }
+  get key(): string | undefined {
+    return this.#options.key;
+  }
+  get priority(): number | undefined {
+    return this.#options.priority;
+  }
+  get dueAt(): number | undefined {
+    return this.#options.dueAt;
+  }
+  get expiresAt(): number | undefined {
+    return this.envelope.expiresAt;
+  }
+  get mandatory(): boolean {
+    return this.kind === "send" || this.kind === "request";
+  }
+
+  /** Resolves when the broker has the message, rejects when it does not take it. Made when it is first asked for. */
+  get done(): Promise<void> {
+    if (this.#outcome === "taken") return done;
+    if (this.#outcome !== "open") return Promise.reject(this.#outcome);
+    this.#waiter ??= Promise.withResolvers<void>();
+    return this.#waiter.promise;
   }
 
   settled(error?: Error, receipt?: string): void {
+    if (this.#outcome !== "open") return;
     const named = error === undefined ? undefined : naming(error, this);
     this.receipt = receipt;
-    if (named === undefined) this.#resolve();
-    else this.#reject(named);
+    this.#outcome = named ?? "taken";
+    if (named === undefined) this.#waiter?.resolve();
+    else this.#waiter?.reject(named);
     this.listener?.settled(this, named);
   }
 }

@@ -1,9 +1,12 @@
 /** Messages that never leave the process. @module */
 import type { Envelope } from "../envelope/envelope.ts";
-import type { Frame } from "../spi/frame.ts";
+import type { Frame, FrameHeaders } from "../spi/frame.ts";
 
-/** What a frame refers to where the transport moves references. */
-export class Reference {
+const noHeaders: FrameHeaders = Object.freeze({});
+const noBody = new Uint8Array(0);
+
+/** A frame that is the message itself, and has no bytes: where the transport moves references. */
+export class Reference implements Frame {
   readonly envelope: Envelope;
   readonly message: unknown;
 
@@ -11,17 +14,22 @@ export class Reference {
     this.envelope = envelope;
     this.message = message;
   }
-}
 
-const noHeaders = Object.freeze({});
-const noBody = new Uint8Array(0);
-
-/** A frame that refers to its message. */
-export function referring(envelope: Envelope, message: unknown): Frame {
-  return { contentType: "", headers: noHeaders, body: noBody, reference: new Reference(envelope, message) };
+  get contentType(): string {
+    return "";
+  }
+  get headers(): FrameHeaders {
+    return noHeaders;
+  }
+  get body(): Uint8Array {
+    return noBody;
+  }
+  get reference(): this {
+    return this;
+  }
 }
 
 /** What a frame refers to; `undefined` for one of bytes. */
-export function referred(frame: Frame): Reference | undefined {
-  return frame.reference instanceof Reference ? frame.reference : undefined;
+export function referred({ reference }: Frame): Reference | undefined {
+  return reference instanceof Reference ? reference : undefined;
 }

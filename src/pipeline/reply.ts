@@ -28,13 +28,7 @@ export async function respond(consumption: Consumption, definition: Definition, 
   if (envelope.responseAddress === undefined || envelope.requestId === undefined || consumption.responded) return;
   const { type, message } = await prepare(definition, reply);
   consumption.responded = true;
-  await services.sendPipeline.send({
-    kind: "respond",
-    definition,
-    message,
-    options: noOptions,
-    cause: consumption,
-    target: consumption.target,
+  await services.sendPipeline.send("respond", definition, message, noOptions, consumption, consumption.target, {
     to: envelope.responseAddress,
     requestId: envelope.requestId,
     type,

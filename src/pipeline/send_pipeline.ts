@@ -1,5 +1,6 @@
 /** How a message is sent: middleware, validation, envelope, serialization, transport. @module */
-import type { Definition } from "../contracts/definition.ts";
+import type { Contract } from "../contracts/contract.ts";
+import { type Definition, definitionOf } from "../contracts/definition.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import { checkHeaders, type Headers, noHeaders, sizeOfHeaders } from "../envelope/headers.ts";
 import { toHeaders } from "../envelope/wire.ts";
@@ -15,10 +16,10 @@ import type { Address, Capabilities } from "../spi/transport.ts";
 import { abortable } from "../values/abortable.ts";
 import { isPromise } from "../values/awaitable.ts";
 import { milliseconds } from "../values/duration.ts";
-import type { SendMiddleware } from "./context.ts";
-import type { Draft } from "./draft.ts";
-import { OutgoingMessage, type SendTarget } from "./outgoing_message.ts";
-import { referring } from "./reference.ts";
+import type { SendKind, SendMiddleware } from "./context.ts";
+import { type Cause, type Draft, nothingSpecial, type Special } from "./draft.ts";
+import { OutgoingMessage, type OutgoingOptions, type SendTarget } from "./outgoing_message.ts";
+import { Reference } from "./reference.ts";
 import { Sending } from "./sending_context.ts";
 import { checkDestination, type Routing } from "./routing.ts";
 import { levelOf, planSend, type SendPlan } from "./send_plan.ts";
@@ -41,6 +42,15 @@ export interface SendPipelineOptions {
   readonly introduce: (definition: Definition) => Promise<void> | undefined;
 }
 
+/** As errors call the contract. */
+const purposes: Readonly<Record<SendKind, string>> = {
+  send: "the contract to send",
+  publish: "the contract to publish",
+  request: "the contract to request",
+  respond: "the contract to respond to",
+  fault: "the contract of a fault",
+};
+
 /** Sends messages: one for each bus. */
 export class SendPipeline {
   readonly #with: SendPipelineOptions;
@@ -52,18 +62,31 @@ export class SendPipeline {
   }
 
   /**
-   * Sends a message.
+   * Sends a message. Its parameters are many so that the common one, which has nothing to wait for, allocates none to
+   * hold them.
    *
    * @returns resolves when the broker has it; rejects with a typed error
    */
-  send(draft: Draft): Promise<void> {
+  send(
+    kind: SendKind,
+    contract: Contract,
+    message: unknown,
+    options: SendOptions<unknown>,
+    cause: Cause | undefined,
+    target: SendTarget,
+    special: Special = nothingSpecial,
+  ): Promise<void> {
     try {
-      const plan = this.#plan(draft.definition);
-      const direct = plan.ready === undefined && plan.validate === undefined && this.#with.middleware.length === 0 &&
-        (draft.cause === undefined || draft.cause.sendMiddleware.length === 0);
-      return direct && draft.options.signal === undefined
-        ? taken(this.#post(draft, plan, draft.message, draft.options.headers), draft.target)
-        : this.#prepare(draft, plan);
+      const definition = definitionOf(contract, purposes[kind]);
+      const plan = this.#plan(definition);
+      const direct = plan.ready === undefined && plan.validate === undefined && options.signal === undefined &&
+        this.#with.middleware.length === 0 && (cause === undefined || cause.sendMiddleware.length === 0);
+      if (!direct) return this.#prepare({ kind, definition, message, options, cause, target, special }, plan);
+      const messageId = options.messageId ?? this.#with.newId();
+      return taken(
+        this.#post(kind, plan, message, options, options.headers, cause, target, special, messageId),
+        target,
+      );
     } catch (thrown) {
       return Promise.reject(toError(thrown));
     }
@@ -102,100 +125,102 @@ export class SendPipeline {
   }
 
   async #prepared(draft: Draft, plan: SendPlan): Promise<void> {
-    const { signal } = draft.options;
+    const { kind, options, cause, target, special } = draft;
+    const { signal } = options;
     signal?.throwIfAborted();
     if (plan.ready !== undefined) await plan.ready;
-    const context = new Sending(draft, this.#to(draft, plan), draft.options.messageId ?? this.#with.newId());
-    const middleware = [...this.#with.middleware, ...draft.cause?.sendMiddleware ?? []];
+    const context = new Sending(draft, this.#to(plan, options, special), options.messageId ?? this.#with.newId());
+    const middleware = [...this.#with.middleware, ...cause?.sendMiddleware ?? []];
     const step = async (index: number): Promise<void> => {
       const next = middleware[index];
       if (next !== undefined) return await next(context, () => step(index + 1));
       // A reply is validated by whoever sends it: its draft has the type of another contract.
-      if (plan.validate !== undefined && draft.type === undefined) {
+      if (plan.validate !== undefined && special.type === undefined) {
         const valid = plan.validate(context.message);
         if (isPromise(valid)) await valid;
       }
       signal?.throwIfAborted();
-      const posted = this.#post(draft, plan, context.message, context.ownHeaders, context.messageId);
-      const done = taken(posted, draft.target);
+      const { message, ownHeaders, messageId } = context;
+      const done = taken(
+        this.#post(kind, plan, message, options, ownHeaders, cause, target, special, messageId),
+        target,
+      );
       await (signal === undefined ? done : abortable(done, signal));
     };
     await step(0);
   }
 
-  #to(draft: Draft, plan: SendPlan): Address {
-    if (draft.to !== undefined) return draft.to;
-    const { to } = draft.options;
+  #to(plan: SendPlan, { to }: SendOptions<unknown>, special: Special): Address {
+    if (special.to !== undefined) return special.to;
     return to === undefined ? plan.to : this.#with.routing.named(checkDestination(to, "{ to }"));
   }
 
   #post(
-    draft: Draft,
+    kind: SendKind,
     plan: SendPlan,
     message: unknown,
+    options: SendOptions<unknown>,
     headers: Headers | undefined,
-    messageId = draft.options.messageId ?? this.#with.newId(),
+    cause: Cause | undefined,
+    target: SendTarget,
+    special: Special,
+    messageId: string,
   ): OutgoingMessage {
-    const { definition, options, cause, kind } = draft;
-    const { clock, capabilities } = this.#with;
-    const to = this.#to(draft, plan);
-    const now = clock.now();
-    const dueAt = this.#dueAt(draft, now);
+    const { definition } = plan;
+    const to = this.#to(plan, options, special);
+    const now = this.#with.clock.now();
+    const dueAt = this.#dueAt(definition, options, special, now);
     const ttl = options.ttl === undefined ? definition.ttlInMs : this.#ttl(definition, options.ttl);
-    const expiresAt = draft.expiresAt ?? (ttl === undefined ? undefined : (dueAt ?? now) + ttl);
-    const span = this.#begin(draft, messageId, to);
-    const envelope: Envelope = {
-      messageId,
-      type: draft.type ?? plan.type,
-      correlationId: options.correlationId,
-      conversationId: cause?.envelope.conversationId ?? messageId,
-      initiatorId: cause?.envelope.correlationId ?? cause?.envelope.requestId,
-      requestId: draft.requestId,
-      sourceAddress: cause?.address ?? this.#with.address,
-      destinationAddress: to,
-      responseAddress: draft.responseAddress,
-      faultAddress: undefined,
-      sentAt: now,
-      expiresAt,
-      headers: merge(headers, cause?.envelope.headers),
-      trace: span?.trace ?? cause?.trace,
-      host: this.#with.host,
-    };
-    const posted = new OutgoingMessage(this.#frame(envelope, message), {
-      kind,
-      definition,
-      envelope,
-      message,
-      to,
-      alsoTo: to === plan.to && draft.type === undefined ? plan.alsoTo : [],
-      key: options.key ?? (draft.type === undefined ? this.#key(definition, message) : undefined),
-      priority: options.priority === undefined
-        ? plan.priority
-        : this.#priority(definition, options.priority, capabilities),
-      dueAt,
-      mandatory: kind === "send" || kind === "request",
-    });
-    draft.posted?.(posted);
-    draft.target.enqueue(posted);
-    if (span !== undefined) posted.done.then(() => span.end(), (error) => span.end(toError(error)));
-    return posted;
-  }
-
-  #begin({ kind, definition, cause }: Draft, messageId: string, to: Address): Span | undefined {
-    return this.#with.telemetry?.send({
+    const conversationId = cause?.envelope.conversationId ?? messageId;
+    const span = this.#with.telemetry?.send({
       bus: this.#with.bus,
       kind,
       contract: definition.name,
       messageId,
-      conversationId: cause?.envelope.conversationId ?? messageId,
+      conversationId,
       to,
       parent: cause?.trace,
     });
+    const envelope: Envelope = {
+      messageId,
+      type: special.type ?? plan.type,
+      correlationId: options.correlationId,
+      conversationId,
+      initiatorId: cause?.envelope.correlationId ?? cause?.envelope.requestId,
+      requestId: special.requestId,
+      sourceAddress: cause?.address ?? this.#with.address,
+      destinationAddress: to,
+      responseAddress: special.responseAddress,
+      faultAddress: undefined,
+      sentAt: now,
+      expiresAt: special.expiresAt ?? (ttl === undefined ? undefined : (dueAt ?? now) + ttl),
+      headers: merge(headers, cause?.envelope.headers),
+      trace: span?.trace ?? cause?.trace,
+      host: this.#with.host,
+    };
+    const own = special.type === undefined;
+    const posted = new OutgoingMessage(
+      this.#frame(envelope, message),
+      envelope,
+      kind,
+      message,
+      to,
+      own && to === plan.to ? plan : plan.alone,
+      outgoingOptions(
+        options.key ?? (own ? this.#key(definition, message) : undefined),
+        options.priority === undefined ? plan.priority : this.#priority(definition, options.priority),
+        dueAt,
+      ),
+    );
+    special.posted?.(posted);
+    target.enqueue(posted);
+    if (span !== undefined) posted.done.then(() => span.end(), (error) => span.end(toError(error)));
+    return posted;
   }
 
   #frame(envelope: Envelope, message: unknown): Frame {
     const { capabilities, serializer } = this.#with;
-    if (capabilities.references === true) return referring(envelope, message);
+    if (capabilities.references === true) return new Reference(envelope, message);
     const { body, types } = serializer.serialize(message);
     const frame: Frame = { contentType: serializer.contentType, headers: toHeaders(envelope, types), body };
     const { type } = envelope;
@@ -218,8 +243,10 @@ export class SendPipeline {
     throw new InvalidMessageError(definition.name, "send", [`its key is ${String(key)}, and must be text`]);
   }
 
-  #priority(definition: Definition, priority: number, capabilities: Capabilities): number | undefined {
-    if (Number.isInteger(priority) && priority >= 0 && priority <= 255) return levelOf(priority, capabilities);
+  #priority(definition: Definition, priority: number): number | undefined {
+    if (Number.isInteger(priority) && priority >= 0 && priority <= 255) {
+      return levelOf(priority, this.#with.capabilities);
+    }
     throw new ConfigurationError(
       `Cannot send "${definition.name}" with the priority ${priority}: it must be whole, from 0 to 255`,
     );
@@ -233,8 +260,13 @@ export class SendPipeline {
     );
   }
 
-  #dueAt({ dueAt, options, definition }: Draft, now: number): number | undefined {
-    const due = dueAt ?? (options.delay === undefined ? undefined : now + milliseconds(options.delay));
+  #dueAt(
+    definition: Definition,
+    { delay: wait }: SendOptions<unknown>,
+    { dueAt }: Special,
+    now: number,
+  ): number | undefined {
+    const due = dueAt ?? (wait === undefined ? undefined : now + milliseconds(wait));
     if (due === undefined || due <= now) return undefined;
     const { delay } = this.#with.capabilities;
     if (delay !== false && due - now <= delay.maxMs) return due;
@@ -244,6 +276,15 @@ export class SendPipeline {
       `Schedule it on a bus with a durable store`,
     );
   }
+}
+
+/** `undefined` for the common message, which says none of it. */
+function outgoingOptions(
+  key: string | undefined,
+  priority: number | undefined,
+  dueAt: number | undefined,
+): OutgoingOptions | undefined {
+  return key === undefined && priority === undefined && dueAt === undefined ? undefined : { key, priority, dueAt };
 }
 
 /** When the sender may go on: where messages are held, at once. */

@@ -3,16 +3,19 @@ import type { Definition } from "../contracts/definition.ts";
 import { type Reader, validator } from "../contracts/reading.ts";
 import { messageType } from "../envelope/message_type.ts";
 import type { Address, Capabilities } from "../spi/transport.ts";
+import type { Routed } from "./outgoing_message.ts";
 import type { Routing } from "./routing.ts";
 
 /** What is known about sending a contract before the first message. */
-export interface SendPlan {
+export interface SendPlan extends Routed {
   readonly definition: Definition;
   /** The `hero-type` header. */
   readonly type: string;
   readonly to: Address;
   /** The topics of its bases, where the broker does not forward to them. */
   readonly alsoTo: readonly Address[];
+  /** The same for a message that goes elsewhere: a reply, or one with a `to` of its own. */
+  readonly alone: Routed;
   readonly validate: Reader | undefined;
   readonly priority: number | undefined;
   /** Resolves when the contract's topic is there; `undefined` once it is. */
@@ -29,6 +32,7 @@ export function planSend(definition: Definition, routing: Routing, capabilities:
     type: messageType(definition),
     to,
     alsoTo: capabilities.hierarchy || to.startsWith("queue:") ? none : baseTopics(definition, routing),
+    alone: { definition, alsoTo: none },
     validate: validator(definition, "send"),
     priority: levelOf(definition.priority, capabilities),
     ready: undefined,

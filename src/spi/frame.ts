@@ -20,3 +20,9 @@ export interface Frame {
    */
   readonly reference?: unknown;
 }
+
+/** The same frame with other headers. A frame may be of a class of its own: it is not spread. */
+export function withHeaders(frame: Frame, headers: FrameHeaders): Frame {
+  const { contentType, body, reference } = frame;
+  return reference === undefined ? { contentType, headers, body } : { contentType, headers, body, reference };
+}

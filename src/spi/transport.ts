@@ -53,6 +53,11 @@ export interface Capabilities {
    * message itself there and does not serialize.
    */
   readonly references?: boolean;
+  /**
+   * `send` settles each message before it returns, unless it asks to wait: the core then collects nothing to send it
+   * together.
+   */
+  readonly immediate?: boolean;
 }
 
 /** A message to be sent. */

@@ -1,6 +1,6 @@
 /** An open source. @module */
 import { UnroutableError } from "../../src/errors/sending.ts";
-import type { FrameHeaders } from "../../src/spi/frame.ts";
+import { type FrameHeaders, withHeaders } from "../../src/spi/frame.ts";
 import type { Address, Receiver, Settlement, Sink } from "../../src/spi/transport.ts";
 import { type Contents, Message } from "./message.ts";
 import type { Consumer, Queue } from "./queue.ts";
@@ -178,7 +178,7 @@ export class MemoryReceiver implements Receiver, Consumer {
 
 function copy(message: Message, headers: FrameHeaders): Contents {
   return {
-    frame: { ...message.frame, headers: { ...message.frame.headers, ...headers } },
+    frame: withHeaders(message.frame, { ...message.frame.headers, ...headers }),
     key: message.key,
     priority: message.priority,
     expiresAt: message.expiresAt,

@@ -56,6 +56,7 @@ export class MemoryTransport implements Transport, Member, Crowd {
       maxFrameBytes,
       maxHeaderBytes: 2 ** 20,
       references: broker.byReference,
+      immediate: true,
     };
     this.admin = new MemoryAdmin(broker, (doing) => this.#check(doing), this.#receivers);
     broker.members.set(this, this);

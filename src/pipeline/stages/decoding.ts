@@ -6,7 +6,7 @@ import { UnreadableMessageError } from "../../errors/receiving.ts";
 import type { FrameHeaders } from "../../spi/frame.ts";
 import { isPromise } from "../../values/awaitable.ts";
 import { messageType } from "../../envelope/message_type.ts";
-import type { Bindings, Match } from "../bindings.ts";
+import type { Bindings, Match, Reading } from "../bindings.ts";
 import type { Consumption } from "../consumption.ts";
 import { referred } from "../reference.ts";
 import type { Run, Stage } from "../stage.ts";
@@ -82,8 +82,9 @@ function foreignType(via: string | undefined, typeByTopic: TypeByTopic, headers:
 }
 
 function readAll(consumption: Consumption, { readings }: Match, value: unknown): void | Promise<void> {
+  const [only] = readings;
+  if (readings.length === 1 && only !== undefined) return readOne(consumption, only, value);
   const values: unknown[] = [];
-  consumption.values = values;
   let waits: Promise<void>[] | undefined;
   for (let index = 0; index < readings.length; index++) {
     const reading = readings[index];
@@ -102,12 +103,26 @@ function readAll(consumption: Consumption, { readings }: Match, value: unknown):
     if (!isPromise(result)) values[index] = result;
     else (waits ??= []).push(result.then((each) => void (values[index] = each)));
   }
-  if (waits === undefined) return;
+  if (waits === undefined) {
+    consumption.values = values;
+    return;
+  }
   return Promise.all(waits).then(() => {
     for (const [index, { as }] of readings.entries()) {
       values[index] ??= values[readings.findIndex((other) => other.as === as)];
     }
+    consumption.values = values;
   });
+}
+
+function readOne(consumption: Consumption, { as, read }: Reading, value: unknown): void | Promise<void> {
+  if (read === undefined) {
+    consumption.value = plain(value, as.name);
+    return;
+  }
+  const result = read(value);
+  if (isPromise(result)) return result.then((each) => void (consumption.value = each));
+  consumption.value = result;
 }
 
 /** Without a schema, a message is at least an object: what no application sends is not handed to one. */

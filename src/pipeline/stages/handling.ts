@@ -4,36 +4,35 @@ import type { Reading } from "../bindings.ts";
 import type { Consumption } from "../consumption.ts";
 import { HandlingContext } from "../handling_context.ts";
 import { respond } from "../reply.ts";
-import type { Run } from "../stage.ts";
 
 /** Runs the handlers of a message, one after the other as declared, and answers a request. */
-export const handling: Run = (consumption) => {
+export function handling(consumption: Consumption): void | Promise<void> {
   const { match } = consumption;
-  if (match === undefined) return;
+  if (match === undefined) return undefined;
   consumption.handled = true;
   const [only] = match.readings;
   if (match.readings.length !== 1 || only === undefined) return runAll(consumption, match.readings);
   const result = run(consumption, only, 0);
   if (consumption.envelope.responseAddress !== undefined) return answer(consumption, only, result);
   // What a handler gives without having been asked is nobody's.
-  if (isPromise(result)) return result as Promise<void>;
-};
+  return isPromise(result) ? result as Promise<void> : undefined;
+}
 
 function run(consumption: Consumption, { binding, as }: Reading, index: number): unknown {
-  const context = new HandlingContext(consumption, as, consumption.values[index]);
+  const context = new HandlingContext(consumption, as, index === 0 ? consumption.value : consumption.values[index]);
   consumption.context = context;
   return binding.run(context);
 }
 
 async function runAll(consumption: Consumption, readings: readonly Reading[]): Promise<void> {
-  while (consumption.next < readings.length) {
-    const reading = readings[consumption.next];
+  while (consumption.nextReading < readings.length) {
+    const reading = readings[consumption.nextReading];
     if (reading === undefined) return;
-    const result = run(consumption, reading, consumption.next);
+    const result = run(consumption, reading, consumption.nextReading);
     // Of several handlers, one of the request's own contract answers, whichever stands first.
     if (asked(consumption, reading)) await answer(consumption, reading, result);
     else await result;
-    consumption.next++;
+    consumption.nextReading++;
   }
 }
 
