@@ -6,7 +6,7 @@ import type { ExceptionInfo } from "../errors/exception_info.ts";
 import { referred } from "../pipeline/reference.ts";
 import type { Serializers } from "../serialization/negotiation.ts";
 import { type Frame, type FrameHeaders, withHeaders } from "../spi/frame.ts";
-import type { Address, Admin, Delivery, Outgoing, Receiver, Settlement, Sink, Transport } from "../spi/transport.ts";
+import type { Address, Admin, Delivery, Outgoing, Receiver, Sink, Transport } from "../spi/transport.ts";
 import { queueName } from "../values/destination.ts";
 import type { ErrorQueue, FailedMessage, Selection } from "./control.ts";
 
@@ -77,8 +77,8 @@ export class EndpointErrorQueue implements ErrorQueue {
     let receiver: (Receiver & { readonly done: Promise<void> }) | undefined;
     const early: Delivery[] = [];
     const handle = async (delivery: Delivery, from: Receiver): Promise<void> => {
-      if (!chosen(delivery)) return await from.settle([{ delivery, outcome: "release" } satisfies Settlement]);
       try {
+        if (!chosen(delivery)) return await from.settle([{ delivery, outcome: "release" }]);
         await work(delivery, from);
         count++;
       } catch (error) {
