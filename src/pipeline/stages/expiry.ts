@@ -18,7 +18,11 @@ export function expiry(keep: boolean): Stage {
         consumption.outcome = {
           outcome: "move",
           to: services.routing.queue(services.name, "_error"),
-          headers: { [names.reason]: "expired", [names.failedEndpoint]: services.name },
+          headers: {
+            [names.reason]: "expired",
+            [names.failedAt]: new Date(services.clock.now()).toISOString(),
+            [names.failedEndpoint]: services.name,
+          },
         };
       }
     },
