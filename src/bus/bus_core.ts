@@ -1,5 +1,6 @@
 /** What a bus is wired of. @module */
 import { type Definition, definitionOf } from "../contracts/definition.ts";
+import { faultDefinition } from "../contracts/fault.ts";
 import { Registry } from "../contracts/registry.ts";
 import type { BusServices } from "../pipeline/endpoint_services.ts";
 import { TopologyError } from "../errors/transport.ts";
@@ -105,7 +106,11 @@ export class BusCore {
   /** Makes the topology, or checks that it is there. All known contracts are sent without more ado from then on. */
   async prepare(topology: Topology): Promise<void> {
     await this.deploy(topology, this.#deploy);
-    for (const definition of this.registry.all()) this.#introduced.add(definition);
+    for (const definition of this.registry.all()) {
+      this.#introduced.add(definition);
+      // Its faults' topic has been made with its own: the first failure does not wait for it.
+      if (definition.faultOf === undefined) this.#introduced.add(faultDefinition(definition));
+    }
     this.#open = true;
   }
 
