@@ -1,7 +1,7 @@
 /** What becomes of a message that an endpoint gives up. @module */
 import type { Definition } from "../contracts/definition.ts";
 import { type Fault, faultDefinition } from "../contracts/fault.ts";
-import { names } from "../envelope/headers.ts";
+import { headerText, names } from "../envelope/headers.ts";
 import { exceptionInfo } from "../errors/exception_info.ts";
 import {
   DeliveryLimitError,
@@ -16,6 +16,7 @@ import type { FrameHeaders } from "../spi/frame.ts";
 import type { Consumption } from "./consumption.ts";
 import { noOptions } from "./draft.ts";
 import type { ObservedFailure } from "./observers.ts";
+import { referred } from "./reference.ts";
 
 /**
  * Moves a message that failed for good to the error queue, its body as it came, and tells of it: whoever asked, else
@@ -61,6 +62,7 @@ function errorHeaders(consumption: Consumption, error: Error): FrameHeaders {
   const info = exceptionInfo(error, { message: 1024, stack: 2048, causes: 3 });
   const exceptions = ruleError === undefined ? [info] : [info, exceptionInfo(ruleError, { message: 512, stack: 0 })];
   return {
+    ...idOf(consumption),
     [names.reason]: reasonOf(error),
     [names.errorType]: cut(info.type),
     [names.errorMessage]: cut(info.message),
@@ -70,6 +72,12 @@ function errorHeaders(consumption: Consumption, error: Error): FrameHeaders {
     [names.failedHost]: JSON.stringify(services.host),
     [names.failedAttempts]: handled ? attempt : attempt - 1,
   };
+}
+
+/** What a foreign sender did not name is named now: an operator must be able to say which message is meant. */
+function idOf({ delivery: { frame }, envelopeIfRead, services }: Consumption): FrameHeaders {
+  if (referred(frame) !== undefined || headerText(frame.headers[names.id])) return {};
+  return { [names.id]: envelopeIfRead?.messageId ?? services.newId() };
 }
 
 function reasonOf(error: Error): string {
