@@ -73,14 +73,13 @@ export class BusCore {
     const serializers = new Serializers(options.serializer, options.serializers);
     const sendPipeline = new SendPipeline({
       bus: name,
-      address: this.routing.queue(name),
+      sender: { address: this.routing.queue(name), host },
       routing: this.routing,
       capabilities: transport.capabilities,
       transport: transport.name,
       serializer: serializers.default,
       clock,
       newId,
-      host,
       telemetry: options.telemetry,
       middleware: this.sendMiddleware,
       introduce: (definition) => this.#introduce(definition),

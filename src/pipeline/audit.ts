@@ -12,7 +12,7 @@ export function audit(consumption: Consumption, to: Address): Promise<void> {
   const { frame, key } = delivery;
   const copy = withHeaders(frame, { ...frame.headers, [names.auditedBy]: services.name });
   const routed = { definition, alsoTo: [], copy: true };
-  const message = new OutgoingMessage(copy, envelope, "send", consumption.received, to, routed, { key });
+  const message = new OutgoingMessage(copy, { envelope, message: consumption.received }, "send", routed, { to, key });
   services.outbound.enqueue(message);
   return message.done;
 }

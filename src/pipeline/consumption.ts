@@ -3,6 +3,7 @@ import type { Definition } from "../contracts/definition.ts";
 import type { Envelope, Trace } from "../envelope/envelope.ts";
 import { headerCount, names, noHeaders } from "../envelope/headers.ts";
 import { ClaimLostError } from "../errors/receiving.ts";
+import type { Sending } from "../envelope/sent_envelope.ts";
 import type { FrameHeaders } from "../spi/frame.ts";
 import type { Address, Delivery } from "../spi/transport.ts";
 import type { Span } from "../spi/telemetry.ts";
@@ -98,8 +99,8 @@ export class Consumption implements Cause {
   get deferral(): number {
     return headerCount(this.delivery.frame.headers[names.deferral]);
   }
-  get address(): Address {
-    return this.services.address;
+  get sender(): Sending {
+    return this.services;
   }
   get trace(): Trace | undefined {
     return this.#aside?.span?.trace ?? this.#envelope?.trace;

@@ -1,6 +1,7 @@
 /** A message to be sent, before it has an envelope. @module */
 import type { Definition } from "../contracts/definition.ts";
 import type { Envelope, Trace } from "../envelope/envelope.ts";
+import type { Sending } from "../envelope/sent_envelope.ts";
 import type { Address } from "../spi/transport.ts";
 import type { MessageContext, SendKind, SendMiddleware } from "./context.ts";
 import type { OutgoingMessage, SendTarget } from "./outgoing_message.ts";
@@ -9,8 +10,8 @@ import type { SendOptions } from "./sending.ts";
 /** The message that was being handled when another was sent: what flows on from it. */
 export interface Cause {
   readonly envelope: Envelope;
-  /** Of the endpoint, as in `queue:orders`. */
-  readonly address: Address;
+  /** The endpoint. */
+  readonly sender: Sending;
   /** What its telemetry says, else what came with it. */
   readonly trace: Trace | undefined;
   /** For middleware. */

@@ -15,6 +15,7 @@ export class Outbound implements SendTarget, SettledListener {
   readonly #observer: SettledListener;
   readonly #closedError: () => Error;
   readonly #immediate: boolean;
+  readonly #single: OutgoingMessage[] = [];
   #pending: OutgoingMessage[] = [];
   #scheduled = false;
   #waiting = false;
@@ -52,7 +53,11 @@ export class Outbound implements SendTarget, SettledListener {
     if (this.#waiting && this.#pending.length >= this.#limit) throw new BackpressureError(message.to, this.#limit);
     message.listener = this;
     this.#unsettled++;
-    if (this.#immediate && !this.#waiting && this.#pending.length === 0) return this.#send([message]);
+    if (this.#immediate && !this.#waiting && this.#pending.length === 0) {
+      // Reused: a transport that settles at once has no need to keep it.
+      this.#single[0] = message;
+      return this.#send(this.#single);
+    }
     this.#pending.push(message);
     if (this.#scheduled || this.#waiting) return;
     this.#scheduled = true;

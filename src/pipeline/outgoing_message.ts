@@ -28,53 +28,90 @@ export interface Routed {
   readonly copy?: boolean;
 }
 
+/** A message and its envelope. */
+export interface Content {
+  readonly envelope: Envelope;
+  readonly message: unknown;
+}
+
 /** What few messages say. */
 export interface OutgoingOptions {
+  /** Of a copy: elsewhere than its envelope says. */
+  readonly to?: Address | undefined;
   readonly key?: string | undefined;
   readonly priority?: number | undefined;
   /** Epoch milliseconds. */
   readonly dueAt?: number | undefined;
 }
 
+/** Somebody waits for the broker. */
+class Waiter {
+  readonly promise: Promise<void>;
+  readonly #resolve: () => void;
+  readonly #reject: (error: Error) => void;
+
+  constructor() {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.promise = promise;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  end(error: Error | undefined): void {
+    if (error === undefined) this.#resolve();
+    else this.#reject(error);
+  }
+}
+
+/** The broker has it. */
+class Taken {
+  readonly receipt: string | undefined;
+
+  constructor(receipt: string | undefined) {
+    this.receipt = receipt;
+  }
+}
+
+const taken = new Taken(undefined);
 const done = Promise.resolve();
 const plain: OutgoingOptions = Object.freeze({});
 
 /** A message on its way to the transport, and the promise of whoever sent it. One is made for every message: it is small. */
 export class OutgoingMessage implements Outgoing {
   readonly frame: Frame;
-  readonly envelope: Envelope;
   readonly kind: SendKind;
-  readonly message: unknown;
-  readonly to: Address;
-  /** The transport's, for `Transport.cancel`; known once the broker has the message. */
-  receipt: string | undefined;
   /** Who counts it; set by the target that takes it. */
   listener: SettledListener | undefined;
   readonly #routed: Routed;
   readonly #options: OutgoingOptions;
-  #waiter: PromiseWithResolvers<void> | undefined;
-  #outcome: "open" | "taken" | Error = "open";
+  readonly #content: Content;
+  #state: "open" | Waiter | Taken | Error = "open";
 
   constructor(
     frame: Frame,
-    envelope: Envelope,
+    content: Content,
     kind: SendKind,
-    message: unknown,
-    to: Address,
     routed: Routed,
     options: OutgoingOptions = plain,
   ) {
     this.frame = frame;
-    this.envelope = envelope;
+    this.#content = content;
     this.kind = kind;
-    this.message = message;
-    this.to = to;
     this.#routed = routed;
     this.#options = options;
   }
 
   get definition(): Definition {
     return this.#routed.definition;
+  }
+  get envelope(): Envelope {
+    return this.#content.envelope;
+  }
+  get message(): unknown {
+    return this.#content.message;
+  }
+  get to(): Address {
+    return this.#options.to ?? this.#content.envelope.destinationAddress ?? "";
   }
   get copy(): boolean {
     return this.#routed.copy ?? false;
@@ -103,19 +140,23 @@ export class OutgoingMessage implements Outgoing {
 
   /** Resolves when the broker has the message, rejects when it does not take it. Made when it is first asked for. */
   get done(): Promise<void> {
-    if (this.#outcome === "taken") return done;
-    if (this.#outcome !== "open") return Promise.reject(this.#outcome);
-    this.#waiter ??= Promise.withResolvers<void>();
-    return this.#waiter.promise;
+    if (this.#state instanceof Taken) return done;
+    if (this.#state instanceof Error) return Promise.reject(this.#state);
+    if (this.#state === "open") this.#state = new Waiter();
+    return this.#state.promise;
+  }
+
+  /** The transport's, for `Transport.cancel`; known once the broker has the message. */
+  get receipt(): string | undefined {
+    return this.#state instanceof Taken ? this.#state.receipt : undefined;
   }
 
   settled(error?: Error, receipt?: string): void {
-    if (this.#outcome !== "open") return;
+    const waiter = this.#state;
+    if (waiter instanceof Taken || waiter instanceof Error) return;
     const named = error === undefined ? undefined : naming(error, this);
-    this.receipt = receipt;
-    this.#outcome = named ?? "taken";
-    if (named === undefined) this.#waiter?.resolve();
-    else this.#waiter?.reject(named);
+    this.#state = named ?? (receipt === undefined ? taken : new Taken(receipt));
+    if (waiter !== "open") waiter.end(named);
     this.listener?.settled(this, named);
   }
 }

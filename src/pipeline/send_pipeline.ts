@@ -1,17 +1,17 @@
 /** How a message is sent: middleware, validation, envelope, serialization, transport. @module */
 import type { Contract } from "../contracts/contract.ts";
 import { type Definition, definitionOf } from "../contracts/definition.ts";
-import type { Envelope } from "../envelope/envelope.ts";
-import { checkHeaders, type Headers, noHeaders, sizeOfHeaders } from "../envelope/headers.ts";
+import type { Trace } from "../envelope/envelope.ts";
+import { type Rest, type Sending as Sender, SentEnvelope } from "../envelope/sent_envelope.ts";
+import { checkHeaders, type Headers, names, noHeaders, sizeOfHeaders } from "../envelope/headers.ts";
 import { toHeaders } from "../envelope/wire.ts";
 import { toError } from "../errors/receiving.ts";
-import { InvalidMessageError, MessageTooLargeError } from "../errors/sending.ts";
-import { ConfigurationError, UnsupportedError } from "../errors/configuration.ts";
-import type { HostInfo } from "../runtime/host.ts";
+import { MessageTooLargeError } from "../errors/sending.ts";
+import { UnsupportedError } from "../errors/configuration.ts";
 import type { Serializer } from "../spi/serializer.ts";
 import type { Clock } from "../spi/clock.ts";
 import type { Frame } from "../spi/frame.ts";
-import type { Span, Telemetry } from "../spi/telemetry.ts";
+import type { Telemetry } from "../spi/telemetry.ts";
 import type { Address, Capabilities } from "../spi/transport.ts";
 import { abortable } from "../values/abortable.ts";
 import { isPromise } from "../values/awaitable.ts";
@@ -22,20 +22,21 @@ import { OutgoingMessage, type OutgoingOptions, type SendTarget } from "./outgoi
 import { Reference } from "./reference.ts";
 import { Sending } from "./sending_context.ts";
 import { checkDestination, type Routing } from "./routing.ts";
+import { checkIds, checkKey, checkKind, checkPriority, checkTtl } from "./send_checks.ts";
 import { levelOf, planSend, type SendPlan } from "./send_plan.ts";
 import type { SendOptions } from "./sending.ts";
 
 /** What the pipeline of a bus is made of. */
 export interface SendPipelineOptions {
   readonly bus: string;
-  readonly address: Address;
+  /** The bus itself: endpoints have their own. */
+  readonly sender: Sender;
   readonly routing: Routing;
   readonly capabilities: Capabilities;
   readonly transport: string;
   readonly serializer: Serializer;
   readonly clock: Clock;
   readonly newId: () => string;
-  readonly host: HostInfo;
   readonly telemetry: Telemetry | undefined;
   readonly middleware: readonly SendMiddleware[];
   /** Takes in a contract that is sent for the first time; a promise where its topic must be made first. */
@@ -78,6 +79,8 @@ export class SendPipeline {
   ): Promise<void> {
     try {
       const definition = definitionOf(contract, purposes[kind]);
+      checkKind(kind, definition);
+      checkIds(options, definition);
       const plan = this.#plan(definition);
       const direct = plan.ready === undefined && plan.validate === undefined && options.signal === undefined &&
         this.#with.middleware.length === 0 && (cause === undefined || cause.sendMiddleware.length === 0);
@@ -105,6 +108,8 @@ export class SendPipeline {
         this.#plans.delete(definition);
         throw error;
       });
+      // Who sends awaits it, unless its own signal has aborted by then.
+      plan.ready.catch(() => {});
     }
     this.#plans.set(definition, plan);
     return plan;
@@ -170,7 +175,14 @@ export class SendPipeline {
     const to = this.#to(plan, options, special);
     const now = this.#with.clock.now();
     const dueAt = this.#dueAt(definition, options, special, now);
-    const ttl = options.ttl === undefined ? definition.ttlInMs : this.#ttl(definition, options.ttl);
+    const ttl = options.ttl === undefined ? definition.ttlInMs : checkTtl(definition, options.ttl);
+    const own = special.type === undefined;
+    const key = options.key ?? (own ? definition.key?.(message) : undefined);
+    if (key !== undefined || (own && definition.key !== undefined)) checkKey(definition, key);
+    const priority = options.priority === undefined
+      ? plan.priority
+      : levelOf(checkPriority(definition, options.priority), this.#with.capabilities);
+    const allHeaders = merge(headers, cause?.envelope.headers);
     const conversationId = cause?.envelope.conversationId ?? messageId;
     const span = this.#with.telemetry?.send({
       bus: this.#with.bus,
@@ -181,83 +193,57 @@ export class SendPipeline {
       to,
       parent: cause?.trace,
     });
-    const envelope: Envelope = {
+    const envelope = new SentEnvelope(
       messageId,
-      type: special.type ?? plan.type,
-      correlationId: options.correlationId,
+      special.type ?? plan.type,
       conversationId,
-      initiatorId: cause?.envelope.correlationId ?? cause?.envelope.requestId,
-      requestId: special.requestId,
-      sourceAddress: cause?.address ?? this.#with.address,
-      destinationAddress: to,
-      responseAddress: special.responseAddress,
-      faultAddress: undefined,
-      sentAt: now,
-      expiresAt: special.expiresAt ?? (ttl === undefined ? undefined : (dueAt ?? now) + ttl),
-      headers: merge(headers, cause?.envelope.headers),
-      trace: span?.trace ?? cause?.trace,
-      host: this.#with.host,
-    };
-    const own = special.type === undefined;
-    const posted = new OutgoingMessage(
-      this.#frame(envelope, message),
-      envelope,
-      kind,
-      message,
       to,
-      own && to === plan.to ? plan : plan.alone,
-      outgoingOptions(
-        options.key ?? (own ? this.#key(definition, message) : undefined),
-        options.priority === undefined ? plan.priority : this.#priority(definition, options.priority),
-        dueAt,
+      now,
+      allHeaders,
+      cause?.sender ?? this.#with.sender,
+      rest(
+        options.correlationId,
+        cause?.envelope.correlationId ?? cause?.envelope.requestId,
+        special,
+        special.expiresAt ?? (ttl === undefined ? undefined : (dueAt ?? now) + ttl),
+        span?.trace ?? cause?.trace,
       ),
     );
-    special.posted?.(posted);
-    target.enqueue(posted);
-    if (span !== undefined) posted.done.then(() => span.end(), (error) => span.end(toError(error)));
-    return posted;
+    const content = new Reference(envelope, message);
+    try {
+      const posted = new OutgoingMessage(
+        this.#frame(content, definition),
+        content,
+        kind,
+        own && to === plan.to ? plan : plan.alone,
+        outgoingOptions(key, priority, dueAt),
+      );
+      special.posted?.(posted);
+      target.enqueue(posted);
+      if (span !== undefined) posted.done.then(() => span.end(), (error) => span.end(toError(error)));
+      return posted;
+    } catch (thrown) {
+      span?.end(toError(thrown));
+      throw thrown;
+    }
   }
 
-  #frame(envelope: Envelope, message: unknown): Frame {
+  #frame(content: Reference, { name }: Definition): Frame {
     const { capabilities, serializer } = this.#with;
-    if (capabilities.references === true) return new Reference(envelope, message);
+    if (capabilities.references === true) return content;
+    const { envelope, message } = content;
     const { body, types } = serializer.serialize(message);
     const frame: Frame = { contentType: serializer.contentType, headers: toHeaders(envelope, types), body };
-    const { type } = envelope;
     if (body.byteLength > capabilities.maxFrameBytes) {
-      throw new MessageTooLargeError(type, "body", body.byteLength, capabilities.maxFrameBytes);
+      throw new MessageTooLargeError(name, "body", body.byteLength, capabilities.maxFrameBytes);
     }
     // Cheap bound first: most messages have a handful of short headers.
-    if (envelope.headers !== noHeaders || types !== undefined) {
+    if (envelope.headers !== noHeaders || types !== undefined || envelope.trace !== undefined || !isShort(frame)) {
       const limit = Math.min(mostHeaderBytes, capabilities.maxHeaderBytes);
       const size = sizeOfHeaders(frame.headers);
-      if (size > limit) throw new MessageTooLargeError(type, "headers", size, limit);
+      if (size > limit) throw new MessageTooLargeError(name, "headers", size, limit);
     }
     return frame;
-  }
-
-  #key(definition: Definition, message: unknown): string | undefined {
-    if (definition.key === undefined) return undefined;
-    const key: unknown = definition.key(message);
-    if (typeof key === "string") return key;
-    throw new InvalidMessageError(definition.name, "send", [`its key is ${String(key)}, and must be text`]);
-  }
-
-  #priority(definition: Definition, priority: number): number | undefined {
-    if (Number.isInteger(priority) && priority >= 0 && priority <= 255) {
-      return levelOf(priority, this.#with.capabilities);
-    }
-    throw new ConfigurationError(
-      `Cannot send "${definition.name}" with the priority ${priority}: it must be whole, from 0 to 255`,
-    );
-  }
-
-  #ttl(definition: Definition, ttl: NonNullable<SendOptions["ttl"]>): number {
-    const time = milliseconds(ttl);
-    if (time > 0) return time;
-    throw new ConfigurationError(
-      `Cannot send "${definition.name}" with a ttl of 0: it would have expired. Give it more`,
-    );
   }
 
   #dueAt(
@@ -279,6 +265,19 @@ export class SendPipeline {
 }
 
 /** `undefined` for the common message, which says none of it. */
+function rest(
+  correlationId: string | undefined,
+  initiatorId: string | undefined,
+  { requestId, responseAddress }: Special,
+  expiresAt: number | undefined,
+  trace: Trace | undefined,
+): Rest | undefined {
+  const common = correlationId === undefined && initiatorId === undefined && requestId === undefined &&
+    expiresAt === undefined && trace === undefined;
+  return common ? undefined : { correlationId, initiatorId, requestId, responseAddress, expiresAt, trace };
+}
+
+/** `undefined` for the common message, which says none of it. */
 function outgoingOptions(
   key: string | undefined,
   priority: number | undefined,
@@ -296,6 +295,13 @@ function taken(posted: OutgoingMessage, target: SendTarget): Promise<void> {
 }
 
 const mostHeaderBytes = 16 * 1024;
+const fewCharacters = 2048;
+
+/** Whether what the library itself says of a message is as short as it usually is. */
+function isShort({ headers }: Frame): boolean {
+  const { [names.type]: type, [names.meta]: meta } = headers;
+  return String(type).length + String(meta).length <= fewCharacters;
+}
 
 /** What flows on, and over it what was given. */
 function merge(given: Headers | undefined, flowing: Headers | undefined): Headers {

@@ -55,7 +55,7 @@ export interface Capabilities {
   readonly references?: boolean;
   /**
    * `send` settles each message before it returns, unless it asks to wait: the core then collects nothing to send it
-   * together.
+   * together. It does not keep the batch, which is used again.
    */
   readonly immediate?: boolean;
 }

@@ -1,0 +1,80 @@
+/** The envelope of a message that this bus sends. @module */
+import type { HostInfo } from "../runtime/host.ts";
+import type { Envelope, Trace } from "./envelope.ts";
+import type { Headers } from "./headers.ts";
+
+/** Who sends: the same for all messages of a bus, or of one of its endpoints. */
+export interface Sending {
+  readonly address: string;
+  readonly host: HostInfo;
+}
+
+/** What few messages say. */
+export interface Rest {
+  readonly correlationId: string | undefined;
+  readonly initiatorId: string | undefined;
+  readonly requestId: string | undefined;
+  readonly responseAddress: string | undefined;
+  readonly expiresAt: number | undefined;
+  readonly trace: Trace | undefined;
+}
+
+/** The envelope of a message that this bus sends. One is made for every message: it is small. */
+export class SentEnvelope implements Envelope {
+  readonly messageId: string;
+  readonly type: string;
+  readonly conversationId: string;
+  readonly destinationAddress: string;
+  readonly sentAt: number;
+  readonly headers: Headers;
+  readonly #sender: Sending;
+  readonly #rest: Rest | undefined;
+
+  constructor(
+    messageId: string,
+    type: string,
+    conversationId: string,
+    destinationAddress: string,
+    sentAt: number,
+    headers: Headers,
+    sender: Sending,
+    rest: Rest | undefined,
+  ) {
+    this.messageId = messageId;
+    this.type = type;
+    this.conversationId = conversationId;
+    this.destinationAddress = destinationAddress;
+    this.sentAt = sentAt;
+    this.headers = headers;
+    this.#sender = sender;
+    this.#rest = rest;
+  }
+
+  get sourceAddress(): string {
+    return this.#sender.address;
+  }
+  get host(): HostInfo {
+    return this.#sender.host;
+  }
+  get correlationId(): string | undefined {
+    return this.#rest?.correlationId;
+  }
+  get initiatorId(): string | undefined {
+    return this.#rest?.initiatorId;
+  }
+  get requestId(): string | undefined {
+    return this.#rest?.requestId;
+  }
+  get responseAddress(): string | undefined {
+    return this.#rest?.responseAddress;
+  }
+  get faultAddress(): string | undefined {
+    return undefined;
+  }
+  get expiresAt(): number | undefined {
+    return this.#rest?.expiresAt;
+  }
+  get trace(): Trace | undefined {
+    return this.#rest?.trace;
+  }
+}
