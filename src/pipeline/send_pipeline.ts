@@ -91,7 +91,8 @@ export class SendPipeline {
         target,
       );
     } catch (thrown) {
-      return Promise.reject(toError(thrown));
+      // As it is: also where there is something to wait for, nothing comes between a key or schema and its caller.
+      return Promise.reject(thrown);
     }
   }
 
