@@ -64,7 +64,9 @@ export class Endpoints {
   /** Whose endpoint a command's or query's is: it must be one. */
   owner(definition: Definition): { readonly name: string; readonly concurrency: number } | undefined {
     for (const plan of this.plans) {
-      if (plan.declared.some((each) => each.definition.name === definition.name)) return plan;
+      if (plan.options.subscribe !== false && plan.declared.some((each) => each.definition.name === definition.name)) {
+        return plan;
+      }
     }
     return undefined;
   }
@@ -140,6 +142,7 @@ export class Endpoints {
       queue: queueName(address) ?? address,
       services: {
         ...core.services,
+        outbound: core.outbound.inside,
         name: plan.name,
         address,
         concurrency: plan.concurrency,
@@ -176,7 +179,9 @@ export class Endpoints {
   }
 }
 
-function checkOwners({ name, declared }: EndpointBuilder, owners: Map<string, string>): void {
+/** An endpoint that does not subscribe gets only what is sent to its queue: it owns nothing. */
+function checkOwners({ name, declared, options }: EndpointBuilder, owners: Map<string, string>): void {
+  if (options.subscribe === false) return;
   for (const { definition } of declared) {
     if (definition.kind === "event") continue;
     const other = owners.get(definition.name);

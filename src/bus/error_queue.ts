@@ -74,7 +74,7 @@ export class EndpointErrorQueue implements ErrorQueue {
     const chosen = this.#chooser(which);
     const failures: unknown[] = [];
     let count = 0;
-    let receiver: (Receiver & { readonly done: Promise<void> }) | undefined;
+    const opened: { receiver?: Receiver } = {};
     const early: Delivery[] = [];
     const handle = async (delivery: Delivery, from: Receiver): Promise<void> => {
       try {
@@ -89,6 +89,7 @@ export class EndpointErrorQueue implements ErrorQueue {
     const under: Promise<void>[] = [];
     const sink: Sink = {
       deliver: (batch) => {
+        const { receiver } = opened;
         if (receiver === undefined) early.push(...batch);
         else for (const delivery of batch) under.push(handle(delivery, receiver));
       },
@@ -96,7 +97,7 @@ export class EndpointErrorQueue implements ErrorQueue {
       readdressed: () => {},
     };
     const taking = await admin.take(this.#queue, sink, credit);
-    receiver = taking;
+    opened.receiver = taking;
     for (const delivery of early.splice(0)) under.push(handle(delivery, taking));
     await taking.done;
     await Promise.all(under);

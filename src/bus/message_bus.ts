@@ -1,7 +1,6 @@
 /** The bus: what an application calls. @module */
 import type { Command } from "../contracts/command.ts";
 import type { Contract } from "../contracts/contract.ts";
-import { definitionOf } from "../contracts/definition.ts";
 import type { Event } from "../contracts/event.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
 import type { Middleware, SendMiddleware } from "../pipeline/context.ts";

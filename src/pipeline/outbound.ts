@@ -49,7 +49,22 @@ export class Outbound implements SendTarget, SettledListener {
    * @throws after `close`
    */
   enqueue(message: OutgoingMessage): void {
+    this.#take(message, false);
+  }
+
+  /**
+   * For what handlers send. Where the transport is within the process they do not wait for room that only handlers can
+   * make; it refuses what is beyond all bounds.
+   */
+  readonly inside: SendTarget = { holds: false, enqueue: (message) => this.#take(message, this.#immediate) };
+
+  #take(message: OutgoingMessage, urgent: boolean): void {
     if (this.#closed) throw this.#closedError();
+    if (urgent) {
+      message.listener = this;
+      this.#unsettled++;
+      return this.#send([message]);
+    }
     if (this.#waiting && this.#pending.length >= this.#limit) throw new BackpressureError(message.to, this.#limit);
     message.listener = this;
     this.#unsettled++;
@@ -81,7 +96,7 @@ export class Outbound implements SendTarget, SettledListener {
       for (const message of batch) message.settled(toError(thrown));
       return;
     }
-    if (wait === undefined) return;
+    if (wait === undefined || this.#waiting) return;
     this.#waiting = true;
     wait.then(() => {
       this.#waiting = false;

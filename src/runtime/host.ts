@@ -21,10 +21,11 @@ export interface HostInfo {
 
 /** What the runtimes put there beyond web standards, each of which may be missing. */
 interface Globals {
+  readonly Deno?: { readonly pid?: unknown };
   readonly navigator?: { readonly userAgent?: unknown };
   readonly process?: { readonly pid?: unknown; readonly title?: unknown; readonly versions?: Versions };
 }
-type Versions = { readonly [runtime in "deno" | "bun" | "node"]?: unknown };
+type Versions = { readonly [runtime in "bun" | "node"]?: unknown };
 
 /**
  * What can be known about this process without asking for a right or importing anything.
@@ -35,8 +36,10 @@ type Versions = { readonly [runtime in "deno" | "bun" | "node"]?: unknown };
 export function hostInfo(bus: string, given: Partial<Omit<HostInfo, "bus" | "version">> = {}): HostInfo {
   const globals: Globals = globalThis as Globals;
   const runtime = given.runtime ?? runtimeName(globals);
-  const title = read(() => globals.process?.title);
-  const pid = read(() => globals.process?.pid);
+  // Deno tells all of it by itself; its `process` is made when it is first read, which takes tens of milliseconds.
+  const { Deno: deno } = globals;
+  const title = deno === undefined ? read(() => globals.process?.title) : "deno";
+  const pid = deno === undefined ? read(() => globals.process?.pid) : read(() => deno.pid);
   return {
     machine: given.machine ?? "unknown",
     process: given.process ?? (typeof title === "string" && title !== "" ? title : runtime),
@@ -48,12 +51,14 @@ export function hostInfo(bus: string, given: Partial<Omit<HostInfo, "bus" | "ver
 }
 
 function runtimeName(globals: Globals): string {
-  // Bun and Deno tell a Node version, too, so they are asked first.
-  for (const [key, name] of [["deno", "Deno"], ["bun", "Bun"], ["node", "Node.js"]] as const) {
+  const agent = read(() => globals.navigator?.userAgent);
+  const deno = typeof agent === "string" ? /^Deno\/(\S+)/.exec(agent)?.[1] : undefined;
+  if (deno !== undefined) return `Deno ${deno}`;
+  // Bun tells a Node version, too, so it is asked first.
+  for (const [key, name] of [["bun", "Bun"], ["node", "Node.js"]] as const) {
     const found = read(() => globals.process?.versions?.[key]);
     if (typeof found === "string") return `${name} ${found}`;
   }
-  const agent = read(() => globals.navigator?.userAgent);
   return typeof agent === "string" && agent !== "" ? agent : "unknown";
 }
 

@@ -13,7 +13,7 @@
  * @module
  */
 export type { Clock } from "./clock.ts";
-export type { Frame, FrameHeaders, NativeValue } from "./frame.ts";
+export { type Frame, type FrameHeaders, type NativeValue, withHeaders } from "./frame.ts";
 export type { Serialized, Serializer } from "./serializer.ts";
 export type {
   Changes,

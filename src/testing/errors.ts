@@ -1,4 +1,4 @@
-/** Errors of the test harness. @module */
+/** Errors of the test harness and of simulations. @module */
 import { HeroError } from "../errors/hero_error.ts";
 
 /** `settled()` has waited long enough, in real time, for something that does not end. */
@@ -40,5 +40,43 @@ export class HarnessAssertionError extends HeroError {
         `Look for it in what has happened, or await settled() first\n\n${timeline}`,
       { details: { expected, found } },
     );
+  }
+}
+
+/** An instance of a simulated application has crashed: what it still does has no effect. */
+export class InstanceCrashedError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_INSTANCE_CRASHED";
+  /**
+   * Puts it into words.
+   *
+   * @param instance its name
+   * @param at what it was about to do, or had just done
+   */
+  constructor(instance: string, at: string) {
+    super(`The instance "${instance}" has crashed at "${at}": it has no effect any more. Let it throw`, {
+      details: { instance, at },
+    });
+  }
+}
+
+/** A simulation has come to what must not be. */
+export class SimulationError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_SIMULATION";
+  /** With it alone, `simulate({ seeds: [seed] }, …)` shows the same again. */
+  readonly seed: number;
+  /**
+   * Puts it into words.
+   *
+   * @param problem what must not be
+   * @param timeline what has happened, as a table
+   */
+  constructor(seed: number, problem: string, timeline: string, options?: ErrorOptions) {
+    super(
+      `Seed ${seed}: ${problem}\nRun it alone with simulate({ seeds: [${seed}], … })\n\n${timeline}`,
+      { ...options, details: { seed, problem } },
+    );
+    this.seed = seed;
   }
 }

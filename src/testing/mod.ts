@@ -16,9 +16,20 @@
  *
  * @module
  */
-export { HarnessAssertionError, HarnessTimeoutError } from "./errors.ts";
+export { HarnessAssertionError, HarnessTimeoutError, InstanceCrashedError, SimulationError } from "./errors.ts";
+export type { Fault, FaultCounts, Faults } from "./faults.ts";
 export { createTestHarness, type HarnessOptions, type TestHarness } from "./harness.ts";
+export type { ConfigureInstance, Instance, InstanceOptions } from "./instance.ts";
+export type { Ledger, WritableLedger } from "./ledger.ts";
 export type { MessageQuery, Seen, SeenFilter } from "./queries.ts";
+export {
+  type Invariant,
+  type Scenario,
+  simulate,
+  type SimulationOptions,
+  type SimulationReport,
+} from "./simulation.ts";
 export type { StubReply } from "./stub.ts";
-export { type Happening, Timeline, type TimelineEntry } from "./timeline.ts";
+export { type Happening, type Incident, Timeline, type TimelineEntry } from "./timeline.ts";
 export { VirtualClock, type VirtualClockOptions } from "./virtual_clock.ts";
+export type { World } from "./world.ts";

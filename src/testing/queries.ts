@@ -87,8 +87,11 @@ export class TimelineQuery<Message> implements MessageQuery<Message> {
 
   all(filter: SeenFilter<Message> = () => true): readonly Seen<Message>[] {
     return this.#timeline.entries
-      .filter(({ what, observed }) => this.#what.includes(what) && isOf(observed, this.#definition))
-      .map((entry) => seen<Message>(entry))
+      .flatMap((entry) => {
+        const { what, observed } = entry;
+        const wanted = this.#what.includes(what) && observed !== undefined && isOf(observed, this.#definition);
+        return wanted ? [seen<Message>(entry, observed)] : [];
+      })
       .filter((each) => filter(each.message, each));
   }
 
@@ -107,7 +110,7 @@ function isOf({ contract, name }: Observed, { name: wanted }: Definition): boole
   return false;
 }
 
-function seen<Message>({ atInMs, where, attempt, error, observed }: TimelineEntry): Seen<Message> {
+function seen<Message>({ atInMs, where, attempt, error }: TimelineEntry, observed: Observed): Seen<Message> {
   const { messageId, correlationId, conversationId, headers } = observed;
   const came = attempt !== undefined;
   return {

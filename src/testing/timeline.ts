@@ -20,7 +20,11 @@ export type Happening =
   | "deferred"
   | "forwarded"
   | "lost"
-  | "released";
+  | "released"
+  | Incident;
+
+/** What happened to an instance of a simulated application. */
+export type Incident = "started" | "crashed" | "disconnected" | "failed" | "duplicated";
 
 /** One thing that happened to a message. */
 export interface TimelineEntry {
@@ -30,18 +34,18 @@ export interface TimelineEntry {
   readonly what: Happening;
   /** The bus that tells. */
   readonly bus: string;
-  /** The name of the contract. */
+  /** The name of the contract; empty for an incident. */
   readonly contract: string;
-  /** Where: the endpoint, or where it was sent to, as in `topic:orders.submitted`. */
+  /** Where: the endpoint, or where it was sent to, as in `topic:orders.submitted`; of an incident, what was going on. */
   readonly where: string;
   /** From 1; `undefined` for what is sent. */
   readonly attempt: number | undefined;
-  /** The same on every attempt. */
+  /** The same on every attempt; empty for an incident that touches no single message. */
   readonly messageId: string;
   /** Why it was refused, failed or was given up. */
   readonly error: Error | undefined;
-  /** What the bus told. */
-  readonly observed: Observed;
+  /** What the bus told; `undefined` for an incident. */
+  readonly observed: Observed | undefined;
 }
 
 /** With what only the harness needs. */
@@ -117,6 +121,11 @@ export class Timeline {
     };
   }
 
+  /** Records what happened to an instance. */
+  note(bus: string, what: Incident, where: string, messageId = ""): void {
+    this.#push(bus, what, undefined, where, messageId, undefined, undefined);
+  }
+
   #add(
     bus: string,
     what: Happening,
@@ -125,27 +134,32 @@ export class Timeline {
     attempt: number | undefined,
     error: Error | undefined,
   ): void {
-    this.#entries.push({
-      atInMs: this.#clock.now() - this.#start,
-      what,
-      bus,
-      contract: observed.name,
-      where,
-      attempt,
-      messageId: observed.messageId,
-      error,
-      observed,
-      realInMs: performance.now(),
-    });
+    this.#push(bus, what, observed, where, observed.messageId, attempt, error);
+  }
+
+  #push(
+    bus: string,
+    what: Happening,
+    observed: Observed | undefined,
+    where: string,
+    messageId: string,
+    attempt: number | undefined,
+    error: Error | undefined,
+  ): void {
+    const contract = observed?.name ?? "";
+    const [atInMs, realInMs] = [this.#clock.now() - this.#start, performance.now()];
+    this.#entries.push({ atInMs, what, bus, contract, where, attempt, messageId, error, observed, realInMs });
   }
 
   /** An aligned table, one line for each entry. */
   toString(): string {
     if (this.#entries.length === 0) return "(nothing has happened)";
+    const several = new Set(this.#entries.map(({ bus }) => bus)).size > 1;
     return table(
-      ["time", "what", "contract", "where", "attempt", "message", "error"],
-      this.#entries.map(({ atInMs, what, contract, where, attempt, messageId, error }) => [
+      ["time", "bus", "what", "contract", "where", "attempt", "message", "error"],
+      this.#entries.map(({ atInMs, bus, what, contract, where, attempt, messageId, error }) => [
         offset(atInMs),
+        several ? bus : "",
         what,
         contract,
         where,

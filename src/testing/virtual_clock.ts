@@ -174,22 +174,34 @@ export class VirtualClock implements Clock {
     };
   }
 
+  /**
+   * Fires the earliest timer alone, at its time. Not during an advance.
+   *
+   * @returns false if there is none
+   */
+  step(): boolean {
+    const timer = this.#first();
+    if (timer !== undefined) this.#fire(timer);
+    return timer !== undefined;
+  }
+
   async #advanceTo(time: number, turn: () => Promise<void>): Promise<void> {
     await turn();
-    for (;;) {
-      const timer = this.#first();
-      if (timer === undefined || timer.due > time) break;
-
-      for (const queue of [this.#holding, this.#background, this.#timeouts]) {
-        if (queue.first() === timer) queue.remove(timer);
-      }
-      this.#now = Math.max(this.#now, timer.due);
-      const { run } = timer;
-      timer.run = undefined;
-      run?.();
+    for (let timer = this.#first(); timer !== undefined && timer.due <= time; timer = this.#first()) {
+      this.#fire(timer);
       await turn();
     }
     this.#now = Math.max(this.#now, time);
+  }
+
+  #fire(timer: Timer): void {
+    for (const queue of [this.#holding, this.#background, this.#timeouts]) {
+      if (queue.first() === timer) queue.remove(timer);
+    }
+    this.#now = Math.max(this.#now, timer.due);
+    const { run } = timer;
+    timer.run = undefined;
+    run?.();
   }
 
   #first(): Timer | undefined {

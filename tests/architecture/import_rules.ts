@@ -5,9 +5,9 @@ const order = [
   "errors",
   "values",
   "runtime",
+  "spi",
   "contracts",
   "envelope",
-  "spi",
   "serialization",
   "encryption",
   "pipeline",
@@ -50,7 +50,9 @@ export function whyNot(from: string, to: string): string | undefined {
     case "scheduling":
       if (target.area === "scheduling") return undefined;
       if (target.area !== "src") return "scheduling/ imports src/ alone";
-      return order.indexOf(target.folder) <= order.indexOf("spi") ? undefined : "scheduling/ imports src/ up to spi";
+      return order.indexOf(target.folder) <= order.indexOf("envelope")
+        ? undefined
+        : "scheduling/ imports src/ up to envelope";
     case "transports":
     case "stores":
       if (target.area === "src") {

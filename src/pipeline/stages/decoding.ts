@@ -9,7 +9,7 @@ import { messageType } from "../../envelope/message_type.ts";
 import type { Bindings, Match, Reading } from "../bindings.ts";
 import type { Consumption } from "../consumption.ts";
 import { referred } from "../reference.ts";
-import type { Run, Stage } from "../stage.ts";
+import type { Stage } from "../stage.ts";
 
 /** The type of what came by a topic, for foreign senders that do not say. */
 export type TypeByTopic = (topic: string) => string | undefined;
@@ -26,8 +26,8 @@ export function opening(typeByTopic: TypeByTopic): Stage {
 }
 
 /**
- * Reads the payload of a frame, and finds the handlers that the message is for. One for which there is none goes on to the skipped
- * queue, one that cannot be read to the error queue: neither is handled, or retried.
+ * Reads the payload of a frame, and finds the handlers that the message is for. One for which there is none goes on to
+ * the skipped queue, one that cannot be read to the error queue: neither is handled, or retried.
  */
 export function decoding(bindings: Bindings): Stage {
   return {

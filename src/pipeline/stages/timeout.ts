@@ -18,8 +18,9 @@ interface Attempt {
 export function timeout(timeoutInMs: number, clock: Clock): Stage {
   const deadlines = new Deadlines<Attempt>(clock, ({ consumption, reject }) => {
     const error = new HandlerTimeoutError(consumption.services.name, timeoutInMs);
-    consumption.abort(error);
+    // Before the signal: a handler that ends because of it has failed all the same.
     reject(error);
+    consumption.abort(error);
   });
   return {
     name: "timeout",

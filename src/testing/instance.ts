@@ -1,0 +1,150 @@
+/** Instances of a simulated application. @module */
+import type { Bus } from "../bus/bus.ts";
+import { MessageBus } from "../bus/message_bus.ts";
+import type { Transport } from "../spi/transport.ts";
+import type { Random } from "../values/random.ts";
+import { FaultyTransport } from "./fault_injection_transport.ts";
+import type { Dice } from "./faults.ts";
+import { guard } from "./guard.ts";
+import { type MemoryBroker, testTransport } from "./in_memory.ts";
+import { InstanceLedger, type WorldLedger, type WritableLedger } from "./ledger.ts";
+import { Life } from "./life.ts";
+import type { Settled } from "./settling.ts";
+import type { Timeline } from "./timeline.ts";
+import type { VirtualClock } from "./virtual_clock.ts";
+
+/** What an instance has beside its bus. */
+export interface Instance {
+  /** As the world knows it. */
+  readonly name: string;
+  /** From 1, over crashes. */
+  readonly life: number;
+  /** What outlives it; made when it is first asked for. */
+  ledger<Entry>(name: string): WritableLedger<Entry>;
+  /** Whether something happens that has this chance, from 0 to 1: `if (instance.chance(0.1)) throw …`. */
+  chance(of: number): boolean;
+  /** A wait on the world's clock; of no end, once the instance has crashed. */
+  delay(inMs: number): Promise<void>;
+}
+
+/** Sets an instance up: endpoints and middleware on a bus that has not started. Called again after each crash. */
+export type ConfigureInstance = (bus: Bus, instance: Instance) => void;
+
+/** How an instance differs from others. */
+export interface InstanceOptions {
+  /** Left out: whatever the faults say. `false`: it never crashes. */
+  readonly crashes?: boolean;
+  /** Stands between the bus and its transport: to plant a bug, to see whether it is found. */
+  readonly wrap?: (transport: Transport) => Transport;
+}
+
+/** What all instances of a world share. */
+export interface Shared {
+  readonly broker: MemoryBroker;
+  readonly clock: VirtualClock;
+  readonly dice: Dice;
+  readonly random: Random;
+  readonly newId: () => string;
+  readonly timeline: Timeline;
+  ledger<Entry>(name: string): WorldLedger<Entry>;
+}
+
+/** The longest time until a crashed instance is there again, in milliseconds. */
+const longestRestartInMs = 5000;
+
+/** An instance over its lives. */
+export class SimulatedInstance {
+  readonly name: string;
+  readonly #shared: Shared;
+  readonly #configure: ConfigureInstance;
+  readonly #options: InstanceOptions;
+  readonly #started = Promise.withResolvers<void>();
+  #lives = 0;
+  #life: Life | undefined;
+  #bus: MessageBus<undefined> | undefined;
+
+  constructor(name: string, shared: Shared, configure: ConfigureInstance, options: InstanceOptions) {
+    this.name = name;
+    this.#shared = shared;
+    this.#configure = configure;
+    this.#options = options;
+  }
+
+  /** Resolves when it runs for the first time. */
+  get started(): Promise<void> {
+    return this.#started.promise;
+  }
+  /** Its bus, as long as it lives. */
+  get bus(): MessageBus<undefined> | undefined {
+    return this.#life?.dead === true ? undefined : this.#bus;
+  }
+  /** What its bus still has; nothing while it is dead. */
+  get activity(): Settled["activity"] | undefined {
+    return this.bus?.life.activity;
+  }
+
+  /** Begins the next life. */
+  begin(): void {
+    const { broker, clock, dice, timeline } = this.#shared;
+    const { crashes = true, wrap = (transport: Transport) => transport } = this.#options;
+    const number = ++this.#lives;
+    const inner = testTransport(broker);
+    const life = new Life({
+      name: this.name,
+      dice,
+      mortal: crashes,
+      disconnect: () => broker.disconnect(inner),
+      died: () => {
+        broker.kill(inner);
+        this.#restart();
+      },
+      note: (what, where, messageId) => timeline.note(this.name, what, where, messageId),
+    });
+    this.#life = life;
+    const transport = wrap(new FaultyTransport(inner, life, clock.background));
+    const { random, newId } = this.#shared;
+    const bus = new MessageBus<undefined>(
+      { name: this.name, transport, clock: life.clock(clock), random, newId },
+      transport,
+    );
+    this.#bus = bus;
+    const observer = timeline.observer(this.name);
+    bus.observe(Object.fromEntries(
+      // What a dead instance believes has not happened.
+      Object.entries(observer).map(([event, tell]) => [event, (...told: never[]) => {
+        if (!life.dead) (tell as (...told: never[]) => void)(...told);
+      }]),
+    ));
+    // Every other life: a pipeline without any middleware takes other ways.
+    if (crashes && dice.coin()) bus.use(guard(life));
+    try {
+      this.#configure(bus, this.#seenBy(life, number));
+    } catch (error) {
+      return this.#started.reject(error);
+    }
+    bus.start().then(() => {
+      if (life.dead) return;
+      timeline.note(this.name, "started", `life ${number}`);
+      this.#started.resolve();
+    }, (error) => {
+      if (life.dead) return;
+      this.#started.reject(error);
+    });
+  }
+
+  #restart(): void {
+    const { clock, dice } = this.#shared;
+    clock.background.at(clock.now() + dice.between(1, longestRestartInMs), () => this.begin());
+  }
+
+  #seenBy(life: Life, number: number): Instance {
+    const { random, clock } = this.#shared;
+    return {
+      name: this.name,
+      life: number,
+      ledger: <Entry>(name: string) => new InstanceLedger<Entry>(this.#shared.ledger(name), life, name),
+      chance: (of) => random() < of,
+      delay: (inMs) => new Promise((resolve) => life.clock(clock).at(clock.now() + inMs, resolve)),
+    };
+  }
+}
