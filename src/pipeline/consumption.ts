@@ -2,7 +2,7 @@
 import type { Definition } from "../contracts/definition.ts";
 import type { Envelope, Trace } from "../envelope/envelope.ts";
 import { headerCount, names, noHeaders } from "../envelope/headers.ts";
-import { ClaimLostError } from "../errors/receiving.ts";
+import { ClaimLostError, HandlerTimeoutError } from "../errors/receiving.ts";
 import type { Sending } from "../envelope/sent_envelope.ts";
 import type { FrameHeaders } from "../spi/frame.ts";
 import type { Address, Delivery } from "../spi/transport.ts";
@@ -30,6 +30,8 @@ class Aside {
   span: Span | undefined;
   interrupt: (() => void) | undefined;
   aborted: Error | undefined;
+  /** Why the last attempt that did not end by itself was ended. */
+  ended: Error | undefined;
   controller: AbortController | undefined;
   items: Map<ContextKey<unknown>, unknown> | undefined;
   values: readonly unknown[] | undefined;
@@ -209,8 +211,18 @@ export class Consumption implements Cause {
   /** A new attempt begins: the last one's reason to stop, its timeout, does not count for it. */
   renew(): void {
     if (this.#aside === undefined || this.lost || this.stopping) return;
+    this.#aside.ended = this.#aside.aborted ?? this.#aside.ended;
     this.#aside.aborted = undefined;
     this.#aside.controller = undefined;
+  }
+  /** Whether an attempt has run out of time, been followed by another, or lost its claim: it must have no effect. */
+  isOver(attempt: number): boolean {
+    return attempt !== this.attempt || this.lost || this.#aside?.aborted instanceof HandlerTimeoutError;
+  }
+  /** Why it is. */
+  whyOver(attempt: number): Error {
+    const why = attempt === this.attempt ? this.#aside?.aborted : this.#aside?.ended;
+    return why ?? new ClaimLostError(this.services.name);
   }
   /** The claim is gone. */
   lose(cause: Error): void {

@@ -7,7 +7,6 @@ import { parseMessageType } from "../envelope/message_type.ts";
 import { names } from "../envelope/headers.ts";
 import type { Headers } from "../envelope/headers.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
-import { ClaimLostError } from "../errors/receiving.ts";
 import type { InUnit } from "../spi/store.ts";
 import type { ContextKey } from "../values/context_key.ts";
 import type { Destination } from "../values/destination.ts";
@@ -54,7 +53,9 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
     return this.#consumption.services.name;
   }
   get signal(): AbortSignal {
-    return this.#consumption.signal;
+    const consumption = this.#consumption;
+    // A later attempt has a signal of its own: whoever looks late must not take it for theirs.
+    return this.attempt === consumption.attempt ? consumption.signal : AbortSignal.abort(this.#why());
   }
   get messageId(): string {
     return this.#consumption.envelope.messageId;
@@ -185,6 +186,7 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
   }
   // deno-lint-ignore require-await -- async, so that what it refuses rejects, as with all that a context does
   async forward(to: Destination): Promise<void> {
+    if (this.#over) throw this.#why();
     const { services } = this.#consumption;
     this.#consumption.outcome = {
       outcome: "move",
@@ -194,12 +196,11 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
     this.#consumption.unhandled = "forwarded";
   }
 
-  /** The claim is lost, or a later attempt has begun: what this one still does must have no effect. */
   get #over(): boolean {
-    return this.#consumption.lost || this.attempt !== this.#consumption.attempt;
+    return this.#consumption.isOver(this.attempt);
   }
   #why(): Error {
-    return this.#consumption.aborted ?? new ClaimLostError(this.endpoint);
+    return this.#consumption.whyOver(this.attempt);
   }
 }
 

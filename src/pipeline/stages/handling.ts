@@ -25,6 +25,7 @@ function run(consumption: Consumption, { binding, as }: Reading, index: number):
 }
 
 async function runAll(consumption: Consumption, readings: readonly Reading[]): Promise<void> {
+  const { attempt } = consumption;
   while (consumption.nextReading < readings.length) {
     const reading = readings[consumption.nextReading];
     if (reading === undefined) return;
@@ -32,6 +33,9 @@ async function runAll(consumption: Consumption, readings: readonly Reading[]): P
     // Of several handlers, one of the request's own contract answers, whichever stands first.
     if (asked(consumption, reading)) await answer(consumption, reading, result);
     else await result;
+    // One that has run out of time goes no further: the next attempt may be on its way already.
+    if (consumption.isOver(attempt)) throw consumption.whyOver(attempt);
+    if (consumption.stopping) throw consumption.aborted;
     consumption.nextReading++;
   }
 }
@@ -41,7 +45,9 @@ function asked(consumption: Consumption, { binding, as }: Reading): boolean {
 }
 
 async function answer(consumption: Consumption, { as }: Reading, result: unknown): Promise<void> {
+  const { attempt } = consumption;
   const reply: unknown = await result;
+  if (consumption.isOver(attempt)) throw consumption.whyOver(attempt);
   // A message that was put off is answered when it is handled.
   if (consumption.outcome === undefined) await respond(consumption, as, reply);
 }
