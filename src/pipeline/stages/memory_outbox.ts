@@ -13,7 +13,12 @@ export const memoryOutbox: Stage = {
     const { outbound } = consumption.services;
     const held = new HeldMessages();
     consumption.target = held;
+    // What an attempt before held back, an answer among it, was dropped with it: all handlers run again.
+    consumption.responded = false;
+    consumption.nextReading = 0;
     const letGo = () => {
+      // Whoever has the message now sends what follows from it.
+      if (consumption.lost) return;
       consumption.target = outbound;
       return held.letGo(outbound);
     };
