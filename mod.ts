@@ -17,7 +17,7 @@
  * @module
  */
 export { HeroError, type HeroErrorOptions } from "./src/errors/hero_error.ts";
-export { type ExceptionInfo } from "./src/errors/exception_info.ts";
+export type { ExceptionInfo } from "./src/errors/exception_info.ts";
 export {
   ConfigurationError,
   DuplicateContractError,
@@ -64,81 +64,75 @@ export {
 } from "./src/errors/store.ts";
 export { AccessRefusedError, ClosedError, DisconnectedError, TopologyError } from "./src/errors/transport.ts";
 
-export { type Awaitable } from "./src/values/awaitable.ts";
+export type { Awaitable } from "./src/values/awaitable.ts";
 export { type ContextKey, contextKey } from "./src/values/context_key.ts";
-export { type Destination } from "./src/values/destination.ts";
-export { type Duration } from "./src/values/duration.ts";
-export { type ErrorClass } from "./src/values/error_class.ts";
-export { type Instant } from "./src/values/instant.ts";
-export { type Random } from "./src/values/random.ts";
+export type { Destination } from "./src/values/destination.ts";
+export type { Duration } from "./src/values/duration.ts";
+export type { ErrorClass } from "./src/values/error_class.ts";
+export type { Instant } from "./src/values/instant.ts";
+export type { Random } from "./src/values/random.ts";
 export { type Schema, type SchemaIssue, type SchemaResult, type } from "./src/values/schema.ts";
-export { type HostInfo } from "./src/runtime/host.ts";
+export type { HostInfo } from "./src/runtime/host.ts";
 
 export { type Command, command } from "./src/contracts/command.ts";
-export {
-  type Base,
-  type Contract,
-  type ContractOptions,
-  type Empty,
-  type Kind,
-  type NoReply,
-  type OneOf,
-  type OutputOf,
-  type OwnedOptions,
-  type Replies,
-  type ReplyOf,
+export type {
+  Base,
+  Contract,
+  ContractOptions,
+  Empty,
+  Kind,
+  NoReply,
+  OneOf,
+  OutputOf,
+  OwnedOptions,
+  Replies,
+  ReplyOf,
 } from "./src/contracts/contract.ts";
 export { type Event, event } from "./src/contracts/event.ts";
 export { type Fault, fault } from "./src/contracts/fault.ts";
 export { type Query, query } from "./src/contracts/query.ts";
 
-export { type Headers, type HeaderValue } from "./src/envelope/headers.ts";
+export type { Headers, HeaderValue } from "./src/envelope/headers.ts";
 
-export { type Clock } from "./src/spi/clock.ts";
-export { type Frame, type FrameHeaders, type NativeValue } from "./src/spi/frame.ts";
-export { type Serialized, type Serializer } from "./src/spi/serializer.ts";
-export { type Store, type StoreCapabilities } from "./src/spi/store.ts";
-export {
-  type ProcessActivity,
-  type SendActivity,
-  type Span,
-  type Telemetry,
-  type TraceHeaders,
-} from "./src/spi/telemetry.ts";
-export { type Change, type DeployMode, type Extension, type Transport } from "./src/spi/transport.ts";
+export type { Clock } from "./src/spi/clock.ts";
+export type { Frame, FrameHeaders, NativeValue } from "./src/spi/frame.ts";
+export type { Serialized, Serializer } from "./src/spi/serializer.ts";
+export type { Store, StoreCapabilities } from "./src/spi/store.ts";
+export type { ProcessActivity, SendActivity, Span, Telemetry, TraceHeaders } from "./src/spi/telemetry.ts";
+export type { Change, DeployMode, Extension, Transport } from "./src/spi/transport.ts";
 
 export { jsonSerializer } from "./src/serialization/json.ts";
-export { type SerializerLimits } from "./src/serialization/limits.ts";
+export type { SerializerLimits } from "./src/serialization/limits.ts";
 
-export { type CircuitBreakerOptions } from "./src/pipeline/circuit_breaker.ts";
-export {
-  type BatchContext,
-  type BatchHandler,
-  type BatchOptions,
-  type ConsumeContext,
-  type DeliveryContext,
-  type Handler,
-  type HandlerContext,
-  type MessageContext,
-  type Middleware,
-  type Responded,
-  type Result,
-  type SendContext,
-  type SendKind,
-  type SendMiddleware,
+export type { CircuitBreakerOptions } from "./src/pipeline/circuit_breaker.ts";
+export type {
+  BatchContext,
+  BatchHandler,
+  BatchOptions,
+  ConsumeContext,
+  DeliveryContext,
+  Handler,
+  HandlerContext,
+  MessageContext,
+  Middleware,
+  Responded,
+  Result,
+  SendContext,
+  SendKind,
+  SendMiddleware,
 } from "./src/pipeline/context.ts";
-export { type ErrorPredicate, type RetryFilter } from "./src/pipeline/error_filter.ts";
-export { type KillSwitchOptions } from "./src/pipeline/kill_switch.ts";
-export {
-  type BusObserver,
-  type Observed,
-  type ObservedDelivery,
-  type ObservedFailure,
-  type ObservedSend,
-  type Unhandled,
+export type { ErrorPredicate, RetryFilter } from "./src/pipeline/error_filter.ts";
+export type { KillSwitchOptions } from "./src/pipeline/kill_switch.ts";
+export type {
+  BusObserver,
+  Observed,
+  ObservedDelivery,
+  ObservedFailure,
+  ObservedSend,
+  Unhandled,
 } from "./src/pipeline/observers.ts";
-export { type RateLimitOptions } from "./src/pipeline/rate_limit.ts";
-export { type Recoverability, type Recovery, type RecoveryNow } from "./src/pipeline/recoverability.ts";
+export type { RateLimitOptions } from "./src/pipeline/rate_limit.ts";
+export type { Recoverability, Recovery, RecoveryNow } from "./src/pipeline/recoverability.ts";
 export {
   type ExponentialRetry,
   type IncrementalRetry,
@@ -146,56 +140,56 @@ export {
   retry,
   type RetryPolicy,
 } from "./src/pipeline/retry.ts";
-export { type NamingPolicy, type RouteRule, type Routes } from "./src/pipeline/routing.ts";
-export {
-  type MessageOptions,
-  type PublishOptions,
-  type Requester,
-  type RequestOptions,
-  type ScheduleOptions,
-  type ScheduleToken,
-  type Sender,
-  type SendOptions,
-  type When,
+export type { NamingPolicy, RouteRule, Routes } from "./src/pipeline/routing.ts";
+export type {
+  MessageOptions,
+  PublishOptions,
+  Requester,
+  RequestOptions,
+  ScheduleOptions,
+  ScheduleToken,
+  Sender,
+  SendOptions,
+  When,
 } from "./src/pipeline/sending.ts";
-export { type EndpointStatistics } from "./src/pipeline/statistics.ts";
+export type { EndpointStatistics } from "./src/pipeline/statistics.ts";
 
 export { createMediator } from "./src/mediator/create_mediator.ts";
-export {
-  type CallOptions,
-  type CallRequestOptions,
-  type Mediator,
-  type MediatorConsumer,
-  type MediatorOptions,
+export type {
+  CallOptions,
+  CallRequestOptions,
+  Mediator,
+  MediatorConsumer,
+  MediatorOptions,
 } from "./src/mediator/mediator.ts";
 
-export { type Bus, type Connection } from "./src/bus/bus.ts";
-export { type BusOptions } from "./src/bus/bus_options.ts";
+export type { Bus, Connection } from "./src/bus/bus.ts";
+export type { BusOptions } from "./src/bus/bus_options.ts";
 export { type Consumer, consumer, type ConsumerOptions, type Runnable } from "./src/bus/consumer.ts";
-export {
-  type ContractDescription,
-  type Control,
-  type Counts,
-  type Description,
-  type EndpointDescription,
-  type ErrorQueue,
-  type FailedMessage,
-  type Health,
-  type HealthStatus,
-  type Selection,
-  type StopOptions,
+export type {
+  ContractDescription,
+  Control,
+  Counts,
+  Description,
+  EndpointDescription,
+  ErrorQueue,
+  FailedMessage,
+  Health,
+  HealthStatus,
+  Selection,
+  StopOptions,
 } from "./src/bus/control.ts";
 export { createBus } from "./src/bus/create_bus.ts";
-export { type Endpoint } from "./src/bus/endpoint.ts";
-export {
-  type EndpointOptions,
-  type EndpointSettings,
-  type Ordered,
-  type OrderedWithOvertaking,
-  type Outbox,
-  type TxFor,
-  type TxOf,
-  type Unordered,
+export type { Endpoint } from "./src/bus/endpoint.ts";
+export type {
+  EndpointOptions,
+  EndpointSettings,
+  Ordered,
+  OrderedWithOvertaking,
+  Outbox,
+  TxFor,
+  TxOf,
+  Unordered,
 } from "./src/bus/endpoint_options.ts";
 
 export {
