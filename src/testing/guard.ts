@@ -15,7 +15,7 @@ const calls = [
 ] as const;
 
 /** Any of the calls, as one that is passed on. */
-type Call = (...given: readonly unknown[]) => unknown;
+type Call = (...given: unknown[]) => unknown;
 
 /**
  * Lets an instance crash at each call of a handler's context, before and after it, and where a handler begins and ends.
@@ -35,7 +35,7 @@ function guardCalls(context: ConsumeContext, life: Life): void {
   for (const name of calls) {
     const call = own[name];
     if (typeof call !== "function") continue;
-    own[name] = async (...given: readonly unknown[]) => {
+    own[name] = async (...given: unknown[]) => {
       life.cross(`ctx.${name}`);
       const result = await (call as Call).apply(context, given);
       life.cross(`after ctx.${name}`);

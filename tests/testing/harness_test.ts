@@ -114,7 +114,7 @@ test("harness: redelivery, delays and schedules wait for advance()", () => {
       assertEquals(harness.timeline().entries.filter(({ what }) => what === "received").length, 3);
       await harness.advance("20s");
       const received = harness.timeline().entries.filter(({ what }) => what === "received").slice(3);
-      assertEquals(received.map(({ observed }) => (observed.message as { id: string }).id), ["delayed", "scheduled"]);
+      assertEquals(received.map(({ observed }) => (observed?.message as { id: string }).id), ["delayed", "scheduled"]);
       assertEquals(received.map(({ atInMs }) => atInMs - 3_660_000), [10_000, 20_000]);
     },
   );

@@ -1,0 +1,133 @@
+import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { command, ConfigurationError, type Transport } from "../../mod.ts";
+import { InstanceCrashedError, simulate, SimulationError, type World } from "../../src/testing/mod.ts";
+import { test } from "../support/runner.ts";
+import { ordersAreComplete, submitOrders } from "./orders_application.ts";
+import { acknowledgedEarly, keyOvertaken, retryLost } from "./planted_bugs.ts";
+
+const Count = command<{ id: number }>("count");
+
+test("simulation: with all that goes wrong, nothing is lost, overtaken, or done by the dead", async () => {
+  const report = await simulate({ seeds: 500 }, (world) => submitOrders(world), ordersAreComplete);
+  assertEquals(report.seeds, 500);
+  assert(report.crashedSeeds >= 100, `Only ${report.crashedSeeds} seeds had a crash`);
+  assert(report.deliveries > 500 * 150);
+  for (const [fault, times] of Object.entries(report.faults)) assert(times > 0, `"${fault}" never happened`);
+});
+
+const bugs: readonly (readonly [string, (transport: Transport) => Transport, RegExp])[] = [
+  ["a message acknowledged before it was handled", acknowledgedEarly, /order \d+ was lost at/],
+  ["a retry that is lost", retryLost, /order \d+ was lost at "audit"/],
+  ["a key that is overtaken", keyOvertaken, /order \d+ of "\w" was overtaken by \d+ at/],
+];
+for (const [what, wrap, problem] of bugs) {
+  test(`simulation: finds ${what} within 1,000 seeds`, async () => {
+    const error = await assertRejects(
+      () => simulate({ seeds: 1000 }, (world) => submitOrders(world, { wrap }), ordersAreComplete),
+      SimulationError,
+    );
+    assertMatch(error.message, problem);
+    assertStringIncludes(error.message, `simulate({ seeds: [${error.seed}], … })`);
+    // The same seed alone shows the same, to the byte.
+    const again = await assertRejects(
+      () => simulate({ seeds: [error.seed] }, (world) => submitOrders(world, { wrap }), ordersAreComplete),
+      SimulationError,
+    );
+    assertEquals(again.message, error.message);
+  });
+}
+
+test("simulation: the same seed gives the same timeline to the byte, and another seed another", async () => {
+  const timelineOf = async (seed: number) => {
+    let timeline = "";
+    await simulate({ seeds: [seed] }, (world) => submitOrders(world), (world) => {
+      timeline = world.timeline().toString();
+    });
+    return timeline;
+  };
+  for (const seed of [1, 2, 3, 4, 5]) assertEquals(await timelineOf(seed), await timelineOf(seed));
+  assert(await timelineOf(1) !== await timelineOf(2));
+});
+
+test("simulation: what a dead instance calls throws, and has no effect", async () => {
+  const errors: unknown[] = [];
+  const counter = async (world: World) => {
+    await world.instance("counter", (bus, instance) => {
+      bus.endpoint("counter").handle(Count, async ({ id }) => {
+        try {
+          instance.ledger<string>("counted").append(`${id}`);
+        } catch (error) {
+          errors.push(error);
+          // Whoever goes on all the same is still dead.
+          instance.ledger<string>("counted").append(`${id} by the dead`);
+        }
+        await instance.delay(1);
+      });
+    });
+    for (let id = 0; id < 20; id++) await world.send(Count, { id });
+  };
+  const report = await simulate({ seeds: 50, faults: { crash: 0.02 } }, counter, (world) => {
+    const { entries } = world.ledger<string>("counted");
+    assertEquals(new Set(entries), new Set(Array.from({ length: 20 }, (_, id) => `${id}`)));
+  });
+  assert(report.crashedSeeds > 25);
+  assert(errors.length > 0);
+  for (const error of errors) assertInstanceOf(error, InstanceCrashedError);
+});
+
+test("simulation: without faults nothing goes wrong", async () => {
+  const report = await simulate({ seeds: 5, faults: {} }, (world) => submitOrders(world), ordersAreComplete);
+  assertEquals(report.faults, { drop: 0, duplicate: 0, delay: 0, reorder: 0, crash: 0, fail: 0 });
+  assertEquals(report.crashedSeeds, 0);
+});
+
+test("simulation: a handler that never ends, and a scenario that waits for ever, are named", async () => {
+  const hanging = await assertRejects(
+    () =>
+      simulate({ seeds: [1], faults: {} }, async (world) => {
+        await world.instance("counter", (bus) => {
+          bus.endpoint("counter").handle(Count, () => new Promise(() => {}));
+        });
+        await world.send(Count, { id: 1 }, { messageId: "one" });
+      }, () => {}),
+    SimulationError,
+  );
+  assertStringIncludes(hanging.message, `it never comes to rest: "counter" sends 0 and handles 1 messages: count one`);
+  const waiting = await assertRejects(
+    () => simulate({ seeds: [1] }, () => new Promise(() => {}), () => {}),
+    SimulationError,
+  );
+  assertStringIncludes(waiting.message, "the scenario waits for what never comes");
+  const endless = await assertRejects(
+    () =>
+      simulate({ seeds: [1], timers: 100 }, async (world) => {
+        for (;;) await world.delay("1s");
+      }, () => {}),
+    SimulationError,
+  );
+  assertStringIncludes(endless.message, "100 timers have fired");
+});
+
+test("simulation: what the scenario or the invariant throws is told with the seed", async () => {
+  const scenario = await assertRejects(
+    () => simulate({ seeds: [7] }, (world) => world.send(Count, { id: 1 }), () => {}),
+    SimulationError,
+  );
+  assertMatch(scenario.message, /^Seed 7: the scenario failed: Cannot send "count"/);
+  const invariant = await assertRejects(
+    () =>
+      simulate({ seeds: [7] }, () => {}, () => {
+        throw new RangeError("one too many");
+      }),
+    SimulationError,
+  );
+  assertMatch(invariant.message, /the invariant does not hold: one too many/);
+  assertInstanceOf(invariant.cause, RangeError);
+  assertEquals([invariant.code, invariant.seed], ["HERO_SIMULATION", 7]);
+});
+
+test("simulation: a chance that is none is refused", async () => {
+  for (const crash of [-0.1, 1.1, NaN]) {
+    await assertRejects(() => simulate({ seeds: 1, faults: { crash } }, () => {}, () => {}), ConfigurationError);
+  }
+});
