@@ -1,7 +1,10 @@
 /** Message ids. @module */
 
-/** 12 bits as three digits. */
-const digits: readonly string[] = Array.from({ length: 4096 }, (_, value) => value.toString(16).padStart(3, "0"));
+/** 12 bits as three digits; each made when it is first needed, as most programs that start need few. */
+const known: string[] = [];
+function digits(value: number): string {
+  return known[value] ??= value.toString(16).padStart(3, "0");
+}
 const variants = ["8", "9", "a", "b"] as const;
 const pattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const lastTime = 2 ** 48 - 1;
@@ -59,8 +62,8 @@ export function createUuidV7(
     const b = take();
     const c = take();
     const d = take();
-    head = `${text.slice(0, 8)}-${text.slice(8)}-7${digits[high]}-${variants[a >>> 14]}${digits[a & 4095]}-` +
-      `${digits[b >>> 4]}${digits[((b & 15) << 8) | (c >>> 8)]}${digits[((c & 255) << 4) | (d >>> 12)]}`;
+    head = `${text.slice(0, 8)}-${text.slice(8)}-7${digits(high)}-${variants[a >>> 14]}${digits(a & 4095)}-` +
+      `${digits(b >>> 4)}${digits(((b & 15) << 8) | (c >>> 8))}${digits(((c & 255) << 4) | (d >>> 12))}`;
   };
   return () => {
     const now = clock.now();
@@ -75,7 +78,7 @@ export function createUuidV7(
       }
       begin();
     }
-    return head + digits[low];
+    return head + digits(low);
   };
 }
 
