@@ -20,6 +20,7 @@ import { memoryOutbox } from "../pipeline/stages/memory_outbox.ts";
 import { receiving } from "../pipeline/stages/receiving.ts";
 import { inSpan, tracing } from "../pipeline/stages/telemetry.ts";
 import { timeout } from "../pipeline/stages/timeout.ts";
+import { TimeLimit } from "../pipeline/time_limit.ts";
 import type { BusServices } from "../pipeline/endpoint_services.ts";
 import type { Clock } from "../spi/clock.ts";
 import type { Capabilities } from "../spi/transport.ts";
@@ -63,9 +64,10 @@ export function planEndpoint(
   const { name, options, declared } = builder;
   checkOptions(builder, transport);
   const middleware = [...busMiddleware, ...builder.middleware];
+  const limit = limitOf(builder, services.clock);
   const collectors: BatchCollector[] = [];
   const bindings = new Bindings(
-    declared.map((each) => bind(each, name, middleware, collectors)),
+    declared.map((each) => bind(each, name, middleware, collectors, limit)),
     services.registry,
   );
   const sizes = declared.flatMap(({ batch }) =>
@@ -81,7 +83,7 @@ export function planEndpoint(
     );
   }
   const before = stagesBefore(builder, bindings, services);
-  const around = stagesAround(options, services);
+  const around = stagesAround(options, limit);
   return {
     name,
     options,
@@ -128,11 +130,16 @@ function stagesBefore(
   ];
 }
 
-function stagesAround(options: EndpointOptions, { clock }: BusServices): readonly Stage[] {
+function stagesAround(options: EndpointOptions, limit: TimeLimit | undefined): readonly Stage[] {
   return [
     ...(options.outbox === "memory" ? [memoryOutbox] : []),
-    ...(options.timeout === undefined ? [] : [timeout(milliseconds(options.timeout), clock.timeouts ?? clock)]),
+    ...(limit === undefined ? [] : [timeout(limit)]),
   ];
+}
+
+function limitOf({ name, options }: EndpointBuilder, clock: Clock): TimeLimit | undefined {
+  if (options.timeout === undefined) return undefined;
+  return new TimeLimit(milliseconds(options.timeout), clock.timeouts ?? clock, name);
 }
 
 /** Also without any policy: a failure must not leave standing what the handler asked for, as in `ctx.defer`. */
@@ -150,10 +157,11 @@ function bind(
   endpoint: string,
   middleware: readonly Middleware[],
   collectors: BatchCollector[],
+  limit: TimeLimit | undefined,
 ): Binding {
   let innermost: (context: ConsumeContext) => unknown = handler;
   if (batch !== undefined) {
-    const collector = new BatchCollector(checkBatchOptions(batch.options, endpoint), batch.handler);
+    const collector = new BatchCollector(checkBatchOptions(batch.options, endpoint), batch.handler, limit);
     collectors.push(collector);
     innermost = (context) => collector.collect(context);
   }

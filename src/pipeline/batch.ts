@@ -3,7 +3,7 @@ import type { Command } from "../contracts/command.ts";
 import type { Contract } from "../contracts/contract.ts";
 import type { Event } from "../contracts/event.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
-import { toError } from "../errors/receiving.ts";
+import { HandlerTimeoutError, toError } from "../errors/receiving.ts";
 import type { InUnit } from "../spi/store.ts";
 import { milliseconds } from "../values/duration.ts";
 import type { Consumption } from "./consumption.ts";
@@ -13,6 +13,7 @@ import { HandlingContext } from "./handling_context.ts";
 import { HeldMessages } from "./held_messages.ts";
 import type { OutgoingMessage, SendTarget } from "./outgoing_message.ts";
 import type { PublishOptions, RequestOptions, ScheduleOptions, ScheduleToken, SendOptions, When } from "./sending.ts";
+import type { TimeLimit } from "./time_limit.ts";
 
 /** A message that waits for its batch. */
 interface Item {
@@ -58,12 +59,15 @@ export function checkBatchOptions(options: BatchOptions, endpoint: string): Chec
 export class BatchCollector {
   readonly #options: CheckedBatchOptions;
   readonly #handler: BatchHandler<unknown>;
+  readonly #limit: TimeLimit | undefined;
   readonly #groups = new Map<string, Group>();
   #flushing = false;
 
-  constructor(options: CheckedBatchOptions, handler: BatchHandler<unknown>) {
+  /** @param limit how long the handler may take; left out: as long as it does */
+  constructor(options: CheckedBatchOptions, handler: BatchHandler<unknown>, limit?: TimeLimit) {
     this.#options = options;
     this.#handler = handler;
+    this.#limit = limit;
   }
 
   /** Resolves, or rejects, when the batch with this message has been handled. */
@@ -76,8 +80,10 @@ export class BatchCollector {
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     group.items.push({ context, consumption, resolve, reject });
+    // Those whose claim was lost while they waited fill no batch.
+    if (group.items.length >= this.#options.size) group.items = stillHere(group.items);
     if (group.items.length >= this.#options.size || this.#flushing) this.#close(key, group);
-    else if (group.items.length === 1) this.#wait(key, group, consumption);
+    else if (group.cancel === undefined) this.#wait(key, group, consumption);
     return promise;
   }
 
@@ -105,11 +111,13 @@ export class BatchCollector {
   }
 
   async #run(all: readonly Item[]): Promise<void> {
-    const items = this.#distinct(all);
+    const items = distinct(stillHere(all));
     const failed = await this.#attempt(items);
-    if (failed !== undefined && this.#options.alone && items.length > 1) {
+    // What has run out of time may still be at work with all of them.
+    const late = failed instanceof HandlerTimeoutError;
+    if (failed !== undefined && this.#options.alone && items.length > 1 && !late) {
       for (const item of items) {
-        const error = await this.#attempt([item]);
+        const error = await this.#attempt(stillHere([item]));
         if (error !== undefined) item.reject(error);
       }
     } else if (failed !== undefined) {
@@ -117,30 +125,14 @@ export class BatchCollector {
     }
   }
 
-  /** Without those whose claim is lost, and with one of each message id: another of it shares its fate. */
-  #distinct(all: readonly Item[]): readonly Item[] {
-    const byId = new Map<string, Item>();
-    for (const item of all) {
-      const { consumption } = item;
-      if (consumption.aborted !== undefined) {
-        item.reject(consumption.aborted);
-        continue;
-      }
-      const { messageId } = consumption.envelope;
-      const first = byId.get(messageId);
-      byId.set(messageId, first === undefined ? item : together(first, item));
-    }
-    return [...byId.values()];
-  }
-
   /** Settles all that succeeded; gives the error with which the whole batch failed. */
   async #attempt(items: readonly Item[]): Promise<Error | undefined> {
     const [first] = items;
     if (first === undefined) return undefined;
-    const context = new Batch(items.map(({ consumption }) => consumption), first.context);
+    const context = new Batch(items, first);
     try {
-      await this.#handler(items.map(({ context }) => context), context);
-      await context.letGo();
+      const running = this.#handle(items, context);
+      await (this.#limit?.hold(running, items.map(({ consumption }) => consumption)) ?? running);
     } catch (thrown) {
       return toError(thrown);
     }
@@ -151,6 +143,31 @@ export class BatchCollector {
     }
     return undefined;
   }
+
+  async #handle(items: readonly Item[], context: Batch): Promise<void> {
+    await this.#handler(items.map(({ context }) => context), context);
+    await context.letGo();
+  }
+}
+
+/** Without those that are to be left alone: their claim is lost, or the bus does not wait for them. */
+function stillHere(items: readonly Item[]): Item[] {
+  return items.filter(({ context, consumption, reject }) => {
+    if (!consumption.isOver(context.attempt) && !consumption.stopping) return true;
+    reject(consumption.whyOver(context.attempt));
+    return false;
+  });
+}
+
+/** One of each message id: another of it shares its fate. */
+function distinct(items: readonly Item[]): readonly Item[] {
+  const byId = new Map<string, Item>();
+  for (const item of items) {
+    const { messageId } = item.consumption.envelope;
+    const first = byId.get(messageId);
+    byId.set(messageId, first === undefined ? item : together(first, item));
+  }
+  return [...byId.values()];
 }
 
 function together(first: Item, second: Item): Item {
@@ -170,16 +187,16 @@ function together(first: Item, second: Item): Item {
 /** What a batch handler gets. What it sends follows from the first message. */
 class Batch implements BatchContext<unknown>, SendTarget {
   readonly failed = new Map<ConsumeContext, Error>();
-  readonly #consumptions: readonly Consumption[];
+  readonly #items: readonly Item[];
   readonly #first: Consumption;
   readonly #context: ConsumeContext;
   readonly #held: HeldMessages | undefined;
   #signal: AbortSignal | undefined;
 
-  constructor(consumptions: readonly Consumption[], context: ConsumeContext) {
-    this.#consumptions = consumptions;
-    this.#context = context;
-    this.#first = HandlingContext.consumptionOf(context);
+  constructor(items: readonly Item[], first: Item) {
+    this.#items = items;
+    this.#context = first.context;
+    this.#first = first.consumption;
     this.#held = this.#first.target.holds ? new HeldMessages() : undefined;
   }
 
@@ -189,9 +206,13 @@ class Batch implements BatchContext<unknown>, SendTarget {
   enqueue(message: OutgoingMessage): void {
     (this.#held ?? this.#first.services.outbound).enqueue(message);
   }
-  /** What was held back leaves. */
+  /** What was held back leaves, if it is still this batch's to send. */
   letGo(): void | Promise<void> {
-    return this.#held?.letGo(this.#first.services.outbound);
+    return this.#over ? undefined : this.#held?.letGo(this.#first.services.outbound);
+  }
+  /** Nothing of it may have an effect any more. */
+  get #over(): boolean {
+    return this.#items.every(({ context, consumption }) => consumption.isOver(context.attempt));
   }
 
   get tx(): unknown {
@@ -204,7 +225,7 @@ class Batch implements BatchContext<unknown>, SendTarget {
     return this.#context.endpoint;
   }
   get signal(): AbortSignal {
-    return this.#signal ??= AbortSignal.any(this.#consumptions.map(({ signal }) => signal));
+    return this.#signal ??= AbortSignal.any(this.#items.map(({ context }) => context.signal));
   }
 
   fail(item: ConsumeContext, error: Error): void {
@@ -223,6 +244,7 @@ class Batch implements BatchContext<unknown>, SendTarget {
     message: unknown,
     options: SendOptions<unknown> = noOptions,
   ): Promise<void> {
+    if (this.#over) return Promise.reject(this.#first.whyOver(this.#context.attempt));
     return this.#first.services.sendPipeline.send(kind, contract, message, options, this.#first, this);
   }
   schedule<In>(
