@@ -24,6 +24,7 @@ import { TimeLimit } from "../pipeline/time_limit.ts";
 import type { BusServices } from "../pipeline/endpoint_services.ts";
 import type { Clock } from "../spi/clock.ts";
 import type { Capabilities } from "../spi/transport.ts";
+import { isPromise } from "../values/awaitable.ts";
 import { milliseconds } from "../values/duration.ts";
 import type { Declared, EndpointBuilder } from "./endpoint.ts";
 import type { EndpointOptions } from "./endpoint_options.ts";
@@ -178,11 +179,11 @@ function around(
     let reply: unknown;
     const step = (index: number): Promise<void> => {
       const next = middleware[index];
-      if (next !== undefined) return next(context, () => step(index + 1));
-      // A handler that throws, and one that rejects, are the same to middleware.
+      // What throws, and what rejects, are the same to middleware further out.
       try {
+        if (next !== undefined) return next(context, () => step(index + 1));
         const result = innermost(context);
-        if (result instanceof Promise) return result.then((value) => void (reply = value));
+        if (isPromise(result)) return Promise.resolve(result).then((value) => void (reply = value));
         reply = result;
         return Promise.resolve();
       } catch (thrown) {
