@@ -1,7 +1,7 @@
 /** Requests and their answers. @module */
 import type { Contract } from "../contracts/contract.ts";
 import { type Definition, definitionOf } from "../contracts/definition.ts";
-import { checkReply, validator } from "../contracts/reading.ts";
+import { checkReply, reader } from "../contracts/reading.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import { headerText, names } from "../envelope/headers.ts";
 import { parseMessageType } from "../envelope/message_type.ts";
@@ -15,7 +15,7 @@ import { DisconnectedError } from "../errors/transport.ts";
 import type { Cause } from "../pipeline/draft.ts";
 import type { BusServices, Holder, Requests } from "../pipeline/endpoint_services.ts";
 import { referred } from "../pipeline/reference.ts";
-import { replyType } from "../pipeline/reply.ts";
+import { isReplyTo, saysNothing } from "../pipeline/reply.ts";
 import type { RequestOptions } from "../pipeline/sending.ts";
 import type { Clock } from "../spi/clock.ts";
 import type { Frame } from "../spi/frame.ts";
@@ -34,8 +34,10 @@ interface Pending {
   readonly reject: (error: unknown) => void;
   readonly timeoutInMs: number;
   readonly to: string;
-  readonly signal: AbortSignal | undefined;
-  readonly abort: () => void;
+  /** The caller's, and that of the handler that asks. */
+  readonly signals: readonly AbortSignal[];
+  /** Their listener. */
+  readonly abort: (event: Event) => void;
   readonly deadlines: Deadlines<Pending>;
   deadline: Deadline<Pending> | undefined;
   readonly holder: Holder | undefined;
@@ -96,23 +98,25 @@ export class RequestClient implements Requests, Sink {
       );
     }
     const timeoutInMs = milliseconds(options.timeout ?? defaultTimeout);
-    const leave = this.#enter(definition, within.holder === undefined ? undefined : cause?.context?.endpoint);
+    options.signal?.throwIfAborted();
+    within.signal?.throwIfAborted();
+    const endpoint = within.holder === undefined ? undefined : cause?.context?.endpoint;
+    if (endpoint === undefined || this.#owners(definition)?.name !== endpoint) {
+      return await this.#ask(definition, message, options, cause, timeoutInMs, within);
+    }
+    const leave = this.#enter(definition, endpoint);
     try {
-      options.signal?.throwIfAborted();
-      within.signal?.throwIfAborted();
-      const receiver = this.#receiver ?? await this.#open();
-      return await this.#ask(definition, message, options, cause, timeoutInMs, within, receiver);
+      return await this.#ask(definition, message, options, cause, timeoutInMs, within);
     } finally {
       leave();
     }
   }
 
   /** Counts requests of an endpoint's handlers to the endpoint itself: its last slot must stay free for the answer. */
-  #enter(definition: Definition, endpoint: string | undefined): () => void {
-    const owner = this.#owners(definition);
-    if (owner === undefined || endpoint !== owner.name) return () => {};
+  #enter(definition: Definition, endpoint: string): () => void {
+    const concurrency = this.#owners(definition)?.concurrency ?? Infinity;
     const waiting = this.#toItself.get(endpoint) ?? 0;
-    if (waiting + 1 >= owner.concurrency) throw new RequestCycleError(definition.name, endpoint);
+    if (waiting + 1 >= concurrency) throw new RequestCycleError(definition.name, endpoint);
     this.#toItself.set(endpoint, waiting + 1);
     return () => void this.#toItself.set(endpoint, (this.#toItself.get(endpoint) ?? 1) - 1);
   }
@@ -143,14 +147,10 @@ export class RequestClient implements Requests, Sink {
     cause: Cause | undefined,
     timeoutInMs: number,
     within: { readonly holder: Holder | undefined; readonly signal: AbortSignal | undefined },
-    receiver: Receiver,
   ): Promise<unknown> {
     const services = this.#services();
     const id = services.newId();
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    const signal = options.signal === undefined || within.signal === undefined
-      ? options.signal ?? within.signal
-      : AbortSignal.any([options.signal, within.signal]);
     const expiresAt = services.clock.now() + timeoutInMs;
     const deadlines = within.holder === undefined ? this.#free : this.#holding;
     const pending: Pending = {
@@ -160,8 +160,9 @@ export class RequestClient implements Requests, Sink {
       reject,
       timeoutInMs,
       to: options.to ?? services.routing.destination(definition).to,
-      signal,
-      abort: () => this.#reject(id, signal?.reason),
+      signals: [options.signal, within.signal].filter((signal) => signal !== undefined),
+      // A listener of both: AbortSignal.any would leave something behind on a signal that lives long.
+      abort: ({ target }) => this.#reject(id, target instanceof AbortSignal ? target.reason : undefined),
       deadlines,
       deadline: undefined,
       holder: within.holder,
@@ -169,13 +170,19 @@ export class RequestClient implements Requests, Sink {
     this.#pending.set(id, pending);
     if (within.holder !== undefined) within.holder.asking++;
     pending.deadline = deadlines.add(expiresAt, pending);
-    signal?.addEventListener("abort", pending.abort, { once: true });
+    for (const signal of pending.signals) signal.addEventListener("abort", pending.abort, { once: true });
     const { timeout: _, signal: __, ...rest } = options;
-    services.sendPipeline.send("request", definition, message, rest, cause, services.outbound, {
-      requestId: id,
-      responseAddress: receiver.address,
-      expiresAt,
-    }).catch((error) => this.#reject(id, error));
+    const send = (receiver: Receiver): Promise<void> | undefined => {
+      // The timeout and the signals count from the call on, also while the queue for answers is opened.
+      if (!this.#pending.has(id)) return undefined;
+      return services.sendPipeline.send("request", definition, message, rest, cause, services.outbound, {
+        requestId: id,
+        responseAddress: receiver.address,
+        expiresAt,
+      });
+    };
+    const sent = this.#receiver === undefined ? this.#open().then(send) : send(this.#receiver);
+    sent?.catch((error) => this.#reject(id, error));
     return promise;
   }
 
@@ -185,7 +192,7 @@ export class RequestClient implements Requests, Sink {
     this.#pending.delete(id);
     if (pending.holder !== undefined) pending.holder.asking--;
     if (pending.deadline !== undefined) pending.deadlines.remove(pending.deadline);
-    pending.signal?.removeEventListener("abort", pending.abort);
+    for (const signal of pending.signals) signal.removeEventListener("abort", pending.abort);
     return pending;
   }
 
@@ -230,15 +237,17 @@ export class RequestClient implements Requests, Sink {
     const own = types[0]?.name ?? "";
     if (own.startsWith("fault:")) throw new RequestFaultError(definition.name, exceptionsOf(value));
     if (definition.replies !== undefined) {
-      for (const [kind, contract] of Object.entries(definition.replies)) {
-        if (!types.some(({ name }) => name === contract.name)) continue;
-        const validate = validator(contract, "receive");
-        const message = validate === undefined ? value : validate(value);
-        return Promise.resolve(message).then((message) => ({ kind, message }));
+      // The most specific first: one of the replies may be the base of another.
+      for (const { name, version } of types) {
+        const named = Object.entries(definition.replies).find(([, contract]) => contract.name === name);
+        if (named === undefined) continue;
+        const [kind, contract] = named;
+        const read = reader(contract, version);
+        return Promise.resolve(read === undefined ? value : read(value)).then((message) => ({ kind, message }));
       }
-    } else if (own === replyType(definition)) {
-      if (definition.reply !== undefined) return checkReply(definition, definition.reply, value, "receive");
-      return value === null ? undefined : value;
+    } else if (isReplyTo(definition, own)) {
+      const reply = value === null && saysNothing(envelope.type) ? undefined : value;
+      return definition.reply === undefined ? reply : checkReply(definition, definition.reply, reply, "receive");
     }
     throw new UnreadableMessageError(`"${own}" is no reply that "${definition.name}" declares`);
   }

@@ -12,6 +12,22 @@ export function replyType(definition: Definition): string {
   return `reply:${definition.name}`;
 }
 
+/** What a reply that says no more than that the message has been handled is told by: JSON has no `undefined`. */
+const nothing = ";nothing";
+
+/** Whether `type` is that of a reply to `definition`. A service that only knows its base answers as that. */
+export function isReplyTo(definition: Definition, type: string): boolean {
+  for (let at: Definition | undefined = definition; at !== undefined; at = at.base) {
+    if (type === replyType(at)) return true;
+  }
+  return false;
+}
+
+/** Whether a reply of that `hero-type` is `undefined`, not `null`. */
+export function saysNothing(type: string): boolean {
+  return type.endsWith(nothing);
+}
+
 /** A reply of several: `{ kind: "found", message }`. */
 interface NamedReply {
   readonly kind: string;
@@ -55,7 +71,8 @@ async function prepare(definition: Definition, reply: unknown): Promise<{ type: 
     if (isPromise(checked)) await checked;
   }
   // A handler that has nothing to say says that it is done.
-  return { type: replyType(definition), message: reply === undefined ? null : reply };
+  if (reply === undefined) return { type: replyType(definition) + nothing, message: null };
+  return { type: replyType(definition), message: reply };
 }
 
 function namedReply(reply: unknown): NamedReply | undefined {
