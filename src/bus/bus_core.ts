@@ -16,6 +16,7 @@ import { hostInfo } from "../runtime/host.ts";
 import { systemClock } from "../runtime/system_clock.ts";
 import { Serializers } from "../serialization/negotiation.ts";
 import type { Change, DeployMode, Topology, Transport } from "../spi/transport.ts";
+import { checkName } from "../values/destination.ts";
 import { createUuidV7 } from "../values/uuid_v7.ts";
 import { BrokerSchedules } from "./broker_schedules.ts";
 import type { BusOptions } from "./bus_options.ts";
@@ -47,7 +48,9 @@ export class BusCore {
     this.name = name;
     this.transport = transport;
     this.#deploy = options.deploy ?? "apply";
-    this.routing = new Routing(options.naming ?? {}, options.prefix ?? "", options.routes ?? {});
+    const prefix = options.prefix ?? "";
+    if (prefix !== "") checkName(`the entities of "${name}" with the prefix`, prefix);
+    this.routing = new Routing(options.naming ?? {}, prefix, options.routes ?? {});
     for (const definition of this.routing.routed) this.registry.add(definition);
     for (const contract of options.contracts ?? []) {
       this.registry.add(definitionOf(contract, `{ contracts } of "${name}"`));

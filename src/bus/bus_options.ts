@@ -23,7 +23,7 @@ export interface BusOptions<out Tx> {
   readonly contracts?: readonly Contract[];
   /** How contracts and endpoints are called at the broker. Left out: by their own names. */
   readonly naming?: NamingPolicy;
-  /** Stands before the name of every queue and topic of this bus. */
+  /** Stands before the name of every queue and topic of this bus: begins as a name does. */
   readonly prefix?: string;
   /** What it writes; it reads whatever content type it knows. Left out: JSON. */
   readonly serializer?: Serializer;
