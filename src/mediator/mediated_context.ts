@@ -5,7 +5,7 @@ import { type Definition, definitionOf } from "../contracts/definition.ts";
 import type { Event } from "../contracts/event.ts";
 import { type Headers, noHeaders } from "../envelope/headers.ts";
 import { ConfigurationError, UnsupportedError } from "../errors/configuration.ts";
-import { derives } from "../pipeline/bindings.ts";
+import { isOf } from "../pipeline/bindings.ts";
 import type { ConsumeContext, HandlerContext, Responded } from "../pipeline/context.ts";
 import type { RequestOptions, ScheduleToken, SendOptions } from "../pipeline/sending.ts";
 import type { InUnit } from "../spi/store.ts";
@@ -106,7 +106,7 @@ export class MediatedContext implements HandlerContext<unknown, unknown, undefin
   }
 
   is<Derived>(contract: Contract<never, Derived, unknown>): this is ConsumeContext<Derived, undefined> {
-    return derives(this.contract, definitionOf(contract, "the contract to narrow to"));
+    return isOf(this.contract, definitionOf(contract, "the contract to narrow to"));
   }
 
   publish<In>(event: Event<In, unknown>, message: NoInfer<In>, options?: SendOptions<never>): Promise<void> {

@@ -96,10 +96,18 @@ export class Bindings {
   }
 }
 
-/** Whether a message of `definition` is also one of `base`. */
+/** Whether a message of `definition` is also one of `base`, of whatever version. */
 export function derives(definition: Definition, base: Definition): boolean {
   for (let at: Definition | undefined = definition; at !== undefined; at = at.base) {
     if (at === base || at.name === base.name) return true;
+  }
+  return false;
+}
+
+/** Unlike `derives`, of the same version too: of another, the message has another shape. */
+export function isOf(definition: Definition, base: Definition): boolean {
+  for (let at: Definition | undefined = definition; at !== undefined; at = at.base) {
+    if (at === base || (at.name === base.name && at.version === base.version)) return true;
   }
   return false;
 }

@@ -11,7 +11,7 @@ import type { InUnit } from "../spi/store.ts";
 import type { ContextKey } from "../values/context_key.ts";
 import type { Destination } from "../values/destination.ts";
 import { type Duration, milliseconds } from "../values/duration.ts";
-import { derives } from "./bindings.ts";
+import { derives, isOf } from "./bindings.ts";
 import type { Consumption } from "./consumption.ts";
 import type { ConsumeContext, HandlerContext, Responded, SendKind } from "./context.ts";
 import { noOptions } from "./draft.ts";
@@ -98,7 +98,9 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
 
   is<Derived>(contract: Contract<never, Derived, unknown>): this is ConsumeContext<Derived, unknown> {
     const definition = definitionOf(contract, "the contract to narrow to");
-    if (derives(this.contract, definition)) return true;
+    if (isOf(this.contract, definition)) return true;
+    // Of another version: the message has been brought to that of its own contract.
+    if (derives(this.contract, definition)) return false;
     if (!parseMessageType(this.#consumption.envelope.type).some(({ name }) => name === definition.name)) return false;
     throw new ConfigurationError(
       `This bus does not know "${definition.name}", so the message was read as its base "${this.contract.name}". ` +
