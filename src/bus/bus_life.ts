@@ -32,10 +32,15 @@ export interface Activity {
 export class BusLife {
   readonly #core: BusCore;
   readonly #endpoints: Endpoints;
+  /** Ends what waits for the transport. */
   readonly #abort = new AbortController();
+  /** Ends the streams: `stop` does not wait for who reads them. */
+  readonly #ending = new AbortController();
   readonly #started = Promise.withResolvers<void>();
   #state: State = "new";
   #opening: Promise<void> | undefined;
+  /** `start` is under way. */
+  #opens = false;
   #stopping: Promise<void> | undefined;
   /** Ends the wait of `stop`. */
   #hurry: () => void = () => {};
@@ -50,6 +55,10 @@ export class BusLife {
 
   get running(): boolean {
     return this.#state === "running";
+  }
+  /** Aborts when the bus begins to stop. */
+  get stopping(): AbortSignal {
+    return this.#ending.signal;
   }
   get transportStatus(): PluginStatus {
     return this.#transportStatus;
@@ -85,6 +94,11 @@ export class BusLife {
     throw new NotStartedError(this.#core.name, doing);
   }
 
+  /** @throws {StoppedError} once the bus stops */
+  checkNotStopped(doing: string): void {
+    if (this.#state === "stopping" || this.#state === "stopped") throw new StoppedError(this.#core.name, doing);
+  }
+
   /** Resolves when the bus runs. */
   async started(signal: AbortSignal | undefined): Promise<void> {
     const { promise } = this.#started;
@@ -109,23 +123,23 @@ export class BusLife {
     this.configuring("start");
     signal?.throwIfAborted();
     this.#state = "starting";
+    this.#opens = true;
     const abort = (): void => this.#abort.abort(signal?.reason);
     signal?.addEventListener("abort", abort, { once: true });
     try {
       const plans = this.#endpoints.plan(this.#core);
       this.#endpoints.seal();
-      await this.openTransport();
-      this.#abort.signal.throwIfAborted();
+      await this.#orAborted(() => this.openTransport());
       const { registry, routing, transport, requests } = this.#core;
-      await this.#core.prepare(topologyOf(plans, registry, routing, transport.capabilities));
+      const topology = topologyOf(plans, registry, routing, transport.capabilities);
+      await this.#orAborted(() => this.#core.prepare(topology));
+      this.#abort.signal.throwIfAborted();
       requests.open(transport);
       // What handlers send while others still open waits at the broker: it is all declared.
       this.#state = "running";
-      for (const plan of plans) {
-        this.#abort.signal.throwIfAborted();
-        await this.#endpoints.open(plan, this.#core);
-      }
+      for (const plan of plans) await this.#orAborted(() => this.#endpoints.open(plan, this.#core));
       this.#abort.signal.throwIfAborted();
+      this.#opens = false;
       this.#started.resolve();
     } catch (error) {
       await this.#undo(error);
@@ -135,10 +149,19 @@ export class BusLife {
     }
   }
 
+  /** A transport that does not heed the signal, or is not given it, must not hold up who gave it. */
+  async #orAborted<T>(work: () => Promise<T>): Promise<T> {
+    this.#abort.signal.throwIfAborted();
+    return await abortable(work(), this.#abort.signal);
+  }
+
   /** A start that failed leaves nothing behind. */
   async #undo(error: unknown): Promise<void> {
+    this.#opens = false;
     this.#started.reject(error);
-    await this.#close(Promise.resolve(), this.#core.services.clock.now());
+    // What goes wrong while it closes has its reason in what went wrong before: that is told.
+    this.#stopping ??= this.#close(Promise.resolve(), this.#core.services.clock.now()).catch(() => {});
+    await this.#stopping.catch(() => {});
   }
 
   /** Opens an endpoint while the others run. */
@@ -185,12 +208,15 @@ export class BusLife {
     this.#hurry = now;
     const until = this.#core.services.clock.now() + inMs;
     this.#state = this.#state === "new" ? "stopped" : "stopping";
+    // A start that is under way goes no further, and rejects.
+    if (this.#opens) this.#abort.abort(new StoppedError(this.#core.name, "start"));
     this.#stopping = this.#close(deadline, until).finally(cancel);
     return this.#stopping;
   }
 
   async #close(deadline: Promise<void>, until: number): Promise<void> {
     const { outbound, requests, transport } = this.#core;
+    this.#ending.abort(new StoppedError(this.#core.name, "stream"));
     this.#abort.signal.aborted || this.#started.reject(new StoppedError(this.#core.name, "wait for the start"));
     try {
       await Promise.all(this.#endpoints.running.map((endpoint) => endpoint.stop(deadline)));

@@ -175,9 +175,9 @@ export class MessageBus<Tx> implements Bus<Tx> {
     const name = `${this.name}-stream-${++this.#streams}`;
     let connection: Connection | undefined;
     return messageStream<Out>({
-      open: async (handle) => {
-        await this.#life.started(signal);
-        const source = consumer(contract, handle as (message: Out) => never, { name });
+      open: async (handle, ended) => {
+        await this.#life.started(ended);
+        const source = consumer(contract, (message, ctx) => handle(message, ctx.signal) as never, { name });
         connection = await this.connect(source as Runnable, {
           queue: "instance",
           concurrency: streamCredit,
@@ -186,7 +186,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
         });
       },
       close: async () => await connection?.disconnect({ deadline: 0 }),
-    }, signal);
+    }, { signal, stopping: this.#life.stopping });
   }
   sink<In>(event: Event<In, unknown>, options?: PublishOptions<never>): WritableStream<In>;
   sink<In>(command: Command<In, unknown, unknown>, options?: SendOptions<never>): WritableStream<In>;
@@ -240,6 +240,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
     );
   }
   async deploy(mode: DeployMode): Promise<readonly Change[]> {
+    this.#life.checkNotStopped("deploy");
     const { registry, routing, transport } = this.#core;
     const plans = this.#endpoints.plan(this.#core);
     await this.#life.openTransport();

@@ -5,62 +5,109 @@ import { Deque } from "../values/deque.ts";
 interface Arrival<Out> {
   readonly message: Out;
   readonly pulled: () => void;
+  /** It has gone back: whoever has it next handles it. */
+  gone: boolean;
 }
 
 /** How the source of a stream is opened and closed. */
 export interface StreamSource<Out> {
-  /** Opens it; `handle` is called with each message, and resolves when the message has been pulled. */
-  open(handle: (message: Out) => Promise<void>): Promise<void>;
+  /**
+   * Opens it; rejects when `signal` aborts. `handle` is called with each message, and resolves when the message has been
+   * pulled; it rejects when its own signal aborts, and the message then goes back.
+   */
+  open(handle: (message: Out, signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void>;
+  /** Called once it has been opened. */
   close(): Promise<void>;
+}
+
+/** What ends a stream from without. */
+export interface StreamEnds {
+  /** The reader's own: its reason is the stream's error. */
+  readonly signal: AbortSignal | undefined;
+  /** The bus stops: the stream is at its end. */
+  readonly stopping: AbortSignal;
 }
 
 /** How many messages may have come without being pulled. */
 export const streamCredit = 16;
 
 /** A stream of messages; each is accepted when it is pulled. */
-export function messageStream<Out>(source: StreamSource<Out>, signal: AbortSignal | undefined): ReadableStream<Out> {
+export function messageStream<Out>(source: StreamSource<Out>, { signal, stopping }: StreamEnds): ReadableStream<Out> {
   const arrived = new Deque<Arrival<Out>>();
+  const ended = new AbortController();
   let wake: (() => void) | undefined;
-  let ended = false;
-  let stop = (): void => {};
-  const close = async (): Promise<void> => {
-    if (ended) return;
-    ended = true;
-    stop();
+  let opened = false;
+  let forget = (): void => {};
+
+  const end = async (reason: unknown): Promise<void> => {
+    if (ended.signal.aborted) return;
+    ended.abort(reason);
+    forget();
     wake?.();
-    await source.close();
+    // While it is being opened, whoever opens it sees that it has ended.
+    if (opened) await source.close();
   };
+
+  const handle = (message: Out, lost: AbortSignal): Promise<void> =>
+    new Promise<void>((resolve, reject) => {
+      const lose = (): void => {
+        arrival.gone = true;
+        reject(lost.reason);
+      };
+      const pulled = (): void => {
+        lost.removeEventListener("abort", lose);
+        resolve();
+      };
+      const arrival: Arrival<Out> = { message, pulled, gone: false };
+      lost.addEventListener("abort", lose, { once: true });
+      arrived.pushBack(arrival);
+      wake?.();
+    });
+
+  const next = (): Arrival<Out> | undefined => {
+    if (ended.signal.aborted) return undefined;
+    let arrival = arrived.popFront();
+    while (arrival?.gone) arrival = arrived.popFront();
+    return arrival;
+  };
+
   return new ReadableStream<Out>({
     async start(controller) {
       signal?.throwIfAborted();
       const abort = (): void => {
         controller.error(signal?.reason);
-        close().catch(() => {});
+        end(signal?.reason).catch(() => {});
+      };
+      const stop = (): void => {
+        controller.close();
+        end(stopping.reason).catch(() => {});
+      };
+      forget = () => {
+        signal?.removeEventListener("abort", abort);
+        stopping.removeEventListener("abort", stop);
       };
       signal?.addEventListener("abort", abort, { once: true });
-      stop = () => signal?.removeEventListener("abort", abort);
+      stopping.addEventListener("abort", stop, { once: true });
       try {
-        await source.open((message) =>
-          new Promise<void>((pulled) => {
-            arrived.pushBack({ message, pulled });
-            wake?.();
-          })
-        );
+        await source.open(handle, ended.signal);
+        opened = true;
       } catch (error) {
-        stop();
+        forget();
         throw error;
       }
+      if (ended.signal.aborted) await source.close();
     },
     async pull(controller) {
-      while (arrived.size === 0 && !ended) {
+      let arrival = next();
+      while (arrival === undefined && !ended.signal.aborted) {
         await new Promise<void>((resolve) => wake = resolve);
         wake = undefined;
+        arrival = next();
       }
-      const next = ended ? undefined : arrived.popFront();
-      if (next === undefined) return;
-      controller.enqueue(next.message);
-      next.pulled();
+      if (arrival === undefined) return;
+      controller.enqueue(arrival.message);
+      arrival.pulled();
     },
-    cancel: close,
+    cancel: end,
   }, { highWaterMark: 0 });
 }
