@@ -72,13 +72,13 @@ export async function ordersAreComplete(world: World): Promise<string | void> {
     }
     for (const id of ids) if (id >= count) return `"${endpoint}" gave up an order ${id} that nobody sent`;
   }
-  return overtaken(done) ?? doneByTheDead(done);
+  return overtaken(done, givenUp) ?? doneByTheDead(done);
 }
 
-/** Where nothing is redelivered, orders of one customer are first done in their order. */
-function overtaken(done: readonly Done[]): string | undefined {
+/** Where nothing is redelivered, orders of one customer are first done in their order; what was given up has no place. */
+function overtaken(done: readonly Done[], givenUp: ReadonlyMap<string, ReadonlySet<number>>): string | undefined {
   for (const endpoint of ["orders", "billing"]) {
-    const seen = new Set<number>();
+    const seen = new Set<number>([...givenUp.get("orders") ?? [], ...givenUp.get(endpoint) ?? []]);
     const last = new Map<string, number>();
     for (const { id, customer } of done.filter((each) => each.endpoint === endpoint)) {
       if (seen.has(id)) continue;
