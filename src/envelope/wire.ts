@@ -1,32 +1,16 @@
 /** Envelopes in a frame's headers, and back. @module */
-import { UnreadableMessageError } from "../errors/receiving.ts";
-import type { HostInfo } from "../runtime/host.ts";
 import type { Frame, FrameHeaders, NativeValue } from "../spi/frame.ts";
 import type { Envelope } from "./envelope.ts";
 import { applicationHeaders, headerText, names } from "./headers.ts";
+import { readMeta, writeMeta } from "./meta.ts";
 import { traceOf } from "./trace.ts";
-
-/** The keys of `hero-meta`: what an envelope says beside its id, type, headers and trace. */
-interface Meta {
-  correlation?: string;
-  conversation?: string;
-  initiator?: string;
-  request?: string;
-  source?: string;
-  destination?: string;
-  response?: string;
-  fault?: string;
-  sent?: number;
-  expires?: number;
-  host?: HostInfo;
-}
 
 /** The headers of a frame that carries `envelope`. `types` is the serializer's. */
 export function toHeaders(envelope: Envelope, types: string | undefined): FrameHeaders {
   const headers: Record<string, NativeValue> = {
     [names.id]: envelope.messageId,
     [names.type]: envelope.type,
-    [names.meta]: JSON.stringify(toMeta(envelope)),
+    [names.meta]: writeMeta(envelope),
   };
   if (types !== undefined) headers[names.types] = types;
   const { trace } = envelope;
@@ -44,23 +28,6 @@ export function toHeaders(envelope: Envelope, types: string | undefined): FrameH
   return headers;
 }
 
-/** `JSON.stringify` drops what is undefined. */
-function toMeta(envelope: Envelope): { readonly [K in keyof Meta]: Meta[K] | undefined } {
-  return {
-    correlation: envelope.correlationId,
-    conversation: envelope.conversationId,
-    initiator: envelope.initiatorId,
-    request: envelope.requestId,
-    source: envelope.sourceAddress,
-    destination: envelope.destinationAddress,
-    response: envelope.responseAddress,
-    fault: envelope.faultAddress,
-    sent: envelope.sentAt,
-    expires: envelope.expiresAt,
-    host: envelope.host,
-  };
-}
-
 /**
  * The envelope of a frame. What a foreign sender left out is left out here, but the id, which `messageId` supplies.
  *
@@ -68,7 +35,7 @@ function toMeta(envelope: Envelope): { readonly [K in keyof Meta]: Meta[K] | und
  */
 export function fromHeaders(frame: Frame, messageId: () => string): Envelope {
   const { headers } = frame;
-  const meta = parseMeta(headerText(headers[names.meta]));
+  const meta = readMeta(headerText(headers[names.meta]));
   return {
     messageId: headerText(headers[names.id]) || messageId(),
     type: headerText(headers[names.type]) ?? "",
@@ -86,41 +53,4 @@ export function fromHeaders(frame: Frame, messageId: () => string): Envelope {
     trace: traceOf(headers),
     host: meta.host,
   };
-}
-
-const noMeta: Meta = Object.freeze({});
-const texts = [
-  "correlation",
-  "conversation",
-  "initiator",
-  "request",
-  "source",
-  "destination",
-  "response",
-  "fault",
-] as const;
-const times = ["sent", "expires"] as const;
-
-function parseMeta(text: string | undefined): Meta {
-  if (text === undefined) return noMeta;
-  let meta: Meta;
-  try {
-    meta = JSON.parse(text);
-  } catch (cause) {
-    throw new UnreadableMessageError(`its header "${names.meta}" is not JSON`, { cause });
-  }
-  if (typeof meta !== "object" || meta === null || Array.isArray(meta)) {
-    throw new UnreadableMessageError(`its header "${names.meta}" is not a JSON object`);
-  }
-  for (const key of texts) {
-    if (meta[key] !== undefined && typeof meta[key] !== "string") throw wrong(key, "text");
-  }
-  for (const key of times) {
-    if (meta[key] !== undefined && !Number.isFinite(meta[key])) throw wrong(key, "a number of milliseconds");
-  }
-  return meta;
-}
-
-function wrong(key: string, what: string): UnreadableMessageError {
-  return new UnreadableMessageError(`"${key}" in its header "${names.meta}" is not ${what}`);
 }
