@@ -132,7 +132,8 @@ export class OutgoingMessage implements Outgoing {
     return this.#options.dueAt;
   }
   get expiresAt(): number | undefined {
-    return this.envelope.expiresAt;
+    // A copy is a record of what has been: it does not lapse with the message.
+    return this.copy ? undefined : this.envelope.expiresAt;
   }
   get mandatory(): boolean {
     return this.kind === "send" || this.kind === "request";
