@@ -200,7 +200,8 @@ export class MessageBus<Tx> implements Bus<Tx> {
   start(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     return this.#life.start(options.signal);
   }
-  stop(options: StopOptions = {}): Promise<void> {
+  // deno-lint-ignore require-await -- async, so that a deadline that is none rejects
+  async stop(options: StopOptions = {}): Promise<void> {
     return this.#life.stop(options);
   }
   async [Symbol.asyncDispose](): Promise<void> {
