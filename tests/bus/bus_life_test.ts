@@ -1,0 +1,394 @@
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import type { Bus } from "../../src/bus/bus.ts";
+import type { BusOptions } from "../../src/bus/bus_options.ts";
+import { consumer } from "../../src/bus/consumer.ts";
+import { createBus } from "../../src/bus/create_bus.ts";
+import { command } from "../../src/contracts/command.ts";
+import { event } from "../../src/contracts/event.ts";
+import { query } from "../../src/contracts/query.ts";
+import { ConfigurationError, InvalidNameError } from "../../src/errors/configuration.ts";
+import { AlreadyStartedError, NotStartedError, StoppedError } from "../../src/errors/lifecycle.ts";
+import { TopologyError } from "../../src/errors/transport.ts";
+import { turn } from "../../src/testing/turn.ts";
+import { VirtualClock } from "../../src/testing/virtual_clock.ts";
+import { never, type Script, ScriptedTransport } from "../support/fakes/scripted_transport.ts";
+import { test } from "../support/runner.ts";
+import { Latch, trial } from "../support/trial.ts";
+
+interface Order {
+  readonly orderId: string;
+}
+const order: Order = { orderId: "42" };
+const Submit = command<Order>("orders.submit");
+const Happened = event<Order>("orders.happened");
+const Get = query<Order, { ok: boolean }>("orders.get");
+
+/** A bus with three endpoints on a transport that does as it is told. */
+function scripted(script: Script, options: Partial<BusOptions<undefined>> = {}) {
+  const transport = new ScriptedTransport(script);
+  const clock = new VirtualClock();
+  const bus = createBus({ name: "app", transport, clock, ...options });
+  for (const name of ["one", "two", "three"]) bus.endpoint(name).handle(event(`to-${name}`), () => {});
+  return { bus, transport, clock };
+}
+
+/** All that an application may call a bus for. */
+function calls(bus: Bus): readonly (readonly [string, () => Promise<unknown>])[] {
+  return [
+    ["send", () => bus.send(Submit, order)],
+    ["publish", () => bus.publish(Happened, order)],
+    ["request", () => bus.request(Get, order)],
+    ["schedule", () => bus.schedule(Submit, order, { in: "1h" })],
+    ["unschedule", () => bus.unschedule({ id: "1" })],
+    ["begin a transaction", () => bus.transaction(() => {})],
+    [`connect "orders.happened"`, () => bus.connect(consumer(Happened, () => {}))],
+  ];
+}
+
+test("a bus must have a name that can stand in an address", () => {
+  for (const name of ["", "a b", "a,b", undefined, "é"]) {
+    assertThrows(() => createBus({ name: name as string }), InvalidNameError, "a bus");
+  }
+});
+test("a send buffer of no messages is refused", () => {
+  for (const sendBuffer of [0, -1, 1.5, NaN, Infinity]) {
+    assertThrows(() => createBus({ name: "app", sendBuffer }), ConfigurationError, "buffer");
+  }
+});
+
+// ---- Before and after
+
+test("before start and after stop, each call says what to do", async () => {
+  const { bus } = scripted({});
+  for (const [doing, call] of calls(bus)) {
+    const error = await assertRejects(call, NotStartedError);
+    assertEquals([error.code, error.details["doing"], error.details["bus"]], ["HERO_NOT_STARTED", doing, "app"]);
+    assertStringIncludes(error.message, "bus.start()");
+  }
+  await bus.start();
+  await bus.stop();
+  for (const [doing, call] of calls(bus)) {
+    const error = await assertRejects(call, StoppedError);
+    assertEquals([error.code, error.details["doing"]], ["HERO_STOPPED", doing]);
+  }
+});
+
+test("once it has started, a bus takes no more configuration; once it has stopped, neither", async () => {
+  const { bus } = scripted({});
+  const endpoint = bus.endpoint("four");
+  const configuring = [
+    () => bus.endpoint("five"),
+    () => bus.add(consumer(Happened, () => {})),
+    () => bus.use((_, next) => next()),
+    () => bus.useSend((_, next) => next()),
+    () => endpoint.handle(Submit, () => {}),
+    () => endpoint.use((_, next) => next()),
+    () => endpoint.batch(Happened, {}, () => {}),
+  ];
+  await bus.start();
+  for (const configure of configuring) assertThrows(configure, AlreadyStartedError);
+  await bus.stop();
+  for (const configure of configuring.slice(0, 4)) assertThrows(configure, StoppedError);
+});
+
+test("a bus starts once: a second start is refused, while the first runs and later, and harms it not", async () => {
+  const { bus, transport } = scripted({});
+  const first = bus.start();
+  await assertRejects(() => bus.start(), AlreadyStartedError);
+  await first;
+  await assertRejects(() => bus.start(), AlreadyStartedError);
+  assertEquals(transport.asked.filter((each) => each === "open").length, 1);
+  await bus.publish(Happened, order);
+  await bus.stop();
+  await assertRejects(() => bus.start(), StoppedError);
+});
+
+test("a bus that never started stops at once, and cannot be started then", async () => {
+  const { bus, transport } = scripted({});
+  await bus.stop();
+  assertEquals(transport.asked, []);
+  await assertRejects(() => bus.start(), StoppedError);
+  await bus[Symbol.asyncDispose]();
+});
+
+test("a start opens the transport, then makes the topology, then the endpoints, in order", async () => {
+  const { bus, transport } = scripted({});
+  await bus.start();
+  assertEquals(transport.asked, ["open", "deploy apply", "receive one", "receive two", "receive three"]);
+  await bus.stop();
+  assertEquals(transport.asked.slice(5), ["stop one", "stop two", "stop three", "close"]);
+});
+
+// ---- All or nothing
+
+const failure = new RangeError("no such thing");
+const failing: readonly [string, Script, readonly string[]][] = [
+  ["open", { open: () => Promise.reject(failure) }, ["open", "close"]],
+  ["deploy", { deploy: () => Promise.reject(failure) }, ["open", "deploy apply", "close"]],
+  [
+    "receive",
+    { receive: ({ queue }) => queue === "three" ? Promise.reject(failure) : Promise.resolve() },
+    ["open", "deploy apply", "receive one", "receive two", "receive three", "stop one", "stop two", "close"],
+  ],
+];
+for (const [where, script, asked] of failing) {
+  test(`a start that fails in ${where} rejects with what went wrong, and leaves nothing behind`, async () => {
+    const { bus, transport, clock } = scripted(script);
+    const error = await bus.start().catch((thrown) => thrown);
+    assert(error === failure, `${error} is not the transport's error`);
+    assertEquals(transport.asked, asked);
+    assertEquals([transport.openSources, clock.pending], [0, 0]);
+    assert(transport.host?.signal.aborted, "the transport is not told to end its waits");
+    assertEquals(bus.health().status, "unhealthy");
+    for (const [, call] of calls(bus)) await assertRejects(call, StoppedError);
+    await assertRejects(() => bus.start(), StoppedError);
+    await bus.stop();
+  });
+
+  test(`what goes wrong in closing does not hide why the start failed in ${where}`, async () => {
+    const { bus } = scripted({
+      ...script,
+      close: () => Promise.reject(new TypeError("close, too")),
+      stop: () => Promise.reject(new TypeError("stop, too")),
+    });
+    const error = await bus.start().catch((thrown) => thrown);
+    assert(error === failure, `${error} is not the transport's error`);
+  });
+}
+
+test("a start that fails on its configuration touches no transport", async () => {
+  const { bus, transport } = scripted({});
+  bus.endpoint("bad", { concurrency: 0 }).handle(Submit, () => {});
+  const error = await assertRejects(() => bus.start(), ConfigurationError);
+  for (const part of [`"bad"`, "concurrency"]) assertStringIncludes(error.message, part);
+  assertEquals(transport.asked, []);
+});
+
+test("a signal that is aborted before the start begins leaves the bus as it was", async () => {
+  const { bus, transport } = scripted({});
+  const error = await bus.start({ signal: AbortSignal.abort(failure) }).catch((thrown) => thrown);
+  assert(error === failure);
+  assertEquals(transport.asked, []);
+  await bus.start();
+  await bus.stop();
+});
+
+const hanging: readonly [string, Script][] = [
+  ["open, which heeds it", { open: ({ signal }) => never(signal) }],
+  ["open, which does not heed it", { open: () => never() }],
+  ["deploy", { deploy: () => never() }],
+  ["receive", { receive: ({ queue }) => queue === "two" ? never() : Promise.resolve() }],
+];
+for (const [where, script] of hanging) {
+  test(`a signal ends a start that waits in ${where}, and undoes it`, async () => {
+    const { bus, transport, clock } = scripted(script);
+    const abort = new AbortController();
+    const starting = bus.start({ signal: abort.signal }).catch((thrown) => thrown);
+    await turn();
+    abort.abort(failure);
+    assert(await starting === failure);
+    assertEquals([transport.asked.at(-1), transport.openSources, clock.pending], ["close", 0, 0]);
+  });
+
+  test(`a stop ends a start that waits in ${where}, and both end`, async () => {
+    const { bus, transport, clock } = scripted(script);
+    const starting = assertRejects(() => bus.start(), StoppedError);
+    await turn();
+    await bus.stop();
+    await starting;
+    assertEquals([transport.openSources, clock.pending], [0, 0]);
+    assertEquals(transport.asked.filter((each) => each === "close").length, 1);
+    await assertRejects(() => bus.publish(Happened, order), StoppedError);
+  });
+}
+
+test("a signal that aborts after the start does nothing", async () => {
+  const { bus } = scripted({});
+  const abort = new AbortController();
+  await bus.start({ signal: abort.signal });
+  abort.abort();
+  await turn();
+  await bus.publish(Happened, order);
+  await bus.stop();
+});
+
+test("what comes while other endpoints still open is handled, and may be answered by sends", async () => {
+  const gate = Promise.withResolvers<void>();
+  const transport = new ScriptedTransport({
+    receive: ({ queue }, sink) => {
+      if (queue !== "one") return gate.promise;
+      queueMicrotask(() =>
+        sink.deliver([{
+          frame: { contentType: "application/json", headers: { "hero-type": "orders.submit" }, body: bytes("{}") },
+          key: undefined,
+          via: undefined,
+          deliveryCount: 1,
+        }])
+      );
+      return Promise.resolve();
+    },
+  });
+  const bus = createBus({ name: "app", transport, clock: new VirtualClock() });
+  bus.endpoint("one").handle(Submit, (message, ctx) => ctx.publish(Happened, message));
+  bus.endpoint("two").handle(Get, () => ({ ok: true }));
+  const starting = bus.start();
+  await turn();
+  assertEquals(transport.sent.length, 1);
+  gate.resolve();
+  await starting;
+  await bus.stop();
+});
+function bytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+// ---- Topology
+
+test("deploy plans, checks and applies, before the bus starts", async () => {
+  const changes = [{ kind: "create" as const, entity: "queue:one", detail: "missing" }];
+  const { bus, transport } = scripted({ deploy: () => Promise.resolve(changes) });
+  assertEquals(await bus.deploy("plan"), changes);
+  assertEquals(await bus.deploy("apply"), changes);
+  const error = await assertRejects(() => bus.deploy("check"), TopologyError);
+  assertStringIncludes(error.message, "queue:one: missing");
+  assertEquals(transport.asked, ["open", "deploy plan", "deploy apply", "deploy check"]);
+  await bus.start();
+  assertEquals(transport.asked.filter((each) => each === "open").length, 1);
+  await bus.stop();
+});
+
+test("a conflict is refused by apply and check, and only told by plan; an extra by none", async () => {
+  const conflict = { kind: "conflict" as const, entity: "queue:one", detail: "other settings" };
+  const extra = { kind: "extra" as const, entity: "topic:a -> queue:b", detail: "not wanted" };
+  const { bus } = scripted({ deploy: () => Promise.resolve([conflict, extra]) });
+  assertEquals(await bus.deploy("plan"), [conflict, extra]);
+  for (const mode of ["check", "apply"] as const) {
+    const error = await assertRejects(() => bus.deploy(mode), TopologyError);
+    assertEquals(error.message.includes("not wanted"), false);
+  }
+  await assertRejects(() => bus.start(), TopologyError);
+  const extras = scripted({ deploy: () => Promise.resolve([extra]) }, { deploy: "check" });
+  await extras.bus.start();
+  await extras.bus.stop();
+});
+
+trial(
+  "a bus that only checks does not start where anything is missing, makes nothing, and starts where all is there",
+  async (trial) => {
+    const make = (deploy: "apply" | "check") => {
+      const bus = trial.bus({ deploy });
+      bus.endpoint("orders").handle(Submit, () => {});
+      return bus;
+    };
+    const error = await assertRejects(() => make("check").start(), TopologyError);
+    for (const missing of ["queue:orders", "queue:orders_error", "topic:orders.submit"]) {
+      assertStringIncludes(error.message, missing);
+    }
+    assertEquals((await make("apply").deploy("plan")).some(({ entity }) => entity === "queue:orders"), true);
+    await make("apply").deploy("apply");
+    assertEquals(await make("apply").deploy("plan"), []);
+    const bus = make("check");
+    await bus.start();
+    await bus.send(Submit, order);
+  },
+);
+
+test("after stop there is nothing to deploy with", async () => {
+  const { bus } = scripted({});
+  await bus.start();
+  await bus.stop();
+  for (const mode of ["plan", "check", "apply"] as const) await assertRejects(() => bus.deploy(mode), StoppedError);
+});
+
+// ---- Stop
+
+trial("a stop waits for handlers, and what they send still goes out", async (trial) => {
+  const latch = new Latch();
+  const bus = trial.bus();
+  bus.endpoint("orders").handle(Submit, async (message, ctx) => {
+    await latch.pass();
+    await ctx.publish(Happened, message);
+  });
+  const listener = trial.bus({ name: "listener" });
+  let heard = 0;
+  listener.endpoint("billing").handle(Happened, () => void heard++);
+  await Promise.all([bus.start(), listener.start()]);
+  await bus.send(Submit, order);
+  await trial.until("it is being handled", () => latch.arrived === 1);
+  let stopped = false;
+  const stopping = bus.stop().then(() => stopped = true);
+  await trial.settled();
+  assertEquals(stopped, false);
+  latch.open();
+  await stopping;
+  await trial.settled();
+  assertEquals([heard, await trial.count("orders")], [1, 0]);
+});
+
+trial("a handler that never ends is aborted at the deadline, and its message goes back", async (trial) => {
+  const bus = trial.bus();
+  let reason: unknown;
+  bus.endpoint("orders").handle(Submit, (_, ctx) => {
+    ctx.signal.addEventListener("abort", () => reason = ctx.signal.reason);
+    return never();
+  });
+  await bus.start();
+  await bus.send(Submit, order);
+  await trial.settled();
+  const stopping = bus.stop({ deadline: "2s" });
+  await trial.pass(1999);
+  assertEquals(reason, undefined);
+  await trial.pass(1);
+  await stopping;
+  assertEquals((reason as { code?: string }).code, "HERO_STOP_DEADLINE");
+  assertEquals([await trial.count("orders"), await trial.count("orders_error")], [1, 0]);
+});
+
+trial("a second stop aborts handlers at once", async (trial) => {
+  const bus = trial.bus();
+  bus.endpoint("orders").handle(Submit, () => never());
+  await bus.start();
+  await bus.send(Submit, order);
+  await trial.settled();
+  const first = bus.stop();
+  const second = bus.stop();
+  await Promise.all([first, second]);
+  assertEquals(await trial.count("orders"), 1);
+});
+
+trial("a handler that awaits the stop of its own bus ends no later than the deadline", async (trial) => {
+  const bus = trial.bus();
+  let stopped = false;
+  bus.endpoint("orders").handle(Submit, async () => {
+    await bus.stop({ deadline: "2s" });
+    stopped = true;
+  });
+  await bus.start();
+  await bus.send(Submit, order);
+  await trial.pass(2000);
+  await trial.until("the handler goes on", () => stopped);
+  await assertRejects(() => bus.publish(Happened, order), StoppedError);
+  assertEquals(await trial.count("orders"), 1);
+});
+
+test("a stop that goes wrong in one place still closes the rest, and says so", async () => {
+  const { bus, transport } = scripted({
+    stop: ({ queue }) => queue === "two" ? Promise.reject(failure) : Promise.resolve(),
+  });
+  await bus.start();
+  const error = await bus.stop().catch((thrown) => thrown);
+  assert(error === failure);
+  assertEquals(transport.asked.at(-1), "close");
+  await assertRejects(() => bus.publish(Happened, order), StoppedError);
+});
+
+test("an invalid deadline is refused, and the bus runs on", async () => {
+  const { bus } = scripted({});
+  await bus.start();
+  for (const deadline of [-1, "soon", NaN]) {
+    const stopping = bus.stop({ deadline: deadline as number }); // rejects, and does not throw
+    assertInstanceOf(await stopping.catch((thrown) => thrown), ConfigurationError);
+  }
+  await bus.publish(Happened, order);
+  await bus.stop();
+});
