@@ -2,6 +2,7 @@
 import type { Bus } from "../bus/bus.ts";
 import { MessageBus } from "../bus/message_bus.ts";
 import type { Transport } from "../spi/transport.ts";
+import type { Duration } from "../values/duration.ts";
 import type { Random } from "../values/random.ts";
 import { FaultyTransport } from "./fault_injection_transport.ts";
 import type { Dice } from "./faults.ts";
@@ -130,6 +131,26 @@ export class SimulatedInstance {
       if (life.dead) return;
       this.#started.reject(error);
     });
+  }
+
+  /**
+   * Stops it, and begins its next life; nothing, while it is dead. It may crash meanwhile.
+   *
+   * @param deadline how long handlers may finish
+   */
+  async restart(deadline: Duration): Promise<void> {
+    const [life, bus] = [this.#life, this.bus];
+    if (life === undefined || bus === undefined) return;
+    const dead = new Promise<void>((resolve) => life.onDeath(resolve));
+    try {
+      await Promise.race([bus.stop({ deadline }), dead]);
+    } catch (error) {
+      if (!life.dead) throw error;
+    }
+    if (life.dead) return;
+    life.stopped();
+    life.note("stopped", `life ${this.#lives}`);
+    this.begin();
   }
 
   #restart(): void {

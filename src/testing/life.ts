@@ -13,7 +13,7 @@ export interface LifeOptions {
   readonly mortal: boolean;
   /** Its connection breaks. */
   readonly disconnect: () => void;
-  /** It dies: the broker is to give what it had to others. */
+  /** It crashes: the broker is to give what it had to others. */
   readonly died: (at: string) => void;
   /** Told of what happens to it. */
   readonly note: (what: Incident, where: string, messageId?: string) => void;
@@ -41,7 +41,7 @@ export class Life {
     return new InstanceCrashedError(this.name, this.#deadAt ?? "");
   }
 
-  /** Called when it dies. */
+  /** Called when it is over. */
   onDeath(run: () => void): void {
     this.#onDeath.push(run);
   }
@@ -64,11 +64,20 @@ export class Life {
   cross(at: string): void {
     this.check();
     if (!this.#options.mortal || !this.dice.happens("crash")) return;
-    this.#deadAt = at;
     this.note("crashed", at);
+    this.#end(at);
     this.#options.died(at);
-    for (const run of this.#onDeath) run();
     throw this.error;
+  }
+
+  /** It has been stopped: what it still does has no effect. */
+  stopped(): void {
+    if (!this.dead) this.#end("stop");
+  }
+
+  #end(at: string): void {
+    this.#deadAt = at;
+    for (const run of this.#onDeath) run();
   }
 
   /** As `cross`, and its connection may break. */

@@ -24,7 +24,7 @@ export type Happening =
   | Incident;
 
 /** What happened to an instance of a simulated application. */
-export type Incident = "started" | "crashed" | "disconnected" | "failed" | "duplicated";
+export type Incident = "started" | "stopped" | "crashed" | "disconnected" | "failed" | "duplicated";
 
 /** One thing that happened to a message. */
 export interface TimelineEntry {

@@ -11,7 +11,7 @@ import { DisconnectedError } from "../errors/transport.ts";
 import type { PublishOptions, RequestOptions, SendOptions } from "../pipeline/sending.ts";
 import { Serializers } from "../serialization/negotiation.ts";
 import type { Transport } from "../spi/transport.ts";
-import { type Duration, milliseconds } from "../values/duration.ts";
+import type { Duration } from "../values/duration.ts";
 import { type Random, randomBytes, seededRandom } from "../values/random.ts";
 import { createUuidV7 } from "../values/uuid_v7.ts";
 import { FaultyTransport } from "./fault_injection_transport.ts";
@@ -39,6 +39,12 @@ export interface World {
    * @throws {ConfigurationError} if there is one of that name; and what `bus.start()` throws
    */
   instance(name: string, configure: ConfigureInstance, options?: InstanceOptions): Promise<void>;
+  /**
+   * Stops an instance, as an upgrade would, and starts it anew; does nothing while it has crashed.
+   *
+   * @param options `deadline`: how long its handlers may finish; 30 s
+   */
+  restart(name: string, options?: { readonly deadline?: Duration }): Promise<void>;
   /** Sends a command from outside, again with the same id until the broker has it. */
   send<In>(command: Command<In, unknown, unknown>, message: NoInfer<In>, options?: SendOptions): Promise<void>;
   /** Publishes an event from outside, again with the same id until the broker has it. */
@@ -133,6 +139,12 @@ export class SimulatedWorld implements World {
     this.#instances.set(name, instance);
     instance.begin();
     await instance.started;
+  }
+
+  async restart(name: string, options: { readonly deadline?: Duration } = {}): Promise<void> {
+    const instance = this.#instances.get(name);
+    if (instance === undefined) throw new ConfigurationError(`This world has no instance "${name}". Start it first`);
+    await instance.restart(options.deadline ?? "30s");
   }
 
   send<In>(command: Command<In, unknown, unknown>, message: NoInfer<In>, options?: SendOptions): Promise<void> {

@@ -3,6 +3,7 @@ import { command, ConfigurationError, type Transport } from "../../mod.ts";
 import { InstanceCrashedError, simulate, SimulationError, type World } from "../../src/testing/mod.ts";
 import { test } from "../support/runner.ts";
 import { ordersAreComplete, submitOrders } from "./orders_application.ts";
+import { parcelsAreDone, sendParcels } from "./parcels_application.ts";
 import { acknowledgedEarly, keyOvertaken, retryLost } from "./planted_bugs.ts";
 
 const Count = command<{ id: number }>("count");
@@ -13,6 +14,11 @@ test("simulation: with all that goes wrong, nothing is lost, overtaken, or done 
   assert(report.crashedSeeds >= 100, `Only ${report.crashedSeeds} seeds had a crash`);
   assert(report.deliveries > 500 * 150);
   for (const [fault, times] of Object.entries(report.faults)) assert(times > 0, `"${fault}" never happened`);
+});
+
+test("simulation: with instances that compete, batches, gates, requests and upgrades, no step is lost", async () => {
+  const report = await simulate({ seeds: 100 }, (world) => sendParcels(world), parcelsAreDone);
+  assert(report.crashedSeeds >= 20, `Only ${report.crashedSeeds} seeds had a crash`);
 });
 
 const bugs: readonly (readonly [string, (transport: Transport) => Transport, RegExp])[] = [
