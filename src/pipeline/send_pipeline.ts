@@ -57,6 +57,7 @@ export class SendPipeline {
   readonly #with: SendPipelineOptions;
   readonly #plans = new Map<Definition, SendPlan>();
   #preparing = 0;
+  #prepared: PromiseWithResolvers<void> | undefined;
 
   constructor(options: SendPipelineOptions) {
     this.#with = options;
@@ -121,16 +122,26 @@ export class SendPipeline {
     return this.#preparing;
   }
 
+  /** Resolves when no message is being prepared. */
+  prepared(): Promise<void> {
+    if (this.#preparing === 0) return Promise.resolve();
+    this.#prepared ??= Promise.withResolvers<void>();
+    return this.#prepared.promise;
+  }
+
   async #prepare(draft: Draft, plan: SendPlan): Promise<void> {
     this.#preparing++;
     try {
-      await this.#prepared(draft, plan);
+      await this.#run(draft, plan);
     } finally {
-      this.#preparing--;
+      if (--this.#preparing === 0) {
+        this.#prepared?.resolve();
+        this.#prepared = undefined;
+      }
     }
   }
 
-  async #prepared(draft: Draft, plan: SendPlan): Promise<void> {
+  async #run(draft: Draft, plan: SendPlan): Promise<void> {
     const { kind, options, cause, target, special } = draft;
     const { signal } = options;
     signal?.throwIfAborted();
