@@ -44,7 +44,7 @@ export class BrokerSchedules implements Schedules {
     }
     const { clock, sendPipeline } = this.#services();
     const now = clock.now();
-    const dueAt = Math.max(now, "in" in when ? now + milliseconds(when.in) : epochMilliseconds(when.at));
+    const dueAt = Math.max(now, dueTime(when, now, definition.name));
     let posted: OutgoingMessage | undefined;
     const kind = definition.kind === "event" ? "publish" : "send";
     await sendPipeline.send(kind, definition, message, options, cause, target, {
@@ -63,4 +63,12 @@ export class BrokerSchedules implements Schedules {
     }
     await this.#transport.cancel(token.id);
   }
+}
+
+function dueTime(when: When, now: number, contract: string): number {
+  const given: unknown = when;
+  if (typeof given !== "object" || given === null || !("in" in given || "at" in given)) {
+    throw new ConfigurationError(`Cannot schedule "${contract}": say when, as in { in: "1h" } or { at: new Date(…) }`);
+  }
+  return "in" in when ? now + milliseconds(when.in) : epochMilliseconds(when.at);
 }

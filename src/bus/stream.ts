@@ -79,6 +79,8 @@ export function messageStream<Out>(source: StreamSource<Out>, { signal, stopping
         end(signal?.reason).catch(() => {});
       };
       const stop = (): void => {
+        // Else whoever opens it learns of it, and why: a start that failed is no end.
+        if (!opened) return;
         controller.close();
         end(stopping.reason).catch(() => {});
       };
@@ -96,6 +98,7 @@ export function messageStream<Out>(source: StreamSource<Out>, { signal, stopping
         throw error;
       }
       if (ended.signal.aborted) await source.close();
+      else if (stopping.aborted) stop();
     },
     async pull(controller) {
       let arrival = next();
