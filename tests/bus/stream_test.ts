@@ -1,0 +1,318 @@
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
+import { createBus } from "../../src/bus/create_bus.ts";
+import { command } from "../../src/contracts/command.ts";
+import { event } from "../../src/contracts/event.ts";
+import { ConfigurationError, DuplicateOwnerError } from "../../src/errors/configuration.ts";
+import { NotStartedError, StoppedError } from "../../src/errors/lifecycle.ts";
+import { UnroutableError } from "../../src/errors/sending.ts";
+import { ScriptedTransport } from "../support/fakes/scripted_transport.ts";
+import { type Trial, trial } from "../support/trial.ts";
+
+interface Tick {
+  readonly n: number;
+}
+const Ticked = event<Tick>("ticked");
+const Tock = event<Tick>("tocked", { extends: Ticked });
+const Handle = command<Tick>("handle");
+
+/** A started bus with an open stream, and how many of its messages are not accepted. */
+async function streaming(trial: Trial, options: { readonly signal?: AbortSignal } = {}) {
+  const bus = trial.bus();
+  await bus.start();
+  const stream = bus.stream(Ticked, options);
+  await trial.settled();
+  return { bus, stream, counts: () => bus.counts("app-stream-1") };
+}
+async function publish(bus: ReturnType<Trial["bus"]>, from: number, to: number): Promise<void> {
+  for (let n = from; n <= to; n++) await bus.publish(Ticked, { n });
+}
+
+trial("a stream gives the messages of its contract in order, and of what derives from it", async (trial) => {
+  const { bus, stream } = await streaming(trial);
+  const reader = stream.getReader();
+  await bus.publish(Ticked, { n: 1 });
+  await bus.publish(Tock, { n: 2 });
+  await bus.publish(Ticked, { n: 3 });
+  const read = [await reader.read(), await reader.read(), await reader.read()];
+  assertEquals(read.map(({ value }) => value?.n), [1, 2, 3]);
+  await reader.cancel();
+});
+
+trial("a stream is read by for await, and breaking off closes it", async (trial) => {
+  const { bus, stream } = await streaming(trial);
+  await publish(bus, 1, 5);
+  const seen: number[] = [];
+  for await (const { n } of stream) {
+    seen.push(n);
+    if (n === 3) break;
+  }
+  await trial.settled();
+  assertEquals(seen, [1, 2, 3]);
+  assertEquals(bus.describe().endpoints, []);
+});
+
+trial("nothing beyond the credit is taken, and a message is accepted when it is pulled", async (trial) => {
+  const { bus, stream, counts } = await streaming(trial);
+  await publish(bus, 1, 40);
+  await trial.settled();
+  assertEquals(await counts(), { waiting: 24, active: 16, delayed: 0, failed: 0 });
+  const reader = stream.getReader();
+  for (let n = 1; n <= 3; n++) assertEquals((await reader.read()).value, { n });
+  await trial.settled();
+  assertEquals(await counts(), { waiting: 21, active: 16, delayed: 0, failed: 0 });
+  for (let n = 4; n <= 40; n++) assertEquals((await reader.read()).value, { n });
+  await trial.settled();
+  assertEquals(await counts(), { waiting: 0, active: 0, delayed: 0, failed: 0 });
+  await reader.cancel();
+});
+
+trial("two streams of one contract get every message each", async (trial) => {
+  const { bus, stream } = await streaming(trial);
+  const second = bus.stream(Ticked);
+  await trial.settled();
+  await publish(bus, 1, 1);
+  const readers = [stream.getReader(), second.getReader()];
+  assertEquals(await Promise.all(readers.map(async (reader) => (await reader.read()).value?.n)), [1, 1]);
+  for (const reader of readers) await reader.cancel();
+});
+
+trial("cancelling gives unpulled messages back, and is no failure of theirs", async (trial) => {
+  const { bus, stream } = await streaming(trial);
+  await publish(bus, 1, 5);
+  const reader = stream.getReader();
+  await reader.read();
+  const failures: string[] = [];
+  bus.observe({ faulted: ({ name }) => void failures.push(name) });
+  const settled: string[] = [];
+  const ineffective = trial.broker.counts.ineffective;
+  bus.observe({ unhandled: (_, why) => void settled.push(why) });
+  await reader.cancel();
+  await trial.settled();
+  assertEquals(settled, ["released", "released", "released", "released"]);
+  assertEquals([failures, trial.broker.counts.ineffective - ineffective], [[], 0]);
+  assertEquals(await trial.count("app-stream-1_error"), 0);
+});
+
+trial("a claim that is lost takes the unpulled messages out of the stream: they come again", async (trial) => {
+  const { bus, stream } = await streaming(trial);
+  await publish(bus, 1, 3);
+  await trial.settled();
+  trial.broker.disconnect(trial.transportOf(bus));
+  await trial.settled();
+  const reader = stream.getReader();
+  const seen: number[] = [];
+  for (let i = 0; i < 3; i++) seen.push((await reader.read()).value?.n ?? 0);
+  await trial.settled();
+  assertEquals(seen, [1, 2, 3]);
+  const more = reader.read();
+  await publish(bus, 4, 4);
+  assertEquals((await more).value, { n: 4 });
+  await reader.cancel();
+});
+
+trial("a signal ends a stream with its reason", async (trial) => {
+  const abort = new AbortController();
+  const { bus, stream } = await streaming(trial, { signal: abort.signal });
+  const reader = stream.getReader();
+  await publish(bus, 1, 1);
+  assertEquals((await reader.read()).value, { n: 1 });
+  const reading = reader.read().catch((error) => error);
+  const reason = new RangeError("enough");
+  abort.abort(reason);
+  assert(await reading === reason);
+  await trial.settled();
+  assertEquals(bus.describe().endpoints, []);
+});
+
+trial("an already aborted signal opens nothing", async (trial) => {
+  const bus = trial.bus();
+  await bus.start();
+  const reason = { why: "left" };
+  const stream = bus.stream(Ticked, { signal: AbortSignal.abort(reason) });
+  const thrown = await stream.getReader().read().catch((error) => error);
+  await trial.settled();
+  assertEquals(thrown, reason);
+  assertEquals(bus.describe().endpoints, []);
+});
+
+trial("one signal for 100 streams has no listener left, and aborting it later does nothing", async (trial) => {
+  const abort = new AbortController();
+  let listeners = 0;
+  const { signal } = abort;
+  const [add, remove] = [signal.addEventListener.bind(signal), signal.removeEventListener.bind(signal)];
+  Object.assign(signal, {
+    addEventListener: (...args: Parameters<typeof add>) => {
+      listeners++;
+      add(...args);
+    },
+    removeEventListener: (...args: Parameters<typeof remove>) => {
+      listeners--;
+      remove(...args);
+    },
+  });
+  const bus = trial.bus();
+  await bus.start();
+  for (let i = 0; i < 100; i++) {
+    const reader = bus.stream(Ticked, { signal }).getReader();
+    await trial.settled();
+    assertEquals(listeners, 1);
+    await bus.publish(Ticked, { n: i });
+    assertEquals((await reader.read()).value, { n: i });
+    await reader.cancel();
+    assertEquals(listeners, 0);
+  }
+  abort.abort();
+  await trial.settled();
+});
+
+// ---- And the bus' life
+
+trial("a stream that is made before the start waits for it", async (trial) => {
+  const bus = trial.bus();
+  const reader = bus.stream(Ticked).getReader();
+  const reading = reader.read();
+  await trial.settled();
+  await bus.start();
+  await trial.settled();
+  await bus.publish(Ticked, { n: 1 });
+  assertEquals((await reading).value, { n: 1 });
+  await reader.cancel();
+});
+
+trial("a stream that is cancelled, or aborted, before the start opens nothing once the bus runs", async (trial) => {
+  const bus = trial.bus();
+  const abort = new AbortController();
+  const cancelled = bus.stream(Ticked);
+  const aborted = bus.stream(Ticked, { signal: abort.signal });
+  await trial.settled();
+  await cancelled.cancel();
+  abort.abort(new RangeError("enough"));
+  await assertRejects(() => aborted.getReader().read(), RangeError);
+  await bus.start();
+  await trial.settled();
+  await bus.publish(Ticked, { n: 1 });
+  await trial.settled();
+  assertEquals(bus.describe().endpoints, []);
+  assertEquals(trial.broker.counts.unrouted, 1);
+});
+
+trial("a stream that is cancelled while it is being opened is closed once it is open", async (trial) => {
+  const gate = Promise.withResolvers<void>();
+  const transport = new ScriptedTransport({ receive: () => gate.promise });
+  const bus = createBus({ name: "app", transport, clock: trial.clock });
+  await bus.start();
+  const stream = bus.stream(Ticked);
+  await trial.until("it is being opened", () => transport.asked.some((each) => each.startsWith("receive")));
+  await stream.cancel();
+  gate.resolve();
+  await trial.until("it is closed", () => transport.asked.some((each) => each.startsWith("stop")));
+  assertEquals([transport.openSources, bus.describe().endpoints], [0, []]);
+  await bus.stop();
+});
+
+trial("a start that fails fails the streams that wait for it", async () => {
+  const bus = createBus({
+    name: "app",
+    transport: new ScriptedTransport({ open: () => Promise.reject(new RangeError("no broker")) }),
+  });
+  const reading = assertRejects(() => bus.stream(Ticked).getReader().read(), RangeError, "no broker");
+  await assertRejects(() => bus.start(), RangeError);
+  await reading;
+});
+
+trial("a stop ends streams, also those that nobody reads, and does not wait for them", async (trial) => {
+  const { bus, stream } = await streaming(trial);
+  const idle = bus.stream(Ticked);
+  const waiting = bus.stream(Tock).getReader();
+  await trial.settled();
+  await publish(bus, 1, 20);
+  const reader = stream.getReader();
+  assertEquals((await reader.read()).value, { n: 1 });
+  const last = waiting.read();
+  await bus.stop(); // no time passes: the clock stands
+  assertEquals((await last).done, true);
+  assertEquals((await reader.read()).done, true);
+  assertEquals((await idle.getReader().read()).done, true);
+});
+
+trial("after the stop there is nothing to stream from", async (trial) => {
+  const bus = trial.bus();
+  await bus.start();
+  await bus.stop();
+  await assertRejects(() => bus.stream(Ticked).getReader().read(), StoppedError);
+});
+
+trial("a stream of a command that an endpoint of the bus owns is refused", async (trial) => {
+  const bus = trial.bus();
+  bus.endpoint("owner").handle(Handle, () => {});
+  await bus.start();
+  await assertRejects(() => bus.stream(Handle).getReader().read(), DuplicateOwnerError);
+  await bus.send(Handle, { n: 1 });
+});
+
+trial("a message that cannot be read does not end the stream", async (trial) => {
+  const { bus, stream } = await streaming(trial);
+  await trial.put("topic:ticked", { body: "[]", headers: { "hero-type": "ticked" } });
+  await publish(bus, 1, 1);
+  const reader = stream.getReader();
+  assertEquals((await reader.read()).value, { n: 1 });
+  assertEquals(await trial.count("app-stream-1_error"), 1);
+  await reader.cancel();
+});
+
+// ---- Sinks
+
+trial("a sink publishes what is written to it, one after the other", async (trial) => {
+  const bus = trial.bus();
+  const seen: [number, unknown][] = [];
+  bus.endpoint("ticks").handle(Ticked, ({ n }, ctx) => void seen.push([n, ctx.headers["via"]]));
+  await bus.start();
+  await ReadableStream.from([{ n: 1 }, { n: 2 }, { n: 3 }]).pipeTo(bus.sink(Ticked, { headers: { via: "sink" } }));
+  await trial.settled();
+  assertEquals(seen, [[1, "sink"], [2, "sink"], [3, "sink"]]);
+});
+
+trial("a sink of a command sends it, to where its options say", async (trial) => {
+  const bus = trial.bus();
+  const seen: number[] = [];
+  bus.endpoint("handlers", { subscribe: false }).handle(Handle, ({ n }) => void seen.push(n));
+  await bus.start();
+  const writer = bus.sink(Handle, { to: "queue:handlers" }).getWriter();
+  await writer.write({ n: 1 });
+  await writer.close();
+  await trial.settled();
+  assertEquals(seen, [1]);
+  const nowhere = bus.sink(Handle).getWriter();
+  await assertRejects(() => nowhere.write({ n: 2 }), UnroutableError);
+  await assertRejects(() => nowhere.write({ n: 3 }), UnroutableError);
+});
+
+trial("a sink holds its writer back until the broker has what was written", async (trial) => {
+  const taken: (() => void)[] = [];
+  const transport = new ScriptedTransport({
+    send: (batch) => batch.forEach((each) => taken.push(() => each.settled())),
+  });
+  const bus = createBus({ name: "app", transport, clock: trial.clock });
+  await bus.start();
+  const writer = bus.sink(Ticked).getWriter();
+  const writes = [1, 2, 3].map((n) => writer.write({ n }));
+  await trial.settled();
+  assertEquals([transport.sent.length, writer.desiredSize], [1, -2]);
+  for (let written = 1; written <= 3; written++) {
+    taken[written - 1]?.();
+    await writes[written - 1];
+    await trial.settled();
+    assertEquals(transport.sent.length, Math.min(written + 1, 3));
+  }
+  await writer.ready;
+  await bus.stop();
+});
+
+trial("a sink before the start fails its writes, and so does one of what cannot be written", async (trial) => {
+  const bus = trial.bus();
+  await assertRejects(() => bus.sink(Ticked).getWriter().write({ n: 1 }), NotStartedError);
+  await bus.start();
+  const error = await assertRejects(() => bus.sink({} as never).getWriter().write({} as never), ConfigurationError);
+  assertStringIncludes(error.message, "not a contract");
+  assertInstanceOf(error, ConfigurationError);
+});
