@@ -9,7 +9,8 @@ import { StoppedError } from "../errors/lifecycle.ts";
 import type { SendMiddleware } from "../pipeline/context.ts";
 import { type ObservedSend, Observers } from "../pipeline/observers.ts";
 import { Outbound } from "../pipeline/outbound.ts";
-import type { OutgoingMessage } from "../pipeline/outgoing_message.ts";
+import { Transforming } from "../pipeline/transforming.ts";
+import type { OutgoingMessage, SendTarget } from "../pipeline/outgoing_message.ts";
 import { Routing } from "../pipeline/routing.ts";
 import { SendPipeline } from "../pipeline/send_pipeline.ts";
 import { hostInfo } from "../runtime/host.ts";
@@ -33,7 +34,12 @@ export class BusCore {
   readonly routing: Routing;
   readonly observers = new Observers();
   readonly sendMiddleware: SendMiddleware[] = [];
-  readonly outbound: Outbound;
+  /** Where what the application sends goes. */
+  readonly outbound: SendTarget;
+  /** Where what its handlers send goes. */
+  readonly inside: SendTarget;
+  readonly #outbound: Outbound;
+  readonly #transforming: readonly Transforming[];
   readonly requests: RequestClient;
   readonly services: BusServices;
   readonly #deploy: "apply" | "check";
@@ -64,12 +70,17 @@ export class BusCore {
       throw new ConfigurationError(`The bus "${name}" cannot buffer ${limit} messages. Give a whole number from 1`);
     }
     const services = (): BusServices => this.services;
-    this.outbound = new Outbound(
+    this.#outbound = new Outbound(
       transport,
       limit,
       { settled: (message, error) => this.#settled(message, error) },
       () => new StoppedError(name, "send"),
     );
+    const transforms = transport.capabilities.references === true ? [] : options.transforms ?? [];
+    const through = (to: SendTarget) => transforms.length === 0 ? to : new Transforming(transforms, to);
+    this.outbound = through(this.#outbound);
+    this.inside = through(this.#outbound.inside);
+    this.#transforming = [this.outbound, this.inside].filter((each) => each instanceof Transforming);
     this.requests = new RequestClient(services, owners, clock);
     const newId = options.newId ?? createUuidV7(clock);
     const host = hostInfo(name, options.host ?? {});
@@ -96,6 +107,7 @@ export class BusCore {
       registry: this.registry,
       routing: this.routing,
       serializers,
+      transforms,
       sendPipeline,
       outbound: this.outbound,
       observers: this.observers,
@@ -103,6 +115,21 @@ export class BusCore {
       requests: this.requests,
       schedules: new BrokerSchedules(services, transport),
     };
+  }
+
+  /** Messages that are on their way to the broker. */
+  get sending(): number {
+    const changing = this.#transforming.reduce((sum, { pending }) => sum + pending, 0);
+    return changing + this.#outbound.unsettled + this.services.sendPipeline.preparing;
+  }
+  /** Resolves when the broker has all that was sent. */
+  async drained(): Promise<void> {
+    for (const each of this.#transforming) await each.drained();
+    await this.#outbound.drained();
+  }
+  /** Sends nothing more. */
+  close(): void {
+    this.#outbound.close();
   }
 
   /** Makes the topology, or checks that it is there. All known contracts are sent without more ado from then on. */

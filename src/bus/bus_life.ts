@@ -67,7 +67,7 @@ export class BusLife {
   get activity(): Activity {
     const { running } = this.#endpoints;
     return {
-      sending: this.#core.outbound.unsettled + this.#core.services.sendPipeline.preparing,
+      sending: this.#core.sending,
       handling: running.reduce((sum, { state }) => sum + state.active + state.waiting + state.settling, 0),
       running: running.flatMap((endpoint) =>
         endpoint.handling.map((each) => ({ endpoint: endpoint.services.name, ...each }))
@@ -215,18 +215,18 @@ export class BusLife {
   }
 
   async #close(deadline: Promise<void>, until: number): Promise<void> {
-    const { outbound, requests, services, transport } = this.#core;
+    const { requests, services, transport } = this.#core;
     this.#ending.abort(new StoppedError(this.#core.name, "stream"));
     this.#abort.signal.aborted || this.#started.reject(new StoppedError(this.#core.name, "wait for the start"));
     try {
       await Promise.all(this.#endpoints.running.map((endpoint) => endpoint.stop(deadline)));
       // What middleware, a schema or a new topic holds up has been sent all the same.
       await Promise.race([services.sendPipeline.prepared(), deadline]);
-      await Promise.race([outbound.drained(), deadline]);
+      await Promise.race([this.#core.drained(), deadline]);
     } finally {
       this.#state = "stopped";
       requests.close();
-      outbound.close();
+      this.#core.close();
       this.#abort.abort(new StoppedError(this.#core.name, "connect"));
       this.#transportStatus = { state: "down" };
       if (this.#opening !== undefined) await transport.close(until);

@@ -2,6 +2,7 @@
 import type { Contract } from "../contracts/contract.ts";
 import type { HostInfo } from "../runtime/host.ts";
 import type { Clock } from "../spi/clock.ts";
+import type { FrameTransform } from "../spi/frame_transform.ts";
 import type { Serializer } from "../spi/serializer.ts";
 import type { Store } from "../spi/store.ts";
 import type { Telemetry } from "../spi/telemetry.ts";
@@ -29,6 +30,8 @@ export interface BusOptions<out Tx> {
   readonly serializer?: Serializer;
   /** What it reads beside that. JSON is always read. */
   readonly serializers?: readonly Serializer[];
+  /** What is done to frames before they are sent, in this order, and undone after they have come: encryption and such. */
+  readonly transforms?: readonly FrameTransform[];
   /**
    * What `start()` does about queues and topics. `"apply"`: it makes what is missing. `"check"`: it fails with
    * `TopologyError` if anything is missing, and needs no right to manage. `"apply"` unless said otherwise.

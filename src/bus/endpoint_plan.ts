@@ -3,7 +3,7 @@ import { ConfigurationError, UnsupportedError } from "../errors/configuration.ts
 import { BatchCollector, checkBatchOptions } from "../pipeline/batch.ts";
 import { type Binding, Bindings } from "../pipeline/bindings.ts";
 import { createCircuitBreaker } from "../pipeline/circuit_breaker.ts";
-import { ConsumePipeline } from "../pipeline/consume_pipeline.ts";
+import { ConsumePipeline, stepsBefore } from "../pipeline/consume_pipeline.ts";
 import type { ConsumeContext, Middleware } from "../pipeline/context.ts";
 import type { Gate } from "../pipeline/gate.ts";
 
@@ -12,13 +12,9 @@ import { createRateLimit } from "../pipeline/rate_limit.ts";
 import { byPolicies, byRule, type Decide } from "../pipeline/recovery.ts";
 import { checkRetryPolicy } from "../pipeline/retry.ts";
 import type { Stage } from "../pipeline/stage.ts";
-import { decoding, opening, typesByTopic } from "../pipeline/stages/decoding.ts";
-import { deliveryLimit } from "../pipeline/stages/delivery_limit.ts";
-import { expiry } from "../pipeline/stages/expiry.ts";
 import { handling } from "../pipeline/stages/handling.ts";
 import { memoryOutbox } from "../pipeline/stages/memory_outbox.ts";
-import { receiving } from "../pipeline/stages/receiving.ts";
-import { inSpan, tracing } from "../pipeline/stages/telemetry.ts";
+import { inSpan } from "../pipeline/stages/telemetry.ts";
 import { timeout } from "../pipeline/stages/timeout.ts";
 import { TimeLimit } from "../pipeline/time_limit.ts";
 import type { BusServices } from "../pipeline/endpoint_services.ts";
@@ -83,7 +79,6 @@ export function planEndpoint(
       } messages, and only ${prefetch} may come at once. Raise { prefetch }`,
     );
   }
-  const before = stagesBefore(builder, bindings, services);
   const around = stagesAround(options, limit);
   return {
     name,
@@ -96,7 +91,7 @@ export function planEndpoint(
     declared,
     collectors,
     pipeline: new ConsumePipeline({
-      before,
+      keepExpired: options.expired === "error",
       around,
       handle: services.telemetry === undefined ? handling : inSpan(handling),
       decide: decideBy(options),
@@ -105,7 +100,10 @@ export function planEndpoint(
     }),
     stages: [
       ...gateNames(options),
-      ...before.map(({ name }) => name),
+      ...stepsBefore.filter((step) => step !== "telemetry" || services.telemetry !== undefined)
+        .flatMap((step) =>
+          step === "decode" ? [...services.transforms.map(({ name }) => name).toReversed(), step] : [step]
+        ),
       "recovery",
       ...around.map(({ name }) => name),
       ...middleware.map(nameOf),
@@ -113,22 +111,6 @@ export function planEndpoint(
     ],
     gates: (clock, changed) => gatesOf(options, clock, changed),
   };
-}
-
-function stagesBefore(
-  { options, declared }: EndpointBuilder,
-  bindings: Bindings,
-  services: BusServices,
-): readonly Stage[] {
-  const { telemetry, routing } = services;
-  return [
-    opening(typesByTopic(declared.map(({ definition }) => definition), (definition) => routing.topic(definition))),
-    ...(telemetry === undefined ? [] : [tracing(telemetry)]),
-    deliveryLimit,
-    decoding(bindings),
-    receiving,
-    expiry(options.expired === "error"),
-  ];
 }
 
 function stagesAround(options: EndpointOptions, limit: TimeLimit | undefined): readonly Stage[] {

@@ -4,7 +4,8 @@ import { ActiveList } from "../pipeline/active_list.ts";
 import { Consumption } from "../pipeline/consumption.ts";
 import type { EndpointServices } from "../pipeline/endpoint_services.ts";
 import type { Gate } from "../pipeline/gate.ts";
-import { Intake } from "../pipeline/intake.ts";
+import type { ConsumptionOwner } from "../pipeline/consume_pipeline.ts";
+import { Intake, type IntakeOwner } from "../pipeline/intake.ts";
 import { Settler } from "../pipeline/settler.ts";
 import { headerText, names } from "../envelope/headers.ts";
 import { referred } from "../pipeline/reference.ts";
@@ -38,7 +39,7 @@ export interface Handling {
 }
 
 /** An endpoint that runs: takes deliveries in, handles and settles them. */
-export class EndpointRuntime implements Sink {
+export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
   readonly plan: EndpointPlan;
   readonly services: EndpointServices;
   readonly #source: Source;
@@ -64,7 +65,7 @@ export class EndpointRuntime implements Sink {
       concurrency: plan.concurrency,
       gates: this.#gates,
       slotless: plan.bindings.anyBatched ? (delivery) => plan.bindings.match(typeOf(delivery)).batched : undefined,
-      start: (delivery, sequence) => this.#start(delivery, sequence),
+      owner: this,
     });
   }
 
@@ -121,13 +122,13 @@ export class EndpointRuntime implements Sink {
     // Only reply sources have an address that others were told.
   }
 
-  #start(delivery: Delivery, sequence: number): void {
+  start(delivery: Delivery, sequence: number): void {
     const consumption = new Consumption(this.services, delivery, sequence);
     this.#active.add(consumption);
-    this.plan.pipeline.consume(consumption, this.#finished);
+    this.plan.pipeline.consume(consumption, this);
   }
 
-  readonly #finished = (consumption: Consumption): void => {
+  finished(consumption: Consumption): void {
     const { delivery, outcome } = consumption;
     this.#active.remove(consumption);
     if (!consumption.lost && !this.#stopped) {
@@ -141,7 +142,7 @@ export class EndpointRuntime implements Sink {
       this.#idle?.resolve();
       this.#idle = undefined;
     }
-  };
+  }
 
   #gatesChanged(): void {
     this.#regulate();

@@ -8,6 +8,7 @@ import {
 } from "../errors/configuration.ts";
 import type { Middleware } from "../pipeline/context.ts";
 import type { EndpointServices } from "../pipeline/endpoint_services.ts";
+import { typesByTopic } from "../pipeline/stages/reading.ts";
 import { Statistics } from "../pipeline/statistics.ts";
 import type { Source } from "../spi/transport.ts";
 import { checkName, queueName } from "../values/destination.ts";
@@ -142,13 +143,18 @@ export class Endpoints {
       queue: queueName(address) ?? address,
       services: {
         ...core.services,
-        outbound: core.outbound.inside,
+        outbound: core.inside,
         name: plan.name,
         address,
         concurrency: plan.concurrency,
         ordered: plan.ordered,
         overtaking: plan.options.overtaking === "allowed",
         sendMiddleware: builder?.sendMiddleware ?? [],
+        bindings: plan.bindings,
+        typeByTopic: typesByTopic(
+          plan.declared.map(({ definition }) => definition),
+          (each) => core.routing.topic(each),
+        ),
         statistics: new Statistics(),
       },
     };

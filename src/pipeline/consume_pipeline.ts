@@ -7,11 +7,15 @@ import type { Consumption } from "./consumption.ts";
 import { giveUp } from "./faults.ts";
 import { type Decide, recover } from "./recovery.ts";
 import { compose, type Run, type Stage } from "./stage.ts";
+import { checkDeliveries } from "./stages/delivery_limit.ts";
+import { expired } from "./stages/expiry.ts";
+import { open, read } from "./stages/reading.ts";
+import { beginSpan } from "./stages/telemetry.ts";
 
 /** What the consume pipeline of an endpoint is made of. */
 export interface ConsumePipelineOptions {
-  /** Once for each delivery, before the handlers: what fails here is not tried again. */
-  readonly before: readonly Stage[];
+  /** Whether expired messages go to the error queue. */
+  readonly keepExpired: boolean;
   /** Around each attempt. */
   readonly around: readonly Stage[];
   /** Runs the handlers. */
@@ -22,40 +26,58 @@ export interface ConsumePipelineOptions {
   readonly auditTo: Address | undefined;
 }
 
+/** Told when a message is over; what becomes of it stands in `consumption.outcome` then. */
+export interface ConsumptionOwner {
+  finished(consumption: Consumption): void;
+}
+
+/** What a message passes before its handlers, as `bus.describe()` lists it; what fails there is not tried again. */
+export const stepsBefore: readonly string[] = ["envelope", "telemetry", "delivery limit", "decode", "observers", "ttl"];
+
 /**
  * Consumes the messages of one endpoint. One flat chain of promises for each message, and none where all is
- * synchronous: stages only add to it where they have to wait.
+ * synchronous. The steps that every message takes are plain calls: a closure an endpoint and step would be another call
+ * target for each, and cost more the more endpoints there are.
  */
 export class ConsumePipeline {
   readonly #options: ConsumePipelineOptions;
   readonly #attempt: Run;
-  readonly #run: Run;
 
   constructor(options: ConsumePipelineOptions) {
     this.#options = options;
     this.#attempt = compose(options.around, options.handle);
-    this.#run = compose(options.before, this.#attempt);
   }
 
-  /**
-   * Consumes a message. Never throws.
-   *
-   * @param done called once, when all is over; what becomes of the message stands in `consumption.outcome` then
-   */
-  consume(consumption: Consumption, done: (consumption: Consumption) => void): void {
+  /** Consumes a message, and tells its owner once when it is over. Never throws. */
+  consume(consumption: Consumption, owner: ConsumptionOwner): void {
     consumption.services.statistics.received++;
     let result: void | Promise<void>;
     try {
-      result = this.#run(consumption);
+      open(consumption);
+      if (consumption.services.telemetry !== undefined) beginSpan(consumption);
+      checkDeliveries(consumption);
+      const reading = read(consumption);
+      result = isPromise(reading) ? reading.then(() => this.#handle(consumption)) : this.#handle(consumption);
     } catch (thrown) {
-      return this.#failed(consumption, thrown, done);
+      return this.#failed(consumption, thrown, owner);
     }
-    if (!isPromise(result)) return this.#end(consumption, done);
-    result.then(() => this.#end(consumption, done), (thrown) => this.#failed(consumption, thrown, done));
+    if (!isPromise(result)) return this.#end(consumption, owner);
+    result.then(() => this.#end(consumption, owner), (thrown) => this.#failed(consumption, thrown, owner));
   }
 
-  #failed(consumption: Consumption, thrown: unknown, done: (consumption: Consumption) => void): void {
-    this.#settle(consumption, toError(thrown)).then(() => this.#end(consumption, done));
+  #handle(consumption: Consumption): void | Promise<void> {
+    if (consumption.unhandled !== undefined) return;
+    const { observers } = consumption.services;
+    if (observers.any) {
+      const observed = consumption.observed();
+      observers.tell((observer) => observer.received?.(observed));
+    }
+    if (expired(consumption, this.#options.keepExpired)) return;
+    return this.#attempt(consumption);
+  }
+
+  #failed(consumption: Consumption, thrown: unknown, owner: ConsumptionOwner): void {
+    this.#settle(consumption, toError(thrown)).then(() => this.#end(consumption, owner));
   }
 
   async #settle(consumption: Consumption, first: Error): Promise<void> {
@@ -64,17 +86,17 @@ export class ConsumePipeline {
     if (error !== undefined) await giveUp(consumption, error, this.#options.publishFaults);
   }
 
-  #end(consumption: Consumption, done: (consumption: Consumption) => void): void {
+  #end(consumption: Consumption, owner: ConsumptionOwner): void {
     const { auditTo, publishFaults } = this.#options;
     if (auditTo === undefined || !succeeded(consumption)) {
       over(consumption);
-      return done(consumption);
+      return owner.finished(consumption);
     }
     audit(consumption, auditTo)
       .catch((thrown) => giveUp(consumption, toError(thrown), publishFaults))
       .then(() => {
         over(consumption);
-        done(consumption);
+        owner.finished(consumption);
       });
   }
 }

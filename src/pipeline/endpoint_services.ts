@@ -5,9 +5,11 @@ import type { Registry } from "../contracts/registry.ts";
 import type { HostInfo } from "../runtime/host.ts";
 import type { Serializers } from "../serialization/negotiation.ts";
 import type { Clock } from "../spi/clock.ts";
+import type { FrameTransform } from "../spi/frame_transform.ts";
 import type { Telemetry } from "../spi/telemetry.ts";
 import type { Address } from "../spi/transport.ts";
 import type { Random } from "../values/random.ts";
+import type { Bindings } from "./bindings.ts";
 import type { SendMiddleware } from "./context.ts";
 import type { Cause } from "./draft.ts";
 import type { Observers } from "./observers.ts";
@@ -48,6 +50,9 @@ export interface Schedules {
   unschedule(token: ScheduleToken): Promise<void>;
 }
 
+/** The type of what came by a topic, for foreign senders that do not say. */
+export type TypeByTopic = (topic: string) => string | undefined;
+
 /** What a bus has for all of its endpoints. */
 export interface BusServices {
   readonly bus: string;
@@ -58,6 +63,8 @@ export interface BusServices {
   readonly registry: Registry;
   readonly routing: Routing;
   readonly serializers: Serializers;
+  /** In the order in which they are applied. */
+  readonly transforms: readonly FrameTransform[];
   readonly sendPipeline: SendPipeline;
   readonly outbound: SendTarget;
   readonly observers: Observers;
@@ -75,6 +82,8 @@ export interface EndpointServices extends BusServices {
   /** Messages of a key must not pass each other, in any process. */
   readonly ordered: boolean;
   readonly overtaking: boolean;
+  readonly bindings: Bindings;
+  readonly typeByTopic: TypeByTopic;
   readonly sendMiddleware: readonly SendMiddleware[];
   readonly statistics: Statistics;
 }

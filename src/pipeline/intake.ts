@@ -10,8 +10,13 @@ export interface IntakeOptions {
   readonly gates: readonly Gate[];
   /** Messages that wait for others, in a batch, take no slot. Left out: none do. */
   readonly slotless: ((delivery: Delivery) => boolean) | undefined;
-  /** Starts one. The intake is told by `finished` when it is over. */
-  readonly start: (delivery: Delivery, sequence: number) => void;
+  readonly owner: IntakeOwner;
+}
+
+/** Starts what the intake says may start. */
+export interface IntakeOwner {
+  /** The intake is told by `finished` when it is over. */
+  start(delivery: Delivery, sequence: number): void;
 }
 
 /** A key that is being handled. */
@@ -116,7 +121,7 @@ export class Intake {
     this.#running++;
     if (!slotless) this.#slots++;
     for (const gate of this.#options.gates) gate.started(sequence);
-    this.#options.start(delivery, sequence);
+    this.#options.owner.start(delivery, sequence);
   }
 
   /**

@@ -78,7 +78,7 @@ const plain: OutgoingOptions = Object.freeze({});
 
 /** A message on its way to the transport, and the promise of whoever sent it. One is made for every message: it is small. */
 export class OutgoingMessage implements Outgoing {
-  readonly frame: Frame;
+  #frame: Frame;
   readonly kind: SendKind;
   /** Who counts it; set by the target that takes it. */
   listener: SettledListener | undefined;
@@ -94,13 +94,20 @@ export class OutgoingMessage implements Outgoing {
     routed: Routed,
     options: OutgoingOptions = plain,
   ) {
-    this.frame = frame;
+    this.#frame = frame;
     this.#content = content;
     this.kind = kind;
     this.#routed = routed;
     this.#options = options;
   }
 
+  get frame(): Frame {
+    return this.#frame;
+  }
+  /** Puts a changed frame in its place, before it is sent. */
+  reframe(frame: Frame): void {
+    this.#frame = frame;
+  }
   get definition(): Definition {
     return this.#routed.definition;
   }

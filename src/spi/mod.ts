@@ -13,6 +13,7 @@
  * @module
  */
 export type { Clock } from "./clock.ts";
+export type { FrameTransform } from "./frame_transform.ts";
 export { type Frame, type FrameHeaders, type NativeValue, withHeaders } from "./frame.ts";
 export type { Serialized, Serializer } from "./serializer.ts";
 export type {

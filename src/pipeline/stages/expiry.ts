@@ -1,30 +1,26 @@
 /** Drops what is no longer worth handling. @module */
 import { names } from "../../envelope/headers.ts";
-import type { Stage } from "../stage.ts";
+import type { Consumption } from "../consumption.ts";
 
 /**
- * Lets no expired message through: it is counted and accepted or, where asked, moved to the error queue.
+ * Whether a message has expired: it is counted and accepted or, where the endpoint keeps such, moved to the error queue.
  *
- * @param keep whether expired messages go to the error queue
+ * @param keep whether it does
  */
-export function expiry(keep: boolean): Stage {
-  return {
-    name: "ttl",
-    around: (next) => (consumption) => {
-      const { envelope, services } = consumption;
-      if (envelope.expiresAt === undefined || envelope.expiresAt > services.clock.now()) return next(consumption);
-      consumption.unhandled = "expired";
-      if (keep) {
-        consumption.outcome = {
-          outcome: "move",
-          to: services.routing.queue(services.name, "_error"),
-          headers: {
-            [names.reason]: "expired",
-            [names.failedAt]: new Date(services.clock.now()).toISOString(),
-            [names.failedEndpoint]: services.name,
-          },
-        };
-      }
-    },
-  };
+export function expired(consumption: Consumption, keep: boolean): boolean {
+  const { envelope: { expiresAt }, services } = consumption;
+  if (expiresAt === undefined || expiresAt > services.clock.now()) return false;
+  consumption.unhandled = "expired";
+  if (keep) {
+    consumption.outcome = {
+      outcome: "move",
+      to: services.routing.queue(services.name, "_error"),
+      headers: {
+        [names.reason]: "expired",
+        [names.failedAt]: new Date(services.clock.now()).toISOString(),
+        [names.failedEndpoint]: services.name,
+      },
+    };
+  }
+  return true;
 }

@@ -1,50 +1,23 @@
-/** Reads a frame: envelope, payload, version, schema. @module */
+/** Reads a message: envelope, payload, version, schema. @module */
 import type { Definition } from "../../contracts/definition.ts";
 import { fromHeaders } from "../../envelope/wire.ts";
 import { headerText, names } from "../../envelope/headers.ts";
 import { UnreadableMessageError } from "../../errors/receiving.ts";
-import type { FrameHeaders } from "../../spi/frame.ts";
+import type { FrameTransform } from "../../spi/frame_transform.ts";
+import type { Frame, FrameHeaders } from "../../spi/frame.ts";
 import { isPromise } from "../../values/awaitable.ts";
 import { messageType } from "../../envelope/message_type.ts";
-import type { Bindings, Match, Reading } from "../bindings.ts";
+import type { Match, Reading } from "../bindings.ts";
 import type { Consumption } from "../consumption.ts";
+import type { TypeByTopic } from "../endpoint_services.ts";
 import { referred } from "../reference.ts";
-import type { Stage } from "../stage.ts";
-
-/** The type of what came by a topic, for foreign senders that do not say. */
-export type TypeByTopic = (topic: string) => string | undefined;
-
-/** Reads the envelope of a frame. */
-export function opening(typeByTopic: TypeByTopic): Stage {
-  return {
-    name: "envelope",
-    around: (next) => (consumption) => {
-      open(consumption, typeByTopic);
-      return next(consumption);
-    },
-  };
-}
 
 /**
- * Reads the payload of a frame, and finds the handlers that the message is for. One for which there is none goes on to
- * the skipped queue, one that cannot be read to the error queue: neither is handled, or retried.
+ * Reads the envelope of a frame.
+ *
+ * @throws {UnreadableMessageError} if it is not what it must be
  */
-export function decoding(bindings: Bindings): Stage {
-  return {
-    name: "decode",
-    around: (next) => (consumption) => {
-      const value = payload(consumption);
-      consumption.received = value;
-      const match = bindings.match(consumption.envelope.type);
-      if (match.readings.length === 0) return skip(consumption);
-      consumption.match = match;
-      const reading = readAll(consumption, match, value);
-      return isPromise(reading) ? reading.then(() => next(consumption)) : next(consumption);
-    },
-  };
-}
-
-function open(consumption: Consumption, typeByTopic: TypeByTopic): void {
+export function open(consumption: Consumption): void {
   const { delivery, services } = consumption;
   const { frame, unreadable } = delivery;
   if (unreadable !== undefined) {
@@ -59,15 +32,41 @@ function open(consumption: Consumption, typeByTopic: TypeByTopic): void {
   }
   const envelope = fromHeaders(frame, services.newId);
   consumption.envelope = envelope.type === ""
-    ? { ...envelope, type: foreignType(delivery.via, typeByTopic, frame.headers) }
+    ? { ...envelope, type: foreignType(delivery.via, services.typeByTopic, frame.headers) }
     : envelope;
 }
 
-function payload({ delivery: { frame }, services }: Consumption): unknown {
+/**
+ * Reads the payload of a frame, and finds the handlers that the message is for. Where there are none it goes on to the
+ * skipped queue; what cannot be read is thrown, or rejected.
+ */
+export function read(consumption: Consumption): void | Promise<void> {
+  const { delivery: { frame }, services: { transforms } } = consumption;
   const reference = referred(frame);
-  if (reference !== undefined) return reference.message;
-  return services.serializers.pick(frame.contentType === "" ? undefined : frame.contentType)
-    .deserialize(frame.body, headerText(frame.headers[names.types]));
+  if (reference !== undefined) return match(consumption, reference.message);
+  if (transforms.length > 0) return restored(frame, transforms).then((plain) => decode(consumption, plain));
+  return decode(consumption, frame);
+}
+
+/** What was done last when it was sent is undone first. */
+async function restored(frame: Frame, transforms: readonly FrameTransform[]): Promise<Frame> {
+  let plain = frame;
+  for (const transform of transforms.toReversed()) plain = await transform.restore(plain);
+  return plain;
+}
+
+function decode(consumption: Consumption, { contentType, headers, body }: Frame): void | Promise<void> {
+  const { serializers } = consumption.services;
+  const serializer = serializers.pick(contentType === "" ? undefined : contentType);
+  return match(consumption, serializer.deserialize(body, headerText(headers[names.types])));
+}
+
+function match(consumption: Consumption, value: unknown): void | Promise<void> {
+  consumption.received = value;
+  const match = consumption.services.bindings.match(consumption.envelope.type);
+  if (match.readings.length === 0) return skip(consumption);
+  consumption.match = match;
+  return readAll(consumption, match, value);
 }
 
 function foreignType(via: string | undefined, typeByTopic: TypeByTopic, headers: FrameHeaders): string {
