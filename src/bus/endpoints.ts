@@ -115,7 +115,7 @@ export class Endpoints {
     const { queue, services } = this.#servicesOf(plan, core, builder);
     const source: Source = {
       queue,
-      topics: topicsOf(plan, core.routing),
+      topics: topicsOf(plan, core.routing, core.transport.capabilities),
       lifetime: plan.options.queue === "instance" ? "instance" : "durable",
       credit: plan.prefetch,
       ordered: plan.ordered,

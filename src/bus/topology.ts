@@ -7,12 +7,28 @@ import type { Address, Capabilities, Entity, Topology } from "../spi/transport.t
 import { queueName, topicName } from "../values/destination.ts";
 import type { EndpointPlan } from "./endpoint_plan.ts";
 
-/** The names of the topics of what an endpoint handles; none where it does not subscribe. */
-export function topicsOf(plan: EndpointPlan, routing: Routing): readonly string[] {
+/**
+ * The names of the topics of what an endpoint handles; none where it does not subscribe. Where the broker has no
+ * hierarchy, senders send a message to the topics of its bases, too: an endpoint that has one of those takes it there,
+ * else it would come twice.
+ */
+export function topicsOf(plan: EndpointPlan, routing: Routing, { hierarchy }: Capabilities): readonly string[] {
   if (plan.options.subscribe === false) return [];
+  const all = new Set(plan.declared.map(({ definition }) => nameOf(routing.topic(definition))));
+  if (hierarchy) return [...all];
   const topics = new Set<string>();
-  for (const { definition } of plan.declared) topics.add(nameOf(routing.topic(definition)));
+  for (const { definition } of plan.declared) {
+    if (!comesByBase(definition, routing, all)) topics.add(nameOf(routing.topic(definition)));
+  }
   return [...topics];
+}
+
+function comesByBase(definition: Definition, routing: Routing, topics: ReadonlySet<string>): boolean {
+  for (let base = definition.base; base !== undefined; base = base.base) {
+    const topic = routing.topic(base);
+    if (topic !== routing.topic(definition) && topics.has(nameOf(topic))) return true;
+  }
+  return false;
 }
 
 /** Everything that the endpoints and contracts of a bus need at the broker. */
@@ -29,10 +45,11 @@ export function topologyOf(
   const queue = (address: Address, plan?: EndpointPlan) =>
     void queues.set(nameOf(address), { name: nameOf(address), extensions: plan?.options.extensions ?? [] });
   for (const plan of plans) {
-    for (const topic of topicsOf(plan, routing)) topics.add(topic);
+    const own = topicsOf(plan, routing, capabilities);
+    for (const topic of own) topics.add(topic);
     if (plan.options.queue !== "instance") {
       queue(routing.queue(plan.name), plan);
-      for (const topic of topicsOf(plan, routing)) bind(topic, routing.queue(plan.name));
+      for (const topic of own) bind(topic, routing.queue(plan.name));
     }
     queue(routing.queue(plan.name, "_error"));
     queue(routing.queue(plan.name, "_skipped"));
@@ -66,7 +83,10 @@ function addContract(
     for (let at: Definition | undefined = first; at !== undefined; at = at.base) {
       const topic = nameOf(routing.topic(at));
       topics.add(topic);
-      if (at.base !== undefined && capabilities.hierarchy) bind(topic, routing.topic(at.base));
+      if (at.base === undefined || !capabilities.hierarchy) continue;
+      const base = routing.topic(at.base);
+      // Both may be routed to one topic.
+      if (nameOf(base) !== topic) bind(topic, base);
     }
   }
 }

@@ -31,7 +31,7 @@ export function planSend(definition: Definition, routing: Routing, capabilities:
     definition,
     type: messageType(definition),
     to,
-    alsoTo: capabilities.hierarchy || to.startsWith("queue:") ? none : baseTopics(definition, routing),
+    alsoTo: capabilities.hierarchy || to.startsWith("queue:") ? none : baseTopics(definition, routing, to),
     alone: { definition, alsoTo: none },
     validate: validator(definition, "send"),
     priority: levelOf(definition.priority, capabilities),
@@ -39,10 +39,12 @@ export function planSend(definition: Definition, routing: Routing, capabilities:
   };
 }
 
-function baseTopics(definition: Definition, routing: Routing): readonly Address[] {
-  const topics: Address[] = [];
-  for (let base = definition.base; base !== undefined; base = base.base) topics.push(routing.topic(base));
-  return topics.length === 0 ? none : topics;
+/** Each once: several contracts may be routed to one topic. */
+function baseTopics(definition: Definition, routing: Routing, own: Address): readonly Address[] {
+  const topics = new Set<Address>();
+  for (let base = definition.base; base !== undefined; base = base.base) topics.add(routing.topic(base));
+  topics.delete(own);
+  return topics.size === 0 ? none : [...topics];
 }
 
 /** A priority as the transport has it: above its highest it counts as that; `undefined`: it has none. */
