@@ -39,7 +39,7 @@ export interface ConsumerOptions {
  * import { command, consumer } from "@hero/messaging";
  *
  * const RefundPayment = command<{ paymentId: string }>("payments.refund");
- * export const refundPayment = consumer(RefundPayment, async (payment, ctx) => {
+ * const refundPayment = consumer(RefundPayment, async (payment, ctx) => {
  *   console.log(payment.paymentId, ctx.messageId);
  * });
  * ```
