@@ -38,9 +38,9 @@ const mostTimers = 100_000;
 
 /**
  * Runs a scenario once for each seed, in a world of its own: several instances on one broker, a virtual clock, and
- * faults. All chance follows from the seed, so that the same seed shows the same, to the byte of its timeline, as long
- * as handlers wait for nothing but messages, `instance.delay()` and promises. When nothing is under way any more, the
- * invariant is asked.
+ * faults. All chance follows from the seed, so that the same seed shows the same on one runtime, to the byte of its
+ * timeline, as long as handlers wait for nothing but messages, `instance.delay()` and promises. When nothing is under
+ * way any more, the invariant is asked.
  *
  * @returns what was run through, if all invariants held
  * @throws {SimulationError} for the first seed that fails, with its timeline
