@@ -169,15 +169,29 @@ export class NonErrorThrownError extends HeroError {
 
 /** What was thrown, as an `Error`. */
 export function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new NonErrorThrownError(thrown);
+  return isError(thrown) ? thrown : new NonErrorThrownError(thrown);
+}
+
+function isError(thrown: unknown): thrown is Error {
+  try {
+    return thrown instanceof Error;
+  } catch {
+    // A proxy whose prototype cannot be read.
+    return false;
+  }
 }
 
 function describe(thrown: unknown): string {
   if (typeof thrown === "string") return `the text "${thrown.slice(0, 200)}"`;
   if (typeof thrown !== "object" || thrown === null) return String(thrown);
-  return `an object with the keys ${Object.keys(thrown).slice(0, 20).map((key) => `"${key}"`).join(", ") || "(none)"}`;
+  try {
+    const keys = Object.keys(thrown).slice(0, 20).map((key) => `"${key}"`).join(", ");
+    return `an object with the keys ${keys || "(none)"}`;
+  } catch {
+    return "an object that cannot be looked at";
+  }
 }
 
 function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : describe(thrown);
+  return isError(thrown) ? thrown.message : describe(thrown);
 }
