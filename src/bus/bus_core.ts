@@ -7,6 +7,7 @@ import { TopologyError } from "../errors/transport.ts";
 import { ConfigurationError, UnsupportedError } from "../errors/configuration.ts";
 import { StoppedError } from "../errors/lifecycle.ts";
 import type { SendMiddleware } from "../pipeline/context.ts";
+import { guardedTelemetry } from "../pipeline/guarded_telemetry.ts";
 import { type ObservedSend, Observers } from "../pipeline/observers.ts";
 import { Outbound } from "../pipeline/outbound.ts";
 import { Transforming } from "../pipeline/transforming.ts";
@@ -69,6 +70,7 @@ export class BusCore {
     if (!Number.isSafeInteger(limit) || limit < 1) {
       throw new ConfigurationError(`The bus "${name}" cannot buffer ${limit} messages. Give a whole number from 1`);
     }
+    const telemetry = options.telemetry === undefined ? undefined : guardedTelemetry(options.telemetry);
     const services = (): BusServices => this.services;
     this.#outbound = new Outbound(
       transport,
@@ -94,7 +96,7 @@ export class BusCore {
       serializer: serializers.default,
       clock,
       newId,
-      telemetry: options.telemetry,
+      telemetry,
       middleware: this.sendMiddleware,
       introduce: (definition) => this.#introduce(definition),
     });
@@ -111,7 +113,7 @@ export class BusCore {
       sendPipeline,
       outbound: this.outbound,
       observers: this.observers,
-      telemetry: options.telemetry,
+      telemetry,
       requests: this.requests,
       schedules: new BrokerSchedules(services, transport),
     };

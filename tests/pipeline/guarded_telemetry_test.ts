@@ -1,0 +1,109 @@
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { query } from "../../src/contracts/query.ts";
+import { RequestFaultError } from "../../src/errors/sending.ts";
+import { guardedTelemetry } from "../../src/pipeline/guarded_telemetry.ts";
+import type { Span, Telemetry } from "../../src/spi/telemetry.ts";
+import { test } from "../support/runner.ts";
+import { trial } from "../support/trial.ts";
+
+const Get = query<{ readonly id: string }, string>("orders.get");
+
+/** Throws in each method, and counts how often it was called. */
+function hostile(span: (() => Span) | undefined): { readonly telemetry: Telemetry; readonly calls: Set<string> } {
+  const calls = new Set<string>();
+  const called = (name: string): never => {
+    calls.add(name);
+    throw new TypeError(`telemetry ${name}`);
+  };
+  return {
+    calls,
+    telemetry: {
+      send: () => span === undefined ? called("send") : span(),
+      receive: () => called("receive"),
+      process: () => span === undefined ? called("process") : span(),
+      settle: () => called("settle"),
+    },
+  };
+}
+const spans: Record<string, (() => Span) | undefined> = {
+  "in each method": undefined,
+  "in a span's end": () => ({
+    end: () => {
+      throw new TypeError("end");
+    },
+  }),
+  "in a span's run, before the handler": () => ({
+    run: () => {
+      throw new TypeError("run");
+    },
+    end: () => {},
+  }),
+  "in a span's run, behind the handler": () => ({
+    run: (work) => {
+      work();
+      throw new TypeError("run");
+    },
+    end: () => {},
+  }),
+  "where its trace is read": () => ({
+    get trace(): never {
+      throw new TypeError("trace");
+    },
+    end: () => {},
+  }),
+};
+
+for (const [where, span] of Object.entries(spans)) {
+  trial(`telemetry that throws ${where} harms no message`, async (trial) => {
+    const { telemetry } = hostile(span);
+    const bus = trial.bus({ telemetry });
+    let handled = 0;
+    bus.endpoint("orders").handle(Get, ({ id }) => {
+      handled++;
+      if (id === "bad") throw new RangeError("no");
+      return id;
+    });
+    await bus.start();
+    assertEquals(await bus.request(Get, { id: "42" }), "42");
+    await assertRejects(() => bus.request(Get, { id: "bad" }), RequestFaultError, "RangeError");
+    await trial.settled();
+    assertEquals([handled, (await bus.counts("orders")).active], [2, 0]);
+  });
+}
+
+test("what the work throws, and what it gives, passes a span that throws by", () => {
+  for (const span of Object.values(spans)) {
+    const guarded = guardedTelemetry(hostile(span).telemetry).process({
+      bus: "b",
+      endpoint: "e",
+      type: "t",
+      messageId: "1",
+      conversationId: undefined,
+      parent: undefined,
+      sentAt: undefined,
+    });
+    if (guarded?.run === undefined) continue;
+    const { run } = guarded;
+    let runs = 0;
+    assertEquals(run(() => ++runs), 1);
+    assertThrows(
+      () =>
+        run(() => {
+          runs++;
+          throw new RangeError("work");
+        }),
+      RangeError,
+      "work",
+    );
+    assertEquals(runs, 2);
+  }
+});
+
+test("every method of the telemetry is called", () => {
+  const { telemetry, calls } = hostile(undefined);
+  const guarded = guardedTelemetry(telemetry);
+  guarded.receive("b", "e", 1);
+  guarded.settle("b", "e", "accept", 1);
+  assertEquals([guarded.send({} as never), guarded.process({} as never)], [undefined, undefined]);
+  assertEquals([...calls].sort(), ["process", "receive", "send", "settle"]);
+});
