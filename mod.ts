@@ -156,17 +156,11 @@ export type {
 export type { EndpointStatistics } from "./src/pipeline/statistics.ts";
 
 export { createMediator } from "./src/mediator/create_mediator.ts";
-export type {
-  CallOptions,
-  CallRequestOptions,
-  Mediator,
-  MediatorConsumer,
-  MediatorOptions,
-} from "./src/mediator/mediator.ts";
+export type { CallOptions, CallRequestOptions, Mediator, MediatorOptions } from "./src/mediator/mediator.ts";
 
 export type { Bus, Connection } from "./src/bus/bus.ts";
 export type { BusOptions } from "./src/bus/bus_options.ts";
-export { type Consumer, consumer, type ConsumerOptions, type Runnable } from "./src/bus/consumer.ts";
+export { type Consumer, consumer, type ConsumerOptions, type Runnable } from "./src/pipeline/consumer.ts";
 export type {
   ContractDescription,
   Control,

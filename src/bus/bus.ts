@@ -6,7 +6,7 @@ import type { Middleware, SendMiddleware } from "../pipeline/context.ts";
 import type { BusObserver } from "../pipeline/observers.ts";
 import type { PublishOptions, Requester, Sender, SendOptions } from "../pipeline/sending.ts";
 import type { Awaitable } from "../values/awaitable.ts";
-import type { Runnable } from "./consumer.ts";
+import type { Runnable } from "../pipeline/consumer.ts";
 import type { Control, StopOptions } from "./control.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { EndpointOptions, Outbox, TxOf } from "./endpoint_options.ts";

@@ -11,7 +11,7 @@ import type {
   Middleware,
   SendMiddleware,
 } from "../pipeline/context.ts";
-import type { Consumer, Runnable } from "./consumer.ts";
+import type { Consumer, Runnable } from "../pipeline/consumer.ts";
 import type { EndpointOptions, TxFor } from "./endpoint_options.ts";
 
 /** A queue and what runs on it: the unit of competing consumers, concurrency and retry. */

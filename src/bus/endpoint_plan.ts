@@ -8,6 +8,7 @@ import type { ConsumeContext, Middleware } from "../pipeline/context.ts";
 import type { Gate } from "../pipeline/gate.ts";
 
 import { createKillSwitch } from "../pipeline/kill_switch.ts";
+import { around as withMiddleware } from "../pipeline/middleware.ts";
 import { createRateLimit } from "../pipeline/rate_limit.ts";
 import { byPolicies, byRule, type Decide } from "../pipeline/recovery.ts";
 import { checkRetryPolicy } from "../pipeline/retry.ts";
@@ -20,7 +21,7 @@ import { TimeLimit } from "../pipeline/time_limit.ts";
 import type { BusServices } from "../pipeline/endpoint_services.ts";
 import type { Clock } from "../spi/clock.ts";
 import type { Capabilities } from "../spi/transport.ts";
-import { isPromise } from "../values/awaitable.ts";
+
 import { milliseconds } from "../values/duration.ts";
 import type { Declared, EndpointBuilder } from "./endpoint.ts";
 import type { EndpointOptions } from "./endpoint_options.ts";
@@ -148,32 +149,7 @@ function bind(
     collectors.push(collector);
     innermost = (context) => collector.collect(context);
   }
-  return { definition, run: around(middleware, innermost), batched: batch !== undefined };
-}
-
-/** The handler's reply passes the middleware by: what that resolves with is nobody's. */
-function around(
-  middleware: readonly Middleware[],
-  innermost: (context: ConsumeContext) => unknown,
-): (context: ConsumeContext) => unknown {
-  if (middleware.length === 0) return innermost;
-  return (context) => {
-    let reply: unknown;
-    const step = (index: number): Promise<void> => {
-      const next = middleware[index];
-      // What throws, and what rejects, are the same to middleware further out.
-      try {
-        if (next !== undefined) return next(context, () => step(index + 1));
-        const result = innermost(context);
-        if (isPromise(result)) return Promise.resolve(result).then((value) => void (reply = value));
-        reply = result;
-        return Promise.resolve();
-      } catch (thrown) {
-        return Promise.reject(thrown);
-      }
-    };
-    return step(0).then(() => reply);
-  };
+  return { definition, run: withMiddleware(middleware, innermost), batched: batch !== undefined };
 }
 
 function gatesOf(options: EndpointOptions, clock: Clock, changed: () => void): readonly Gate[] {

@@ -13,7 +13,7 @@ import { Statistics } from "../pipeline/statistics.ts";
 import type { Source } from "../spi/transport.ts";
 import { checkName, queueName } from "../values/destination.ts";
 import type { BusCore } from "./bus_core.ts";
-import type { Runnable } from "./consumer.ts";
+import type { Runnable } from "../pipeline/consumer.ts";
 import { EndpointBuilder } from "./endpoint.ts";
 import type { EndpointOptions } from "./endpoint_options.ts";
 import { type EndpointPlan, planEndpoint } from "./endpoint_plan.ts";

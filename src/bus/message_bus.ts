@@ -25,7 +25,7 @@ import type { Bus, Connection } from "./bus.ts";
 import { BusCore } from "./bus_core.ts";
 import { BusLife } from "./bus_life.ts";
 import type { BusOptions } from "./bus_options.ts";
-import { consumer, type Runnable } from "./consumer.ts";
+import { consumer, type Runnable } from "../pipeline/consumer.ts";
 import type { Counts, Description, ErrorQueue, Health, StopOptions } from "./control.ts";
 import { describeBus } from "./description.ts";
 import type { Endpoint, EndpointBuilder } from "./endpoint.ts";

@@ -4,12 +4,13 @@ import type { Contract, Kind } from "../contracts/contract.ts";
 import { definitionOf } from "../contracts/definition.ts";
 import type { Event } from "../contracts/event.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
+import type { Consumer } from "../pipeline/consumer.ts";
 import type { Handler, Middleware } from "../pipeline/context.ts";
 import { systemClock } from "../runtime/system_clock.ts";
 import { checkName } from "../values/destination.ts";
 import { createUuidV7 } from "../values/uuid_v7.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import type { CallOptions, CallRequestOptions, Mediator, MediatorConsumer, MediatorOptions } from "./mediator.ts";
+import type { CallOptions, CallRequestOptions, Mediator, MediatorOptions } from "./mediator.ts";
 import type { Run } from "./plans.ts";
 
 /**
@@ -62,7 +63,7 @@ class InProcessMediator implements Mediator {
     return this;
   }
 
-  add(consumer: MediatorConsumer): this {
+  add(consumer: Consumer<undefined>): this {
     if (typeof consumer !== "object" || consumer === null || typeof consumer.consume !== "function") {
       throw new ConfigurationError(`Cannot add ${typeof consumer} to "${this.name}". Make a consumer with consumer()`);
     }

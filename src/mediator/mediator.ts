@@ -3,9 +3,9 @@ import type { Command } from "../contracts/command.ts";
 import type { Contract, Kind } from "../contracts/contract.ts";
 import type { Event } from "../contracts/event.ts";
 import type { Headers } from "../envelope/headers.ts";
-import type { ConsumeContext, Handler, Middleware } from "../pipeline/context.ts";
+import type { Consumer } from "../pipeline/consumer.ts";
+import type { Handler, Middleware } from "../pipeline/context.ts";
 import type { Clock } from "../spi/clock.ts";
-import type { Awaitable } from "../values/awaitable.ts";
 import type { Duration } from "../values/duration.ts";
 
 /** What a mediator may say. */
@@ -35,18 +35,6 @@ export interface CallRequestOptions extends CallOptions {
   readonly timeout?: Duration;
 }
 
-/** What a mediator can run beside plain handlers: what `consumer()` makes. */
-export interface MediatorConsumer {
-  /** For errors. */
-  readonly name: string;
-  /** An activity, which has two endpoints, needs a bus. */
-  readonly runs: "on one endpoint";
-  /** What it handles. */
-  readonly contracts: readonly Contract[];
-  /** Handles one message. */
-  readonly consume: (context: ConsumeContext<never, undefined>) => Awaitable<unknown>;
-}
-
 /**
  * Hands commands, queries and events to their handlers in the caller's own call: no queue, no copy, no serialization.
  * Whoever calls waits until the handlers are done, and gets the very error that a handler throws.
@@ -73,7 +61,7 @@ export interface Mediator {
     handler: NoInfer<Handler<Out, Reply, undefined>>,
   ): this;
   /** Adds a consumer that was written on its own. Throws as `handle` does. */
-  add(consumer: MediatorConsumer): this;
+  add(consumer: Consumer<undefined>): this;
   /** Adds middleware around each handler, inside of what has been added before. At any time. */
   use(middleware: Middleware): this;
   /**

@@ -5,7 +5,7 @@ import { type Reader, validator } from "../contracts/reading.ts";
 import { Registry } from "../contracts/registry.ts";
 import { DuplicateOwnerError } from "../errors/configuration.ts";
 import type { Middleware } from "../pipeline/context.ts";
-import { isPromise } from "../values/awaitable.ts";
+import { around } from "../pipeline/middleware.ts";
 import { hasAnswerChecks } from "./answer.ts";
 import type { MediatedContext } from "./mediated_context.ts";
 
@@ -86,7 +86,7 @@ export class Plans {
     }
     added.sort((a, b) => a.place - b.place);
     const middleware = [...this.#middleware];
-    const runs = added.map(({ run }) => around(middleware, run));
+    const runs = added.map(({ run }) => inside(middleware, run));
     const own = added.findIndex((each) => each.definition === definition);
     const validate = validator(definition, "send");
     const plan: Plan = {
@@ -104,24 +104,9 @@ export class Plans {
   }
 }
 
-/** The handler's reply passes the middleware by: what that resolves with is nobody's. */
-function around(middleware: readonly Middleware[], innermost: Run): Run {
-  if (middleware.length === 0) return innermost;
-  return (message, context) => {
-    let reply: unknown;
-    const step = (index: number): Promise<void> => {
-      const next = middleware[index];
-      if (next !== undefined) return next(context, () => step(index + 1));
-      // A handler that throws, and one that rejects, are the same to middleware.
-      try {
-        const result = innermost(message, context);
-        if (isPromise(result)) return result.then((value) => void (reply = value));
-        reply = result;
-        return Promise.resolve();
-      } catch (thrown) {
-        return Promise.reject(thrown);
-      }
-    };
-    return step(0).then(() => reply);
-  };
+/** Without middleware, the handler itself. */
+function inside(middleware: readonly Middleware[], run: Run): Run {
+  if (middleware.length === 0) return run;
+  const chain = around<MediatedContext>(middleware, (context) => run(context.message, context));
+  return (_, context) => chain(context);
 }

@@ -1,7 +1,7 @@
 /** A bus under test. @module */
 import type { Bus } from "../bus/bus.ts";
 import type { BusOptions } from "../bus/bus_options.ts";
-import type { Runnable } from "../bus/consumer.ts";
+import type { Runnable } from "../pipeline/consumer.ts";
 import { MessageBus } from "../bus/message_bus.ts";
 import type { Command } from "../contracts/command.ts";
 import type { Contract } from "../contracts/contract.ts";

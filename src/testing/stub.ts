@@ -1,6 +1,6 @@
 /** Stands in for the owner of a contract. @module */
 import type { Bus } from "../bus/bus.ts";
-import { consumer, type Runnable } from "../bus/consumer.ts";
+import { consumer, type Runnable } from "../pipeline/consumer.ts";
 import { type Definition, definitionOf } from "../contracts/definition.ts";
 import type { Contract } from "../contracts/contract.ts";
 import type { EndpointOptions } from "../bus/endpoint_options.ts";

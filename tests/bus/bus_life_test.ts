@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import type { Bus } from "../../src/bus/bus.ts";
 import type { BusOptions } from "../../src/bus/bus_options.ts";
-import { consumer } from "../../src/bus/consumer.ts";
+import { consumer } from "../../src/pipeline/consumer.ts";
 import { createBus } from "../../src/bus/create_bus.ts";
 import { command } from "../../src/contracts/command.ts";
 import { event } from "../../src/contracts/event.ts";

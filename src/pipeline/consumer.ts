@@ -1,7 +1,7 @@
 /** Consumers on their own, for files of their own. @module */
 import type { Contract } from "../contracts/contract.ts";
 import { definitionOf } from "../contracts/definition.ts";
-import type { ConsumeContext, Handler } from "../pipeline/context.ts";
+import type { ConsumeContext, Handler } from "./context.ts";
 import type { Awaitable } from "../values/awaitable.ts";
 import { checkName } from "../values/destination.ts";
 
