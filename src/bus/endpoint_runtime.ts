@@ -111,11 +111,13 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
   }
 
   lost(deliveries: readonly Delivery[], reason: Error): void {
+    const others: Delivery[] = [];
     for (const delivery of deliveries) {
       const consumption = this.#active.find(delivery);
-      if (consumption === undefined) this.#intake.lose(delivery);
+      if (consumption === undefined) others.push(delivery);
       else consumption.lose(reason);
     }
+    if (others.length > 0) this.#intake.lose(others);
   }
 
   readdressed(): void {
@@ -179,7 +181,7 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
   }
 
   async #drained(): Promise<void> {
-    while (this.#active.size > 0 || (this.#settler?.unsettled ?? 0) > 0) {
+    while (!this.#stopped && (this.#active.size > 0 || (this.#settler?.unsettled ?? 0) > 0)) {
       if (this.#active.size > 0) {
         this.#idle ??= Promise.withResolvers<void>();
         await this.#idle.promise;
@@ -203,6 +205,9 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
     // Handlers that heed the signal give their message back themselves; the others have had their time.
     for (let turn = 0; turn < windUpTurns && this.#active.size > 0; turn++) await Promise.resolve();
     this.#stopped = true;
+    // What they still do has no effect: whoever gets their message next handles it.
+    for (const consumption of this.#active) consumption.lose(late);
+    this.#idle?.resolve();
     for (const gate of this.#gates) gate.close();
   }
 

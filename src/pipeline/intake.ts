@@ -151,9 +151,11 @@ export class Intake {
     this.#ready.pushFront(next);
   }
 
-  /** The claim on one that has not started is gone. */
-  lose(delivery: Delivery): void {
-    this.#lost.add(delivery);
+  /** Their claims are gone: those of them that wait here are not started. Others are being settled already. */
+  lose(deliveries: readonly Delivery[]): void {
+    const waiting = new Set(this.#ready);
+    for (const held of this.#keys.values()) for (const delivery of held.waiting ?? []) waiting.add(delivery);
+    for (const delivery of deliveries) if (waiting.has(delivery)) this.#lost.add(delivery);
   }
 
   /** Starts nothing more until `resume`. */
