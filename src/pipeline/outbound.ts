@@ -92,13 +92,13 @@ export class Outbound implements SendTarget, SettledListener {
     try {
       wait = this.#transport.send(batch);
     } catch (thrown) {
-      // The transport breaks its promise not to throw. What it has settled by then is settled twice, which is harmless.
-      for (const message of batch) message.settled(toError(thrown));
-      return;
+      return fail(batch, thrown);
     }
-    if (wait === undefined || this.#waiting) return;
+    if (wait === undefined) return;
+    const told = wait.catch((thrown) => fail(batch, thrown));
+    if (this.#waiting) return;
     this.#waiting = true;
-    wait.then(() => {
+    told.then(() => {
       this.#waiting = false;
       this.#sendPending();
     });
@@ -128,4 +128,9 @@ export class Outbound implements SendTarget, SettledListener {
     this.#pending = [];
     for (const message of waiting) message.settled(this.#closedError());
   }
+}
+
+/** The transport breaks its promise not to fail. What it has settled by then is settled twice, which is harmless. */
+function fail(batch: readonly OutgoingMessage[], thrown: unknown): void {
+  for (const message of batch) message.settled(toError(thrown));
 }
