@@ -9,6 +9,7 @@ import {
   InvalidIdError,
   InvalidMessageError,
   MessageTooLargeError,
+  RequestFaultError,
   UnserializableError,
 } from "../../src/errors/sending.ts";
 import type { Duration } from "../../src/values/duration.ts";
@@ -417,6 +418,34 @@ trial("what a transport throws or settles with rejects its sends and no others; 
   ]);
   assertEquals([bad.status, good.status, batches], ["rejected", "fulfilled", 2]);
   await bus.stop();
+});
+
+trial("a transport whose wait rejects, against its promise, fails that batch and no other", async () => {
+  let batches = 0;
+  const transport = new ScriptedTransport({
+    send: (batch) => {
+      if (++batches === 1) return Promise.reject(new TypeError("broken promise"));
+      for (const each of batch) each.settled();
+    },
+  });
+  const { bus } = await scripted(transport);
+  const results = await Promise.allSettled([bus.publish(Happened, order), bus.publish(Happened, order)]);
+  assertEquals(results.map(({ status }) => status), ["rejected", "rejected"]);
+  await bus.publish(Happened, order);
+  await bus.stop();
+});
+
+trial("NUL passes through untouched, and a fault's text loses only what no text may have", async (trial) => {
+  const bus = trial.bus();
+  bus.endpoint("orders").handle(Get, ({ orderId }) => {
+    if (orderId === "a\u0000b") return { ok: true };
+    throw new RangeError("NUL \u0000 and \ud800");
+  });
+  await bus.start();
+  assertEquals(await bus.request(Get, { orderId: "a\u0000b" }), { ok: true });
+  const error = await assertRejects(() => bus.request(Get, order), RequestFaultError);
+  assertEquals(error.exceptions[0]?.message, "NUL \u0000 and \ufffd");
+  await assertRejects(() => bus.request(Get, { orderId: "\ud800" }), UnserializableError, "orderId");
 });
 
 trial("what is sent in one turn leaves in one batch", async () => {
