@@ -95,12 +95,16 @@ export class Outbound implements SendTarget, SettledListener {
       return fail(batch, thrown);
     }
     if (wait === undefined) return;
-    const told = wait.catch((thrown) => fail(batch, thrown));
-    if (this.#waiting) return;
+    const first = !this.#waiting;
     this.#waiting = true;
-    told.then(() => {
+    const goOn = (): void => {
+      if (!first) return;
       this.#waiting = false;
       this.#sendPending();
+    };
+    wait.then(goOn, (thrown) => {
+      fail(batch, thrown);
+      goOn();
     });
   }
 
