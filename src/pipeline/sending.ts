@@ -9,7 +9,7 @@ import type { Instant } from "../values/instant.ts";
 
 /** How a message is sent, whatever it is. */
 export interface MessageOptions {
-  /** Left out: a new one. The same twice is one message to an inbox. */
+  /** Left out: a new one. The same twice is one message to an inbox. 1 to 128 characters, none of control. */
   readonly messageId?: string;
   /**
    * Left out: none. What is sent while a message is handled carries its correlation id, else its request id, as
@@ -71,7 +71,7 @@ export interface Sender<in Tx = never> {
    *
    * @throws {InvalidMessageError} if the message does not satisfy the contract's schema
    * @throws {UnserializableError} if it holds what JSON cannot carry
-   * @throws {InvalidHeaderError} for a header that cannot be sent
+   * @throws {InvalidHeaderError} for a header that cannot be sent, {@linkcode InvalidIdError} for such an id
    * @throws {MessageTooLargeError} if it is larger than the transport carries
    * @throws {NotStartedError} before `start()`, {@linkcode StoppedError} after `stop()`
    */
