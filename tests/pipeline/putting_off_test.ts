@@ -60,6 +60,28 @@ trial("what a handler asked for counts only if it returns: one that throws is re
   assertEquals(bus.statistics("work").deferred, 0);
 });
 
+trial(
+  "what an attempt that failed asked for is forgotten when the next succeeds, or the rule discards it",
+  async (t) => {
+    for (const ask of ["defer", "forward"] as const) {
+      const bus = t.bus({ name: ask });
+      const rule = (error: Error): "retry" | "discard" => error.message === "once" ? "retry" : "discard";
+      bus.endpoint(ask, { recoverability: rule, subscribe: false }).handle(Work, async ({ id }, ctx) => {
+        if (ctx.attempt > 1) return;
+        await (ask === "defer" ? ctx.defer("1h") : ctx.forward("queue:elsewhere"));
+        throw new Error(id);
+      });
+      bus.endpoint(`${ask}-elsewhere`, { subscribe: false }).handle(Get, () => ({ status: "" }));
+      await bus.start();
+      for (const id of ["once", "always"]) await bus.send(Work, { id }, { to: `queue:${ask}` });
+      await t.settled();
+      assertEquals(await bus.counts(ask), { waiting: 0, active: 0, delayed: 0, failed: 0 });
+      const { consumed, deferred, discarded } = bus.statistics(ask);
+      assertEquals({ consumed, deferred, discarded }, { consumed: 1, deferred: 0, discarded: 1 });
+    }
+  },
+);
+
 trial("the last word counts of what a handler asks for", async (t) => {
   const bus = t.bus();
   bus.endpoint("work").handle(Work, async (_, ctx) => {
