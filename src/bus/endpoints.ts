@@ -10,7 +10,7 @@ import type { Middleware } from "../pipeline/context.ts";
 import type { EndpointServices } from "../pipeline/endpoint_services.ts";
 import { typesByTopic } from "../pipeline/stages/reading.ts";
 import { Statistics } from "../pipeline/statistics.ts";
-import type { Source } from "../spi/transport.ts";
+import type { Address, Source } from "../spi/transport.ts";
 import { checkName, queueName } from "../values/destination.ts";
 import type { BusCore } from "./bus_core.ts";
 import type { Runnable } from "../pipeline/consumer.ts";
@@ -177,6 +177,11 @@ export class Endpoints {
     const runtime = this.#runtimes.get(name);
     if (runtime === undefined) throw new UnknownEndpointError(name, [...this.#runtimes.keys()]);
     return runtime;
+  }
+
+  /** Of the queue of one that runs. */
+  addressOf(name: string): Address | undefined {
+    return this.#runtimes.get(name)?.services.address;
   }
 
   /** What was learnt about types is forgotten: the bus knows more contracts by now. */

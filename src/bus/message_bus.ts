@@ -224,7 +224,9 @@ export class MessageBus<Tx> implements Bus<Tx> {
   errors(endpoint: string): ErrorQueue {
     this.#endpoints.known(endpoint);
     const { routing, transport, services } = this.#core;
-    const addresses = { errors: routing.queue(endpoint, "_error"), endpoint: routing.queue(endpoint) };
+    // Of an endpoint with a queue of its own in each process, it is this one's that failures go back to.
+    const own = this.#endpoints.addressOf(endpoint) ?? routing.queue(endpoint);
+    const addresses = { errors: routing.queue(endpoint, "_error"), endpoint: own };
     return new EndpointErrorQueue(transport, addresses, services.serializers);
   }
   describe(): Description {

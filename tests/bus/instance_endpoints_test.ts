@@ -87,6 +87,27 @@ trial("counts, pause and resume of an instance endpoint are of its own queue", a
   assertEquals(handled.length, 6);
 });
 
+trial("what failed at an instance endpoint goes back to the queue of the process that puts it back", async (t) => {
+  const bus = t.bus();
+  const other = t.bus({ name: "other" });
+  const handled: string[] = [];
+  let down = true;
+  for (const each of [bus, other]) {
+    each.endpoint("cache", { queue: "instance" }).handle(Changed, () => {
+      if (down && each === bus) throw new Error("down");
+      handled.push(each.name);
+    });
+    await each.start();
+  }
+  await bus.publish(Changed, { id: "1" });
+  await t.settled();
+  assertEquals(handled, ["other"]);
+  down = false;
+  assertEquals(await bus.errors("cache").requeue("all"), 1);
+  await t.settled();
+  assertEquals(handled, ["other", "app"]);
+});
+
 trial("with subscribe: false only what is sent to the queue comes", async (t) => {
   const bus = t.bus();
   const handled: string[] = [];
