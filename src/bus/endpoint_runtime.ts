@@ -64,7 +64,9 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
     this.#intake = new Intake({
       concurrency: plan.concurrency,
       gates: this.#gates,
-      slotless: plan.bindings.anyBatched ? (delivery) => plan.bindings.match(typeOf(delivery)).batched : undefined,
+      slotless: plan.bindings.anyBatched
+        ? (delivery) => plan.bindings.match(this.#typeOf(delivery)).batched
+        : undefined,
       owner: this,
     });
   }
@@ -80,6 +82,10 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
       blockedBy: this.#gates.find((gate) => gate.blocking)?.name,
       progressAt: this.#intake.running + this.#intake.waiting === 0 ? this.services.clock.now() : this.#progressAt,
     };
+  }
+  #typeOf({ frame, via }: Delivery): string {
+    const type = referred(frame)?.envelope.type ?? headerText(frame.headers[names.type]);
+    return type || (via === undefined ? undefined : this.services.typeByTopic(via)) || "";
   }
   /** The transport's receiver. */
   get receiver(): Receiver | undefined {
@@ -220,7 +226,3 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
 
 /** How many turns a handler has to heed `ctx.signal`, without anything to wait for. */
 const windUpTurns = 32;
-
-function typeOf({ frame }: Delivery): string {
-  return referred(frame)?.envelope.type ?? headerText(frame.headers[names.type]) ?? "";
-}

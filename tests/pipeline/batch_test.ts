@@ -83,6 +83,13 @@ trial("a batch may be larger than the concurrency: what waits takes no slot", as
   assertEquals(batches.length, 1);
 });
 
+trial("messages of a foreign sender, known by their topic alone, take no slot while they wait, either", async (t) => {
+  const { batches } = await started(t, { size: 3, within: "1m" }, undefined, { concurrency: 1 });
+  for (const id of ["a", "b", "c"]) await t.put("topic:batch.insert", { body: JSON.stringify({ id }) });
+  await t.settled();
+  assertEquals(batches, ["a b c"]);
+});
+
 trial("a batch that is larger than what may be prefetched is refused at start", async (t) => {
   const bus = t.bus();
   bus.endpoint("rows", { prefetch: 5 }).batch(Insert, { size: 6 }, () => {});
