@@ -1,6 +1,6 @@
 /**
  * What a plug-in is written against: the interfaces of transports, stores, serializers and telemetry, and the frames,
- * addresses and clock that they speak of. Types alone; their comments are promises, and the conformance suites hold a
+ * addresses and clock that they speak of. Their comments are promises, and the conformance suites hold a
  * plug-in to them.
  *
  * @example A transport is a value that is handed to the bus
@@ -24,6 +24,7 @@ export type {
   JoinableStore,
   Leased,
   OutboxRow,
+  Parked,
   Postponed,
   SagaRow,
   ScheduleRow,
@@ -32,6 +33,7 @@ export type {
   StoreCapabilities,
   Unit,
 } from "./store.ts";
+export { transactionOf } from "./transaction.ts";
 export type { ProcessActivity, SendActivity, Span, Telemetry, TraceHeaders } from "./telemetry.ts";
 export type {
   Address,

@@ -57,8 +57,10 @@ export interface Scope {
   readonly partition: string;
   /** None outside of a delivery; several for a batch or a group. */
   readonly inbox: readonly InboxKey[];
-  /** Ends every wait; the unit then rolls back. */
+  /** Ends every wait; the unit then rolls back, also one that waits for nothing. */
   readonly signal: AbortSignal;
+  /** For how long `commit` leases the rows that it gives back. Left out: 30 s. */
+  readonly leaseMs?: number | undefined;
 }
 
 /** A saga's instance. */
@@ -116,7 +118,10 @@ export interface Changes {
 
 /** A unit of work. Used by one delivery; its calls may be sent without awaiting the one before. */
 export interface Unit<out Tx> {
-  /** Which of `Scope.inbox` were handled before, by its order; those are skipped, and not recorded again. */
+  /**
+   * Which of `Scope.inbox` were handled before, by its order, or are in it before; those are skipped, and not recorded
+   * again.
+   */
   readonly duplicates: readonly boolean[];
   /** Opened on first use; whatever is done with it after the end rejects, and never runs outside of the transaction. */
   readonly tx: Tx;
@@ -129,11 +134,15 @@ export interface Unit<out Tx> {
     after: string | undefined,
     limit: number,
   ): Promise<readonly SagaRow[]>;
-  /** One member of a group: what `work` wrote is undone if it rejects, and the unit goes on. */
+  /**
+   * One member of a group, by its place in `Scope.inbox`: what `work` wrote is undone if it rejects, its inbox record is
+   * not written, unless it is tried again and succeeds, and the unit goes on. One after the other, in order of the
+   * calls; a savepoint within `work` would wait for ever.
+   */
   savepoint<Result>(member: number, work: () => Promise<Result>): Promise<Result>;
   /**
-   * The inbox records and all changes, all or nothing, in one flight. The outbox rows that are due come back leased to
-   * this process, to be sent directly. `ConflictError`: nothing was written, load again; `DuplicateError`: another unit
+   * The inbox records and all changes, all or nothing, in one flight. The outbox rows that are due, and have no unsent
+   * row of their key before them, come back leased to this process, to be sent directly. `ConflictError`: nothing was written, load again; `DuplicateError`: another unit
    * was first; `OutcomeUnknownError`: begin again, the inbox tells. Ends the unit in any case.
    */
   commit(changes: Changes): Promise<readonly Leased<OutboxRow>[]>;
@@ -158,15 +167,18 @@ export interface Leased<out Row> {
 export interface Due<in out Row> {
   /**
    * Due ones, by due time, then in order of writing; never past an unsent row of the same key that was due earlier (one
-   * put back by `later` keeps its place), leased or not. A row not yet due, or parked, holds nothing up.
+   * put back by `later` keeps its place), leased or not. A row not yet due, or parked, holds nothing up. Several of one
+   * key may come in one answer, in their order: whoever claimed them keeps it.
    */
   claim(bus: string, limit: number, leaseMs: number): Promise<readonly Leased<Row>[]>;
-  /** Sent: deletes them. */
+  /** Sent: deletes them. Known by the objects that `claim` or `commit` gave; foreign and outdated ones are ignored. */
   done(rows: readonly Leased<Row>[]): Promise<void>;
-  /** Failed: free again at `dueAt`, or parked, for an operator. */
+  /** Failed: free again at `dueAt`, or parked, for an operator. Ends the lease, and counts the attempt. */
   later(rows: readonly Postponed<Row>[]): Promise<void>;
   /**
-   * Resolves with the next due time, at once if there is one; or sooner, when woken. A hint: the core polls as well.
+   * Resolves when a row can be claimed, with the time since when: at once if there is one; where the store is told of
+   * rows (`wake`), sooner than planned when one comes that is due sooner. A hint: the core polls as well. Rejects with
+   * the signal's reason.
    */
   next(bus: string, signal: AbortSignal): Promise<number>;
   /** For health, of one bus. */
@@ -179,9 +191,14 @@ export interface Due<in out Row> {
     readonly oldest: number | undefined;
   }>;
   /** Parked ones by id, after `after`. */
-  parked(bus: string, after: string | undefined, limit: number): Promise<readonly Leased<Row>[]>;
-  /** Due now. Gives how many of them were parked. */
+  parked(bus: string, after: string | undefined, limit: number): Promise<readonly Parked<Row>[]>;
+  /** Due now, with no attempts counted. Gives how many of them were parked. */
   unpark(bus: string, ids: readonly string[]): Promise<number>;
+}
+/** A row that waits for an operator; nobody has leased it. */
+export interface Parked<out Row> extends Leased<Row> {
+  /** Why, as `Postponed.error` said last. */
+  readonly error: string;
 }
 /** A row whose sending failed. */
 export interface Postponed<out Row> {
@@ -212,7 +229,9 @@ export interface Store<out Tx> {
    * context)`.
    */
   tx(context: InUnit): Tx;
-  /** Once, by one bus or several. Comes back by itself when the database does. */
+  /**
+   * By one bus or several, once by each; the clock is the first one's. Comes back by itself when the database does.
+   */
   open(host: Host): Promise<void>;
   /** The tables, as `Transport.deploy` does the topology. `apply` in two processes at once is safe. */
   deploy(mode: DeployMode): Promise<readonly Change[]>;
@@ -234,7 +253,10 @@ export interface Store<out Tx> {
   lease(name: string, owner: string, ms: number): Promise<{ readonly fence: number } | undefined>;
   /** Deletes inbox records past `keepUntil`, at most `limit`; gives the number. 0 where they expire by themselves. */
   sweep(limit: number): Promise<number>;
-  /** After the last unit. Idempotent; then every method rejects with `ClosedError`. */
+  /**
+   * After the last unit, by each that opened it: the last one ends it. Idempotent; then every method rejects with
+   * `ClosedError`.
+   */
   close(): Promise<void>;
 }
 /** Of a database whose transaction a caller may have opened: `bus.send(X, x, { tx })`. */

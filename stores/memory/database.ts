@@ -1,0 +1,111 @@
+/** The rows of all buses that share a memory. @module */
+import type { InboxKey, OutboxRow, ScheduleRow } from "../../src/spi/store.ts";
+import { KeyedLocks } from "../../src/values/keyed_locks.ts";
+import { DueRows } from "./due_rows.ts";
+import { type Heaped, OrderedHeap } from "./ordered_heap.ts";
+import { Sagas } from "./sagas.ts";
+
+/** A database for the stores of one process. Made with `memoryDatabase()`, passed to `memoryStore({ database })`. */
+export interface MemoryDatabase {
+  /** How many rows there are, of all buses. For tests. */
+  readonly counts: MemoryDatabaseCounts;
+}
+/** How many rows a database has. */
+export interface MemoryDatabaseCounts {
+  /** Messages that are known to be handled. */
+  readonly inbox: number;
+  /** Instances. */
+  readonly sagas: number;
+  /** Messages to be sent, the parked ones with them. */
+  readonly outbox: number;
+  /** Messages to be sent later, the parked ones with them. */
+  readonly schedules: number;
+}
+
+interface InboxRecord extends Heaped {
+  readonly name: string;
+  readonly keepUntil: number;
+}
+interface LeaseRecord {
+  readonly owner: string;
+  readonly fence: number;
+  readonly until: number;
+}
+
+/** What one bus has. */
+export class BusRows {
+  readonly sagas: Sagas = new Sagas();
+  readonly outbox: DueRows<OutboxRow> = new DueRows<OutboxRow>(({ id }) => id);
+  readonly schedules: DueRows<ScheduleRow> = new DueRows<ScheduleRow>(({ token }) => token);
+}
+
+/** All rows, by bus. */
+export class Database implements MemoryDatabase {
+  readonly buses = new Map<string, BusRows>();
+  /** Of inbox keys and of sagas, by their names. */
+  readonly locks: KeyedLocks = new KeyedLocks();
+  readonly #inbox = new Map<string, InboxRecord>();
+  readonly #byAge = new OrderedHeap<InboxRecord>((a, b) => a.keepUntil < b.keepUntil);
+  readonly #leases = new Map<string, LeaseRecord>();
+
+  /** As {@linkcode MemoryDatabase.counts}. */
+  get counts(): MemoryDatabaseCounts {
+    const counts = { inbox: this.#inbox.size, sagas: 0, outbox: 0, schedules: 0 };
+    for (const { sagas, outbox, schedules } of this.buses.values()) {
+      counts.sagas += sagas.size;
+      counts.outbox += outbox.size;
+      counts.schedules += schedules.size;
+    }
+    return counts;
+  }
+
+  /** The rows of one bus. */
+  of(bus: string): BusRows {
+    let rows = this.buses.get(bus);
+    if (rows === undefined) this.buses.set(bus, rows = new BusRows());
+    return rows;
+  }
+
+  /** Whether it was handled. */
+  handled(name: string): boolean {
+    return this.#inbox.has(name);
+  }
+
+  /** Remembers that it was. */
+  record(name: string, keepUntil: number): void {
+    const record = { name, keepUntil, place: -1 };
+    this.#inbox.set(name, record);
+    this.#byAge.push(record);
+  }
+
+  /** As `Store.sweep`. */
+  sweep(limit: number, now: number): number {
+    let count = 0;
+    for (; count < limit; count++) {
+      const oldest = this.#byAge.peek();
+      if (oldest === undefined || oldest.keepUntil >= now) break;
+      this.#byAge.remove(oldest);
+      this.#inbox.delete(oldest.name);
+    }
+    return count;
+  }
+
+  /** As `Store.lease`. */
+  lease(name: string, owner: string, ms: number, now: number): { readonly fence: number } | undefined {
+    const held = this.#leases.get(name);
+    if (held !== undefined && held.owner !== owner && held.until > now) return undefined;
+    const fence = held === undefined ? 1 : held.owner === owner ? held.fence : held.fence + 1;
+    this.#leases.set(name, { owner, fence, until: now + ms });
+    return { fence };
+  }
+}
+
+/** The name of an inbox record, and of its lock. */
+export function inboxName(bus: string, { endpoint, messageId }: InboxKey): string {
+  return `inbox ${bus.length}:${bus}${endpoint.length}:${endpoint}${messageId}`;
+}
+
+/** The name of a saga's lock. */
+export function sagaName(bus: string, saga: string, id: string): string {
+  return `saga ${bus.length}:${bus}${saga.length}:${saga}${id}`;
+}

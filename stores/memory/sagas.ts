@@ -1,0 +1,89 @@
+/** The instances of sagas. @module */
+import { ConflictError } from "../../src/errors/store.ts";
+import type { Changes, SagaRow } from "../../src/spi/store.ts";
+
+type SagaChange = Changes["sagas"][number];
+
+/** The instances of one bus' sagas, found by id and by index. */
+export class Sagas {
+  readonly #sagas = new Map<string, Map<string, SagaRow>>();
+  /** By saga and index, the ids. */
+  readonly #index = new Map<string, Set<string>>();
+
+  /** How many there are. */
+  get size(): number {
+    let size = 0;
+    for (const all of this.#sagas.values()) size += all.size;
+    return size;
+  }
+
+  /** One, if it is there. */
+  load(saga: string, id: string): SagaRow | undefined {
+    return this.#sagas.get(saga)?.get(id);
+  }
+
+  /** As `Unit.find`. */
+  find(
+    saga: string,
+    where: Readonly<Record<string, string>>,
+    after: string | undefined,
+    limit: number,
+  ): readonly SagaRow[] {
+    const all = this.#sagas.get(saga);
+    if (all === undefined) return [];
+    const sets = Object.entries(where).map(([name, value]) => this.#index.get(indexName(saga, name, value)));
+    let ids: Iterable<string> = all.keys();
+    if (sets.length > 0) {
+      const [smallest] = sets.toSorted((a, b) => (a?.size ?? 0) - (b?.size ?? 0));
+      ids = [...smallest ?? []].filter((id) => sets.every((set) => set?.has(id)));
+    }
+    return [...ids]
+      .filter((id) => after === undefined || id > after)
+      .sort()
+      .slice(0, limit)
+      .map((id) => all.get(id)!); // each is one of `all`
+  }
+
+  /** @throws {ConflictError} if one is not as it was loaded */
+  check(changes: readonly SagaChange[]): void {
+    for (const { before, after } of changes) {
+      const { saga, id } = (before ?? after)!; // one of them is given
+      const now = this.load(saga, id);
+      if (now?.version !== before?.version || now?.incarnation !== before?.incarnation) {
+        throw new ConflictError(`saga ${saga} "${id}"`);
+      }
+    }
+  }
+
+  /** Makes it so. */
+  apply(changes: readonly SagaChange[]): void {
+    for (const { before, after } of changes) {
+      if (before !== undefined) {
+        this.#sagas.get(before.saga)?.delete(before.id);
+        for (const [name, value] of Object.entries(before.index)) this.#removeIndex(before, name, value);
+      }
+      if (after === undefined) continue;
+      let all = this.#sagas.get(after.saga);
+      if (all === undefined) this.#sagas.set(after.saga, all = new Map());
+      all.set(after.id, after);
+      for (const [name, value] of Object.entries(after.index)) {
+        const at = indexName(after.saga, name, value);
+        const ids = this.#index.get(at);
+        if (ids === undefined) this.#index.set(at, new Set([after.id]));
+        else ids.add(after.id);
+      }
+    }
+  }
+
+  #removeIndex({ saga, id }: SagaRow, name: string, value: string): void {
+    const at = indexName(saga, name, value);
+    const ids = this.#index.get(at);
+    ids?.delete(id);
+    if (ids?.size === 0) this.#index.delete(at);
+  }
+}
+
+/** Unambiguous, whatever the names hold. */
+function indexName(saga: string, name: string, value: string): string {
+  return `${saga.length}:${saga}${name.length}:${name}${value}`;
+}

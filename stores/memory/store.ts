@@ -1,0 +1,141 @@
+/** The store within a process. @module */
+import { ConfigurationError } from "../../src/errors/configuration.ts";
+import { ClosedError } from "../../src/errors/transport.ts";
+import type { Clock } from "../../src/spi/clock.ts";
+import type {
+  Due,
+  InUnit,
+  OutboxRow,
+  ScheduleRow,
+  Scope,
+  Store,
+  StoreCapabilities,
+  Unit,
+} from "../../src/spi/store.ts";
+import { transactionOf } from "../../src/spi/transaction.ts";
+import type { Change, DeployMode, Host } from "../../src/spi/transport.ts";
+import { type Database, inboxName } from "./database.ts";
+import { type DueHost, MemoryDue } from "./due.ts";
+import { MemoryUnit, type UnitHost } from "./unit_of_work.ts";
+
+const name = "memory";
+
+/** One end of a {@linkcode Database}. */
+export class MemoryStore implements Store<undefined>, DueHost, UnitHost {
+  readonly name: string = name;
+  readonly capabilities: StoreCapabilities = {
+    atomic: "database",
+    interactive: true,
+    writers: Number.MAX_SAFE_INTEGER,
+    query: "indexed",
+    wake: "push",
+    maxOperations: Number.MAX_SAFE_INTEGER,
+    maxBytes: Number.MAX_SAFE_INTEGER,
+  };
+  readonly outbox: Due<OutboxRow>;
+  readonly schedules: Due<ScheduleRow>;
+  readonly database: Database;
+  readonly #units = new Set<MemoryUnit>();
+  readonly #end = new AbortController();
+  #clock: Clock | undefined;
+  /** How many buses have it open. */
+  #users = 0;
+
+  constructor(database: Database) {
+    this.database = database;
+    this.outbox = new MemoryDue<OutboxRow>(this, (bus) => database.of(bus).outbox, function* () {
+      for (const { outbox } of database.buses.values()) yield outbox;
+    });
+    this.schedules = new MemoryDue<ScheduleRow>(this, (bus) => database.of(bus).schedules, function* () {
+      for (const { schedules } of database.buses.values()) yield schedules;
+    });
+  }
+
+  /** As {@linkcode DueHost.end}. */
+  get end(): AbortSignal {
+    return this.#end.signal;
+  }
+
+  tx(context: InUnit): undefined {
+    return transactionOf(this, context);
+  }
+
+  // deno-lint-ignore require-await -- a rejection, not a throw
+  async open(host: Host): Promise<void> {
+    this.#end.signal.throwIfAborted();
+    host.signal.throwIfAborted();
+    this.#clock ??= host.clock;
+    this.#users++;
+    host.status({ state: "up" });
+  }
+
+  // deno-lint-ignore require-await -- a rejection, not a throw
+  async deploy(_mode: DeployMode): Promise<readonly Change[]> {
+    this.check("deploy");
+    return [];
+  }
+
+  migrations(): readonly { readonly id: string; readonly script: string }[] {
+    return [];
+  }
+
+  async begin(scope: Scope): Promise<Unit<undefined>> {
+    this.check("begin");
+    scope.signal.throwIfAborted();
+    const { locks } = this.database;
+    const names = scope.inbox.map((key) => inboxName(scope.bus, key));
+    const held: string[] = [];
+    try {
+      // In one order, so that no two units wait for each other.
+      for (const each of [...new Set(names)].sort()) {
+        if (!locks.tryAcquire(each)) await locks.acquire(each, scope.signal);
+        held.push(each);
+      }
+      this.check("begin");
+    } catch (error) {
+      for (const each of held) locks.release(each);
+      throw error;
+    }
+    const duplicates = names.map((each, at) => names.indexOf(each) < at || this.database.handled(each));
+    const unit = new MemoryUnit(this, scope, held, duplicates);
+    this.#units.add(unit);
+    return unit;
+  }
+
+  // deno-lint-ignore require-await -- a rejection, not a throw
+  async lease(name: string, owner: string, ms: number): Promise<{ readonly fence: number } | undefined> {
+    return this.database.lease(name, owner, ms, this.check("lease").now());
+  }
+
+  // deno-lint-ignore require-await -- a rejection, not a throw
+  async sweep(limit: number): Promise<number> {
+    return this.database.sweep(limit, this.check("sweep").now());
+  }
+
+  close(): Promise<void> {
+    if (this.#users > 1) this.#users--;
+    else if (!this.#end.signal.aborted) {
+      this.#users = 0;
+      this.#end.abort(new ClosedError(`the store "${name}"`));
+      for (const unit of [...this.#units]) unit.end(this.#end.signal.reason);
+    }
+    return Promise.resolve();
+  }
+
+  /** As {@linkcode DueHost.check}. */
+  check(doing: string): Clock {
+    this.#end.signal.throwIfAborted();
+    if (this.#clock !== undefined) return this.#clock;
+    throw new ConfigurationError(`Cannot ${doing}: the memory store is not open. Start its bus first`);
+  }
+
+  /** As {@linkcode UnitHost.now}. */
+  now(): number {
+    return this.check("commit").now();
+  }
+
+  /** As {@linkcode UnitHost.ended}. */
+  ended(unit: MemoryUnit): void {
+    this.#units.delete(unit);
+  }
+}
