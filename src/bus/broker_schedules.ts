@@ -1,15 +1,13 @@
 /** Schedules that ride on the broker's own delay. @module */
 import type { Contract } from "../contracts/contract.ts";
-import { definitionOf } from "../contracts/definition.ts";
-import { ConfigurationError, UnsupportedError } from "../errors/configuration.ts";
+import { UnsupportedError } from "../errors/configuration.ts";
 import { NotCancellableError } from "../errors/sending.ts";
 import type { Cause } from "../pipeline/draft.ts";
 import type { BusServices, Schedules } from "../pipeline/endpoint_services.ts";
 import type { OutgoingMessage, SendTarget } from "../pipeline/outgoing_message.ts";
+import { checkSchedule, dueTimeOf } from "../pipeline/schedule_checks.ts";
 import type { ScheduleOptions, ScheduleToken, When } from "../pipeline/sending.ts";
 import type { Transport } from "../spi/transport.ts";
-import { milliseconds } from "../values/duration.ts";
-import { epochMilliseconds } from "../values/instant.ts";
 
 /** Schedules on a bus without a durable store: the broker keeps what is due later. Its receipt is the token. */
 export class BrokerSchedules implements Schedules {
@@ -29,12 +27,7 @@ export class BrokerSchedules implements Schedules {
     cause: Cause | undefined,
     target: SendTarget,
   ): Promise<ScheduleToken> {
-    const definition = definitionOf(contract, "the contract to schedule");
-    if (definition.kind === "query") {
-      throw new ConfigurationError(
-        `Cannot schedule "${definition.name}": nobody would get its answer. Schedule a command`,
-      );
-    }
+    const definition = checkSchedule(contract);
     if (target.holds) {
       throw new UnsupportedError(
         "an outbox in memory",
@@ -44,7 +37,7 @@ export class BrokerSchedules implements Schedules {
     }
     const { clock, sendPipeline } = this.#services();
     const now = clock.now();
-    const dueAt = Math.max(now, dueTime(when, now, definition.name));
+    const dueAt = Math.max(now, dueTimeOf(when, now, definition.name));
     let posted: OutgoingMessage | undefined;
     const kind = definition.kind === "event" ? "publish" : "send";
     await sendPipeline.send(kind, definition, message, options, cause, target, {
@@ -63,12 +56,4 @@ export class BrokerSchedules implements Schedules {
     }
     await this.#transport.cancel(token.id);
   }
-}
-
-function dueTime(when: When, now: number, contract: string): number {
-  const given: unknown = when;
-  if (typeof given !== "object" || given === null || !("in" in given || "at" in given)) {
-    throw new ConfigurationError(`Cannot schedule "${contract}": say when, as in { in: "1h" } or { at: new Date(…) }`);
-  }
-  return "in" in when ? now + milliseconds(when.in) : epochMilliseconds(when.at);
 }

@@ -4,8 +4,9 @@ import { faultDefinition } from "../contracts/fault.ts";
 import { Registry } from "../contracts/registry.ts";
 import type { BusServices } from "../pipeline/endpoint_services.ts";
 import { TopologyError } from "../errors/transport.ts";
-import { ConfigurationError, UnsupportedError } from "../errors/configuration.ts";
+import { ConfigurationError } from "../errors/configuration.ts";
 import { StoppedError } from "../errors/lifecycle.ts";
+import { Storage } from "../outbox/storage.ts";
 import type { SendMiddleware } from "../pipeline/context.ts";
 import { guardedTelemetry } from "../pipeline/guarded_telemetry.ts";
 import { type ObservedSend, Observers } from "../pipeline/observers.ts";
@@ -17,15 +18,25 @@ import { SendPipeline } from "../pipeline/send_pipeline.ts";
 import { hostInfo } from "../runtime/host.ts";
 import { systemClock } from "../runtime/system_clock.ts";
 import { Serializers } from "../serialization/negotiation.ts";
+import type { Store } from "../spi/store.ts";
 import type { Change, DeployMode, Topology, Transport } from "../spi/transport.ts";
 import { checkName } from "../values/destination.ts";
 import { createUuidV7 } from "../values/uuid_v7.ts";
 import { BrokerSchedules } from "./broker_schedules.ts";
+import { BusSchedules } from "./bus_schedules.ts";
 import type { BusOptions } from "./bus_options.ts";
 import { type Owners, RequestClient } from "./request_client.ts";
 import { topologyOfContract } from "./topology.ts";
 
 const defaultSendBuffer = 10_000;
+
+/** What stands in for what an application leaves out. */
+export interface Defaults {
+  /** Made if an endpoint asks for one. */
+  readonly store: () => Store<unknown>;
+  /** Whether a store is asked now and then, though it has not said that there is anything. Left out: it is. */
+  readonly polled?: boolean;
+}
 
 /** What a bus is wired of: everything but its endpoints and its life. */
 export class BusCore {
@@ -44,13 +55,15 @@ export class BusCore {
   readonly requests: RequestClient;
   readonly services: BusServices;
   readonly #deploy: "apply" | "check";
+  readonly #makeStorage: () => Storage;
+  #storage: Storage | undefined;
   /** The contracts whose topics are there. */
   readonly #introduced = new Set<Definition>();
   /** Told of contracts that the bus learns of while it runs. */
   onIntroduced: () => void = () => {};
   #open = false;
 
-  constructor(options: BusOptions<unknown>, transport: Transport, owners: Owners) {
+  constructor(options: BusOptions<unknown>, transport: Transport, owners: Owners, defaults: Defaults) {
     const { name } = options;
     this.name = name;
     this.transport = transport;
@@ -61,9 +74,6 @@ export class BusCore {
     for (const definition of this.routing.routed) this.registry.add(definition);
     for (const contract of options.contracts ?? []) {
       this.registry.add(definitionOf(contract, `{ contracts } of "${name}"`));
-    }
-    if (options.store !== undefined) {
-      throw new UnsupportedError("createBus", `{ store } on "${name}"`, `Leave it out: state is kept in memory`);
     }
     const clock = options.clock ?? systemClock;
     const limit = options.sendBuffer ?? defaultSendBuffer;
@@ -82,6 +92,18 @@ export class BusCore {
     const through = (to: SendTarget) => transforms.length === 0 ? to : new Transforming(transforms, to);
     this.outbound = through(this.#outbound);
     this.inside = through(this.#outbound.inside);
+    const { store } = options;
+    const { polled = true } = defaults;
+    this.#makeStorage = () =>
+      new Storage({
+        store: store ?? defaults.store(),
+        durable: store !== undefined,
+        polled,
+        services,
+        capabilities: transport.capabilities,
+        target: this.#outbound.inside,
+      });
+    if (store !== undefined) this.#storage = this.#makeStorage();
     this.#transforming = [this.outbound, this.inside].filter((each) => each instanceof Transforming);
     this.requests = new RequestClient(services, owners, clock);
     const newId = options.newId ?? createUuidV7(clock);
@@ -98,6 +120,7 @@ export class BusCore {
       newId,
       telemetry,
       middleware: this.sendMiddleware,
+      later: () => this.#storage?.durable === true ? this.#storage.later : undefined,
       introduce: (definition) => this.#introduce(definition),
     });
     this.services = {
@@ -115,14 +138,31 @@ export class BusCore {
       observers: this.observers,
       telemetry,
       requests: this.requests,
-      schedules: new BrokerSchedules(services, transport),
+      schedules: new BusSchedules(new BrokerSchedules(services, transport), () => this.#storage, services),
     };
+  }
+
+  /** What it has of its store, if it needs one: the application has given it, or an endpoint asks for it. */
+  get storage(): Storage | undefined {
+    return this.#storage;
+  }
+  /** The same, for what asks. */
+  needStorage(): Storage {
+    return this.#storage ??= this.#makeStorage();
+  }
+  /** Opens the store, if it is needed, and makes its tables or checks that they are there. Once. */
+  async openStorage(): Promise<void> {
+    const storage = this.#storage;
+    if (storage === undefined || storage.opened) return;
+    await storage.open();
+    checkChanges(await storage.store.deploy(this.#deploy), this.#deploy);
   }
 
   /** Messages that are on their way to the broker. */
   get sending(): number {
     const changing = this.#transforming.reduce((sum, { pending }) => sum + pending, 0);
-    return changing + this.#outbound.unsettled + this.services.sendPipeline.preparing;
+    const stored = this.#storage?.sending ?? 0;
+    return changing + this.#outbound.unsettled + this.services.sendPipeline.preparing + stored;
   }
   /** Resolves when the broker has all that was sent. */
   async drained(): Promise<void> {
@@ -147,12 +187,13 @@ export class BusCore {
 
   /** @throws {TopologyError} from `check`, if anything is missing or different */
   async deploy(topology: Topology, mode: DeployMode): Promise<readonly Change[]> {
-    const changes = await this.transport.deploy(topology, mode);
-    const problems = changes.filter(({ kind }) => kind === "conflict" || (kind === "create" && mode === "check"));
-    if (problems.length > 0 && mode !== "plan") {
-      throw new TopologyError(problems.map(({ entity, detail }) => `${entity}: ${detail}`));
-    }
-    return changes;
+    return checkChanges(await this.transport.deploy(topology, mode), mode);
+  }
+  /** The same of the store. */
+  async deployStore(mode: DeployMode): Promise<readonly Change[]> {
+    if (this.#storage === undefined) return [];
+    await this.#storage.open();
+    return checkChanges(await this.#storage.store.deploy(mode), mode);
   }
 
   #introduce(definition: Definition): Promise<void> | undefined {
@@ -187,4 +228,10 @@ export class BusCore {
     if (kind === "publish") this.observers.tell((observer) => observer.published?.(send));
     else this.observers.tell((observer) => observer.sent?.(send));
   }
+}
+
+function checkChanges(changes: readonly Change[], mode: DeployMode): readonly Change[] {
+  const problems = changes.filter(({ kind }) => kind === "conflict" || (kind === "create" && mode === "check"));
+  if (problems.length === 0 || mode === "plan") return changes;
+  throw new TopologyError(problems.map(({ entity, detail }) => `${entity}: ${detail}`));
 }

@@ -133,10 +133,12 @@ export class BusLife {
       const { registry, routing, transport, requests } = this.#core;
       const topology = topologyOf(plans, registry, routing, transport.capabilities);
       await this.#orAborted(() => this.#core.prepare(topology));
+      await this.#orAborted(() => this.#core.openStorage());
       this.#abort.signal.throwIfAborted();
       requests.open(transport);
       // What handlers send while others still open waits at the broker: it is all declared.
       this.#state = "running";
+      this.#core.storage?.start();
       for (const plan of plans) await this.#orAborted(() => this.#endpoints.open(plan, this.#core));
       this.#abort.signal.throwIfAborted();
       this.#opens = false;
@@ -171,6 +173,8 @@ export class BusLife {
     try {
       const plan = this.#endpoints.planMore(builder, this.#core);
       await this.#core.prepare(topologyOf([plan], registry, routing, transport.capabilities));
+      await this.#core.openStorage();
+      this.#core.storage?.start();
       runtime = await this.#endpoints.open(plan, this.#core);
     } catch (error) {
       this.#endpoints.remove(builder.name);
@@ -223,13 +227,18 @@ export class BusLife {
       // What middleware, a schema or a new topic holds up has been sent all the same.
       await Promise.race([services.sendPipeline.prepared(), deadline]);
       await Promise.race([this.#core.drained(), deadline]);
+      await Promise.race([this.#core.storage?.stop(), deadline]);
     } finally {
       this.#state = "stopped";
       requests.close();
       this.#core.close();
       this.#abort.abort(new StoppedError(this.#core.name, "connect"));
       this.#transportStatus = { state: "down" };
-      if (this.#opening !== undefined) await transport.close(until);
+      try {
+        if (this.#opening !== undefined) await transport.close(until);
+      } finally {
+        await this.#core.storage?.close();
+      }
     }
   }
 

@@ -1,4 +1,5 @@
 /** Makes buses: the one place that knows what stands in for what is left out. @module */
+import { memoryStore } from "../../stores/memory/mod.ts";
 import { memory } from "../../transports/memory/mod.ts";
 import type { Bus } from "./bus.ts";
 import type { BusOptions } from "./bus_options.ts";
@@ -23,5 +24,5 @@ import { MessageBus } from "./message_bus.ts";
  * ```
  */
 export function createBus<Tx = undefined>(options: BusOptions<Tx>): Bus<Tx> {
-  return new MessageBus(options, options.transport ?? memory());
+  return new MessageBus(options, options.transport ?? memory(), { store: memoryStore });
 }

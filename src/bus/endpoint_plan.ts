@@ -1,5 +1,7 @@
 /** An endpoint's options, checked, and its pipeline, put together. @module */
 import { ConfigurationError, UnsupportedError } from "../errors/configuration.ts";
+import type { Storage } from "../outbox/storage.ts";
+import { unitOfWork } from "../outbox/unit_stage.ts";
 import { BatchCollector, checkBatchOptions } from "../pipeline/batch.ts";
 import { type Binding, Bindings } from "../pipeline/bindings.ts";
 import { createCircuitBreaker } from "../pipeline/circuit_breaker.ts";
@@ -58,6 +60,7 @@ export function planEndpoint(
   busMiddleware: readonly Middleware[],
   services: BusServices,
   transport: { readonly name: string; readonly capabilities: Capabilities },
+  storage: () => Storage,
 ): EndpointPlan {
   const { name, options, declared } = builder;
   checkOptions(builder, transport);
@@ -80,7 +83,7 @@ export function planEndpoint(
       } messages, and only ${prefetch} may come at once. Raise { prefetch }`,
     );
   }
-  const around = stagesAround(options, limit);
+  const around = stagesAround(options, limit, storage);
   return {
     name,
     options,
@@ -114,8 +117,13 @@ export function planEndpoint(
   };
 }
 
-function stagesAround(options: EndpointOptions, limit: TimeLimit | undefined): readonly Stage[] {
+function stagesAround(
+  options: EndpointOptions,
+  limit: TimeLimit | undefined,
+  storage: () => Storage,
+): readonly Stage[] {
   return [
+    ...(options.outbox === true ? [unitOfWork(storage())] : []),
     ...(options.outbox === "memory" ? [memoryOutbox] : []),
     ...(limit === undefined ? [] : [timeout(limit)]),
   ];
@@ -171,7 +179,7 @@ function gateNames({ killSwitch, circuitBreaker, rateLimit }: EndpointOptions): 
 }
 
 function checkOptions(
-  { name, options }: EndpointBuilder,
+  { name, options, declared }: EndpointBuilder,
   transport: { readonly name: string; readonly capabilities: Capabilities },
 ): void {
   const refuse = (why: string): never => {
@@ -202,7 +210,14 @@ function checkOptions(
     if (extension.transport === transport.name) continue;
     refuse(`it has a setting of "${extension.transport}", and the bus is on "${transport.name}". Leave it out`);
   }
-  if (options.outbox === true || typeof options.outbox === "object") {
-    throw new UnsupportedError("the bus", `{ outbox: true } on "${name}"`, `It has no store. Say { outbox: "memory" }`);
+  if (typeof options.outbox === "object") {
+    throw new UnsupportedError("the bus", `{ outbox: { group } } on "${name}"`, `Say { outbox: true }`);
+  }
+  if (options.outbox === true && declared.some(({ batch }) => batch !== undefined)) {
+    throw new UnsupportedError(
+      "the bus",
+      `batches in a unit of work, on "${name}"`,
+      `Handle one by one there, or say { outbox: "memory" }`,
+    );
   }
 }

@@ -101,7 +101,7 @@ export class Endpoints {
   }
 
   #planOne(builder: EndpointBuilder, core: BusCore): EndpointPlan {
-    return planEndpoint(builder, this.#middleware, core.services, core.transport);
+    return planEndpoint(builder, this.#middleware, core.services, core.transport, () => core.needStorage());
   }
 
   /** What was declared is final. */

@@ -3,6 +3,8 @@ import type { Command } from "../contracts/command.ts";
 import type { Contract } from "../contracts/contract.ts";
 import type { Event } from "../contracts/event.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
+import { joined, transact } from "../outbox/transactions.ts";
+import type { UnitOfWork } from "../outbox/unit_of_work.ts";
 import type { Middleware, SendMiddleware } from "../pipeline/context.ts";
 import { noOptions } from "../pipeline/draft.ts";
 import { HeldMessages } from "../pipeline/held_messages.ts";
@@ -22,7 +24,7 @@ import type { Change, DeployMode, Transport } from "../spi/transport.ts";
 import type { Awaitable } from "../values/awaitable.ts";
 import { checkName } from "../values/destination.ts";
 import type { Bus, Connection } from "./bus.ts";
-import { BusCore } from "./bus_core.ts";
+import { BusCore, type Defaults } from "./bus_core.ts";
 import { BusLife } from "./bus_life.ts";
 import type { BusOptions } from "./bus_options.ts";
 import { consumer, type Runnable } from "../pipeline/consumer.ts";
@@ -45,9 +47,9 @@ export class MessageBus<Tx> implements Bus<Tx> {
   readonly #life: BusLife;
   #streams = 0;
 
-  constructor(options: BusOptions<Tx>, transport: Transport) {
+  constructor(options: BusOptions<Tx>, transport: Transport, defaults: Defaults) {
     this.name = checkName("a bus", options.name);
-    this.#core = new BusCore(options, transport, (definition) => this.#endpoints.owner(definition));
+    this.#core = new BusCore(options, transport, (definition) => this.#endpoints.owner(definition), defaults);
     this.#core.onIntroduced = () => this.#endpoints.forget();
     this.#life = new BusLife(this.#core, this.#endpoints);
   }
@@ -112,11 +114,22 @@ export class MessageBus<Tx> implements Bus<Tx> {
   ): Promise<void> {
     try {
       this.#life.check(kind);
-      if (options.tx !== undefined) throw noStore(this.name, "join a transaction");
+      if (options.tx !== undefined) {
+        return this.#join(
+          options.tx,
+          (unit) => this.#send(kind, contract, message, { ...options, tx: undefined }, unit),
+        );
+      }
       return this.#core.services.sendPipeline.send(kind, contract, message, options, undefined, target);
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+  // deno-lint-ignore require-await -- async, so that what it refuses rejects
+  async #join<Result>(tx: unknown, work: (unit: UnitOfWork) => Promise<Result>): Promise<Result> {
+    const { storage, services } = this.#core;
+    if (storage === undefined || !storage.durable) throw noStore(this.name, "join a transaction");
+    return joined(storage, tx, services.newId, work);
   }
   async request<In, Reply>(
     contract: Contract<In, unknown, Reply, "command" | "query">,
@@ -137,35 +150,48 @@ export class MessageBus<Tx> implements Bus<Tx> {
     options: ScheduleOptions<Tx> = {},
   ): Promise<ScheduleToken> {
     this.#life.check("schedule");
-    if (options.tx !== undefined) throw noStore(this.name, "join a transaction");
-    return await this.#core.services.schedules.schedule(
-      contract,
-      message,
-      when,
-      options,
-      undefined,
-      this.#core.outbound,
-    );
+    const { tx, ...rest } = options;
+    if (tx === undefined) return await this.#schedule(contract, message, when, rest, this.#core.outbound);
+    return await this.#join(tx, (unit) => this.#schedule(contract, message, when, rest, unit));
   }
-  async unschedule(token: ScheduleToken): Promise<void> {
+  #schedule(
+    contract: Contract,
+    message: unknown,
+    when: When,
+    options: ScheduleOptions<unknown>,
+    target: SendTarget,
+  ): Promise<ScheduleToken> {
+    return this.#core.services.schedules.schedule(contract, message, when, options, undefined, target);
+  }
+  async unschedule(token: ScheduleToken, { tx }: { readonly tx?: Tx } = {}): Promise<void> {
     this.#life.check("unschedule");
-    await this.#core.services.schedules.unschedule(token);
+    const { services: { schedules }, outbound } = this.#core;
+    if (tx === undefined) await schedules.unschedule(token, outbound);
+    else await this.#join(tx, (unit) => schedules.unschedule(token, unit));
   }
 
   async transaction<Result>(work: (tx: Tx, sender: Sender) => Awaitable<Result>): Promise<Result> {
     this.#life.check("begin a transaction");
+    const { storage, services, outbound } = this.#core;
+    if (storage?.durable === true) {
+      // The store is the one whose transactions the bus' type tells of.
+      return await transact(storage, services, (unit) => work(unit.tx as Tx, this.#senderInto(unit, unit)));
+    }
     const held = new HeldMessages();
-    const sender: Sender = {
-      publish: (event, message, options = noOptions) => this.#send("publish", event, message, options, held),
-      send: (command, message, options = noOptions) => this.#send("send", command, message, options, held),
-      schedule: (contract, message, when, options = {}) =>
-        this.#core.services.schedules.schedule(contract, message, when, options, undefined, held),
-      unschedule: (token) => this.unschedule(token),
-    };
     // Without a store there is no transaction to write with: `Tx` is `undefined`.
-    const result = await work(undefined as Tx, sender);
-    await held.letGo(this.#core.outbound);
+    const result = await work(undefined as Tx, this.#senderInto(held, undefined));
+    await held.letGo(outbound);
     return result;
+  }
+  #senderInto(target: SendTarget, unit: UnitOfWork | undefined): Sender {
+    const tracked = <Result>(sending: Promise<Result>): Promise<Result> => unit?.track(sending) ?? sending;
+    return {
+      publish: (event, message, options = noOptions) => tracked(this.#send("publish", event, message, options, target)),
+      send: (command, message, options = noOptions) => tracked(this.#send("send", command, message, options, target)),
+      schedule: (contract, message, when, options = {}) =>
+        tracked(this.#schedule(contract, message, when, options, target)),
+      unschedule: (token) => tracked(this.#core.services.schedules.unschedule(token, target)),
+    };
   }
 
   stream<Out>(
@@ -231,7 +257,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
   }
   describe(): Description {
     const { registry, routing, transport } = this.#core;
-    const bus = { name: this.name, transport: transport.name, store: "memory" };
+    const bus = { name: this.name, transport: transport.name, store: this.#core.storage?.store.name ?? "memory" };
     return describeBus(bus, this.#endpoints.plan(this.#core), registry, routing);
   }
   health(): Health {
@@ -247,7 +273,8 @@ export class MessageBus<Tx> implements Bus<Tx> {
     const { registry, routing, transport } = this.#core;
     const plans = this.#endpoints.plan(this.#core);
     await this.#life.openTransport();
-    return await this.#core.deploy(topologyOf(plans, registry, routing, transport.capabilities), mode);
+    const topology = topologyOf(plans, registry, routing, transport.capabilities);
+    return [...await this.#core.deploy(topology, mode), ...await this.#core.deployStore(mode)];
   }
 }
 

@@ -41,6 +41,8 @@ export const names = {
   faultNotTold: "hero-fault-not-told",
   forwardedBy: "hero-forwarded-by",
   auditedBy: "hero-audited-by",
+  /** How what waits in an outbox is to be sent; it stays there. */
+  outbox: "hero-outbox",
 } as const;
 
 const mostNames = 200;

@@ -110,7 +110,9 @@ function over(consumption: Consumption): void {
   const { services: { statistics, observers }, span, unhandled, error, lost } = consumption;
   span?.end(error);
   const why = lost ? "lost" : unhandled;
-  if (why !== undefined && why in statistics) statistics[why as "skipped" | "expired" | "deferred" | "lost"]++;
+  if (why !== undefined && why in statistics) {
+    statistics[why as "skipped" | "expired" | "deferred" | "duplicate" | "lost"]++;
+  }
   if (succeeded(consumption)) statistics.consumed++;
   if (!observers.any) return;
   const observed = consumption.observed();

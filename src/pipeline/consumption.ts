@@ -14,6 +14,7 @@ import type { Cause } from "./draft.ts";
 import type { EndpointServices } from "./endpoint_services.ts";
 import type { ObservedDelivery, Unhandled } from "./observers.ts";
 import type { SendTarget } from "./outgoing_message.ts";
+import type { OpenUnit } from "./unit.ts";
 
 /** What becomes of the message when its handling is over. Left out: it is accepted. */
 export type Outcome =
@@ -35,6 +36,7 @@ class Aside {
   controller: AbortController | undefined;
   items: Map<ContextKey<unknown>, unknown> | undefined;
   values: readonly unknown[] | undefined;
+  unit: OpenUnit | undefined;
   nextReading = 0;
   asking = 0;
   lost = false;
@@ -172,6 +174,13 @@ export class Consumption implements Cause {
   }
   set asking(count: number) {
     this.#own.asking = count;
+  }
+  /** The unit of work of the attempt that runs; `undefined`: it has none. */
+  get unit(): OpenUnit | undefined {
+    return this.#aside?.unit;
+  }
+  set unit(unit: OpenUnit | undefined) {
+    this.#own.unit = unit;
   }
   /** Ends a wait between attempts. */
   get interrupt(): (() => void) | undefined {

@@ -47,7 +47,8 @@ export interface Schedules {
     cause: Cause | undefined,
     target: SendTarget,
   ): Promise<ScheduleToken>;
-  unschedule(token: ScheduleToken): Promise<void>;
+  /** @param target where what is sent instead would go: in a unit of work, it is part of that */
+  unschedule(token: ScheduleToken, target: SendTarget): Promise<void>;
 }
 
 /** The type of what came by a topic, for foreign senders that do not say. */

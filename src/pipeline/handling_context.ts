@@ -7,6 +7,7 @@ import { parseMessageType } from "../envelope/message_type.ts";
 import { names } from "../envelope/headers.ts";
 import type { Headers } from "../envelope/headers.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
+import { RequestInTransactionError } from "../errors/sending.ts";
 import type { InUnit } from "../spi/store.ts";
 import type { ContextKey } from "../values/context_key.ts";
 import type { Destination } from "../values/destination.ts";
@@ -16,8 +17,10 @@ import type { Consumption } from "./consumption.ts";
 import type { ConsumeContext, HandlerContext, Responded, SendKind } from "./context.ts";
 import { noOptions } from "./draft.ts";
 import { respond } from "./reply.ts";
+import type { SendTarget } from "./outgoing_message.ts";
 import { checkDestination } from "./routing.ts";
 import type { RequestOptions, ScheduleOptions, ScheduleToken, SendOptions, When } from "./sending.ts";
+import type { OpenUnit } from "./unit.ts";
 
 const responded: Responded = Object.freeze({ "~responded": true as const });
 
@@ -27,9 +30,14 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
   readonly message: unknown;
   readonly attempt: number;
   readonly #consumption: Consumption;
+  // Of its own attempt: what comes late must not end up in the unit of another.
+  readonly #target: SendTarget;
+  readonly #unit: OpenUnit | undefined;
 
   constructor(consumption: Consumption, contract: Definition, message: unknown) {
     this.#consumption = consumption;
+    this.#target = consumption.target;
+    this.#unit = consumption.unit;
     this.contract = contract;
     this.message = message;
     this.attempt = consumption.attempt;
@@ -44,10 +52,10 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
   }
 
   get tx(): unknown {
-    return undefined;
+    return this.#unit?.tx;
   }
   get "~unit"(): InUnit["~unit"] {
-    return undefined;
+    return this.#unit?.own;
   }
   get endpoint(): string {
     return this.#consumption.services.name;
@@ -123,7 +131,7 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
     const consumption = this.#consumption;
     if (this.#over) return Promise.reject(this.#why());
     const { sendPipeline } = consumption.services;
-    return sendPipeline.send(kind, contract, message, options, consumption, consumption.target);
+    return this.#tracked(sendPipeline.send(kind, contract, message, options, consumption, this.#target));
   }
 
   schedule<In>(
@@ -134,11 +142,15 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
   ): Promise<ScheduleToken> {
     const consumption = this.#consumption;
     if (this.#over) return Promise.reject(this.#why());
-    return consumption.services.schedules.schedule(contract, message, when, options, consumption, consumption.target);
+    const { schedules } = consumption.services;
+    return this.#tracked(schedules.schedule(contract, message, when, options, consumption, this.#target));
   }
   unschedule(token: ScheduleToken): Promise<void> {
     if (this.#over) return Promise.reject(this.#why());
-    return this.#consumption.services.schedules.unschedule(token);
+    return this.#tracked(this.#consumption.services.schedules.unschedule(token, this.#target));
+  }
+  #tracked<Result>(sending: Promise<Result>): Promise<Result> {
+    return this.#unit?.track(sending) ?? sending;
   }
 
   request<In, Reply>(
@@ -148,6 +160,10 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
   ): Promise<Reply> {
     const consumption = this.#consumption;
     if (this.#over) return Promise.reject(this.#why());
+    if (this.#unit?.opened === true) {
+      const { name } = definitionOf(contract, "the contract to request");
+      return Promise.reject(new RequestInTransactionError(name, this.endpoint));
+    }
     // The contract's type says what its owner answers; a reply schema has checked it.
     return consumption.services.requests.request(contract, message, options, consumption, {
       holder: consumption,

@@ -43,7 +43,7 @@ export interface ObservedFailure extends ObservedDelivery {
   readonly then: "retry" | "redeliver" | "error" | "discard";
 }
 /** Why a message left an endpoint without being handled. */
-export type Unhandled = "skipped" | "expired" | "deferred" | "forwarded" | "lost" | "released";
+export type Unhandled = "skipped" | "expired" | "deferred" | "duplicate" | "forwarded" | "lost" | "released";
 
 /**
  * Told, synchronously, of what happens to messages. What an observer throws is dropped: it must not harm a message.

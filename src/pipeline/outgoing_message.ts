@@ -10,6 +10,8 @@ import type { SendKind } from "./context.ts";
 export interface SendTarget {
   /** Messages leave later, if at all: who sends them does not wait for the broker. */
   readonly holds: boolean;
+  /** They outlive this process: what is sent is made into bytes, also where the transport would take it as it is. */
+  readonly keeps?: boolean;
   /** Takes the message; it is settled later. Throws if it cannot. */
   enqueue(message: OutgoingMessage): void;
 }
@@ -38,6 +40,8 @@ export interface Content {
 export interface OutgoingOptions {
   /** Of a copy: elsewhere than its envelope says. */
   readonly to?: Address | undefined;
+  /** Of a copy: for the broker, which removes duplicates by it. */
+  readonly messageId?: string | undefined;
   readonly key?: string | undefined;
   readonly priority?: number | undefined;
   /** Epoch milliseconds. */
@@ -124,7 +128,7 @@ export class OutgoingMessage implements Outgoing {
     return this.#routed.copy ?? false;
   }
   get messageId(): string {
-    return this.envelope.messageId;
+    return this.#options.messageId ?? this.envelope.messageId;
   }
   get alsoTo(): readonly Address[] {
     return this.#routed.alsoTo;

@@ -1,6 +1,7 @@
 /** Retries and redelivery. @module */
 import { names } from "../envelope/headers.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
+import { macrotask } from "../runtime/macrotask.ts";
 import { toError } from "../errors/receiving.ts";
 import { isPromise } from "../values/awaitable.ts";
 import { milliseconds } from "../values/duration.ts";
@@ -19,6 +20,9 @@ export type Decision =
 
 /** Decides about a failure. `retries` counts those of this delivery so far. */
 export type Decide = (consumption: Consumption, error: Error, retries: number) => Decision;
+
+/** Of retries without a wait. */
+const mostInARow = 32;
 
 const giveUp: Decision = Object.freeze({ then: "error" });
 const drop: Decision = Object.freeze({ then: "discard" });
@@ -82,6 +86,8 @@ export async function recover(
     consumption.services.statistics.retried++;
     tell(consumption, error, "retry");
     if (decision.waitInMs > 0) await wait(consumption, decision.waitInMs);
+    // A rule that never gives up must not keep the event loop from all else, the bus' stop among it.
+    else if (retries % mostInARow === mostInARow - 1) await new Promise<void>((resolve) => macrotask(resolve));
     if (interrupted(consumption)) return error;
     consumption.attempt++;
     consumption.renew();
@@ -139,8 +145,8 @@ function tell(consumption: Consumption, error: Error, then: ObservedFailure["the
   observers.tell((observer) => observer.retried?.(failure));
 }
 
-/** Ends early when the handler should stop. */
-function wait(consumption: Consumption, waitInMs: number): Promise<void> {
+/** Waits while the delivery is held. Ends early when the handler should stop. */
+export function wait(consumption: Consumption, waitInMs: number): Promise<void> {
   const { clock } = consumption.services;
   return new Promise((resolve) => {
     const cancel = clock.at(clock.now() + waitInMs, () => {

@@ -39,6 +39,8 @@ export interface SendPipelineOptions {
   readonly newId: () => string;
   readonly telemetry: Telemetry | undefined;
   readonly middleware: readonly SendMiddleware[];
+  /** A store that keeps what is due later than the transport can; `undefined`: there is none. */
+  readonly later: () => SendTarget | undefined;
   /** Takes in a contract that is sent for the first time; a promise where its topic must be made first. */
   readonly introduce: (definition: Definition) => Promise<void> | undefined;
 }
@@ -186,7 +188,9 @@ export class SendPipeline {
     const { definition } = plan;
     const to = this.#to(plan, options, special);
     const now = this.#with.clock.now();
-    const dueAt = this.#dueAt(definition, options, special, now);
+    const dueAt = dueTime(options, special, now);
+    const carried = dueAt === undefined || target.keeps === true || carries(this.#with.capabilities, dueAt - now);
+    const goes = carried ? target : this.#later(definition, dueAt - now);
     const ttl = options.ttl === undefined ? definition.ttlInMs : checkTtl(definition, options.ttl);
     const own = special.type === undefined;
     const key = options.key ?? (own ? definition.key?.(message) : undefined);
@@ -224,14 +228,14 @@ export class SendPipeline {
     const content = new Reference(envelope, message);
     try {
       const posted = new OutgoingMessage(
-        this.#frame(content, definition),
+        this.#frame(content, definition, goes),
         content,
         kind,
         own && to === plan.to ? plan : plan.alone,
         outgoingOptions(key, priority, dueAt),
       );
       special.posted?.(posted);
-      target.enqueue(posted);
+      goes.enqueue(posted);
       if (span !== undefined) posted.done.then(() => span.end(), (error) => span.end(toError(error)));
       return posted;
     } catch (thrown) {
@@ -240,9 +244,9 @@ export class SendPipeline {
     }
   }
 
-  #frame(content: Reference, { name }: Definition): Frame {
+  #frame(content: Reference, { name }: Definition, { keeps }: SendTarget): Frame {
     const { capabilities, serializer } = this.#with;
-    if (capabilities.references === true) return content;
+    if (capabilities.references === true && keeps !== true) return content;
     const { envelope, message } = content;
     const { body, types } = serializer.serialize(message);
     const frame: Frame = { contentType: serializer.contentType, headers: toHeaders(envelope, types), body };
@@ -258,22 +262,27 @@ export class SendPipeline {
     return frame;
   }
 
-  #dueAt(
-    definition: Definition,
-    { delay: wait }: SendOptions<unknown>,
-    { dueAt }: Special,
-    now: number,
-  ): number | undefined {
-    const due = dueAt ?? (wait === undefined ? undefined : now + milliseconds(wait));
-    if (due === undefined || due <= now) return undefined;
-    const { delay } = this.#with.capabilities;
-    if (delay !== false && due - now <= delay.maxMs) return due;
+  /** Where what is due later than the transport can keep it waits. */
+  #later(definition: Definition, waitInMs: number): SendTarget {
+    const later = this.#with.later();
+    if (later !== undefined) return later;
     throw new UnsupportedError(
       this.#with.transport,
-      `a delay of ${due - now} ms for "${definition.name}"`,
+      `a delay of ${waitInMs} ms for "${definition.name}"`,
       `Schedule it on a bus with a durable store`,
     );
   }
+}
+
+/** Whether the transport keeps a message that long. */
+export function carries({ delay }: Capabilities, waitInMs: number): boolean {
+  return delay !== false && waitInMs <= delay.maxMs;
+}
+
+/** Epoch milliseconds; `undefined`: now. */
+function dueTime({ delay }: SendOptions<unknown>, { dueAt }: Special, now: number): number | undefined {
+  const due = dueAt ?? (delay === undefined ? undefined : now + milliseconds(delay));
+  return due === undefined || due <= now ? undefined : due;
 }
 
 /** `undefined` for the common message, which says none of it. */

@@ -1,4 +1,5 @@
 /** Settles deliveries, in batches. @module */
+import { macrotask } from "../runtime/macrotask.ts";
 import type { Clock } from "../spi/clock.ts";
 import type { Telemetry } from "../spi/telemetry.ts";
 import type { Receiver, Settlement } from "../spi/transport.ts";
@@ -6,6 +7,8 @@ import type { Receiver, Settlement } from "../spi/transport.ts";
 /** How often a copy that failed is tried again, before its delivery goes back. */
 const mostTries = 5;
 const firstWaitInMs = 100;
+/** After so many the event loop has a turn: a hundred microseconds' work and more. */
+const mostInARow = 2048;
 
 /** Settles the deliveries of one receiver: one batch for what was settled in one tick. */
 export class Settler {
@@ -14,6 +17,8 @@ export class Settler {
   readonly #seen: ((outcome: Settlement["outcome"], count: number) => void) | undefined;
   #pending: Settlement[] = [];
   #scheduled = false;
+  /** How many were settled without the event loop having had a turn, as far as is known here. */
+  #inARow = 0;
   #unsettled = 0;
   #idle: PromiseWithResolvers<void> | undefined;
   readonly #flush = (): void => this.#settle();
@@ -40,13 +45,17 @@ export class Settler {
     this.#pending.push(settlement);
     if (this.#scheduled) return;
     this.#scheduled = true;
-    queueMicrotask(this.#flush);
+    if (this.#unsettled + this.#inARow < mostInARow) return queueMicrotask(this.#flush);
+    // Messages that bring messages go on in microtasks for ever: timers and sockets must have their turn.
+    this.#inARow = 0;
+    macrotask(this.#flush);
   }
 
   #settle(): void {
     this.#scheduled = false;
     const batch = this.#pending;
     this.#pending = [];
+    this.#inARow += batch.length;
     if (this.#seen !== undefined) this.#show(batch);
     this.#receiver.settle(batch).then(() => this.#done(batch.length), () => this.#failed(batch, 1));
   }

@@ -20,6 +20,8 @@ export interface EndpointStatistics {
   readonly expired: number;
   /** Messages that a handler put off. */
   readonly deferred: number;
+  /** Messages that the endpoint's inbox knew: they have had their effect. */
+  readonly duplicate: number;
   /** Deliveries whose claim was lost before they were settled. */
   readonly lost: number;
 }
@@ -35,6 +37,7 @@ export class Statistics implements EndpointStatistics {
   skipped = 0;
   expired = 0;
   deferred = 0;
+  duplicate = 0;
   lost = 0;
 
   /** As they are now. */

@@ -19,7 +19,7 @@ import { type Duration, milliseconds } from "../values/duration.ts";
 import type { Instant } from "../values/instant.ts";
 import { randomBytes, seededRandom } from "../values/random.ts";
 import { createUuidV7 } from "../values/uuid_v7.ts";
-import { testBroker, testTransport } from "./in_memory.ts";
+import { testBroker, testDefaults, testTransport } from "./in_memory.ts";
 import { type MessageQuery, TimelineQuery } from "./queries.ts";
 import { type Settled, Settling } from "./settling.ts";
 import { type StubReply, Stubs } from "./stub.ts";
@@ -182,14 +182,18 @@ class Harness<Tx> implements TestHarness<Tx> {
     this.clock = new VirtualClock(start === undefined ? {} : { start });
     const random = seededRandom(seed);
     const transport = testTransport(testBroker(byReference));
-    this.bus = new MessageBus<Tx>({
-      name: "test",
-      ...rest,
+    this.bus = new MessageBus<Tx>(
+      {
+        name: "test",
+        ...rest,
+        transport,
+        clock: this.clock,
+        random,
+        newId: createUuidV7(this.clock, randomBytes(random)),
+      },
       transport,
-      clock: this.clock,
-      random,
-      newId: createUuidV7(this.clock, randomBytes(random)),
-    }, transport);
+      testDefaults,
+    );
     this.#timeline = new Timeline(this.clock);
     this.bus.observe(this.#timeline.observer(this.bus.name));
     this.#settling = new Settling({
@@ -276,7 +280,15 @@ class Harness<Tx> implements TestHarness<Tx> {
   }
 }
 
-const unhandled: readonly Happening[] = ["skipped", "expired", "deferred", "forwarded", "lost", "released"];
+const unhandled: readonly Happening[] = [
+  "skipped",
+  "expired",
+  "deferred",
+  "duplicate",
+  "forwarded",
+  "lost",
+  "released",
+];
 
 function settledOf(bus: Pick<MessageBus<unknown>, "name" | "life">, admin: Admin | undefined): Settled {
   return {

@@ -1,5 +1,7 @@
 /** What a bus under test is made of: a broker in this process, a virtual clock, chance from a seed. @module */
+import { memoryStore } from "../../stores/memory/mod.ts";
 import { memory, type MemoryBroker, memoryBroker } from "../../transports/memory/mod.ts";
+import type { Defaults } from "../bus/bus_core.ts";
 import { deepFreeze } from "../serialization/freeze.ts";
 import { referred } from "../pipeline/reference.ts";
 import type { Transport } from "../spi/transport.ts";
@@ -22,3 +24,6 @@ export function testTransport(broker: MemoryBroker): Transport {
   };
   return transport;
 }
+
+/** What stands in for what a test leaves out. A store in memory always tells of what is due: it is not asked again. */
+export const testDefaults: Defaults = { store: () => memoryStore(), polled: false };

@@ -7,7 +7,7 @@ import type { Random } from "../values/random.ts";
 import { FaultyTransport } from "./fault_injection_transport.ts";
 import type { Dice } from "./faults.ts";
 import { guard } from "./guard.ts";
-import { type MemoryBroker, testTransport } from "./in_memory.ts";
+import { type MemoryBroker, testDefaults, testTransport } from "./in_memory.ts";
 import { InstanceLedger, type WorldLedger, type WritableLedger } from "./ledger.ts";
 import { Life } from "./life.ts";
 import type { Settled } from "./settling.ts";
@@ -107,6 +107,7 @@ export class SimulatedInstance {
     const bus = new MessageBus<undefined>(
       { name: this.name, transport, clock: life.clock(clock), random, newId },
       transport,
+      testDefaults,
     );
     this.#bus = bus;
     const observer = timeline.observer(this.name);

@@ -18,6 +18,7 @@ export type Happening =
   | "skipped"
   | "expired"
   | "deferred"
+  | "duplicate"
   | "forwarded"
   | "lost"
   | "released"

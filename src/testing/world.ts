@@ -16,7 +16,7 @@ import { type Random, randomBytes, seededRandom } from "../values/random.ts";
 import { createUuidV7 } from "../values/uuid_v7.ts";
 import { FaultyTransport } from "./fault_injection_transport.ts";
 import { Dice, type FaultCounts, type Rates } from "./faults.ts";
-import { type MemoryBroker, testBroker, testTransport } from "./in_memory.ts";
+import { type MemoryBroker, testBroker, testDefaults, testTransport } from "./in_memory.ts";
 import { type ConfigureInstance, type InstanceOptions, type Shared, SimulatedInstance } from "./instance.ts";
 import { type Ledger, WorldLedger } from "./ledger.ts";
 import { Life } from "./life.ts";
@@ -109,6 +109,7 @@ export class SimulatedWorld implements World {
     this.#outside = new MessageBus<undefined>(
       { name, transport: this.#transport, clock, random: this.#chance, newId: this.#newId },
       this.#transport,
+      testDefaults,
     );
     this.#outside.observe(this.#timeline.observer(name));
   }

@@ -183,6 +183,7 @@ trial("statistics count everything that an endpoint does, and a copy stands stil
     redelivered: 1,
     faulted: 2,
     discarded: 0,
+    duplicate: 0,
     skipped: 1,
     expired: 0,
     deferred: 1,

@@ -1,0 +1,262 @@
+/** Sends what units of work have left to be sent. @module */
+import type { Registry } from "../contracts/registry.ts";
+import { AccessRefusedError, ClosedError, DisconnectedError } from "../errors/transport.ts";
+import { StoppedError } from "../errors/lifecycle.ts";
+import { toError, UnreadableMessageError } from "../errors/receiving.ts";
+import { BackpressureError, MessageTooLargeError, UnroutableError } from "../errors/sending.ts";
+import type { OutgoingMessage, SendTarget } from "../pipeline/outgoing_message.ts";
+import type { Clock } from "../spi/clock.ts";
+import type { Due, Leased, OutboxRow, Postponed } from "../spi/store.ts";
+import { type Backoff, exponentialBackoff } from "../values/backoff.ts";
+import type { Random } from "../values/random.ts";
+import { DueLoop } from "./due_loop.ts";
+import { messageOf } from "./stored_message.ts";
+
+/** How long a row is this process' own. */
+export const leaseInMs = 30_000;
+const rowsAtOnce = 200;
+/** How often a row is tried whose fate nobody knows. */
+const mostAttempts = 20;
+const mostReports = 5;
+
+/** What a deliverer needs. */
+export interface DelivererOptions<in out Row extends OutboxRow> {
+  readonly bus: string;
+  readonly due: Due<Row>;
+  /** Its waits hold up no delivery. */
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly registry: Registry;
+  /** The transport: frames leave as they are. */
+  readonly target: SendTarget;
+  readonly pollInMs: number;
+}
+
+/** What is known of what waits; as of a moment ago. */
+export interface Backlog {
+  /** Neither sent nor parked. */
+  readonly waiting: number;
+  /** Given up, until an operator takes them up again. */
+  readonly parked: number;
+  /** Epoch milliseconds: when the oldest that is due became so. */
+  readonly oldest: number | undefined;
+}
+
+const statisticsEveryMs = 10_000;
+
+/**
+ * Sends rows of a store: those that this process has committed at once, and all others as they become due. A row is
+ * gone when the broker has its message; one that fails waits longer and longer, and is parked if trying again is
+ * useless. Of one key, one is under way at a time.
+ */
+export class Deliverer<in out Row extends OutboxRow> {
+  readonly #with: DelivererOptions<Row>;
+  readonly #loop: DueLoop<Row>;
+  readonly #backoff: Backoff;
+  /** Rows that have been claimed and are neither sent nor put off. */
+  #sending = 0;
+  #sent: Leased<Row>[] = [];
+  #failed: Postponed<Row>[] = [];
+  #reporting: Promise<void> | undefined;
+  #room: PromiseWithResolvers<void> | undefined;
+  #behind = false;
+  #backlog: Backlog = { waiting: 0, parked: 0, oldest: undefined };
+  #lookedAt = -Infinity;
+
+  constructor(options: DelivererOptions<Row>) {
+    this.#with = options;
+    const { bus, due, clock, random, pollInMs } = options;
+    this.#backoff = exponentialBackoff({ min: "1s", max: "5m" }, random);
+    this.#loop = new DueLoop({
+      bus,
+      due,
+      clock,
+      random,
+      pollInMs,
+      limit: rowsAtOnce,
+      leaseMs: leaseInMs,
+      take: (rows, until) => this.#take(rows, until),
+      idle: () => this.#look(),
+    });
+  }
+
+  /** Rows that this process has, and has not told the store about. */
+  get busy(): number {
+    return this.#sending + this.#sent.length + this.#failed.length + (this.#reporting === undefined ? 0 : 1);
+  }
+  /** What waits. */
+  get backlog(): Backlog {
+    return this.#backlog;
+  }
+  /** Why the store could not be asked last time. */
+  get error(): Error | undefined {
+    return this.#loop.error;
+  }
+
+  /** Begins to look for rows that are due. */
+  start(): void {
+    this.#loop.start();
+  }
+
+  /**
+   * Sends what this process has just committed.
+   *
+   * @param made the messages by id, where they are still there
+   * @param all how many rows were due: those that were not given to this process wait for others of their key
+   */
+  committed(rows: readonly Leased<Row>[], made: ReadonlyMap<string, OutgoingMessage>, all: number): void {
+    if (rows.length < all) this.#behind = true;
+    if (rows.length > 0) this.#send(rows, Infinity, made);
+    else if (this.#behind && this.busy === 0) this.#catchUp();
+  }
+
+  async #take(rows: readonly Leased<Row>[], until: number): Promise<void> {
+    this.#send(rows, until, undefined);
+    if (this.#sending <= rowsAtOnce / 2) return;
+    this.#room ??= Promise.withResolvers<void>();
+    await this.#room.promise;
+  }
+
+  #send(rows: readonly Leased<Row>[], until: number, made: ReadonlyMap<string, OutgoingMessage> | undefined): void {
+    this.#sending += rows.length;
+    let chains: Map<string, Leased<Row>[]> | undefined;
+    for (const leased of rows) {
+      const { key, id } = leased.row;
+      if (key === undefined) {
+        this.#sendOne(leased, Math.min(until, leased.until), made?.get(id));
+        continue;
+      }
+      chains ??= new Map();
+      const chain = chains.get(key);
+      if (chain === undefined) chains.set(key, [leased]);
+      else chain.push(leased);
+    }
+    if (chains === undefined) return;
+    for (const chain of chains.values()) this.#sendInOrder(chain, until, made);
+  }
+
+  async #sendInOrder(
+    chain: readonly Leased<Row>[],
+    until: number,
+    made: ReadonlyMap<string, OutgoingMessage> | undefined,
+  ): Promise<void> {
+    for (const [index, leased] of chain.entries()) {
+      const parked = await this.#sendOne(leased, Math.min(until, leased.until), made?.get(leased.row.id));
+      if (parked !== false) continue;
+      for (const later of chain.slice(index + 1)) {
+        this.#over();
+        this.#postpone(later, this.#with.clock.now(), `It waits for "${leased.row.id}", which has its key`, false);
+      }
+      return;
+    }
+  }
+
+  /** Gives, when that is known, whether the next of its key may go: it does not pass one that is tried again. */
+  async #sendOne(leased: Leased<Row>, until: number, made: OutgoingMessage | undefined): Promise<boolean> {
+    const { clock, registry, target } = this.#with;
+    try {
+      // Another process may have it by now.
+      if (clock.now() >= until) return false;
+      const message = made ?? messageOf(leased.row, registry);
+      target.enqueue(message);
+      await message.done;
+      this.#sent.push(leased);
+      this.#report();
+      return true;
+    } catch (thrown) {
+      return this.#fail(leased, toError(thrown));
+    } finally {
+      this.#over();
+    }
+  }
+
+  #over(): void {
+    this.#sending--;
+    if (this.#sending > rowsAtOnce / 2 || this.#room === undefined) return;
+    this.#room.resolve();
+    this.#room = undefined;
+  }
+
+  #fail(leased: Leased<Row>, error: Error): boolean {
+    // The bus stops: whoever has the row next sends it.
+    const stopped = error instanceof StoppedError || error instanceof ClosedError;
+    const park = isRefused(error) || (!isOutage(error) && leased.attempts + 1 >= mostAttempts);
+    const wait = stopped ? 0 : this.#backoff(leased.attempts);
+    this.#postpone(leased, this.#with.clock.now() + wait, `${error.name}: ${error.message}`, park);
+    return park;
+  }
+
+  #postpone(leased: Leased<Row>, dueAt: number, error: string, park: boolean): void {
+    this.#failed.push({ leased, dueAt, error: error.toWellFormed().replaceAll("\0", "\ufffd"), park });
+    // What is parked shows in health at once.
+    if (park) this.#lookedAt = -Infinity;
+    this.#report();
+  }
+
+  /** Tells the store what became of rows: in one call what came together. */
+  #report(): void {
+    this.#reporting ??= this.#reportAll().finally(() => {
+      this.#reporting = undefined;
+      if (this.#behind) this.#catchUp();
+    });
+  }
+
+  async #reportAll(): Promise<void> {
+    await undefined;
+    while (this.#sent.length > 0 || this.#failed.length > 0) {
+      const [sent, failed] = [this.#sent, this.#failed];
+      this.#sent = [];
+      this.#failed = [];
+      if (sent.length > 0) await this.#insist(() => this.#with.due.done(sent));
+      if (failed.length > 0) await this.#insist(() => this.#with.due.later(failed));
+      if (failed.some(({ park }) => park)) this.#look();
+    }
+  }
+
+  /** A store that is away for longer gives the rows to whoever claims them next: they are sent again, with their ids. */
+  async #insist(report: () => Promise<void>): Promise<void> {
+    const { clock } = this.#with;
+    for (let tries = 1;; tries++) {
+      try {
+        return await report();
+      } catch {
+        if (tries >= mostReports) return;
+        await new Promise<void>((resolve) => clock.at(clock.now() + 100 * 2 ** tries, resolve));
+      }
+    }
+  }
+
+  #catchUp(): void {
+    this.#behind = false;
+    this.#loop.wake();
+  }
+
+  /** Asks the store how much waits, but not all the time. */
+  #look(): void {
+    const { bus, due, clock } = this.#with;
+    const now = clock.now();
+    if (now - this.#lookedAt < statisticsEveryMs) return;
+    this.#lookedAt = now;
+    due.stats(bus).then((backlog) => this.#backlog = backlog, () => {
+      // The loop tells of a store that does not answer.
+    });
+  }
+
+  /** Takes no more; resolves when the store knows of all that has been sent. */
+  async stop(): Promise<void> {
+    await this.#loop.stop();
+    while (this.#reporting !== undefined) await this.#reporting;
+  }
+}
+
+/** Sending it again would end the same way. */
+function isRefused(error: Error): boolean {
+  return error instanceof UnroutableError || error instanceof MessageTooLargeError ||
+    error instanceof AccessRefusedError || error instanceof UnreadableMessageError;
+}
+
+/** Nothing is wrong with the row: it waits as long as it takes. */
+function isOutage(error: Error): boolean {
+  return error instanceof DisconnectedError || error instanceof BackpressureError || error instanceof ClosedError ||
+    error instanceof StoppedError;
+}

@@ -1,0 +1,120 @@
+/** Looks for rows that are due. @module */
+import { toError } from "../errors/receiving.ts";
+import type { Clock } from "../spi/clock.ts";
+import type { Due, Leased } from "../spi/store.ts";
+import { exponentialBackoff } from "../values/backoff.ts";
+import type { Random } from "../values/random.ts";
+
+/** What a loop needs. */
+export interface DueLoopOptions<in out Row> {
+  readonly bus: string;
+  readonly due: Due<Row>;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** How many rows are claimed at once. */
+  readonly limit: number;
+  readonly leaseMs: number;
+  /** How often is looked, though nobody says that there is anything. `Infinity`: never. */
+  readonly pollInMs: number;
+  /**
+   * Takes what was claimed; resolves when more may come.
+   *
+   * @param until when the lease ends, by this process' clock, at the earliest
+   */
+  readonly take: (rows: readonly Leased<Row>[], until: number) => Promise<void>;
+  /** Called before each wait. Must not throw. */
+  readonly idle: () => void;
+}
+
+/**
+ * Claims rows as they become due, one batch after the other. Between batches it waits until the store says that there
+ * are more, until it is woken, or until it is time to look again: what the store says is a hint.
+ */
+export class DueLoop<in out Row> {
+  readonly #with: DueLoopOptions<Row>;
+  readonly #backoff: (retry: number) => number;
+  #stopped = false;
+  #running: Promise<void> | undefined;
+  #woken = false;
+  #wake: () => void = () => {};
+  #error: Error | undefined;
+
+  constructor(options: DueLoopOptions<Row>) {
+    this.#with = options;
+    this.#backoff = exponentialBackoff({ min: 50, max: "10s" }, options.random);
+  }
+
+  /** Why the store could not be asked last time; `undefined`: it could. */
+  get error(): Error | undefined {
+    return this.#error;
+  }
+
+  /** Begins to look. Twice is once. */
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Looks at once. */
+  wake(): void {
+    this.#woken = true;
+    this.#wake();
+  }
+
+  /** Looks no more; resolves when what it has claimed last has been taken. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#wake();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { bus, due, clock, limit, leaseMs, take } = this.#with;
+    // How often in a row nothing came of it.
+    let vain = 0;
+    while (!this.#stopped) {
+      this.#woken = false;
+      const until = clock.now() + leaseMs;
+      try {
+        const rows = await due.claim(bus, limit, leaseMs);
+        this.#error = undefined;
+        if (rows.length > 0) {
+          vain = 0;
+          await take(rows, until);
+          continue;
+        }
+      } catch (thrown) {
+        this.#error = toError(thrown);
+      }
+      if (this.#stopped) return;
+      this.#with.idle();
+      await this.#wait(vain++);
+    }
+  }
+
+  /** @param vain a store that says there is something, and then gives nothing, is asked less and less often */
+  #wait(vain: number): Promise<void> {
+    const { bus, due, clock, pollInMs } = this.#with;
+    if (this.#woken || this.#stopped) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const controller = new AbortController();
+    const cancels: (() => void)[] = [];
+    const at = (time: number): void => void cancels.push(clock.at(time, resolve));
+    const soon = (): void =>
+      vain === 0 && this.#error === undefined ? resolve() : at(clock.now() + this.#backoff(vain));
+    this.#wake = resolve;
+    if (pollInMs !== Infinity) at(clock.now() + pollInMs);
+    if (this.#error !== undefined) soon();
+    else {
+      due.next(bus, controller.signal).then(
+        (time) => time <= clock.now() ? soon() : at(time),
+        // Another failure of the store: the next look tells.
+        () => controller.signal.aborted || at(clock.now() + this.#backoff(vain)),
+      );
+    }
+    return promise.then(() => {
+      this.#wake = () => {};
+      controller.abort();
+      for (const cancel of cancels) cancel();
+    });
+  }
+}

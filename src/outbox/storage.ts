@@ -1,0 +1,246 @@
+/** What a bus has of its store. @module */
+import { StoppedError } from "../errors/lifecycle.ts";
+import { toError } from "../errors/receiving.ts";
+import type { BusServices } from "../pipeline/endpoint_services.ts";
+import type { OutgoingMessage, SendTarget } from "../pipeline/outgoing_message.ts";
+import { carries } from "../pipeline/send_pipeline.ts";
+import type { InboxKey, JoinableStore, Leased, OutboxRow, ScheduleRow, Scope, Store } from "../spi/store.ts";
+import type { Capabilities, Host } from "../spi/transport.ts";
+import { type Backlog, Deliverer, leaseInMs } from "./deliverer.ts";
+import { rowOf } from "./stored_message.ts";
+import { UnitOfWork, type UnitOwner } from "./unit_of_work.ts";
+
+/** How long an inbox knows a message, in milliseconds. */
+const inboxWindowMs = 7 * 24 * 60 * 60_000;
+const pollPushedMs = 30_000;
+const pollMs = 1000;
+const sweepEveryMs = 60_000;
+const sweepAtOnce = 1000;
+
+/** What a storage needs. */
+export interface StorageOptions {
+  readonly store: Store<unknown>;
+  /** The application has given it: what waits for long is kept there. */
+  readonly durable: boolean;
+  /** Whether it is asked now and then, though it has not said that there is anything. */
+  readonly polled: boolean;
+  readonly services: () => BusServices;
+  readonly capabilities: Capabilities;
+  /** The transport: frames leave as they are. */
+  readonly target: SendTarget;
+}
+
+/** How the store is, as it last said. */
+export type StorageStatus = Parameters<Host["status"]>[0];
+
+/** What a bus has of its store: begins units of work, and delivers what they leave. */
+export class Storage implements UnitOwner {
+  readonly store: Store<unknown>;
+  readonly durable: boolean;
+  readonly #with: StorageOptions;
+  readonly #ending = new AbortController();
+  #deliverers: { readonly outbox: Deliverer<OutboxRow>; readonly schedules: Deliverer<ScheduleRow> } | undefined;
+  #opening: Promise<void> | undefined;
+  #status: StorageStatus = { state: "down" };
+  #committing = 0;
+  #sweptAt: number | undefined;
+
+  constructor(options: StorageOptions) {
+    this.store = options.store;
+    this.durable = options.durable;
+    this.#with = options;
+  }
+
+  /** Whether it has been opened, or is being opened. */
+  get opened(): boolean {
+    return this.#opening !== undefined;
+  }
+  get status(): StorageStatus {
+    return this.#status;
+  }
+  /** Messages that are being written, or are on their way from the store to the broker. */
+  get sending(): number {
+    const { outbox, schedules } = this.#deliverers ?? {};
+    return this.#committing + (outbox?.busy ?? 0) + (schedules?.busy ?? 0);
+  }
+  /** What waits, as of a moment ago. */
+  get backlogs(): readonly (readonly [name: "outbox" | "schedules", backlog: Backlog, error: Error | undefined])[] {
+    if (this.#deliverers === undefined) return [];
+    const { outbox, schedules } = this.#deliverers;
+    return [["outbox", outbox.backlog, outbox.error], ["schedules", schedules.backlog, schedules.error]];
+  }
+
+  /** Connects; once. */
+  open(): Promise<void> {
+    const { clock, bus } = this.#with.services();
+    this.#opening ??= this.store.open({
+      bus,
+      clock: clock.background ?? clock,
+      signal: this.#ending.signal,
+      status: (now) => void (this.#status = now),
+    }).then(() => {
+      if (this.#status.state === "down") this.#status = { state: "up" };
+    });
+    return this.#opening;
+  }
+
+  /** Begins to deliver what is due. Twice is once. */
+  start(): void {
+    const { services, target, polled } = this.#with;
+    const { bus, clock, random, registry } = services();
+    const shared = {
+      bus,
+      clock: clock.background ?? clock,
+      random,
+      registry,
+      target,
+      pollInMs: polled ? this.store.capabilities.wake === "push" ? pollPushedMs : pollMs : Infinity,
+    };
+    this.#deliverers ??= {
+      outbox: new Deliverer({ ...shared, due: this.store.outbox }),
+      schedules: new Deliverer({ ...shared, due: this.store.schedules }),
+    };
+    this.#deliverers.outbox.start();
+    this.#deliverers.schedules.start();
+  }
+
+  /** The record of a message in the inbox of an endpoint. */
+  inboxKey(endpoint: string, messageId: string, deferral: number): InboxKey {
+    const keepUntil = this.#with.services().clock.now() + inboxWindowMs;
+    // With the number always: an id may end as a number would.
+    return { endpoint, messageId: `${messageId}#${deferral}`, keepUntil };
+  }
+
+  /**
+   * Begins a unit of work.
+   *
+   * @param partition what it is about, for stores that keep together what belongs together
+   * @param signal ends it
+   */
+  async begin(partition: string, inbox: readonly InboxKey[], signal?: AbortSignal): Promise<UnitOfWork> {
+    return new UnitOfWork(this, await this.store.begin(this.#scope(partition, inbox, signal)));
+  }
+
+  /** A unit within a transaction of the caller's own. */
+  join(store: JoinableStore<unknown>, tx: unknown, partition: string): UnitOfWork {
+    return new UnitOfWork(this, store.join(tx, this.#scope(partition, [], undefined)));
+  }
+
+  #scope(partition: string, inbox: readonly InboxKey[], signal: AbortSignal | undefined): Scope {
+    const { bus } = this.#with.services();
+    return { bus, partition, inbox, signal: signal ?? this.#ending.signal, leaseMs: leaseInMs };
+  }
+
+  /** Writes what belongs to no delivery. */
+  async write(partition: string, fill: (unit: UnitOfWork) => void): Promise<void> {
+    const unit = await this.begin(partition, []);
+    fill(unit);
+    await unit.commit();
+  }
+
+  /** The rows of messages, in their order: as the transport shall get them, but for what a store keeps to itself. */
+  rowsOf(messages: readonly OutgoingMessage[]): Promise<readonly OutboxRow[]> | readonly OutboxRow[] {
+    if (messages.length === 0) return [];
+    const group = this.#with.services().newId();
+    if (this.#with.services().transforms.length === 0) return messages.map((message) => this.#row(message, group));
+    return this.#transformed(messages, group);
+  }
+
+  async #transformed(messages: readonly OutgoingMessage[], group: string): Promise<readonly OutboxRow[]> {
+    const rows: OutboxRow[] = [];
+    for (const message of messages) {
+      await this.#transform(message);
+      rows.push(this.#row(message, group));
+    }
+    return rows;
+  }
+
+  transform(message: OutgoingMessage): Promise<void> | undefined {
+    return this.#with.services().transforms.length === 0 ? undefined : this.#transform(message);
+  }
+
+  async #transform(message: OutgoingMessage): Promise<void> {
+    let { frame } = message;
+    for (const transform of this.#with.services().transforms) frame = await transform.apply(frame);
+    message.reframe(frame);
+  }
+
+  #row(message: OutgoingMessage, group: string): OutboxRow {
+    const { dueAt } = message;
+    if (dueAt === undefined) return rowOf(message, { group, dueAt: 0 });
+    const { services, capabilities } = this.#with;
+    return carries(capabilities, dueAt - services().clock.now())
+      ? rowOf(message, { group, dueAt: 0, dueAtBroker: dueAt })
+      : rowOf(message, { group, dueAt });
+  }
+
+  /** Sends what a commit has left to this process. */
+  committed(
+    rows: readonly OutboxRow[],
+    leased: readonly Leased<OutboxRow>[],
+    messages: readonly OutgoingMessage[],
+  ): void {
+    this.#sweep();
+    if (rows.length === 0) return;
+    const made = new Map<string, OutgoingMessage>();
+    const own = new Set(leased.map(({ row }) => row.id));
+    for (const message of messages) {
+      // The others are the store's: whoever sent them need not wait any longer.
+      if (own.has(message.messageId)) made.set(message.messageId, message);
+      else message.settled();
+    }
+    for (const { row } of leased) if (row.dueAt !== 0) made.delete(row.id);
+    this.#deliverers?.outbox.committed(leased, made, rows.filter(({ dueAt }) => dueAt === 0).length);
+  }
+
+  /** Forgets, now and then, messages that have had their effect long ago. */
+  #sweep(): void {
+    const { clock } = this.#with.services();
+    const now = clock.now();
+    this.#sweptAt ??= now;
+    if (now - this.#sweptAt < sweepEveryMs) return;
+    this.#sweptAt = now;
+    const more = (): Promise<void> =>
+      this.store.sweep(sweepAtOnce).then((count) => count < sweepAtOnce ? undefined : more());
+    // What is left over is swept the next time.
+    more().catch(() => {});
+  }
+
+  /** Where what is due later than the transport can keep it goes, outside of any unit of work. */
+  readonly later: SendTarget = {
+    holds: false,
+    keeps: true,
+    enqueue: (message) => this.keep(message, (unit) => unit.enqueue(message), false),
+  };
+
+  /**
+   * Writes a message in a unit of its own.
+   *
+   * @param fill puts it there
+   * @param transform whether it has to be made into what leaves before
+   */
+  keep(message: OutgoingMessage, fill: (unit: UnitOfWork) => void, transform = true): void {
+    this.#committing++;
+    const ready = transform ? this.transform(message) : undefined;
+    const written = ready === undefined ? this.#write(message, fill) : ready.then(() => this.#write(message, fill));
+    written
+      .then(() => message.settled(), (thrown) => message.settled(toError(thrown)))
+      .finally(() => this.#committing--);
+  }
+  #write(message: OutgoingMessage, fill: (unit: UnitOfWork) => void): Promise<void> {
+    return this.write(message.messageId, fill);
+  }
+
+  /** Delivers no more; resolves when the store knows of all that has been sent. */
+  async stop(): Promise<void> {
+    const { outbox, schedules } = this.#deliverers ?? {};
+    await Promise.all([outbox?.stop(), schedules?.stop()]);
+  }
+
+  /** After the last unit. */
+  async close(): Promise<void> {
+    this.#ending.abort(new StoppedError(this.#with.services().bus, "wait for the store"));
+    this.#status = { state: "down" };
+    if (this.#opening !== undefined) await this.store.close();
+  }
+}

@@ -1,0 +1,90 @@
+/** Schedules that a store keeps. @module */
+import type { Contract } from "../contracts/contract.ts";
+import type { Cause } from "../pipeline/draft.ts";
+import type { BusServices, Schedules } from "../pipeline/endpoint_services.ts";
+import type { OutgoingMessage, SendTarget } from "../pipeline/outgoing_message.ts";
+import { checkSchedule, dueTimeOf } from "../pipeline/schedule_checks.ts";
+import type { ScheduleOptions, ScheduleToken, When } from "../pipeline/sending.ts";
+import type { Storage } from "./storage.ts";
+import { rowOf } from "./stored_message.ts";
+import { UnitOfWork } from "./unit_of_work.ts";
+
+/** Told apart from a broker's receipt. */
+const prefix = "store:";
+
+/**
+ * Schedules in a store: in a unit of work as part of its commit, else in one of their own. They can be taken back until
+ * they are due.
+ */
+export class StoreSchedules implements Schedules {
+  readonly #storage: Storage;
+  readonly #services: () => BusServices;
+
+  constructor(storage: Storage, services: () => BusServices) {
+    this.#storage = storage;
+    this.#services = services;
+  }
+
+  /** Whether a token is of a store. */
+  static knows({ id }: ScheduleToken): boolean {
+    return id.startsWith(prefix);
+  }
+
+  schedule(
+    contract: Contract,
+    message: unknown,
+    when: When,
+    options: ScheduleOptions<unknown>,
+    cause: Cause | undefined,
+    target: SendTarget,
+  ): Promise<ScheduleToken> {
+    return this.scheduleAs(this.#services().newId(), contract, message, when, options, cause, target);
+  }
+
+  /**
+   * Schedules under a token that the caller chooses: it replaces what was scheduled under the same before.
+   *
+   * @param token any text
+   */
+  async scheduleAs(
+    token: string,
+    contract: Contract,
+    message: unknown,
+    when: When,
+    options: ScheduleOptions<unknown>,
+    cause: Cause | undefined,
+    target: SendTarget,
+  ): Promise<ScheduleToken> {
+    const definition = checkSchedule(contract);
+    const { clock, sendPipeline } = this.#services();
+    const now = clock.now();
+    const dueAt = Math.max(now, dueTimeOf(when, now, definition.name));
+    const kind = definition.kind === "event" ? "publish" : "send";
+    const id = prefix + token;
+    await sendPipeline.send(kind, definition, message, options, cause, this.#target(id, dueAt, target), { dueAt });
+    return { id };
+  }
+
+  /** Where the message goes, which is a schedule there. */
+  #target(token: string, dueAt: number, target: SendTarget): SendTarget {
+    const put = (unit: UnitOfWork, message: OutgoingMessage): void => {
+      const row = rowOf(message, { group: message.messageId, dueAt });
+      unit.schedule({ put: { ...row, token } });
+    };
+    if (target instanceof UnitOfWork) {
+      // The frame is made into what the transport gets before the commit.
+      const enqueue = (message: OutgoingMessage): void => target.prepare(message, () => put(target, message));
+      return { holds: true, keeps: true, enqueue };
+    }
+    return {
+      holds: false,
+      keeps: true,
+      enqueue: (message) => this.#storage.keep(message, (unit) => put(unit, message)),
+    };
+  }
+
+  async unschedule({ id }: ScheduleToken, target: SendTarget): Promise<void> {
+    if (target instanceof UnitOfWork) target.schedule({ cancel: id });
+    else await this.#storage.write(id, (unit) => unit.schedule({ cancel: id }));
+  }
+}

@@ -1,0 +1,95 @@
+/** Messages as rows of a store, and back. @module */
+import { define, type Definition } from "../contracts/definition.ts";
+import { faultDefinition } from "../contracts/fault.ts";
+import type { Registry } from "../contracts/registry.ts";
+import { headerText, names } from "../envelope/headers.ts";
+import { parseMessageType } from "../envelope/message_type.ts";
+import { fromHeaders } from "../envelope/wire.ts";
+import type { SendKind } from "../pipeline/context.ts";
+import { OutgoingMessage } from "../pipeline/outgoing_message.ts";
+import { type Frame, withHeaders } from "../spi/frame.ts";
+import type { OutboxRow } from "../spi/store.ts";
+import type { Address } from "../spi/transport.ts";
+
+/** How a row is to be sent, beyond what a row says. In a header of its frame that no transport gets to see. */
+export interface SendNotes {
+  readonly kind: SendKind;
+  readonly priority?: number | undefined;
+  /** Epoch milliseconds: for the transport, which keeps it until then. */
+  readonly dueAt?: number | undefined;
+  /** The topics of its bases. */
+  readonly alsoTo?: readonly Address[] | undefined;
+  /** Of what was sent before: observers are not told. */
+  readonly copy?: boolean | undefined;
+}
+
+/** What distinguishes the row from its message. */
+export interface RowOptions {
+  /** The unit that writes it. */
+  readonly group: string;
+  /** Epoch milliseconds: until then the store keeps it. 0: not at all. */
+  readonly dueAt: number;
+  /** Epoch milliseconds: until then the transport keeps it. */
+  readonly dueAtBroker?: number | undefined;
+}
+
+/** The row of a message that is to be sent once it has been committed. */
+export function rowOf(message: OutgoingMessage, { group, dueAt, dueAtBroker }: RowOptions): OutboxRow {
+  const { kind, priority, alsoTo, frame } = message;
+  return {
+    id: message.messageId,
+    group,
+    key: message.key,
+    to: message.to,
+    frame: withNotes(frame, {
+      kind,
+      priority,
+      dueAt: dueAtBroker,
+      alsoTo: alsoTo.length === 0 ? undefined : alsoTo,
+    }),
+    dueAt,
+    expiresAt: message.expiresAt,
+  };
+}
+
+/** A frame as a row has it. */
+export function withNotes(frame: Frame, notes: SendNotes): Frame {
+  return withHeaders(frame, { ...frame.headers, [names.outbox]: JSON.stringify(notes) });
+}
+
+/**
+ * The message of a row, by whatever process wrote it.
+ *
+ * @throws {UnreadableMessageError} if its envelope is not what it must be
+ */
+export function messageOf(row: OutboxRow, registry: Registry): OutgoingMessage {
+  const { [names.outbox]: noted, ...headers } = row.frame.headers;
+  const notes = readNotes(headerText(noted), row.to);
+  const frame = withHeaders(row.frame, headers);
+  const envelope = { ...fromHeaders(frame, () => row.id), destinationAddress: row.to, expiresAt: row.expiresAt };
+  const definition = definitionOf(envelope.type, registry);
+  const { copy = false, alsoTo = [] } = notes;
+  return new OutgoingMessage(frame, { envelope, message: undefined }, notes.kind, { definition, alsoTo, copy }, {
+    to: row.to,
+    messageId: row.id,
+    key: row.key,
+    priority: notes.priority,
+    dueAt: notes.dueAt,
+  });
+}
+
+function readNotes(text: string | undefined, to: Address): SendNotes {
+  // A row that others wrote: to a queue it is a command.
+  if (text === undefined) return { kind: to.startsWith("queue:") ? "send" : "publish" };
+  return JSON.parse(text) as SendNotes; // as `withNotes` wrote it
+}
+
+/** The contract by which observers and errors name it. The process that sends a row need not know what wrote it. */
+function definitionOf(type: string, registry: Registry): Definition {
+  const [own] = parseMessageType(type);
+  const name = own?.name ?? "";
+  const bare = name.replace(/^(fault|reply):/, "");
+  const known = registry.find(bare, own?.version ?? 1);
+  if (known === undefined) return define({ kind: "event", name: "unknown" }, {});
+  return name.startsWith("fault:") ? faultDefinition(known) : known;
+}

@@ -1,0 +1,136 @@
+/** A unit of work of a store. @module */
+import { TransactionEndedError } from "../errors/store.ts";
+import type { OutgoingMessage } from "../pipeline/outgoing_message.ts";
+import type { OpenUnit } from "../pipeline/unit.ts";
+import type { Changes, InUnit, Leased, OutboxRow, Store, Unit } from "../spi/store.ts";
+
+/** Whose units they are: what a bus has of its store. */
+export interface UnitOwner {
+  readonly store: Store<unknown>;
+  /** The rows of messages, in their order. */
+  rowsOf(messages: readonly OutgoingMessage[]): Promise<readonly OutboxRow[]> | readonly OutboxRow[];
+  /** Does to a message what is done to all that the bus sends. */
+  transform(message: OutgoingMessage): Promise<void> | undefined;
+  /** Sends what a commit has left to this process. */
+  committed(
+    rows: readonly OutboxRow[],
+    leased: readonly Leased<OutboxRow>[],
+    messages: readonly OutgoingMessage[],
+  ): void;
+}
+
+/**
+ * What a handler does in one attempt, made true by one commit: its inbox records, what it wrote with `ctx.tx`, what it
+ * sent and scheduled.
+ */
+export class UnitOfWork implements OpenUnit {
+  readonly holds = true;
+  readonly keeps = true;
+  readonly #owner: UnitOwner;
+  readonly #store: Store<unknown>;
+  readonly #unit: Unit<unknown>;
+  readonly #messages: OutgoingMessage[] = [];
+  readonly #rows: OutboxRow[] = [];
+  readonly #schedules: Changes["schedules"][number][] = [];
+  readonly #prepared: Promise<void>[] = [];
+  readonly #sending = new Set<Promise<unknown>>();
+  #opened = false;
+  #ended = false;
+
+  constructor(owner: UnitOwner, unit: Unit<unknown>) {
+    this.#owner = owner;
+    this.#store = owner.store;
+    this.#unit = unit;
+  }
+
+  /** Which of the messages that it is about were handled before. */
+  get duplicates(): readonly boolean[] {
+    return this.#unit.duplicates;
+  }
+  get opened(): boolean {
+    return this.#opened;
+  }
+  get tx(): unknown {
+    this.#open();
+    return this.#unit.tx;
+  }
+  get own(): InUnit["~unit"] {
+    this.#open();
+    return { store: this.#store, unit: this.#unit };
+  }
+  #open(): void {
+    this.#check();
+    this.#opened = true;
+  }
+  #check(): void {
+    if (this.#ended) throw new TransactionEndedError(this.#store.name);
+  }
+
+  track<Result>(sending: Promise<Result>): Promise<Result> {
+    this.#sending.add(sending);
+    // Another promise for the sender: that somebody waits here must not hide that nobody waits there.
+    return sending.finally(() => this.#sending.delete(sending));
+  }
+
+  /** @throws {TransactionEndedError} once the unit has ended */
+  enqueue(message: OutgoingMessage): void {
+    this.#check();
+    this.#messages.push(message);
+  }
+  /**
+   * Has a message made into what leaves; `then` follows at once, or before the commit.
+   *
+   * @throws {TransactionEndedError} once the unit has ended
+   */
+  prepare(message: OutgoingMessage, then: () => void): void {
+    this.#check();
+    const transforming = this.#owner.transform(message);
+    if (transforming === undefined) then();
+    else {
+      const prepared = transforming.then(then);
+      prepared.catch(() => {}); // the commit rejects with it
+      this.#prepared.push(prepared);
+    }
+  }
+  /**
+   * A row that is none of a handler's messages.
+   *
+   * @throws {TransactionEndedError} once the unit has ended
+   */
+  add(row: OutboxRow): void {
+    this.#check();
+    this.#rows.push(row);
+  }
+  /**
+   * Puts a schedule, or takes one back.
+   *
+   * @throws {TransactionEndedError} once the unit has ended
+   */
+  schedule(change: Changes["schedules"][number]): void {
+    this.#check();
+    this.#schedules.push(change);
+  }
+
+  /**
+   * Makes all of it true, and sends what is due. Nothing can be added from then on, not even by a handler that was not
+   * waited for.
+   *
+   * @throws {ConflictError}, {@linkcode DuplicateError} or {@linkcode OutcomeUnknownError}, as `Unit.commit` says
+   */
+  async commit(): Promise<void> {
+    while (this.#sending.size > 0) await Promise.allSettled(this.#sending);
+    if (this.#prepared.length > 0) await Promise.all(this.#prepared);
+    this.#ended = true;
+    const messages = this.#messages;
+    const rows = await this.#owner.rowsOf(messages);
+    const outbox = this.#rows.length === 0 ? rows : [...rows, ...this.#rows];
+    const leased = await this.#unit.commit({ sagas: [], outbox, schedules: this.#schedules });
+    this.#owner.committed(outbox, leased, messages);
+  }
+
+  /** Undoes all of it. Never rejects. */
+  async rollback(): Promise<void> {
+    this.#ended = true;
+    await this.#unit.rollback();
+  }
+}
