@@ -70,7 +70,7 @@ const texts = [
 const times = ["sent", "expires"] as const;
 
 /**
- * Reads the header.
+ * Reads the header. What is `null` there, as some writers put it, is not there.
  *
  * @throws {UnreadableMessageError} if it is not what it must be
  */
@@ -111,10 +111,12 @@ function checked(parsed: unknown): Meta {
   // Checked key by key below, but for the host, which is only shown.
   const meta = parsed as Meta;
   for (const key of texts) {
-    if (meta[key] !== undefined && typeof meta[key] !== "string") throw wrong(key, "text");
+    if (meta[key] === null) delete meta[key];
+    else if (meta[key] !== undefined && typeof meta[key] !== "string") throw wrong(key, "text");
   }
   for (const key of times) {
-    if (meta[key] !== undefined && !Number.isFinite(meta[key])) throw wrong(key, "a number of milliseconds");
+    if (meta[key] === null) delete meta[key];
+    else if (meta[key] !== undefined && !Number.isFinite(meta[key])) throw wrong(key, "a number of milliseconds");
   }
   return meta;
 }
