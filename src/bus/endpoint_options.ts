@@ -44,6 +44,11 @@ export interface EndpointSettings<out Box extends Outbox = Outbox> {
   readonly audit?: `queue:${string}`;
   /** Whether what is given up is published as a fault. `true`. Who asked is told in any case. */
   readonly publishFaults?: boolean;
+  /**
+   * Whether what is given up is kept in `<endpoint>_error`, and what no handler is for in `<endpoint>_skipped`. `true`;
+   * `false`: it is counted, told of, and gone.
+   */
+  readonly keepFailed?: boolean;
   /** What becomes of messages that have expired. `"discard"`: they are counted. `"error"`: they go to the error queue. */
   readonly expired?: "discard" | "error";
   /**

@@ -147,6 +147,7 @@ export class Endpoints {
         name: plan.name,
         address,
         concurrency: plan.concurrency,
+        keepsFailed: plan.options.keepFailed ?? true,
         ordered: plan.ordered,
         overtaking: plan.options.overtaking === "allowed",
         sendMiddleware: builder?.sendMiddleware ?? [],

@@ -209,6 +209,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
           concurrency: streamCredit,
           prefetch: streamCredit,
           publishFaults: false,
+          keepFailed: false,
         });
       },
       close: async () => await connection?.disconnect({ deadline: 0 }),

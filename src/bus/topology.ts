@@ -51,8 +51,10 @@ export function topologyOf(
       queue(routing.queue(plan.name), plan);
       for (const topic of own) bind(topic, routing.queue(plan.name));
     }
-    queue(routing.queue(plan.name, "_error"));
-    queue(routing.queue(plan.name, "_skipped"));
+    if (plan.options.keepFailed !== false) {
+      queue(routing.queue(plan.name, "_error"));
+      queue(routing.queue(plan.name, "_skipped"));
+    }
     if (plan.options.audit !== undefined) queue(routing.named(plan.options.audit));
   }
   for (const definition of registry.all()) addContract(definition, routing, capabilities, topics, bind);

@@ -246,6 +246,12 @@ export class Consumption implements Cause {
     this.interrupt?.();
   }
 
+  /** Moves it, once it is over, to a queue beside the endpoint's own, where the endpoint keeps such messages. */
+  putAside(suffix: "_error" | "_skipped", headers: FrameHeaders): void {
+    const { keepsFailed, routing, name } = this.services;
+    this.outcome = keepsFailed ? { outcome: "move", to: routing.queue(name, suffix), headers } : undefined;
+  }
+
   /** What is set under a context key. */
   item(key: ContextKey<unknown>): unknown {
     return this.#aside?.items?.get(key);

@@ -80,6 +80,8 @@ export interface EndpointServices extends BusServices {
   /** Of its queue, as in `queue:orders`. */
   readonly address: Address;
   readonly concurrency: number;
+  /** Whether what is given up or skipped is kept in a queue. */
+  readonly keepsFailed: boolean;
   /** Messages of a key must not pass each other, in any process. */
   readonly ordered: boolean;
   readonly overtaking: boolean;

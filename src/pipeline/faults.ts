@@ -36,11 +36,8 @@ export async function giveUp(consumption: Consumption, error: Error, publish: bo
   consumption.error = error;
   consumption.unhandled = undefined;
   services.statistics.faulted++;
-  consumption.outcome = {
-    outcome: "move",
-    to: services.routing.queue(services.name, "_error"),
-    headers: errorHeaders(consumption, error),
-  };
+  const headers = errorHeaders(consumption, error);
+  consumption.putAside("_error", headers);
   if (services.observers.any) {
     const failure: ObservedFailure = { ...consumption.observed(), error, then: "error" };
     services.observers.tell((observer) => observer.faulted?.(failure));
@@ -49,11 +46,7 @@ export async function giveUp(consumption: Consumption, error: Error, publish: bo
     await tell(consumption, error, publish);
   } catch (thrown) {
     // The message is safe in the error queue; that nobody was told is written beside it.
-    const told = toError(thrown);
-    consumption.outcome = {
-      ...consumption.outcome,
-      headers: { ...consumption.outcome.headers, [names.faultNotTold]: cut(told.message) },
-    };
+    consumption.putAside("_error", { ...headers, [names.faultNotTold]: cut(toError(thrown).message) });
   }
 }
 

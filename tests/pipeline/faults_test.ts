@@ -214,3 +214,24 @@ trial("one throw harms one message: those before, after and beside it are handle
   assertEquals(handled.sort(), ["async 1", "async 2", "other 1", "other 2", "other bad", "sync 1", "sync 2"]);
   assertEquals([(await bus.counts("sync")).failed, (await bus.counts("async")).failed], [1, 1]);
 });
+
+trial(
+  "an endpoint that keeps no failed messages counts them, tells of them, and makes no queues for them",
+  async (t) => {
+    const Fragile = event<{ id: number }>("keep.fragile");
+    const bus = t.bus();
+    const told: string[] = [];
+    bus.observe({ faulted: ({ error }) => void told.push(error.message) });
+    bus.endpoint("keeper", { keepFailed: false }).handle(Fragile, () => {
+      throw new Error("broken");
+    });
+    const changes = await bus.deploy("plan");
+    assertEquals(changes.filter(({ entity }) => /_(error|skipped)$/.test(entity)), []);
+    await bus.start();
+    await bus.publish(Fragile, { id: 1 });
+    await t.settled();
+    assertEquals(told, ["broken"]);
+    assertEquals(bus.statistics("keeper").faulted, 1);
+    assertEquals(await bus.counts("keeper"), { waiting: 0, active: 0, delayed: 0, failed: 0 });
+  },
+);

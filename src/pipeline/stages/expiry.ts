@@ -12,15 +12,11 @@ export function expired(consumption: Consumption, keep: boolean): boolean {
   if (expiresAt === undefined || expiresAt > services.clock.now()) return false;
   consumption.unhandled = "expired";
   if (keep) {
-    consumption.outcome = {
-      outcome: "move",
-      to: services.routing.queue(services.name, "_error"),
-      headers: {
-        [names.reason]: "expired",
-        [names.failedAt]: new Date(services.clock.now()).toISOString(),
-        [names.failedEndpoint]: services.name,
-      },
-    };
+    consumption.putAside("_error", {
+      [names.reason]: "expired",
+      [names.failedAt]: new Date(services.clock.now()).toISOString(),
+      [names.failedEndpoint]: services.name,
+    });
   }
   return true;
 }

@@ -134,11 +134,7 @@ function plain(value: unknown, contract: string): unknown {
 function skip(consumption: Consumption): void {
   const { services } = consumption;
   consumption.unhandled = "skipped";
-  consumption.outcome = {
-    outcome: "move",
-    to: services.routing.queue(services.name, "_skipped"),
-    headers: { [names.reason]: "no-consumer", [names.failedEndpoint]: services.name },
-  };
+  consumption.putAside("_skipped", { [names.reason]: "no-consumer", [names.failedEndpoint]: services.name });
 }
 
 /** The types of contracts by their topics. */
