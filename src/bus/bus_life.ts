@@ -248,7 +248,7 @@ export class BusLife {
     const { admin } = this.#core.transport;
     const [own, failed] = await Promise.all([
       admin?.count(queueName(services.address) ?? services.address),
-      admin?.count(queueName(this.#core.routing.queue(endpoint, "_error")) ?? ""),
+      services.keepsFailed ? admin?.count(queueName(this.#core.routing.queue(endpoint, "_error")) ?? "") : undefined,
     ]);
     return {
       waiting: own?.waiting ?? state.waiting,

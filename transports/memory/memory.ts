@@ -8,7 +8,7 @@ import { MemoryTransport } from "./transport.ts";
 /** How messages move within a process. */
 export interface MemoryOptions {
   /**
-   * Messages are passed on as they are, frozen, and not serialized: faster, but a test then does not see what a broker
+   * Messages are passed on as they are, and not serialized: faster, but a test then does not see what a broker
    * would deliver. Default: as `broker` says, else false.
    */
   readonly byReference?: boolean;
