@@ -1,10 +1,13 @@
 /** How a bus is. @module */
 import type { Host } from "../spi/transport.ts";
+import type { Storage } from "../outbox/storage.ts";
 import type { Health, HealthStatus } from "./control.ts";
 import type { EndpointRuntime } from "./endpoint_runtime.ts";
 
 /** How long an endpoint may have something to do without finishing anything. */
 const stuckAfterInMs = 60_000;
+/** How long what is due may wait in the store. */
+const overdueAfterInMs = 60_000;
 
 /** What a plug-in last said of itself. */
 export type PluginStatus = Parameters<Host["status"]>[0];
@@ -15,6 +18,7 @@ type Part = Health["parts"][number];
 export function healthOf(
   running: boolean,
   plugins: readonly (readonly [name: string, status: PluginStatus])[],
+  storage: Storage | undefined,
   endpoints: readonly EndpointRuntime[],
   now: number,
 ): Health {
@@ -23,6 +27,7 @@ export function healthOf(
   }
   const parts: Part[] = [
     ...plugins.map(([name, status]) => pluginPart(name, status)),
+    ...(storage?.opened === true ? storageParts(storage, now) : []),
     ...endpoints.map((endpoint) => endpointPart(endpoint, now)),
   ];
   return { status: worst(parts), parts };
@@ -31,6 +36,25 @@ export function healthOf(
 function pluginPart(name: string, { state, cause }: PluginStatus): Part {
   if (state === "up") return { name, status: "healthy" };
   return { name, status: state === "down" ? "unhealthy" : "degraded", reason: cause?.message ?? `It is ${state}` };
+}
+
+function storageParts({ store, status, backlogs }: Storage, now: number): readonly Part[] {
+  return [
+    pluginPart(`store ${store.name}`, status),
+    ...backlogs.map(([name, { waiting, parked, oldest }, error]): Part => {
+      const late = oldest === undefined ? 0 : now - oldest;
+      const reasons = [
+        ...(error === undefined ? [] : [`The store does not answer: ${error.message}`]),
+        ...(parked === 0 ? [] : [`${parked} messages are parked`]),
+        ...(late < overdueAfterInMs
+          ? []
+          : [`The oldest of ${waiting} messages is due for ${Math.round(late / 1000)} s`]),
+      ];
+      return reasons.length === 0
+        ? { name, status: "healthy" }
+        : { name, status: "degraded", reason: reasons.join("; ") };
+    }),
+  ];
 }
 
 function endpointPart({ services: { name }, state }: EndpointRuntime, now: number): Part {

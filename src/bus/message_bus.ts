@@ -265,6 +265,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
     return healthOf(
       this.#life.running,
       [[`transport ${this.#core.transport.name}`, this.#life.transportStatus]],
+      this.#core.storage,
       this.#endpoints.running,
       this.#core.services.clock.now(),
     );

@@ -1,0 +1,283 @@
+import { assert, assertEquals } from "@std/assert";
+import { command, DisconnectedError, event } from "../../mod.ts";
+import type { Outgoing, Transport } from "../../src/spi/transport.ts";
+import { memoryDatabase, memoryStore } from "../../stores/memory/mod.ts";
+import { memory } from "../../transports/memory/mod.ts";
+import { ScriptedStore } from "../support/fakes/scripted_store.ts";
+import { Journal, type Trial, trial } from "../support/trial.ts";
+
+const Work = command<{ id: string }>("deliverer.work");
+const Step = event<{ at: number; of: string }>("deliverer.step", { key: ({ of }) => of });
+const Base = event<{ by: string }>("deliverer.base");
+const Done = event<{ by: string }>("deliverer.done", { extends: Base, priority: 3 });
+
+/** A transport whose sends a test lets fail. */
+function failing(t: Trial, fails: (outgoing: Outgoing) => Error | undefined, seen: Outgoing[] = []): Transport {
+  const transport = memory({ broker: t.broker });
+  const send = transport.send.bind(transport);
+  transport.send = (batch) => {
+    const rest = batch.filter((outgoing) => {
+      seen.push(outgoing);
+      const error = fails(outgoing);
+      if (error !== undefined) outgoing.settled(error);
+      return error === undefined;
+    });
+    return rest.length === 0 ? undefined : send(rest);
+  };
+  return transport;
+}
+
+/** What a process does with its rows has no effect any more. */
+const neverAgain = (call: string) =>
+  call === "later" || call === "done" || call === "claim" ? new Promise<void>(() => {}) : undefined;
+
+const lost = () => new DisconnectedError("memory", "send");
+
+trial(
+  "what a process that crashed has committed is sent by another, with the same ids, once its lease is over",
+  async (t) => {
+    const database = memoryDatabase();
+    const down: Outgoing[] = [];
+    // It crashes between the commit and the sending: nothing of what it does then has an effect.
+    const crashed = new ScriptedStore(database);
+    const first = t.bus({
+      store: crashed,
+      transport: failing(t, ({ to }) => to === "topic:deliverer.done" ? lost() : undefined, down),
+    });
+    first.endpoint("work", { outbox: true }).handle(Work, ({ id }, ctx) => ctx.publish(Done, { by: id }));
+    await first.start();
+    await t.settled();
+    crashed.script = neverAgain;
+    await first.send(Work, { id: "1" });
+    await t.settled();
+    const ids = down.filter(({ to }) => to === "topic:deliverer.done").map(({ messageId }) => messageId);
+
+    const second = t.bus({ store: memoryStore({ database }), contracts: [Done] });
+    const done: string[] = [];
+    second.endpoint("done").handle(Done, ({ by }, ctx) => void done.push(`${by} ${ctx.messageId}`));
+    await second.start();
+    await t.pass(29_999);
+    assertEquals(done, []);
+    await t.pass(1);
+    assertEquals(done, [`1 ${ids[0]}`]);
+    await first.stop({ deadline: 0 });
+  },
+);
+
+trial("a broker that is away is tried again, less and less often, and nothing is parked by it", async (t) => {
+  let away = true;
+  const store = memoryStore();
+  const bus = t.bus({
+    store,
+    transport: failing(t, ({ to }) => away && to === "topic:deliverer.done" ? lost() : undefined),
+  });
+  const done: string[] = [];
+  bus.endpoint("work", { outbox: true }).handle(Work, ({ id }, ctx) => ctx.publish(Done, { by: id }));
+  bus.endpoint("done").handle(Done, ({ by }) => void done.push(by));
+  await bus.start();
+  await bus.send(Work, { id: "1" });
+  await t.pass(24 * 60 * 60_000);
+  const { waiting, parked } = await store.outbox.stats("app");
+  assertEquals([waiting, parked, done], [1, 0, []]);
+  away = false;
+  await t.pass(5 * 60_000);
+  assertEquals(done, ["1"]);
+});
+
+trial("a message that reaches no queue is parked at once, with its error, and holds nothing up", async (t) => {
+  const store = memoryStore();
+  const bus = t.bus({ store });
+  const journal = new Journal();
+  const done: string[] = [];
+  bus.observe(journal);
+  bus.endpoint("work", { outbox: true }).handle(Work, async (_, ctx) => {
+    await ctx.send(Work, { id: "lost" }, { to: "queue:nowhere" });
+    await ctx.publish(Done, { by: "after" });
+  });
+  bus.endpoint("done").handle(Done, ({ by }) => void done.push(by));
+  await bus.start();
+  await bus.send(Work, { id: "1" });
+  await t.settled();
+  assertEquals(done, ["after"]);
+  const [row] = await store.outbox.parked("app", undefined, 10);
+  assertEquals(row?.row.to, "queue:nowhere");
+  assert(row?.error.startsWith("UnroutableError: "), row?.error);
+  assertEquals(journal.of("send").at(-1), "send deliverer.work UnroutableError");
+  const part = bus.health().parts.find(({ name }) => name === "outbox");
+  assertEquals(part?.status, "degraded");
+});
+
+trial("a message that fails for no known reason is parked after twenty tries", async (t) => {
+  const store = memoryStore();
+  const tries: number[] = [];
+  const bus = t.bus({
+    store,
+    transport: failing(t, ({ to }) => {
+      if (to !== "topic:deliverer.done") return undefined;
+      tries.push(t.clock.now());
+      return new Error("odd");
+    }),
+  });
+  bus.endpoint("work", { outbox: true }).handle(Work, (_, ctx) => ctx.publish(Done, { by: "1" }));
+  await bus.start();
+  await bus.send(Work, { id: "1" });
+  await t.pass(24 * 60 * 60_000);
+  assertEquals(tries.length, 20);
+  assertEquals((await store.outbox.stats("app")).parked, 1);
+  const waits = tries.slice(1).map((time, at) => time - (tries[at] ?? 0));
+  assert(waits.every((wait) => wait <= 300_000) && (waits[0] ?? 0) < 2000, String(waits));
+});
+
+trial("what is parked is sent once an operator has it taken up again", async (t) => {
+  const store = memoryStore();
+  const bus = t.bus({ store });
+  bus.endpoint("work", { outbox: true }).handle(
+    Work,
+    ({ id }, ctx) => id === "1" ? ctx.send(Work, { id: "2" }, { to: "queue:late", messageId: "m" }) : undefined,
+  );
+  await bus.start();
+  await bus.send(Work, { id: "1" });
+  await t.settled();
+  const late = t.bus({ name: "late" });
+  const got: string[] = [];
+  late.endpoint("late", { subscribe: false }).handle(Work, ({ id }) => void got.push(id));
+  await late.start();
+  assertEquals(await store.outbox.unpark("app", ["m"]), 1);
+  await t.settled();
+  assertEquals(got, ["2"]);
+});
+
+trial("of one key nothing passes what is tried again; other keys, and those without, do", async (t) => {
+  const fails = new Set(["a0"]);
+  const seen: string[] = [];
+  const transport = failing(t, ({ frame, to, key }) => {
+    if (to !== "topic:deliverer.step") return undefined;
+    const { at } = JSON.parse(new TextDecoder().decode(frame.body));
+    seen.push(`${key}${at}`);
+    return fails.delete(`${key}${at}`) ? lost() : undefined;
+  });
+  const bus = t.bus({ store: memoryStore(), transport });
+  bus.endpoint("work", { outbox: true, concurrency: 1 }).handle(Work, async ({ id }, ctx) => {
+    const from = Number(id) * 2;
+    for (const at of [from, from + 1]) {
+      await ctx.publish(Step, { at, of: "a" });
+      await ctx.publish(Step, { at, of: "b" });
+    }
+  });
+  const got: string[] = [];
+  bus.endpoint("steps", { concurrency: 1 }).handle(Step, ({ at, of }) => void got.push(`${of}${at}`));
+  await bus.start();
+  await bus.send(Work, { id: "0" });
+  await bus.send(Work, { id: "1" });
+  await t.settled();
+  assertEquals(got, ["b0", "b1", "b2", "b3"]);
+  await t.pass(60_000);
+  assertEquals(got.filter((each) => each.startsWith("a")), ["a0", "a1", "a2", "a3"]);
+  assertEquals(seen.filter((each) => each.startsWith("a")), ["a0", "a0", "a1", "a2", "a3"]);
+});
+
+trial("a row keeps priority, base topics and what was asked of the broker, whoever sends it", async (t) => {
+  const database = memoryDatabase();
+  const stopped = new ScriptedStore(database);
+  let away = true;
+  const seen: Outgoing[] = [];
+  const first = t.bus({
+    store: stopped,
+    transport: failing(t, ({ to }) => away && to !== "queue:work" ? lost() : undefined),
+  });
+  first.endpoint("work", { outbox: true, subscribe: false }).handle(Work, async (_, ctx) => {
+    await ctx.publish(Done, { by: "1" }, { delay: "1h", ttl: "2h", headers: { tenant: "x" } });
+    await ctx.send(Work, { id: "2" }, { to: "queue:other" });
+  });
+  await first.start();
+  const start = t.clock.now();
+  await t.settled();
+  stopped.script = neverAgain;
+  await first.send(Work, { id: "1" }, { to: "queue:work" });
+  await t.settled();
+  away = false;
+  const second = t.bus({ store: memoryStore({ database }), transport: failing(t, () => undefined, seen) });
+  second.endpoint("other", { subscribe: false }).handle(Work, () => {});
+  await second.start();
+  await t.pass(30_000);
+  const shown = seen.map(({ to, alsoTo, mandatory, dueAt, expiresAt, priority, frame }) => ({
+    to,
+    alsoTo,
+    mandatory,
+    dueAt: dueAt === undefined ? undefined : dueAt - start,
+    expiresAt: expiresAt === undefined ? undefined : expiresAt - start,
+    priority,
+    tenant: frame.headers["tenant"],
+    kept: Object.keys(frame.headers).includes("hero-outbox"),
+  }));
+  assertEquals(shown, [
+    {
+      to: "topic:deliverer.done",
+      alsoTo: [],
+      mandatory: false,
+      dueAt: 3_600_000,
+      expiresAt: 10_800_000,
+      priority: 3,
+      tenant: "x",
+      kept: false,
+    },
+    {
+      to: "queue:other",
+      alsoTo: [],
+      mandatory: true,
+      dueAt: undefined,
+      expiresAt: undefined,
+      priority: undefined,
+      tenant: undefined,
+      kept: false,
+    },
+  ]);
+  await first.stop({ deadline: 0 });
+});
+
+trial("two services on one database send their own rows only", async (t) => {
+  const database = memoryDatabase();
+  const seen: string[] = [];
+  for (const name of ["one", "two"]) {
+    const transport = failing(t, ({ to }) => {
+      if (to === "topic:deliverer.done") seen.push(name);
+      return undefined;
+    });
+    const bus = t.bus({ name, transport, store: memoryStore({ database }) });
+    bus.endpoint(`work-${name}`, { outbox: true, subscribe: false }).handle(
+      Work,
+      (_, ctx) => ctx.publish(Done, { by: name }),
+    );
+    await bus.start();
+    await bus.send(Work, { id: "1" }, { to: `queue:work-${name}`, messageId: "same" });
+    await t.settled();
+  }
+  await t.pass(120_000);
+  assertEquals(seen, ["one", "two"]);
+});
+
+trial("two processes of one service send each row once", async (t) => {
+  const database = memoryDatabase();
+  const done: string[] = [];
+  const buses = [0, 1].map(() => {
+    const bus = t.bus({ store: memoryStore({ database }) });
+    bus.endpoint("work", { outbox: true }).handle(Work, ({ id }, ctx) => ctx.publish(Done, { by: id }));
+    return bus;
+  });
+  buses[0]?.endpoint("done").handle(Done, ({ by }) => void done.push(by));
+  for (const bus of buses) await bus.start();
+  for (let id = 0; id < 100; id++) await buses[0]?.send(Work, { id: String(id) });
+  await t.pass(120_000);
+  assertEquals(done.length, 100);
+  assertEquals(new Set(done).size, 100);
+});
+
+trial("a stop waits for what has been committed to be sent, and for the store to know", async (t) => {
+  const store = new ScriptedStore();
+  const bus = t.bus({ store });
+  bus.endpoint("work", { outbox: true }).handle(Work, (_, ctx) => ctx.publish(Done, { by: "1" }));
+  await bus.start();
+  await bus.send(Work, { id: "1" });
+  await bus.stop();
+  assertEquals(store.count("done"), 1);
+});
