@@ -140,7 +140,7 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
     const { delivery, outcome } = consumption;
     this.#active.remove(consumption);
     if (!consumption.lost && !this.#stopped) {
-      this.#settler?.settle(outcome === undefined ? { delivery, outcome: "accept" } : { delivery, ...outcome });
+      this.#settler?.settle(outcome === undefined ? new Acceptance(delivery) : { delivery, ...outcome });
     }
     this.#progressAt = this.services.clock.now();
     const counted = consumption.handled && !consumption.lost && !consumption.stopping;
@@ -221,6 +221,18 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
   async abandon(): Promise<void> {
     const left = [...this.#active].map(({ delivery }) => delivery);
     if (left.length > 0) await this.#receiver?.settle(left.map((delivery) => ({ delivery, outcome: "release" })));
+  }
+}
+
+/** The common settlement: one is made for nearly every message. */
+class Acceptance {
+  readonly delivery: Delivery;
+
+  constructor(delivery: Delivery) {
+    this.delivery = delivery;
+  }
+  get outcome(): "accept" {
+    return "accept";
   }
 }
 
