@@ -69,7 +69,7 @@ export class DueLoop<in out Row> {
 
   async #run(): Promise<void> {
     const { bus, due, clock, limit, leaseMs, take } = this.#with;
-    // How often in a row nothing came of it.
+    // How often in a row the store said that there was something, and there was not.
     let vain = 0;
     while (!this.#stopped) {
       this.#woken = false;
@@ -87,14 +87,18 @@ export class DueLoop<in out Row> {
       }
       if (this.#stopped) return;
       this.#with.idle();
-      await this.#wait(vain++);
+      vain = await this.#wait(vain) ? vain + 1 : 0;
     }
   }
 
-  /** @param vain a store that says there is something, and then gives nothing, is asked less and less often */
-  #wait(vain: number): Promise<void> {
+  /**
+   * @param vain a store that says there is something, and then gives nothing, is asked less and less often
+   * @returns whether it says that there is something, or could not be asked
+   */
+  #wait(vain: number): Promise<boolean> {
     const { bus, due, clock, pollInMs } = this.#with;
-    if (this.#woken || this.#stopped) return Promise.resolve();
+    if (this.#woken || this.#stopped) return Promise.resolve(false);
+    let said = this.#error !== undefined;
     const { promise, resolve } = Promise.withResolvers<void>();
     const controller = new AbortController();
     const cancels: (() => void)[] = [];
@@ -108,13 +112,14 @@ export class DueLoop<in out Row> {
       due.next(bus, controller.signal).then(
         (time) => time <= clock.now() ? soon() : at(time),
         // Another failure of the store: the next look tells.
-        () => controller.signal.aborted || at(clock.now() + this.#backoff(vain)),
+        () => controller.signal.aborted || soon(),
       );
     }
     return promise.then(() => {
       this.#wake = () => {};
       controller.abort();
       for (const cancel of cancels) cancel();
+      return said;
     });
   }
 }
