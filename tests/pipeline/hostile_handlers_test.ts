@@ -143,3 +143,38 @@ trial("a handler that changes its message harms no other handler or process", as
   await t.settled();
   assertEquals(seen, ["1", "1"]);
 });
+
+/** What handlers give instead of a promise, and whether it says that they have failed. */
+const thenables: Readonly<Record<string, readonly [thenable: () => unknown, fails: boolean]>> = {
+  "throws from its then": [() => ({
+    then() {
+      throw new Error("no then");
+    },
+  }), true],
+  "resolves, then throws": [() => ({
+    then(resolve: (value: unknown) => void) {
+      resolve(1);
+      throw new Error("too late");
+    },
+  }), false],
+  "settles more than once": [() => ({
+    then(resolve: (value: unknown) => void, reject: (error: Error) => void) {
+      reject(new Error("first"));
+      reject(new Error("second"));
+      resolve(1);
+    },
+  }), true],
+};
+for (const [what, [make, fails]] of Object.entries(thenables)) {
+  trial(`a handler that gives a thenable that ${what} settles its message once, and harms no other`, async (t) => {
+    const bus = t.bus();
+    bus.endpoint("work").handle(Work, ({ id }) => id === "good" ? undefined : make());
+    await bus.start();
+    await bus.send(Work, { id: "bad" });
+    await bus.send(Work, { id: "good" });
+    await t.settled();
+    const { consumed, faulted } = bus.statistics("work");
+    assertEquals({ consumed, faulted }, fails ? { consumed: 1, faulted: 1 } : { consumed: 2, faulted: 0 });
+    assertEquals((await all(bus.errors("work").list())).length, fails ? 1 : 0);
+  });
+}

@@ -15,7 +15,8 @@ export function handling(consumption: Consumption): void | Promise<void> {
   const result = run(consumption, only, 0);
   if (consumption.envelope.responseAddress !== undefined) return answer(consumption, only, result);
   // What a handler gives without having been asked is nobody's.
-  return isPromise(result) ? result as Promise<void> : undefined;
+  // A thenable may throw from its `then`, or settle twice: a promise, which costs nothing to be taken for one, does not.
+  return isPromise(result) ? Promise.resolve(result) as Promise<void> : undefined;
 }
 
 function run(consumption: Consumption, { binding, as }: Reading, index: number): unknown {

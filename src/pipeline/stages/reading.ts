@@ -100,7 +100,7 @@ function readAll(consumption: Consumption, { readings }: Match, value: unknown):
     }
     const result = reading.read(value);
     if (!isPromise(result)) values[index] = result;
-    else (waits ??= []).push(result.then((each) => void (values[index] = each)));
+    else (waits ??= []).push(Promise.resolve(result).then((each) => void (values[index] = each)));
   }
   if (waits === undefined) {
     consumption.values = values;
@@ -120,7 +120,8 @@ function readOne(consumption: Consumption, { as, read }: Reading, value: unknown
     return;
   }
   const result = read(value);
-  if (isPromise(result)) return result.then((each) => void (consumption.value = each));
+  // An upcast or schema may give any thenable: only a promise is known to settle once, and not to throw.
+  if (isPromise(result)) return Promise.resolve(result).then((each) => void (consumption.value = each));
   consumption.value = result;
 }
 
