@@ -1,5 +1,6 @@
 /** Telemetry that cannot harm a message. @module */
 import type { Span, Telemetry } from "../spi/telemetry.ts";
+import { isPromise } from "../values/awaitable.ts";
 
 /** The same telemetry, but what it throws is dropped: to see a message must not harm it. */
 export function guardedTelemetry(telemetry: Telemetry): Telemetry {
@@ -13,7 +14,10 @@ export function guardedTelemetry(telemetry: Telemetry): Telemetry {
 
 function quietly<Result>(look: () => Result): Result | undefined {
   try {
-    return look();
+    const seen = look();
+    // It is not waited for; what it rejects with must not end the process.
+    if (isPromise<unknown>(seen)) seen.then(undefined, () => {});
+    return seen;
   } catch {
     return undefined;
   }
@@ -21,18 +25,21 @@ function quietly<Result>(look: () => Result): Result | undefined {
 
 function guardedSpan(begin: () => Span | undefined): Span | undefined {
   const span = quietly(begin);
-  if (span === undefined) return undefined;
+  if (typeof span !== "object" || span === null) return undefined;
   return {
     trace: quietly(() => span.trace),
-    ...(span.run === undefined ? {} : { run: (work) => runIn(span, work) }),
+    ...(quietly(() => span.run) === undefined ? {} : { run: (work) => runIn(span, work) }),
     end: (error) => void quietly(() => span.end(error)),
   };
 }
 
-/** Runs the work once, whatever goes wrong around it, and gives what it gives. */
+type Outcome<Result> = { readonly value: Result } | { readonly thrown: unknown };
+
+/** Runs the work once, whatever goes wrong around it, also if it is asked for twice or too late; gives what it gives. */
 function runIn<Result>(span: Span, work: () => Result): Result {
-  let outcome: { readonly value: Result } | { readonly thrown: unknown } | undefined;
-  const noted = (): Result => {
+  let outcome: Outcome<Result> | undefined;
+  const once = (): Result => {
+    if (outcome !== undefined) return resultOf(outcome);
     try {
       const value = work();
       outcome = { value };
@@ -42,15 +49,11 @@ function runIn<Result>(span: Span, work: () => Result): Result {
       throw thrown;
     }
   };
-  quietly(() => span.run?.(noted));
-  return resultOf(outcome, work);
+  quietly(() => span.run?.(once));
+  return once();
 }
 
-function resultOf<Result>(
-  outcome: { readonly value: Result } | { readonly thrown: unknown } | undefined,
-  work: () => Result,
-): Result {
-  if (outcome === undefined) return work();
+function resultOf<Result>(outcome: Outcome<Result>): Result {
   if ("thrown" in outcome) throw outcome.thrown;
   return outcome.value;
 }

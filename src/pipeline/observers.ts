@@ -1,6 +1,7 @@
 /** Who watches a bus. @module */
 import type { Contract } from "../contracts/contract.ts";
 import type { Headers } from "../envelope/headers.ts";
+import { isPromise } from "../values/awaitable.ts";
 
 /** A message that something happened to. */
 export interface Observed {
@@ -83,10 +84,12 @@ export class Observers {
   }
 
   /** Tells all. */
-  tell(tell: (observer: BusObserver) => void): void {
+  tell(tell: (observer: BusObserver) => unknown): void {
     for (const observer of this.#all) {
       try {
-        tell(observer);
+        const told = tell(observer);
+        // An async one is not waited for; what it rejects with must not end the process either.
+        if (isPromise(told)) told.then(undefined, () => {});
       } catch {
         // An observer must not harm a message: see BusObserver.
       }

@@ -107,3 +107,52 @@ test("every method of the telemetry is called", () => {
   assertEquals([guarded.send({} as never), guarded.process({} as never)], [undefined, undefined]);
   assertEquals([...calls].sort(), ["process", "receive", "send", "settle"]);
 });
+
+for (
+  const [how, run] of Object.entries<NonNullable<Span["run"]>>({
+    "runs the handler twice": (work) => {
+      work();
+      return work();
+    },
+    // Not what the type says; but async tracers are easily written.
+    "runs the handler a turn later": (work) => Promise.resolve().then(work) as never,
+  })
+) {
+  trial(`telemetry whose span ${how} has it run once`, async (trial) => {
+    const bus = trial.bus({
+      telemetry: {
+        send: () => undefined,
+        receive: () => {},
+        process: () => ({ run, end: () => {} }),
+        settle: () => {},
+      },
+    });
+    let handled = 0;
+    bus.endpoint("orders").handle(Get, () => `handled ${++handled}`);
+    await bus.start();
+    assertEquals(await bus.request(Get, { id: "1" }), "handled 1");
+    await trial.settled();
+    assertEquals(handled, 1);
+  });
+}
+
+trial(
+  "telemetry that gives null, or rejects where nobody waits, harms no message and not the process",
+  async (trial) => {
+    const rejects = () => Promise.reject(new TypeError("async telemetry"));
+    // From JavaScript telemetry may give anything.
+    const spans: unknown[] = [null, 42, { end: rejects, run: rejects }, {
+      get run() {
+        throw new TypeError("no run");
+      },
+    }];
+    const telemetry = { send: () => spans[at], receive: rejects, process: () => spans[at], settle: rejects };
+    let at = 0;
+    const bus = trial.bus({ telemetry: telemetry as unknown as Telemetry });
+    bus.endpoint("orders").handle(Get, ({ id }) => id);
+    await bus.start();
+    for (at = 0; at < spans.length; at++) assertEquals(await bus.request(Get, { id: `${at}` }), `${at}`);
+    // What rejects without a handler fails the run, a turn later.
+    await new Promise((wake) => setTimeout(wake));
+  },
+);

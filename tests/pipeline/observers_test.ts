@@ -182,3 +182,27 @@ trial("an observer that was connected while the bus runs is told from then on", 
   await t.settled();
   assertEquals(journal.lines, ["send observers.work", "received observers.work 1", "consumed observers.work 1"]);
 });
+
+trial("an async observer that rejects harms no message, and not the process", async (t) => {
+  const bus = t.bus();
+  // The type lets an async function stand for one without a result.
+  const asyncRejects: () => void = () => Promise.reject(new TypeError("async observer"));
+  bus.observe({
+    sent: asyncRejects,
+    published: asyncRejects,
+    received: asyncRejects,
+    consumed: asyncRejects,
+    faulted: asyncRejects,
+  });
+  bus.endpoint("work").handle(Work, ({ id }) => {
+    if (id === "bad") throw new Error("bad");
+  });
+  await bus.start();
+  await bus.send(Work, { id: "good" });
+  await bus.send(Work, { id: "bad" });
+  await t.settled();
+  const { consumed, faulted } = bus.statistics("work");
+  assertEquals({ consumed, faulted }, { consumed: 1, faulted: 1 });
+  // What rejects without a handler fails the run, a turn later.
+  await new Promise((wake) => setTimeout(wake));
+});
