@@ -1,8 +1,12 @@
 /** Everything that a bus sends, in batches. @module */
 import { BackpressureError } from "../errors/sending.ts";
 import { toError } from "../errors/receiving.ts";
+import { macrotask } from "../runtime/macrotask.ts";
 import type { Transport } from "../spi/transport.ts";
 import type { OutgoingMessage, SendTarget, SettledListener } from "./outgoing_message.ts";
+
+/** Of so many messages in a row one makes its sender wait for a turn of the event loop. */
+const mostInARow = 1024;
 
 /**
  * What a bus sends: one batch for what was sent in one tick. While the transport asks to wait, up to a number of
@@ -20,6 +24,7 @@ export class Outbound implements SendTarget, SettledListener {
   #scheduled = false;
   #waiting = false;
   #unsettled = 0;
+  #inARow = 0;
   #idle: PromiseWithResolvers<void> | undefined;
   #closed = false;
   readonly #flush = (): void => this.#sendPending();
@@ -57,6 +62,16 @@ export class Outbound implements SendTarget, SettledListener {
    * make; it refuses what is beyond all bounds.
    */
   readonly inside: SendTarget = { holds: false, enqueue: (message) => this.#take(message, this.#immediate) };
+
+  /**
+   * Who sends in a loop where the transport takes each message at once would go on in microtasks, and keep from their
+   * turn what handles the messages, timers and sockets.
+   */
+  turn(): Promise<void> | undefined {
+    if (!this.#immediate || ++this.#inARow < mostInARow) return undefined;
+    this.#inARow = 0;
+    return new Promise((resolve) => void macrotask(resolve));
+  }
 
   #take(message: OutgoingMessage, urgent: boolean): void {
     if (this.#closed) throw this.#closedError();

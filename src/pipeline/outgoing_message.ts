@@ -14,6 +14,8 @@ export interface SendTarget {
   readonly keeps?: boolean;
   /** Takes the message; it is settled later. Throws if it cannot. */
   enqueue(message: OutgoingMessage): void;
+  /** Asked once for each message that was taken: what its sender waits for beside it. Left out: for nothing. */
+  turn?(): Promise<void> | undefined;
 }
 
 /** Told when a message is settled. */

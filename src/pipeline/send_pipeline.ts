@@ -193,6 +193,7 @@ export class SendPipeline {
     const goes = carried ? target : this.#later(definition, dueAt - now);
     const ttl = options.ttl === undefined ? definition.ttlInMs : checkTtl(definition, options.ttl);
     const own = special.type === undefined;
+    if (own && plan.validate === undefined) checkPlain(definition, message);
     const key = options.key ?? (own ? definition.key?.(message) : undefined);
     if (key !== undefined || (own && definition.key !== undefined)) checkKey(definition, key);
     const priority = options.priority === undefined
@@ -309,7 +310,10 @@ function outgoingOptions(
 
 /** When the sender may go on: where messages are held, at once. */
 function taken(posted: OutgoingMessage, target: SendTarget): Promise<void> {
-  if (!target.holds) return posted.done;
+  if (!target.holds) {
+    const turn = target.turn?.();
+    return turn === undefined ? posted.done : posted.done.finally(() => turn);
+  }
   // Whoever lets the held messages go awaits them; here nobody does.
   posted.done.catch(() => {});
   return Promise.resolve();
