@@ -3,6 +3,7 @@ import { BackpressureError } from "../errors/sending.ts";
 import { toError } from "../errors/receiving.ts";
 import { macrotask } from "../runtime/macrotask.ts";
 import type { Transport } from "../spi/transport.ts";
+import { isPromise } from "../values/awaitable.ts";
 import type { OutgoingMessage, SendTarget, SettledListener } from "./outgoing_message.ts";
 
 /** Of so many messages in a row one makes its sender wait for a turn of the event loop. */
@@ -109,7 +110,7 @@ export class Outbound implements SendTarget, SettledListener {
     } catch (thrown) {
       return fail(batch, thrown);
     }
-    if (wait === undefined) return;
+    if (!isPromise(wait)) return;
     const first = !this.#waiting;
     this.#waiting = true;
     const goOn = (): void => {

@@ -57,7 +57,16 @@ export class Settler {
     this.#pending = [];
     this.#inARow += batch.length;
     if (this.#seen !== undefined) this.#show(batch);
-    this.#receiver.settle(batch).then(() => this.#done(batch.length), () => this.#failed(batch, 1));
+    this.#tell(batch).then(() => this.#done(batch.length), () => this.#failed(batch, 1));
+  }
+
+  /** A transport that throws, against its promise, must not end the process: that is a rejection as any other. */
+  #tell(batch: readonly Settlement[]): Promise<void> {
+    try {
+      return Promise.resolve(this.#receiver.settle(batch));
+    } catch (thrown) {
+      return Promise.reject(thrown);
+    }
   }
 
   /**
@@ -69,7 +78,7 @@ export class Settler {
       ? batch
       : batch.map(({ delivery }): Settlement => ({ delivery, outcome: "release" }));
     this.#clock.at(this.#clock.now() + firstWaitInMs * 2 ** (tries - 1), () => {
-      this.#receiver.settle(again).then(
+      this.#tell(again).then(
         () => this.#done(batch.length),
         () => tries < mostTries ? this.#failed(batch, tries + 1) : this.#done(batch.length),
       );

@@ -171,3 +171,22 @@ trial("a stop lets out what a new topic, a slow schema or middleware still holds
   await stopping;
   assertEquals(transport.sent.length, 2);
 });
+
+for (const immediate of [true, false]) {
+  trial(
+    `a transport that ${immediate ? "takes messages at once and " : ""}gives null for "go on" is not waited for`,
+    async (trial) => {
+      const send = (batch: readonly Outgoing[]): void => {
+        for (const each of batch) each.settled();
+        // What JavaScript gives where there is nothing.
+        return null as unknown as void;
+      };
+      const transport = new ScriptedTransport({ send }, { immediate });
+      const bus = createBus({ name: "app", transport, clock: trial.clock });
+      await bus.start();
+      await bus.publish(Ticked, { n: 1 });
+      await bus.publish(Ticked, { n: 2 });
+      await bus.stop();
+    },
+  );
+}

@@ -1,0 +1,61 @@
+import { assertEquals } from "@std/assert";
+import { Settler } from "../../src/pipeline/settler.ts";
+import type { Delivery, Receiver, Settlement } from "../../src/spi/transport.ts";
+import { trial } from "../support/trial.ts";
+
+const delivery: Delivery = {
+  frame: { contentType: "application/json", headers: {}, body: new Uint8Array() },
+  key: undefined,
+  via: undefined,
+  deliveryCount: 1,
+};
+
+/** A receiver that fails, in its own way, until the settlement that is given back. */
+function failing(how: () => unknown): { readonly receiver: Receiver; readonly asked: Settlement["outcome"][] } {
+  const asked: Settlement["outcome"][] = [];
+  return {
+    asked,
+    receiver: {
+      address: "queue:orders",
+      settle: (batch) => {
+        asked.push(...batch.map(({ outcome }) => outcome));
+        // From JavaScript a transport may give anything.
+        return batch.some(({ outcome }) => outcome === "release") ? Promise.resolve() : how() as Promise<void>;
+      },
+      credit: () => {},
+      stop: () => Promise.resolve(),
+    },
+  };
+}
+const broken = (): Error => new Error("the copy failed");
+
+for (
+  const [what, how] of Object.entries<() => unknown>({
+    "rejects": () => Promise.reject(broken()),
+    "throws, against its promise,": () => {
+      throw broken();
+    },
+  })
+) {
+  trial(`a settlement at a transport that ${what} is tried five times, then the delivery goes back`, async (t) => {
+    const { receiver, asked } = failing(how);
+    const settler = new Settler(receiver, t.clock, { telemetry: undefined, bus: "app", endpoint: "orders" });
+    settler.settle({ delivery, outcome: "move", to: "queue:orders_error", headers: {} });
+    let drained = false;
+    const draining = settler.drained().then(() => drained = true);
+    await t.settled();
+    assertEquals([asked, drained], [["move"], false]);
+    await t.pass(60_000);
+    await draining;
+    assertEquals(asked, ["move", "move", "move", "move", "move", "release"]);
+    assertEquals(settler.unsettled, 0);
+  });
+}
+
+trial("a transport that gives nothing instead of a promise has heard of the settlement", async (t) => {
+  const { receiver, asked } = failing(() => undefined);
+  const settler = new Settler(receiver, t.clock, { telemetry: undefined, bus: "app", endpoint: "orders" });
+  settler.settle({ delivery, outcome: "accept" });
+  await settler.drained();
+  assertEquals(asked, ["accept"]);
+});
