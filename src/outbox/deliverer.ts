@@ -195,10 +195,7 @@ export class Deliverer<in out Row extends OutboxRow> {
 
   /** Tells the store what became of rows: in one call what came together. */
   #report(): void {
-    this.#reporting ??= this.#reportAll().finally(() => {
-      this.#reporting = undefined;
-      if (this.#behind) this.#catchUp();
-    });
+    this.#reporting ??= this.#reportAll();
   }
 
   async #reportAll(): Promise<void> {
@@ -211,6 +208,9 @@ export class Deliverer<in out Row extends OutboxRow> {
       if (failed.length > 0) await this.#insist(() => this.#with.due.later(failed));
       if (failed.some(({ park }) => park)) this.#look();
     }
+    // In the turn in which there was no more: what comes later begins anew.
+    this.#reporting = undefined;
+    if (this.#behind) this.#catchUp();
   }
 
   /** A store that is away for longer gives the rows to whoever claims them next: they are sent again, with their ids. */

@@ -1,12 +1,13 @@
 /** What a bus under test is made of: a broker in this process, a virtual clock, chance from a seed. @module */
-import { memoryStore } from "../../stores/memory/mod.ts";
+import { type MemoryDatabase, memoryDatabase, memoryStore } from "../../stores/memory/mod.ts";
 import { memory, type MemoryBroker, memoryBroker } from "../../transports/memory/mod.ts";
 import type { Defaults } from "../bus/bus_core.ts";
 import { deepFreeze } from "../serialization/freeze.ts";
 import { referred } from "../pipeline/reference.ts";
+import type { Store } from "../spi/store.ts";
 import type { Transport } from "../spi/transport.ts";
 
-export type { MemoryBroker };
+export type { MemoryBroker, MemoryDatabase };
 
 /** A broker of a test's own. */
 export function testBroker(byReference: boolean): MemoryBroker {
@@ -23,6 +24,16 @@ export function testTransport(broker: MemoryBroker): Transport {
     return send(batch);
   };
   return transport;
+}
+
+/** What outlives the buses of a test. */
+export function testDatabase(): MemoryDatabase {
+  return memoryDatabase();
+}
+
+/** One bus' end of a database. */
+export function testStore(database: MemoryDatabase): Store<undefined> {
+  return memoryStore({ database });
 }
 
 /** What stands in for what a test leaves out. A store in memory always tells of what is due: it is not asked again. */

@@ -4,10 +4,11 @@ import { MessageBus } from "../bus/message_bus.ts";
 import type { Transport } from "../spi/transport.ts";
 import type { Duration } from "../values/duration.ts";
 import type { Random } from "../values/random.ts";
+import { FaultyStore } from "./fault_injection_store.ts";
 import { FaultyTransport } from "./fault_injection_transport.ts";
 import type { Dice } from "./faults.ts";
 import { guard } from "./guard.ts";
-import { type MemoryBroker, testDefaults, testTransport } from "./in_memory.ts";
+import { type MemoryBroker, type MemoryDatabase, testDefaults, testStore, testTransport } from "./in_memory.ts";
 import { InstanceLedger, type WorldLedger, type WritableLedger } from "./ledger.ts";
 import { Life } from "./life.ts";
 import type { Settled } from "./settling.ts";
@@ -35,6 +36,11 @@ export type ConfigureInstance = (bus: Bus, instance: Instance) => void;
 export interface InstanceOptions {
   /** Left out: whatever the faults say. `false`: it never crashes. */
   readonly crashes?: boolean;
+  /**
+   * The name of its bus. Instances of one name share an inbox and an outbox, as the processes of one service do. Left
+   * out: the instance's own.
+   */
+  readonly service?: string;
   /** Stands between the bus and its transport: to plant a bug, to see whether it is found. */
   readonly wrap?: (transport: Transport) => Transport;
 }
@@ -42,6 +48,8 @@ export interface InstanceOptions {
 /** What all instances of a world share. */
 export interface Shared {
   readonly broker: MemoryBroker;
+  /** Of all stores; outlives crashes. */
+  readonly database: MemoryDatabase;
   readonly clock: VirtualClock;
   readonly dice: Dice;
   readonly random: Random;
@@ -86,8 +94,8 @@ export class SimulatedInstance {
 
   /** Begins the next life. */
   begin(): void {
-    const { broker, clock, dice, timeline } = this.#shared;
-    const { crashes = true, wrap = (transport: Transport) => transport } = this.#options;
+    const { broker, database, clock, dice, timeline } = this.#shared;
+    const { crashes = true, service = this.name, wrap = (transport: Transport) => transport } = this.#options;
     const number = ++this.#lives;
     const inner = testTransport(broker);
     const life = new Life({
@@ -105,9 +113,9 @@ export class SimulatedInstance {
     const transport = wrap(new FaultyTransport(inner, life, clock.background));
     const { random, newId } = this.#shared;
     const bus = new MessageBus<undefined>(
-      { name: this.name, transport, clock: life.clock(clock), random, newId },
+      { name: service, transport, clock: life.clock(clock), random, newId },
       transport,
-      testDefaults,
+      { ...testDefaults, store: () => new FaultyStore(testStore(database), life, clock.background) },
     );
     this.#bus = bus;
     const observer = timeline.observer(this.name);

@@ -16,7 +16,14 @@ import { type Random, randomBytes, seededRandom } from "../values/random.ts";
 import { createUuidV7 } from "../values/uuid_v7.ts";
 import { FaultyTransport } from "./fault_injection_transport.ts";
 import { Dice, type FaultCounts, type Rates } from "./faults.ts";
-import { type MemoryBroker, testBroker, testDefaults, testTransport } from "./in_memory.ts";
+import {
+  type MemoryBroker,
+  type MemoryDatabase,
+  testBroker,
+  testDatabase,
+  testDefaults,
+  testTransport,
+} from "./in_memory.ts";
 import { type ConfigureInstance, type InstanceOptions, type Shared, SimulatedInstance } from "./instance.ts";
 import { type Ledger, WorldLedger } from "./ledger.ts";
 import { Life } from "./life.ts";
@@ -77,6 +84,7 @@ export class SimulatedWorld implements World {
   readonly random: Random;
   readonly #dice: Dice;
   readonly #broker: MemoryBroker = testBroker(false);
+  readonly #database: MemoryDatabase = testDatabase();
   readonly #timeline: Timeline;
   readonly #ledgers = new Map<string, WorldLedger<unknown>>();
   readonly #instances = new Map<string, SimulatedInstance>();
@@ -129,6 +137,7 @@ export class SimulatedWorld implements World {
     }
     const shared: Shared = {
       broker: this.#broker,
+      database: this.#database,
       clock: this.clock,
       dice: this.#dice,
       random: this.#chance,
