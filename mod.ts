@@ -60,6 +60,11 @@ export {
   DuplicateError,
   NoTransactionError,
   OutcomeUnknownError,
+  StoreCorruptError,
+  StoreFullError,
+  StoreLockedError,
+  StoreReadOnlyError,
+  StoreUnavailableError,
   TransactionEndedError,
 } from "./src/errors/store.ts";
 export { AccessRefusedError, ClosedError, DisconnectedError, TopologyError } from "./src/errors/transport.ts";
@@ -196,3 +201,10 @@ export {
   type MemoryOptions,
   type MemoryQueueOptions,
 } from "./transports/memory/mod.ts";
+export {
+  type MemoryDatabase,
+  memoryDatabase,
+  type MemoryDatabaseCounts,
+  memoryStore,
+  type MemoryStoreOptions,
+} from "./stores/memory/mod.ts";

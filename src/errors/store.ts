@@ -81,3 +81,91 @@ export class TransactionEndedError extends HeroError {
     });
   }
 }
+
+/** There is no room left where the store keeps its rows; nothing was written. */
+export class StoreFullError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_STORE_FULL";
+  /**
+   * Puts it into words.
+   *
+   * @param where the file or database
+   */
+  constructor(store: string, where: string, options?: ErrorOptions) {
+    super(`Cannot write to "${store}": there is no room left at "${where}", and nothing was written. Make room`, {
+      ...options,
+      details: { store, where },
+    });
+  }
+}
+
+/** The store's rows can be read, but not written. */
+export class StoreReadOnlyError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_STORE_READ_ONLY";
+  /**
+   * Puts it into words.
+   *
+   * @param where the file or database
+   */
+  constructor(store: string, where: string, options?: ErrorOptions) {
+    super(`Cannot write to "${store}": "${where}" is read-only. Grant this process the right to write there`, {
+      ...options,
+      details: { store, where },
+    });
+  }
+}
+
+/** What the store finds is damaged, or not a database at all. */
+export class StoreCorruptError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_STORE_CORRUPT";
+  /**
+   * Puts it into words.
+   *
+   * @param where the file or database
+   */
+  constructor(store: string, where: string, options?: ErrorOptions) {
+    super(`Cannot use "${store}": "${where}" is damaged, or no database. Restore it from a backup, or name another`, {
+      ...options,
+      details: { store, where },
+    });
+  }
+}
+
+/** Another process has kept the store locked for too long; nothing was written. */
+export class StoreLockedError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_STORE_LOCKED";
+  /**
+   * Puts it into words.
+   *
+   * @param where the file or database
+   * @param waitedInMs how long was waited
+   */
+  constructor(store: string, where: string, waitedInMs: number, options?: ErrorOptions) {
+    super(
+      `Cannot write to "${store}": another process has kept "${where}" locked for ${waitedInMs} ms. ` +
+        `End its transaction, or raise { lockTimeout }`,
+      { ...options, details: { store, where, waitedInMs } },
+    );
+  }
+}
+
+/** The store cannot be reached, or not be read and written. It is tried again by itself. */
+export class StoreUnavailableError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_STORE_UNAVAILABLE";
+  /**
+   * Puts it into words.
+   *
+   * @param where the file or database
+   * @param why as the database says it
+   */
+  constructor(store: string, where: string, why: string, options?: ErrorOptions) {
+    super(`Cannot use "${store}" at "${where}": ${why}. See whether it is there and this process may use it`, {
+      ...options,
+      details: { store, where, why },
+    });
+  }
+}

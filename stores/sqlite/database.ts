@@ -1,0 +1,195 @@
+/** A file and this process' connections to it. @module */
+import { ConfigurationError } from "../../src/errors/configuration.ts";
+import { StoreLockedError } from "../../src/errors/store.ts";
+import type { Clock } from "../../src/spi/clock.ts";
+import { abortable } from "../../src/values/abortable.ts";
+import { KeyedLocks } from "../../src/values/keyed_locks.ts";
+import { explain, isBusy, storeName } from "./errors.ts";
+import type { SqliteValue } from "./transaction.ts";
+
+/** As `node:sqlite` has it, on every runtime. */
+export interface Statement {
+  run(
+    ...values: readonly SqliteValue[]
+  ): { readonly changes: number | bigint; readonly lastInsertRowid: number | bigint };
+  get(...values: readonly SqliteValue[]): unknown;
+  all(...values: readonly SqliteValue[]): unknown[];
+}
+interface NativeDatabase {
+  readonly isTransaction: boolean;
+  exec(sql: string): void;
+  prepare(sql: string): Statement;
+  close(): void;
+}
+type NativeConstructor = new (path: string, options: { readonly timeout: number }) => NativeDatabase;
+
+/** More statements than this of one connection are forgotten. */
+const maxStatements = 500;
+
+/** A connection that knows its statements. */
+export class Connection {
+  readonly #database: NativeDatabase;
+  readonly #statements = new Map<string, Statement>();
+
+  constructor(database: NativeDatabase) {
+    this.#database = database;
+  }
+
+  /** Whether a transaction is open; SQLite ends it by itself after some errors. */
+  get inTransaction(): boolean {
+    return this.#database.isTransaction;
+  }
+
+  /** Runs statements that give nothing. */
+  exec(sql: string): void {
+    this.#database.exec(sql);
+  }
+
+  /** A statement, prepared once. */
+  prepare(sql: string): Statement {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      if (this.#statements.size >= maxStatements) this.#statements.clear();
+      this.#statements.set(sql, statement = this.#database.prepare(sql));
+    }
+    return statement;
+  }
+
+  /** Undoes what is open, if anything is. */
+  rollback(): void {
+    if (this.inTransaction) this.prepare("ROLLBACK").run();
+  }
+
+  close(): void {
+    this.#statements.clear();
+    this.#database.close();
+  }
+}
+
+/** How another process' lock is waited for. */
+export interface Patience {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly lockTimeoutMs: number;
+}
+
+/** Whoever waits for rows, or is told of them. */
+export type Listener = (table: string, bus: string, at: number) => void;
+
+/** A file as this process has it open: one connection that writes, one that reads what is committed. */
+export class File {
+  readonly path: string;
+  readonly writer: Connection;
+  readonly reader: Connection;
+  /** Of the writer, of inbox keys and of sagas. */
+  readonly locks: KeyedLocks = new KeyedLocks();
+  readonly listeners = new Set<Listener>();
+
+  constructor(path: string, writer: Connection, reader: Connection) {
+    this.path = path;
+    this.writer = writer;
+    this.reader = reader;
+  }
+
+  /** Reads what is committed. */
+  read<Result>(work: (reader: Connection) => Result, patience: Patience): Promise<Result> {
+    return patiently(() => work(this.reader), this.path, patience);
+  }
+
+  close(): void {
+    this.reader.close();
+    this.writer.close();
+  }
+}
+
+/** Does it again while another process has the lock, without keeping this one from working. */
+export async function patiently<Result>(work: () => Result, path: string, patience: Patience): Promise<Result> {
+  const { clock, signal, lockTimeoutMs } = patience;
+  let since: number | undefined;
+  for (let tries = 0;; tries++) {
+    try {
+      return work();
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+      const now = clock.now();
+      since ??= now;
+      if (now - since >= lockTimeoutMs) throw new StoreLockedError(storeName, path, now - since, { cause: error });
+      // 1, 2, 4 … 16 ms, a little different for each, so that two do not meet again and again.
+      await pause(clock, now + Math.min(2 ** tries, 16) * (0.5 + Math.random()), signal);
+    }
+  }
+}
+
+async function pause(clock: Clock, until: number, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const cancel = clock.at(until, resolve);
+  try {
+    await abortable(promise, signal);
+  } finally {
+    cancel();
+  }
+}
+
+/** The files that a process has open. */
+export class Files {
+  readonly #open = new Map<string, { readonly file: File; users: number }>();
+
+  /** Opens a file, or shares it with who has it open. To be given back. */
+  async acquire(path: string, synchronous: "full" | "normal", patience: Patience): Promise<File> {
+    const native = await load();
+    try {
+      return await patiently(() => this.#acquire(native, path, synchronous), path, patience);
+    } catch (error) {
+      throw explain(error, path);
+    }
+  }
+
+  /** Gives a file back; the last one closes it. */
+  release(file: File): void {
+    const shared = this.#open.get(file.path);
+    if (shared === undefined || --shared.users > 0) return;
+    this.#open.delete(file.path);
+    file.close();
+  }
+
+  #acquire(native: NativeConstructor, path: string, synchronous: "full" | "normal"): File {
+    const writer = new native(path, { timeout: 0 });
+    let reader: NativeDatabase | undefined;
+    try {
+      // As SQLite knows it: the same for every way to name it.
+      const [main] = writer.prepare("PRAGMA database_list").all() as readonly { readonly file: string }[];
+      const name = main?.file || path;
+      let shared = this.#open.get(name);
+      if (shared !== undefined) writer.close();
+      else {
+        writer.exec("PRAGMA journal_mode = WAL");
+        writer.exec("PRAGMA synchronous = NORMAL");
+        reader = new native(path, { timeout: 0 });
+        reader.exec("PRAGMA query_only = 1");
+        shared = { file: new File(name, new Connection(writer), new Connection(reader)), users: 0 };
+        this.#open.set(name, shared);
+      }
+      shared.users++;
+      // What one store asks for, all on the file get.
+      if (synchronous === "full") shared.file.writer.exec("PRAGMA synchronous = FULL");
+      return shared.file;
+    } catch (error) {
+      reader?.close();
+      writer.close();
+      throw error;
+    }
+  }
+}
+
+async function load(): Promise<NativeConstructor> {
+  try {
+    const { DatabaseSync } = await import("node:sqlite");
+    return DatabaseSync as unknown as NativeConstructor; // the part of it that is used, as all runtimes have it
+  } catch (error) {
+    throw new ConfigurationError(
+      `Cannot use a SQLite store: this runtime has no node:sqlite. Use Deno ≥ 2.2, Node ≥ 22.13, or a Bun that has it`,
+      { cause: error },
+    );
+  }
+}

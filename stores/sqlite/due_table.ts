@@ -1,0 +1,313 @@
+/** A table of messages that wait. @module */
+import type { Leased, OutboxRow, Parked, Postponed } from "../../src/spi/store.ts";
+import type { Connection } from "./database.ts";
+import { fromHeaders, fromText, toHeaders, toText } from "./text.ts";
+import type { SqliteValue } from "./transaction.ts";
+
+/** A row as the statements below give it. */
+export interface Found {
+  readonly place: number;
+  readonly bus: string;
+  readonly id: string;
+  readonly unit: string;
+  readonly key: string | null;
+  readonly destination: string;
+  readonly content_type: string;
+  readonly headers: Uint8Array;
+  readonly body: Uint8Array;
+  readonly written_due_at: number;
+  readonly expires_at: number | null;
+  readonly due_at: number;
+  readonly free_at: number;
+  readonly waits: number;
+  readonly fence: number;
+  readonly attempts: number;
+  readonly error: string | null;
+  /** Of schedules. */
+  readonly token?: string;
+}
+/** Where a row stands in its key's order. */
+type Standing = Pick<Found, "place" | "due_at" | "free_at">;
+
+/** What tells outbox and schedules apart. */
+export interface DueKind<Row extends OutboxRow> {
+  /** The table's name. */
+  readonly table: string;
+  /** Columns beyond those of the outbox, with a comma before each. */
+  readonly more: "" | ", token";
+  /** Their values. */
+  values(row: Row): readonly SqliteValue[];
+  /** The row that was written. */
+  read(outbox: OutboxRow, found: Found): Row;
+}
+
+/**
+ * The statements of such a table. Of the rows of one key that are not parked, the first by due time and place has
+ * `waits` 0, all others 1: so what is held up costs a claim nothing, however much it is.
+ */
+export class DueTable<Row extends OutboxRow> {
+  readonly #kind: DueKind<Row>;
+  readonly #places = new WeakMap<Leased<Row>, number>();
+  readonly #sql: ReturnType<typeof statements>;
+
+  constructor(kind: DueKind<Row>) {
+    this.#kind = kind;
+    this.#sql = statements(kind.table, kind.more);
+  }
+
+  /**
+   * Adds a row in its place; `undefined` if it is there. One that is due and first of its key is leased at once.
+   *
+   * @param mine the places of its key that the same unit has leased
+   */
+  insert(
+    connection: Connection,
+    bus: string,
+    row: Row,
+    now: number,
+    lease: { readonly until: number; readonly mine: Set<number> } | undefined,
+  ): { readonly freeAt: number; readonly leased: Leased<Row> | undefined } | undefined {
+    const dueAt = row.dueAt === 0 ? Math.floor(now) : Math.ceil(row.dueAt);
+    const busText = toText(bus);
+    const key = row.key === undefined ? null : toText(row.key);
+    const first = key === null ? undefined : this.#first(connection, busText, key);
+    const waits = first !== undefined && first.due_at <= dueAt;
+    const leases = lease !== undefined && dueAt <= now &&
+      (!waits || this.#follows(connection, busText, key, dueAt, lease.mine));
+    const freeAt = leases ? lease.until : dueAt;
+    const { frame } = row;
+    const { changes, lastInsertRowid } = connection.prepare(this.#sql.insert).run(
+      busText,
+      toText(row.id),
+      toText(row.group),
+      key,
+      toText(row.to),
+      toText(frame.contentType),
+      toHeaders(frame.headers),
+      frame.body,
+      row.dueAt,
+      row.expiresAt ?? null,
+      dueAt,
+      freeAt,
+      waits ? 1 : 0,
+      leases ? 1 : 0,
+      ...this.#kind.values(row),
+    );
+    if (Number(changes) === 0) return undefined;
+    if (first !== undefined && !waits) connection.prepare(this.#sql.setWaits).run(1, first.place);
+    if (!leases) return { freeAt, leased: undefined };
+    const place = Number(lastInsertRowid);
+    lease.mine.add(place);
+    const leased = { row, fence: 1, attempts: 0, until: lease.until };
+    this.#places.set(leased, place);
+    return { freeAt, leased };
+  }
+
+  /** Whether anything can be claimed. */
+  any(connection: Connection, bus: string, now: number): boolean {
+    return connection.prepare(this.#sql.heads).get(toText(bus), now, now, 1) != null;
+  }
+
+  /** As `Due.claim`. */
+  claim(connection: Connection, bus: string, limit: number, leaseMs: number, now: number): readonly Leased<Row>[] {
+    const busText = toText(bus);
+    const until = Math.ceil(now + leaseMs);
+    // The first of each key, and of what has none; behind each that is taken, the next of its key lines up.
+    const heads = connection.prepare(this.#sql.heads).all(busText, now, now, limit) as Standing[];
+    const followers: Standing[] = [];
+    const taken: Leased<Row>[] = [];
+    for (let at = 0; taken.length < limit;) {
+      const head = heads[at];
+      const follower = followers[0];
+      const next = follower !== undefined && (head === undefined || before(follower, head))
+        ? followers.shift()
+        : heads[at++];
+      if (next === undefined) break;
+      const found = connection.prepare(this.#sql.lease).get(until, next.place) as Found;
+      taken.push(this.#leased(found, until));
+      if (found.key === null) continue;
+      const behind = connection.prepare(this.#sql.next).get(busText, found.key, next.due_at, next.place) as
+        | Standing
+        | null
+        | undefined;
+      if (behind == null || behind.due_at > now || behind.free_at > now) continue;
+      const where = followers.findIndex((each) => before(behind, each));
+      followers.splice(where === -1 ? followers.length : where, 0, behind);
+    }
+    return taken;
+  }
+
+  /** As `Due.done`. Gives the buses of which something is free now. */
+  done(connection: Connection, rows: readonly Leased<Row>[]): ReadonlySet<string> {
+    const freed = new Set<string>();
+    for (const leased of rows) {
+      const found = connection.prepare(this.#sql.done).get(this.#places.get(leased) ?? null, leased.fence);
+      if (found != null) this.#promote(connection, found as Found, freed);
+    }
+    return freed;
+  }
+
+  /** As `Due.later`. Gives the buses of which something is free at a time. */
+  later(connection: Connection, rows: readonly Postponed<Row>[], now: number): ReadonlyMap<string, number> {
+    const freed = new Set<string>();
+    const times = new Map<string, number>();
+    for (const { leased, dueAt, error, park } of rows) {
+      const statement = connection.prepare(park ? this.#sql.park : this.#sql.later);
+      const freeAt = Math.ceil(dueAt);
+      const found = statement.get(freeAt, toText(error), this.#places.get(leased) ?? null, leased.fence) as
+        | Found
+        | null
+        | undefined;
+      if (found == null) continue;
+      if (park) this.#promote(connection, found, freed);
+      else {
+        const bus = fromText(found.bus);
+        times.set(bus, Math.min(times.get(bus) ?? Infinity, freeAt));
+      }
+    }
+    for (const bus of freed) times.set(bus, now);
+    return times;
+  }
+
+  /** Takes a row away by its token, if it is there. */
+  remove(connection: Connection, bus: string, token: string): void {
+    const found = connection.prepare(this.#sql.remove).get(toText(bus), toText(token));
+    if (found != null) this.#promote(connection, found as Found, new Set());
+  }
+
+  /** As `Due.unpark`. */
+  unpark(connection: Connection, bus: string, ids: readonly string[], now: number): number {
+    let count = 0;
+    const busText = toText(bus);
+    for (const id of new Set(ids)) {
+      const all = connection.prepare(this.#sql.findParked).all(busText, toText(id)) as Pick<Found, "place" | "key">[];
+      for (const { place, key } of all) {
+        const dueAt = Math.floor(now);
+        const first = key === null ? undefined : this.#first(connection, busText, key);
+        const waits = first !== undefined && before(first, { due_at: dueAt, place }) ? 1 : 0;
+        connection.prepare(this.#sql.unpark).run(dueAt, dueAt, waits, place);
+        if (first !== undefined && waits === 0) connection.prepare(this.#sql.setWaits).run(1, first.place);
+        count++;
+      }
+    }
+    return count;
+  }
+
+  /** As `Due.parked`. */
+  parked(connection: Connection, bus: string, after: string | undefined, limit: number): readonly Parked<Row>[] {
+    const all = after === undefined
+      ? connection.prepare(this.#sql.parked).all(toText(bus), limit)
+      : connection.prepare(this.#sql.parkedAfter).all(toText(bus), toText(after), limit);
+    return (all as Found[]).map((found) => ({
+      row: this.#row(found),
+      fence: found.fence,
+      attempts: found.attempts,
+      until: 0,
+      error: fromText(found.error ?? ""),
+    }));
+  }
+
+  /** As `Due.stats`. */
+  stats(
+    connection: Connection,
+    bus: string,
+    now: number,
+  ): { readonly waiting: number; readonly parked: number; readonly oldest: number | undefined } {
+    const busText = toText(bus);
+    const count = (sql: string): number => (connection.prepare(sql).get(busText) as { readonly count: number }).count;
+    const parked = count(this.#sql.countParked);
+    const oldest = connection.prepare(this.#sql.oldest).get(busText, now) as { readonly oldest: number | null };
+    return { waiting: count(this.#sql.countAll) - parked, parked, oldest: oldest.oldest ?? undefined };
+  }
+
+  /** When the next can be claimed; `undefined`: there is none. */
+  next(connection: Connection, bus: string, now: number): number | undefined {
+    const busText = toText(bus);
+    const free = connection.prepare(this.#sql.heads).get(busText, now, now, 1) as Standing | null | undefined;
+    if (free != null) return free.free_at;
+    const times = [this.#sql.nextDue, this.#sql.nextFree].map((sql) =>
+      (connection.prepare(sql).get(busText, now) as { readonly at: number | null }).at ?? Infinity
+    );
+    const at = Math.min(...times);
+    return at === Infinity ? undefined : at;
+  }
+
+  #first(connection: Connection, bus: string, key: string): Standing | undefined {
+    return (connection.prepare(this.#sql.first).get(bus, key) ?? undefined) as Standing | undefined;
+  }
+
+  /** Whether what goes right before it in its key is leased by the same unit. */
+  #follows(connection: Connection, bus: string, key: string | null, dueAt: number, mine: ReadonlySet<number>): boolean {
+    if (mine.size === 0) return false;
+    const found = connection.prepare(this.#sql.previous).get(bus, key, dueAt) as Standing | null | undefined;
+    return found != null && mine.has(found.place);
+  }
+
+  /** The first of its key has gone: the next one is. */
+  #promote(connection: Connection, { bus, key, waits }: Found, freed: Set<string>): void {
+    if (key === null || waits !== 0) return;
+    const first = this.#first(connection, bus, key);
+    if (first === undefined) return;
+    connection.prepare(this.#sql.setWaits).run(0, first.place);
+    freed.add(fromText(bus));
+  }
+
+  #leased(found: Found, until: number): Leased<Row> {
+    const leased = { row: this.#row(found), fence: found.fence, attempts: found.attempts, until };
+    this.#places.set(leased, found.place);
+    return leased;
+  }
+
+  #row(found: Found): Row {
+    return this.#kind.read({
+      id: fromText(found.id),
+      group: fromText(found.unit),
+      key: found.key === null ? undefined : fromText(found.key),
+      to: fromText(found.destination),
+      frame: { contentType: fromText(found.content_type), headers: fromHeaders(found.headers), body: found.body },
+      dueAt: found.written_due_at,
+      expiresAt: found.expires_at ?? undefined,
+    }, found);
+  }
+}
+
+function before(a: Pick<Standing, "due_at" | "place">, b: typeof a): boolean {
+  return a.due_at < b.due_at || (a.due_at === b.due_at && a.place < b.place);
+}
+
+/** The index is named, so that no statistics lead the planner to a scan. */
+function statements(table: string, more: "" | ", token") {
+  const t = `"${table}"`;
+  const heads = `${t} INDEXED BY "${table}_due" WHERE bus = ? AND parked = 0 AND waits = 0`;
+  const keys = `${t} INDEXED BY "${table}_keys" WHERE bus = ? AND "key" = ? AND parked = 0`;
+  const parked = `${t} INDEXED BY "${table}_parked" WHERE bus = ? AND parked = 1`;
+  const columns =
+    `bus, id, unit, "key", destination, content_type, headers, body, written_due_at, expires_at, due_at, ` +
+    `free_at, waits, fence${more}`;
+  const marks = columns.split(",").map(() => "?").join(", ");
+  return {
+    insert: `INSERT INTO ${t} (${columns}) VALUES (${marks}) ON CONFLICT DO NOTHING`,
+    first: `SELECT place, due_at, free_at FROM ${keys} ORDER BY due_at, place LIMIT 1`,
+    previous: `SELECT place, due_at, free_at FROM ${keys} AND due_at <= ? ORDER BY due_at DESC, place DESC LIMIT 1`,
+    next: `SELECT place, due_at, free_at FROM ${keys} AND (due_at, place) > (?, ?) ORDER BY due_at, place LIMIT 1`,
+    setWaits: `UPDATE ${t} SET waits = ? WHERE place = ?`,
+    heads:
+      `SELECT place, due_at, free_at FROM ${heads} AND due_at <= ? AND free_at <= ? ORDER BY due_at, place LIMIT ?`,
+    nextDue: `SELECT min(due_at) AS at FROM ${heads} AND due_at > ?`,
+    nextFree: `SELECT min(free_at) AS at FROM ${heads} AND due_at <= ?`,
+    oldest: `SELECT min(due_at) AS oldest FROM ${heads} AND due_at <= ?`,
+    lease: `UPDATE ${t} SET fence = fence + 1, free_at = ? WHERE place = ? RETURNING *`,
+    done: `DELETE FROM ${t} WHERE place = ? AND fence = ? AND parked = 0 RETURNING bus, "key", waits`,
+    later: `UPDATE ${t} SET free_at = ?, error = ?, attempts = attempts + 1, fence = fence + 1 ` +
+      `WHERE place = ? AND fence = ? AND parked = 0 RETURNING bus, "key", waits`,
+    park: `UPDATE ${t} SET parked = 1, free_at = ?, error = ?, attempts = attempts + 1, fence = fence + 1 ` +
+      `WHERE place = ? AND fence = ? AND parked = 0 RETURNING bus, "key", waits`,
+    remove: `DELETE FROM ${t} WHERE bus = ? AND token = ? RETURNING bus, "key", waits + parked AS waits`,
+    findParked: `SELECT place, "key" FROM ${parked} AND id = ?`,
+    unpark: `UPDATE ${t} SET parked = 0, attempts = 0, due_at = ?, free_at = ?, waits = ? WHERE place = ?`,
+    parked: `SELECT * FROM ${parked} ORDER BY id LIMIT ?`,
+    parkedAfter: `SELECT * FROM ${parked} AND id > ? ORDER BY id LIMIT ?`,
+    countParked: `SELECT count(*) AS count FROM ${parked}`,
+    countAll: `SELECT count(*) AS count FROM ${t} INDEXED BY "${table}_one" WHERE bus = ?`,
+  };
+}

@@ -1,0 +1,54 @@
+/** The entry point's function. @module */
+import { ConfigurationError, InvalidNameError } from "../../src/errors/configuration.ts";
+import type { Store } from "../../src/spi/store.ts";
+import { type Duration, milliseconds } from "../../src/values/duration.ts";
+import { Files } from "./database.ts";
+import { SqliteStore } from "./store.ts";
+import type { SqliteTransaction } from "./transaction.ts";
+
+/** Where a SQLite store keeps its rows, and how. */
+export interface SqliteOptions {
+  /** The file; made if it is missing. On a disk of this machine: a network's does not lock reliably. */
+  readonly path: string;
+  /**
+   * What a commit survives. `"full"`: a power cut too, at the price of a wait for the disk. `"normal"`: a killed process,
+   * but a power cut may undo the last commits. Default: `"full"`.
+   */
+  readonly synchronous?: "full" | "normal";
+  /** What the names of the tables begin with: letters, digits and `_`, at most 40. Default: `"hero_"`. */
+  readonly prefix?: string;
+  /** How long another process may keep the file locked before it is an error. Default: `"30s"`. */
+  readonly lockTimeout?: Duration;
+}
+
+/** Of this process: stores on one file share its connections. */
+const files = new Files();
+
+/**
+ * Makes a store in a file. Nothing happens before its bus starts; `bus.deploy("apply")` makes the tables.
+ *
+ * @param options the file, or more
+ * @throws {ConfigurationError} if the path is empty or `":memory:"`, or an option is none
+ * @throws {InvalidNameError} if the prefix is none
+ */
+export function sqlite(options: string | SqliteOptions): Store<SqliteTransaction> {
+  const { path, synchronous = "full", prefix = "hero_", lockTimeout = "30s" } = typeof options === "string"
+    ? { path: options }
+    : options;
+  if (path === "" || path.startsWith(":memory:")) {
+    throw new ConfigurationError(
+      `Cannot keep a SQLite store at "${path}": it needs a file. Name one, or use memoryStore() where nothing is to last`,
+    );
+  }
+  if (synchronous !== "full" && synchronous !== "normal") {
+    throw new ConfigurationError(`Cannot use { synchronous: "${synchronous}" }. Say "full" or "normal"`);
+  }
+  if (!/^[A-Za-z_][A-Za-z0-9_]{0,39}$/.test(prefix) || /^sqlite_/i.test(prefix)) {
+    throw new InvalidNameError(
+      "the tables of a store",
+      prefix,
+      "a prefix has 1 to 40 letters, digits and _, begins with no digit and not with sqlite_",
+    );
+  }
+  return new SqliteStore({ path, synchronous, prefix, lockTimeoutMs: milliseconds(lockTimeout) }, files);
+}

@@ -1,0 +1,251 @@
+/** The store in a file. @module */
+import { ConfigurationError } from "../../src/errors/configuration.ts";
+import { ClosedError } from "../../src/errors/transport.ts";
+import type { Clock } from "../../src/spi/clock.ts";
+import type {
+  Changes,
+  Due,
+  InboxKey,
+  InUnit,
+  Leased,
+  OutboxRow,
+  SagaRow,
+  ScheduleRow,
+  Scope,
+  Store,
+  StoreCapabilities,
+  Unit,
+} from "../../src/spi/store.ts";
+import { transactionOf } from "../../src/spi/transaction.ts";
+import type { Change, DeployMode, Host } from "../../src/spi/transport.ts";
+import type { Connection, Files } from "./database.ts";
+import { type Session, SqliteDue } from "./due.ts";
+import { explainOwn, storeName } from "./errors.ts";
+import { Inbox } from "./inbox.ts";
+import { Leases } from "./leases.ts";
+import { Migrations } from "./migrations.ts";
+import { tables } from "./migrations/0001_tables.ts";
+import { Outbox } from "./outbox.ts";
+import { Sagas } from "./sagas.ts";
+import { Schedules } from "./schedules.ts";
+import type { SqliteTransaction } from "./transaction.ts";
+import { SqliteUnit, type UnitHost } from "./unit_of_work.ts";
+import { Writer } from "./writer.ts";
+
+/** What a store is made with, checked. */
+export interface Settings {
+  readonly path: string;
+  readonly synchronous: "full" | "normal";
+  readonly prefix: string;
+  readonly lockTimeoutMs: number;
+}
+
+/** One end of a file. */
+export class SqliteStore implements Store<SqliteTransaction>, UnitHost {
+  readonly name: string = storeName;
+  readonly capabilities: StoreCapabilities = {
+    atomic: "database",
+    interactive: true,
+    writers: 1,
+    query: "indexed",
+    wake: "poll", // other processes tell nothing
+    maxOperations: Number.MAX_SAFE_INTEGER,
+    maxBytes: 1_000_000_000, // of one row, https://www.sqlite.org/limits.html
+  };
+  readonly outbox: Due<OutboxRow>;
+  readonly schedules: Due<ScheduleRow>;
+  readonly #settings: Settings;
+  readonly #files: Files;
+  readonly #inbox: Inbox;
+  readonly #sagas: Sagas;
+  readonly #leases: Leases;
+  readonly #migrations: Migrations;
+  readonly #tables: { readonly outbox: Outbox; readonly schedules: Schedules };
+  readonly #due: { readonly outbox: SqliteDue<OutboxRow>; readonly schedules: SqliteDue<ScheduleRow> };
+  readonly #units = new Set<SqliteUnit>();
+  readonly #end = new AbortController();
+  #opening: Promise<Session> | undefined;
+  #session: Session | undefined;
+  /** How many buses have it open. */
+  #users = 0;
+
+  constructor(settings: Settings, files: Files) {
+    this.#settings = settings;
+    this.#files = files;
+    const { prefix } = settings;
+    this.#inbox = new Inbox(prefix);
+    this.#sagas = new Sagas(prefix);
+    this.#leases = new Leases(prefix);
+    this.#migrations = new Migrations(prefix, [tables]);
+    this.#tables = { outbox: new Outbox(prefix), schedules: new Schedules(prefix) };
+    const session = (doing: string): Session => this.#check(doing);
+    this.#due = {
+      outbox: new SqliteDue(`${prefix}outbox`, this.#tables.outbox, session),
+      schedules: new SqliteDue(`${prefix}schedules`, this.#tables.schedules, session),
+    };
+    this.outbox = this.#due.outbox;
+    this.schedules = this.#due.schedules;
+  }
+
+  /** As {@linkcode UnitHost.session}. */
+  get session(): Session {
+    return this.#check("go on");
+  }
+
+  tx(context: InUnit): SqliteTransaction {
+    return transactionOf(this, context);
+  }
+
+  async open(host: Host): Promise<void> {
+    this.#end.signal.throwIfAborted();
+    host.signal.throwIfAborted();
+    this.#users++;
+    try {
+      await (this.#opening ??= this.#open(host.clock, host.signal));
+    } catch (error) {
+      this.#users--;
+      this.#opening = undefined; // another bus may have more luck
+      throw error;
+    }
+    this.#end.signal.throwIfAborted();
+    host.status({ state: "up" });
+  }
+
+  async deploy(mode: DeployMode): Promise<readonly Change[]> {
+    const { writer, read } = this.#check("deploy");
+    const plan = await read((reader) => this.#migrations.plan(reader));
+    if (mode !== "apply" || !plan.some(({ kind }) => kind === "create")) return plan;
+    return await writer.write((connection) => this.#migrations.apply(connection));
+  }
+
+  migrations(): readonly { readonly id: string; readonly script: string }[] {
+    return this.#migrations.scripts();
+  }
+
+  async begin(scope: Scope): Promise<Unit<SqliteTransaction>> {
+    const { file, read } = this.#check("begin");
+    const { bus, inbox, signal } = scope;
+    signal.throwIfAborted();
+    const names = inbox.map(({ endpoint, messageId }) => `inbox ${JSON.stringify([bus, endpoint, messageId])}`);
+    const held: string[] = [];
+    try {
+      // In one order, so that no two units wait for each other.
+      for (const each of [...new Set(names)].sort()) {
+        if (!file.locks.tryAcquire(each)) await file.locks.acquire(each, signal);
+        held.push(each);
+      }
+      this.#check("begin");
+      const handled = inbox.length === 0
+        ? []
+        : await read((reader) => inbox.map((key) => this.#inbox.handled(reader, bus, key)));
+      signal.throwIfAborted();
+      const duplicates = names.map((each, at) => names.indexOf(each) < at || handled[at] === true);
+      const unit = new SqliteUnit(this, scope, held, duplicates);
+      this.#units.add(unit);
+      return unit;
+    } catch (error) {
+      for (const each of held) file.locks.release(each);
+      throw error;
+    }
+  }
+
+  async lease(name: string, owner: string, ms: number): Promise<{ readonly fence: number } | undefined> {
+    const { writer, clock } = this.#check("lease");
+    return await writer.write((connection) => this.#leases.take(connection, name, owner, ms, clock.now()));
+  }
+
+  async sweep(limit: number): Promise<number> {
+    const { writer, clock } = this.#check("sweep");
+    return await writer.write((connection) => this.#inbox.sweep(connection, limit, clock.now()));
+  }
+
+  async close(): Promise<void> {
+    if (this.#users > 1) {
+      this.#users--;
+      return;
+    }
+    if (this.#end.signal.aborted) return;
+    this.#users = 0;
+    const session = this.#session;
+    for (const unit of [...this.#units]) unit.end(new ClosedError(`the store "${storeName}"`));
+    this.#end.abort(new ClosedError(`the store "${storeName}"`));
+    await this.#opening?.catch(() => {});
+    if (session !== undefined) this.#files.release(session.file);
+  }
+
+  /** As {@linkcode UnitHost.load}. */
+  load(connection: Connection, bus: string, saga: string, id: string): SagaRow | undefined {
+    return this.#sagas.load(connection, bus, saga, id);
+  }
+
+  /** As {@linkcode UnitHost.find}. */
+  find(connection: Connection, bus: string, ...rest: Parameters<Unit<unknown>["find"]>): readonly SagaRow[] {
+    return this.#sagas.find(connection, bus, ...rest);
+  }
+
+  /** As {@linkcode UnitHost.checkInbox}. */
+  checkInbox(connection: Connection, bus: string, keys: readonly InboxKey[]): void {
+    this.#inbox.check(connection, bus, keys);
+  }
+
+  /** As {@linkcode UnitHost.write}. */
+  write(
+    connection: Connection,
+    { bus, leaseMs }: Scope,
+    handled: readonly InboxKey[],
+    { sagas, outbox, schedules }: Changes,
+  ): { readonly leased: readonly Leased<OutboxRow>[]; committed(): void } {
+    const { file, clock } = this.session;
+    const now = clock.now();
+    this.#inbox.check(connection, bus, handled);
+    this.#sagas.check(connection, bus, sagas);
+    // Nothing refuses from here on.
+    this.#inbox.record(connection, bus, handled);
+    this.#sagas.apply(connection, bus, sagas);
+    const { leased, freeAt } = this.#tables.outbox.write(connection, bus, outbox, leaseMs, now);
+    const scheduledAt = this.#tables.schedules.write(connection, bus, schedules, now);
+    return {
+      leased,
+      committed: () => {
+        this.#due.outbox.changed(file, bus, freeAt);
+        this.#due.schedules.changed(file, bus, scheduledAt);
+      },
+    };
+  }
+
+  /** As {@linkcode UnitHost.ended}. */
+  ended(unit: SqliteUnit): void {
+    this.#units.delete(unit);
+  }
+
+  async #open(clock: Clock, signal: AbortSignal): Promise<Session> {
+    const { path, synchronous, lockTimeoutMs } = this.#settings;
+    const end = this.#end.signal;
+    const opening = { clock, signal: AbortSignal.any([signal, end]), lockTimeoutMs };
+    const file = await this.#files.acquire(path, synchronous, opening);
+    if (end.aborted) {
+      this.#files.release(file);
+      throw end.reason;
+    }
+    const patience = { clock, signal: end, lockTimeoutMs };
+    return this.#session = {
+      file,
+      clock,
+      end,
+      writer: new Writer(file, patience),
+      read: async (work) => {
+        try {
+          return await file.read(work, patience);
+        } catch (error) {
+          throw explainOwn(error, file.path);
+        }
+      },
+    };
+  }
+
+  #check(doing: string): Session {
+    this.#end.signal.throwIfAborted();
+    if (this.#session !== undefined) return this.#session;
+    throw new ConfigurationError(`Cannot ${doing}: the SQLite store is not open. Start its bus first`);
+  }
+}

@@ -1,0 +1,109 @@
+/** What handlers write with. @module */
+import { ConfigurationError } from "../../src/errors/configuration.ts";
+import type { Connection } from "./database.ts";
+
+/** What a column holds. A boolean is written as 0 or 1, a `Date` as text or number of your choice. */
+export type SqliteValue = null | number | bigint | string | Uint8Array;
+
+/** What a statement that writes did. */
+export interface SqliteResult {
+  /** How many rows it touched. */
+  readonly changes: number;
+  /** The rowid of the last row that was inserted on this connection. */
+  readonly lastInsertRowid: number | bigint;
+}
+
+/** A statement of one transaction, to be run often. */
+export interface SqliteStatement<out Row> {
+  /** Runs it for what it does. */
+  run(...values: readonly SqliteValue[]): Promise<SqliteResult>;
+  /** The first row; `undefined` if there is none. */
+  get(...values: readonly SqliteValue[]): Promise<Row | undefined>;
+  /** All rows. */
+  all(...values: readonly SqliteValue[]): Promise<readonly Row[]>;
+}
+
+/**
+ * The transaction of a unit of work, as `ctx.tx`. It begins with its first statement, and holds the file's only writer
+ * from then on until the handler has returned: await nothing slow meanwhile. Statements run in the order in which they
+ * were called. Whatever is called after the end rejects with `TransactionEndedError`; what would begin or end a
+ * transaction, with `ConfigurationError`.
+ *
+ * Integers that a `number` cannot hold reject when they are read. Some runtimes read a text only up to its first NUL.
+ *
+ * @example
+ * ```ts
+ * import type { SqliteTransaction } from "@hero/messaging/sqlite";
+ *
+ * async function reserve(tx: SqliteTransaction, item: string): Promise<boolean> {
+ *   const { changes } = await tx.run("UPDATE stock SET count = count - 1 WHERE item = ? AND count > 0", item);
+ *   return changes === 1;
+ * }
+ * ```
+ */
+export interface SqliteTransaction {
+  /** A statement to be run often. Checked when it is run. */
+  prepare<Row = Readonly<Record<string, SqliteValue>>>(sql: string): SqliteStatement<Row>;
+  /** Runs a statement for what it does. */
+  run(sql: string, ...values: readonly SqliteValue[]): Promise<SqliteResult>;
+  /** The first row; `undefined` if there is none. */
+  get<Row = Readonly<Record<string, SqliteValue>>>(
+    sql: string,
+    ...values: readonly SqliteValue[]
+  ): Promise<Row | undefined>;
+  /** All rows. */
+  all<Row = Readonly<Record<string, SqliteValue>>>(
+    sql: string,
+    ...values: readonly SqliteValue[]
+  ): Promise<readonly Row[]>;
+}
+
+/** Does something on the unit's connection, when it is its turn. */
+export type Use = <Result>(work: (connection: Connection) => Result) => Promise<Result>;
+
+/** What would end the transaction behind the unit's back; comments may stand before it. */
+const forbidden =
+  /^(?:\s|--[^\n]*\n?|\/\*[\s\S]*?\*\/|;)*(begin|commit|end|rollback|savepoint|release|vacuum|attach|detach)\b/i;
+
+/** The transaction of a unit, over what the unit lets through. */
+export class Transaction implements SqliteTransaction {
+  readonly #use: Use;
+
+  constructor(use: Use) {
+    this.#use = use;
+  }
+
+  prepare<Row>(sql: string): SqliteStatement<Row> {
+    return {
+      run: (...values) => this.run(sql, ...values),
+      get: (...values) => this.get<Row>(sql, ...values),
+      all: (...values) => this.all<Row>(sql, ...values),
+    };
+  }
+
+  async run(sql: string, ...values: readonly SqliteValue[]): Promise<SqliteResult> {
+    check(sql);
+    return await this.#use((connection) => {
+      const { changes, lastInsertRowid } = connection.prepare(sql).run(...values);
+      return { changes: Number(changes), lastInsertRowid };
+    });
+  }
+
+  async get<Row>(sql: string, ...values: readonly SqliteValue[]): Promise<Row | undefined> {
+    check(sql);
+    return await this.#use((connection) => (connection.prepare(sql).get(...values) ?? undefined) as Row | undefined);
+  }
+
+  async all<Row>(sql: string, ...values: readonly SqliteValue[]): Promise<readonly Row[]> {
+    check(sql);
+    return await this.#use((connection) => connection.prepare(sql).all(...values) as readonly Row[]); // as the caller says
+  }
+}
+
+function check(sql: string): void {
+  const found = forbidden.exec(sql)?.[1];
+  if (found === undefined) return;
+  throw new ConfigurationError(
+    `Cannot run ${found.toUpperCase()} in a unit of work: the unit begins and ends its transaction. Take it away`,
+  );
+}

@@ -1,0 +1,233 @@
+/** A unit of work. @module */
+import { TransactionEndedError } from "../../src/errors/store.ts";
+import type { Changes, InboxKey, Leased, OutboxRow, SagaRow, Scope, Unit } from "../../src/spi/store.ts";
+import type { Connection } from "./database.ts";
+import type { Session } from "./due.ts";
+import { explain, storeName } from "./errors.ts";
+import { Transaction } from "./transaction.ts";
+
+/** What a unit needs of its store. */
+export interface UnitHost {
+  readonly session: Session;
+  load(connection: Connection, bus: string, saga: string, id: string): SagaRow | undefined;
+  find(connection: Connection, bus: string, ...rest: Parameters<Unit<unknown>["find"]>): readonly SagaRow[];
+  /** Refuses what others have done first. */
+  checkInbox(connection: Connection, bus: string, keys: readonly InboxKey[]): void;
+  /** Checks and writes all, and gives what to do once it is committed. */
+  write(
+    connection: Connection,
+    scope: Scope,
+    handled: readonly InboxKey[],
+    changes: Changes,
+  ): { readonly leased: readonly Leased<OutboxRow>[]; committed(): void };
+  /** The unit is over. */
+  ended(unit: SqliteUnit): void;
+}
+
+/** One member of a group, while it runs. */
+interface Member {
+  /** Whether its savepoint is set: with its first statement. */
+  begun: boolean;
+}
+
+/** A unit of work: a transaction from the first use of `tx` on, else one commit at the end. */
+export class SqliteUnit implements Unit<Transaction> {
+  readonly duplicates: readonly boolean[];
+  readonly tx: Transaction;
+  readonly #host: UnitHost;
+  readonly #scope: Scope;
+  readonly #locks: string[];
+  #holdsSaga = false;
+  readonly #failed = new Set<number>();
+  #members: Promise<unknown> = Promise.resolve();
+  #member: Member | undefined;
+  /** The transaction, from its first use on. */
+  #open: Promise<Connection> | undefined;
+  /** Whether it holds the writer. */
+  #writes = false;
+  /** `commit` was called: nothing more is taken. */
+  #closing = false;
+  #ended: TransactionEndedError | undefined;
+  readonly #abort = (): void => this.end(this.#scope.signal.reason);
+
+  /** @param locks that it holds, by name, and gives back */
+  constructor(host: UnitHost, scope: Scope, locks: readonly string[], duplicates: readonly boolean[]) {
+    this.#host = host;
+    this.#scope = scope;
+    this.#locks = [...locks];
+    this.duplicates = duplicates;
+    this.tx = new Transaction((work) => this.#use(work));
+    scope.signal.addEventListener("abort", this.#abort, { once: true });
+  }
+
+  async load(saga: string, id: string, lock: boolean): Promise<SagaRow | undefined> {
+    this.#check();
+    const { bus } = this.#scope;
+    const read = (connection: Connection) => this.#host.load(connection, bus, saga, id);
+    if (this.#open !== undefined) return await this.#use(read);
+    if (lock) await this.#lock(bus, saga, id);
+    return await this.#host.session.read(read);
+  }
+
+  async find(...[saga, where, after, limit]: Parameters<Unit<unknown>["find"]>): Promise<readonly SagaRow[]> {
+    this.#check();
+    const read = (connection: Connection) => this.#host.find(connection, this.#scope.bus, saga, where, after, limit);
+    return await (this.#open === undefined ? this.#host.session.read(read) : this.#use(read));
+  }
+
+  async savepoint<Result>(number: number, work: () => Promise<Result>): Promise<Result> {
+    this.#check();
+    const before = this.#members;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#members = promise;
+    await before;
+    const member = { begun: false };
+    try {
+      this.#checkEnd();
+      this.#member = member;
+      const result = await work();
+      await this.#endMember(member, "RELEASE member");
+      this.#failed.delete(number);
+      return result;
+    } catch (error) {
+      this.#failed.add(number);
+      if (this.#ended === undefined) await this.#endMember(member, "ROLLBACK TO member; RELEASE member");
+      throw error;
+    } finally {
+      this.#member = undefined;
+      resolve();
+    }
+  }
+
+  async commit(changes: Changes): Promise<readonly Leased<OutboxRow>[]> {
+    this.#check();
+    this.#closing = true;
+    try {
+      await this.#members;
+      const { writer } = this.#host.session;
+      const { signal } = this.#scope;
+      const write = (connection: Connection) => this.#write(connection, changes);
+      if (this.#open === undefined) {
+        const { leased, committed } = await writer.write(write, signal);
+        committed();
+        return leased;
+      }
+      const connection = await this.#open;
+      this.#checkEnd();
+      const { leased, committed } = write(connection);
+      this.#writes = false;
+      writer.commit();
+      committed();
+      return leased;
+    } catch (error) {
+      throw explain(error, this.#host.session.file.path);
+    } finally {
+      this.end();
+    }
+  }
+
+  rollback(): Promise<void> {
+    this.end();
+    return Promise.resolve();
+  }
+
+  /** Undoes what is not committed and gives all back; what comes later rejects. */
+  end(cause?: unknown): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = new TransactionEndedError(storeName, cause === undefined ? undefined : { cause });
+    this.#scope.signal.removeEventListener("abort", this.#abort);
+    const { file, writer } = this.#host.session;
+    if (this.#writes) {
+      this.#writes = false;
+      try {
+        writer.rollback();
+      } catch {
+        // A rollback that fails leaves nothing behind: what is not committed is not there.
+      }
+    }
+    for (const lock of this.#locks) file.locks.release(lock);
+    this.#locks.length = 0;
+    this.#host.ended(this);
+  }
+
+  #check(): void {
+    if (this.#closing && this.#ended === undefined) throw new TransactionEndedError(storeName);
+    this.#checkEnd();
+  }
+
+  #checkEnd(): void {
+    if (this.#ended !== undefined) throw this.#ended;
+  }
+
+  /** In the transaction, in order of the calls. */
+  async #use<Result>(work: (connection: Connection) => Result): Promise<Result> {
+    this.#check();
+    const connection = await (this.#open ??= this.#begin());
+    this.#checkEnd();
+    try {
+      const member = this.#member;
+      if (member?.begun === false) {
+        connection.exec("SAVEPOINT member");
+        member.begun = true;
+      }
+      return work(connection);
+    } catch (error) {
+      throw explain(error, this.#host.session.file.path);
+    } finally {
+      // SQLite ends a transaction by itself where it must: nothing may then run outside of it.
+      if (!connection.inTransaction) this.end();
+    }
+  }
+
+  async #begin(): Promise<Connection> {
+    const { writer } = this.#host.session;
+    const { bus, signal } = this.#scope;
+    const connection = await writer.open(signal);
+    if (this.#ended !== undefined) {
+      writer.rollback();
+      throw this.#ended;
+    }
+    this.#writes = true;
+    try {
+      // From here on no other process can handle them; one may have since `begin`.
+      this.#host.checkInbox(connection, bus, this.#handled());
+    } catch (error) {
+      this.end(error);
+      throw error;
+    }
+    return connection;
+  }
+
+  async #endMember(member: Member, sql: string): Promise<void> {
+    if (this.#open === undefined) return;
+    const connection = await this.#open; // what was called in it and not awaited has run then
+    this.#checkEnd();
+    if (member.begun) connection.exec(sql);
+  }
+
+  /** Those whose inbox records this unit writes. */
+  #handled(): readonly InboxKey[] {
+    return this.#scope.inbox.filter((_, at) => !this.duplicates[at] && !this.#failed.has(at));
+  }
+
+  #write(connection: Connection, changes: Changes): ReturnType<UnitHost["write"]> {
+    return this.#host.write(connection, this.#scope, this.#handled(), changes);
+  }
+
+  async #lock(bus: string, saga: string, id: string): Promise<void> {
+    const name = `saga ${JSON.stringify([bus, saga, id])}`;
+    if (this.#locks.includes(name)) return;
+    const { locks } = this.#host.session.file;
+    if (!locks.tryAcquire(name)) {
+      // With one in hand it waits for no other, so that no two units wait for each other; `commit` finds the conflict.
+      if (this.#holdsSaga) return;
+      await locks.acquire(name, this.#scope.signal);
+      if (this.#ended !== undefined) {
+        locks.release(name);
+        throw this.#ended;
+      }
+    }
+    this.#locks.push(name);
+    this.#holdsSaga = true;
+  }
+}

@@ -1,0 +1,191 @@
+/** The one that writes. @module */
+import { HeroError } from "../../src/errors/hero_error.ts";
+import { OutcomeUnknownError } from "../../src/errors/store.ts";
+import { type Connection, type File, type Patience, patiently } from "./database.ts";
+import { explainOwn, isOutcomeUnknown, storeName } from "./errors.ts";
+
+const lock = "writer";
+/** More than this share no commit, so that the process is not held up. */
+const maxJobs = 256;
+
+/** What is written in one go: it reads and refuses with a `HeroError` first, and writes then. May be done again. */
+type Work<Result> = (connection: Connection) => Result;
+
+interface Job {
+  readonly work: Work<unknown>;
+  readonly signal: AbortSignal;
+  resolve(result: unknown): void;
+  reject(reason: unknown): void;
+}
+type Outcome = { readonly result: unknown } | { readonly error: unknown };
+
+/** Writes in transactions, one at a time. Work that is ready together shares one commit. */
+export class Writer {
+  readonly #file: File;
+  readonly #patience: Patience;
+  #jobs: Job[] = [];
+  #flushing = false;
+
+  constructor(file: File, patience: Patience) {
+    this.#file = file;
+    this.#patience = patience;
+  }
+
+  /**
+   * Writes in a transaction that it may share with other work. Resolves when it is committed; rejects with what `work`
+   * threw, or with the signal's reason if that aborts before it is its turn.
+   */
+  write<Result>(work: Work<Result>, signal: AbortSignal = this.#patience.signal): Promise<Result> {
+    return new Promise<Result>((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason);
+      const job: Job = {
+        work,
+        signal,
+        resolve: (result) => {
+          signal.removeEventListener("abort", abort);
+          resolve(result as Result); // what this very work gave
+        },
+        reject: (reason) => {
+          signal.removeEventListener("abort", abort);
+          reject(reason);
+        },
+      };
+      const abort = (): void => {
+        const at = this.#jobs.indexOf(job);
+        if (at === -1) return; // its turn has come
+        this.#jobs.splice(at, 1);
+        reject(signal.reason);
+      };
+      signal.addEventListener("abort", abort, { once: true });
+      this.#jobs.push(job);
+      if (!this.#flushing) void this.#flush();
+    });
+  }
+
+  /** Opens a transaction for one alone, which ends it with `commit` or `rollback`. */
+  async open(signal: AbortSignal): Promise<Connection> {
+    await this.#file.locks.acquire(lock, signal);
+    try {
+      await this.#begin(signal);
+    } catch (error) {
+      this.#file.locks.release(lock);
+      throw explainOwn(error, this.#file.path);
+    }
+    return this.#file.writer;
+  }
+
+  /** Commits what `open` opened, and lets the next one in, whatever comes of it. */
+  commit(): void {
+    try {
+      this.#commit();
+    } finally {
+      this.rollback();
+    }
+  }
+
+  /** Undoes what `open` opened, as far as SQLite has not, and lets the next one in. */
+  rollback(): void {
+    try {
+      this.#file.writer.rollback();
+    } finally {
+      this.#file.locks.release(lock);
+    }
+  }
+
+  async #flush(): Promise<void> {
+    this.#flushing = true;
+    try {
+      while (this.#jobs.length > 0) {
+        // What becomes ready in the same turn comes along.
+        for (let ready = 0; ready < this.#jobs.length;) {
+          ready = this.#jobs.length;
+          for (let hops = 0; hops < 4; hops++) await undefined;
+        }
+        await this.#turn();
+      }
+    } finally {
+      this.#flushing = false;
+    }
+  }
+
+  async #turn(): Promise<void> {
+    let jobs: Job[] = [];
+    try {
+      await this.#file.locks.acquire(lock, this.#patience.signal);
+    } catch (error) {
+      for (const job of this.#jobs.splice(0)) job.reject(error);
+      return;
+    }
+    let outcomes: readonly Outcome[];
+    try {
+      if (this.#jobs.length === 0) return; // all given up meanwhile
+      await this.#begin(this.#patience.signal);
+      jobs = this.#jobs.splice(0, maxJobs);
+      outcomes = await this.#together(jobs);
+    } catch (error) {
+      const reason = explainOwn(error, this.#file.path);
+      for (const job of [...jobs, ...this.#jobs.splice(0)]) job.reject(reason);
+      return;
+    } finally {
+      this.#file.locks.release(lock);
+    }
+    for (const [at, job] of jobs.entries()) {
+      const outcome = outcomes[at]!; // one each
+      if ("error" in outcome) job.reject(explainOwn(outcome.error, this.#file.path));
+      else job.resolve(outcome.result);
+    }
+  }
+
+  /** All in the open transaction; each alone if that fails. */
+  async #together(jobs: readonly Job[]): Promise<readonly Outcome[]> {
+    const outcomes: Outcome[] = [];
+    try {
+      for (const { work } of jobs) outcomes.push(this.#attempt(work));
+      this.#commit();
+      return outcomes;
+    } catch (error) {
+      this.#file.writer.rollback();
+      if (jobs.length === 1 || error instanceof OutcomeUnknownError) return jobs.map(() => ({ error }));
+    }
+    const alone: Outcome[] = [];
+    for (const { work } of jobs) {
+      try {
+        await this.#begin(this.#patience.signal);
+        const outcome = this.#attempt(work);
+        this.#commit();
+        alone.push(outcome);
+      } catch (error) {
+        this.#file.writer.rollback();
+        alone.push({ error });
+      }
+    }
+    return alone;
+  }
+
+  /** A refusal has written nothing, so others may go on; any other error is thrown. */
+  #attempt(work: Work<unknown>): Outcome {
+    try {
+      return { result: work(this.#file.writer) };
+    } catch (error) {
+      if (error instanceof HeroError) return { error };
+      throw error;
+    }
+  }
+
+  #begin(signal: AbortSignal): Promise<void> {
+    // IMMEDIATE: a transaction that reads first and writes then could not go on where another wrote meanwhile.
+    return patiently(() => void this.#file.writer.prepare("BEGIN IMMEDIATE").run(), this.#file.path, {
+      ...this.#patience,
+      signal,
+    });
+  }
+
+  #commit(): void {
+    try {
+      this.#file.writer.prepare("COMMIT").run();
+    } catch (error) {
+      if (isOutcomeUnknown(error)) throw new OutcomeUnknownError(storeName, { cause: error });
+      throw error;
+    }
+  }
+}
