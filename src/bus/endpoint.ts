@@ -55,13 +55,14 @@ export class EndpointBuilder implements Endpoint<unknown> {
   readonly declared: Declared[] = [];
   readonly middleware: Middleware[] = [];
   readonly sendMiddleware: SendMiddleware[] = [];
-  readonly #bus: string;
+  /** The name of its bus. */
+  readonly bus: string;
   #sealed = false;
 
   constructor(name: string, options: EndpointOptions, bus: string) {
     this.name = name;
     this.options = options;
-    this.#bus = bus;
+    this.bus = bus;
   }
 
   /** Takes no more. */
@@ -128,7 +129,7 @@ export class EndpointBuilder implements Endpoint<unknown> {
   }
 
   #check(value: unknown, what: string): void {
-    if (this.#sealed) throw new AlreadyStartedError(this.#bus, `add ${what} to "${this.name}"`);
+    if (this.#sealed) throw new AlreadyStartedError(this.bus, `add ${what} to "${this.name}"`);
     if (typeof value !== "function") {
       throw new ConfigurationError(
         `Cannot add ${what} to "${this.name}": it must be a function, and is ${typeof value}`,

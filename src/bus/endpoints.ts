@@ -2,10 +2,12 @@
 import type { Definition } from "../contracts/definition.ts";
 import {
   ConfigurationError,
+  DuplicateContractError,
   DuplicateOwnerError,
   UnknownEndpointError,
   UnsupportedError,
 } from "../errors/configuration.ts";
+import { NotStartedError } from "../errors/lifecycle.ts";
 import type { Middleware } from "../pipeline/context.ts";
 import type { EndpointServices } from "../pipeline/endpoint_services.ts";
 import { typesByTopic } from "../pipeline/stages/reading.ts";
@@ -79,7 +81,7 @@ export class Endpoints {
    */
   plan(core: BusCore): readonly EndpointPlan[] {
     if (this.#runtimes.size > 0) return this.plans;
-    const owners = new Map<string, string>();
+    const owners: Owners = new Map();
     for (const builder of this.#builders.values()) checkOwners(builder, owners);
     for (const { declared } of this.#builders.values()) {
       for (const { definition } of declared) core.registry.add(definition);
@@ -91,7 +93,7 @@ export class Endpoints {
 
   /** Plans one more, while the others run. */
   planMore(builder: EndpointBuilder, core: BusCore): EndpointPlan {
-    const owners = new Map<string, string>();
+    const owners: Owners = new Map();
     for (const each of this.#builders.values()) checkOwners(each, owners);
     for (const { definition } of builder.declared) core.registry.add(definition);
     core.onIntroduced();
@@ -173,11 +175,13 @@ export class Endpoints {
     if (!this.#builders.has(name)) throw new UnknownEndpointError(name, this.names);
   }
 
-  /** @throws {UnknownEndpointError} if none of that name runs */
+  /** @throws {UnknownEndpointError} if there is none, {@linkcode NotStartedError} if it does not run yet */
   runtime(name: string): EndpointRuntime {
     const runtime = this.#runtimes.get(name);
-    if (runtime === undefined) throw new UnknownEndpointError(name, [...this.#runtimes.keys()]);
-    return runtime;
+    if (runtime !== undefined) return runtime;
+    const builder = this.#builders.get(name);
+    if (builder === undefined) throw new UnknownEndpointError(name, this.names);
+    throw new NotStartedError(builder.bus, `ask for the endpoint "${name}"`);
   }
 
   /** Of the queue of one that runs. */
@@ -192,15 +196,24 @@ export class Endpoints {
 }
 
 /** An endpoint that does not subscribe gets only what is sent to its queue: it owns nothing. */
-function checkOwners({ name, declared, options }: EndpointBuilder, owners: Map<string, string>): void {
+function checkOwners({ name, declared, options }: EndpointBuilder, owners: Owners): void {
   if (options.subscribe === false) return;
   for (const { definition } of declared) {
     if (definition.kind === "event") continue;
     const other = owners.get(definition.name);
-    if (other !== undefined && other !== name) throw new DuplicateOwnerError(definition.name, [other, name]);
-    owners.set(definition.name, name);
+    if (other !== undefined && other.endpoint !== name) {
+      // Who wrote two contracts under one name is helped by that, not by talk of owners.
+      if (other.definition !== definition && other.definition.version === definition.version) {
+        throw new DuplicateContractError(definition.name, definition.version);
+      }
+      throw new DuplicateOwnerError(definition.name, [other.endpoint, name]);
+    }
+    owners.set(definition.name, { endpoint: name, definition });
   }
 }
+
+/** By the name of what is owned. */
+type Owners = Map<string, { readonly endpoint: string; readonly definition: Definition }>;
 
 /**
  * The name of the endpoint that the bus makes for a runnable: its own, else its contract's; of an event, with the bus's
@@ -208,6 +221,11 @@ function checkOwners({ name, declared, options }: EndpointBuilder, owners: Map<s
  */
 export function endpointNameOf(runnable: Runnable, bus: string): string {
   if (runnable.runs !== "on one endpoint") {
+    if (runnable.runs !== "on two endpoints of its own") {
+      throw new ConfigurationError(
+        `Cannot add this to the bus: it is not a consumer. Make one with consumer(contract, handler)`,
+      );
+    }
     throw new UnsupportedError("the bus", `run "${runnable.name}", which has endpoints of its own`, `Add a consumer`);
   }
   const [contract] = runnable.contracts;

@@ -27,7 +27,7 @@ export class StoppedError extends HeroError {
    * @param doing what was asked of it
    */
   constructor(bus: string, doing: string, options?: ErrorOptions) {
-    super(`Cannot ${doing} on the bus "${bus}": it has stopped. Create a new one`, {
+    super(`Cannot ${doing === "start" ? "start" : `${doing} on`} the bus "${bus}": it has stopped. Create a new one`, {
       ...options,
       details: { bus, doing },
     });
@@ -44,9 +44,13 @@ export class AlreadyStartedError extends HeroError {
    * @param doing what was asked of it
    */
   constructor(bus: string, doing: string) {
-    super(`Cannot ${doing} on the bus "${bus}": it has been started. Do so before bus.start()`, {
-      details: { bus, doing },
-    });
+    super(
+      doing === "start"
+        ? `Cannot start the bus "${bus}" again: it has been started. Start it once`
+        : `Cannot ${doing} on the bus "${bus}": it has been started. ` +
+          `Do so before bus.start(), or connect a consumer with bus.connect()`,
+      { details: { bus, doing } },
+    );
   }
 }
 

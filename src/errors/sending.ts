@@ -49,7 +49,7 @@ export class MessageTooLargeError extends HeroError {
    */
   constructor(contract: string, part: "body" | "headers" | "frame", sizeInBytes: number, limitInBytes: number) {
     super(
-      `Cannot send "${contract}": its ${part} has ${sizeInBytes} bytes, and ${limitInBytes} are allowed. ` +
+      `Cannot send "${contract}": the size of its ${part} is ${sizeInBytes} bytes, and ${limitInBytes} are allowed. ` +
         `Send less, or send a reference to where the data is kept`,
       { details: { contract, part, sizeInBytes, limitInBytes } },
     );
@@ -99,7 +99,8 @@ export class UnserializableError extends HeroError {
    * @param path where the value is, as in `lines.2.price`; empty for the message itself
    */
   constructor(path: string, why: string, options?: ErrorOptions) {
-    super(`Cannot serialize the value at "${path}": ${why}`, { ...options, details: { path } });
+    const what = path === "" ? "the message" : `the value at "${path}"`;
+    super(`Cannot serialize ${what}: ${why}`, { ...options, details: { path } });
   }
 }
 
@@ -118,8 +119,8 @@ export class InvalidMessageError extends HeroError {
    */
   constructor(contract: string, doing: "send" | "receive", issues: readonly string[]) {
     super(
-      `Cannot ${doing} "${contract}": it does not satisfy the contract's schema: ${issues.join("; ")}. ` +
-        (doing === "send" ? `Send what the schema takes as input` : `Let the sender send what the schema takes`),
+      `Cannot ${doing} "${contract}": it does not satisfy its contract: ${issues.join("; ")}. ` +
+        (doing === "send" ? `Send what the contract takes as input` : `Let the sender send what the contract takes`),
       { details: { contract, issues } },
     );
     this.issues = issues;
@@ -176,9 +177,9 @@ export class RequestFaultError extends HeroError {
   constructor(contract: string, exceptions: readonly ExceptionInfo[]) {
     const [reason] = exceptions;
     super(
-      `The request "${contract}" failed at its endpoint with ${reason?.type ?? "an unknown error"}: ${
-        reason?.message ?? ""
-      }. The message is in that endpoint's error queue`,
+      `The request "${contract}" failed at its endpoint, which keeps it in its error queue, with ${
+        reason === undefined ? "an unknown error" : `${reason.type}: ${reason.message}`
+      }`,
       { details: { contract, exceptions } },
     );
     this.exceptions = exceptions;

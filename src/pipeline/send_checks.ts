@@ -28,6 +28,21 @@ export function checkIds({ messageId, correlationId }: SendOptions<unknown>, def
   if (correlationId !== undefined) checkId(definition.name, "correlationId", correlationId);
 }
 
+/**
+ * Without a schema, a message is at least an object: whoever receives it refuses all else, so it is not sent.
+ *
+ * @throws {InvalidMessageError}
+ */
+export function checkPlain({ name }: Definition, message: unknown): void {
+  if (typeof message === "object" && message !== null && !Array.isArray(message)) return;
+  const what = message === null || message === undefined
+    ? String(message)
+    : Array.isArray(message)
+    ? "a list"
+    : `a ${typeof message}`;
+  throw new InvalidMessageError(name, "send", [`it is ${what}, and without a schema a message is an object`]);
+}
+
 /** @throws {InvalidMessageError} if a key is not text */
 export function checkKey(definition: Definition, key: unknown): string {
   if (typeof key === "string") return key;

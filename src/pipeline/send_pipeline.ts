@@ -22,7 +22,7 @@ import { OutgoingMessage, type OutgoingOptions, type SendTarget } from "./outgoi
 import { Reference } from "./reference.ts";
 import { Sending } from "./sending_context.ts";
 import { checkDestination, type Routing } from "./routing.ts";
-import { checkIds, checkKey, checkKind, checkPriority, checkTtl } from "./send_checks.ts";
+import { checkIds, checkKey, checkKind, checkPlain, checkPriority, checkTtl } from "./send_checks.ts";
 import { levelOf, planSend, type SendPlan } from "./send_plan.ts";
 import type { SendOptions } from "./sending.ts";
 

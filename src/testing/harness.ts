@@ -116,7 +116,7 @@ export interface TestHarness<in out Tx = undefined> extends AsyncDisposable {
    */
   stub<Out, Reply>(
     contract: Contract<never, Out, Reply, "command" | "query">,
-    reply: StubReply<Out, NoInfer<Reply>>,
+    reply: NoInfer<StubReply<Out, Reply>>,
   ): Promise<void>;
   /** What has happened to messages. Prints as a table. */
   timeline(): Timeline;
@@ -266,7 +266,7 @@ class Harness<Tx> implements TestHarness<Tx> {
 
   async stub<Out, Reply>(
     contract: Contract<never, Out, Reply, "command" | "query">,
-    reply: StubReply<Out, NoInfer<Reply>>,
+    reply: NoInfer<StubReply<Out, Reply>>,
   ): Promise<void> {
     await this.#stubs.add(contract, reply);
   }

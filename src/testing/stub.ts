@@ -4,10 +4,11 @@ import { consumer, type Runnable } from "../pipeline/consumer.ts";
 import { type Definition, definitionOf } from "../contracts/definition.ts";
 import type { Contract } from "../contracts/contract.ts";
 import type { EndpointOptions } from "../bus/endpoint_options.ts";
+import type { Awaitable } from "../values/awaitable.ts";
 import { queueName } from "../values/destination.ts";
 
 /** What a stub answers, or how it finds its answer. */
-export type StubReply<Message, Reply> = Reply | ((message: Message) => Reply | Promise<Reply>);
+export type StubReply<Message, Reply> = Reply | ((message: Message) => Awaitable<Reply>);
 
 /** The stubs of one bus: an endpoint each. A second one of a contract takes the place of the first. */
 export class Stubs {
