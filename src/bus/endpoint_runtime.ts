@@ -6,6 +6,7 @@ import type { EndpointServices } from "../pipeline/endpoint_services.ts";
 import type { Gate } from "../pipeline/gate.ts";
 import type { ConsumptionOwner } from "../pipeline/consume_pipeline.ts";
 import { Intake, type IntakeOwner } from "../pipeline/intake.ts";
+import { Releases } from "../pipeline/releases.ts";
 import { Settler } from "../pipeline/settler.ts";
 import { headerText, names } from "../envelope/headers.ts";
 import { referred } from "../pipeline/reference.ts";
@@ -46,6 +47,7 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
   readonly #active = new ActiveList();
   readonly #intake: Intake;
   readonly #gates: readonly Gate[];
+  readonly #releases = new Releases();
   #receiver: Receiver | undefined;
   #settler: Settler | undefined;
   #credit: number;
@@ -132,6 +134,7 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
 
   start(delivery: Delivery, sequence: number): void {
     const consumption = new Consumption(this.services, delivery, sequence);
+    consumption.released = this.#releases.of(delivery);
     this.#active.add(consumption);
     this.plan.pipeline.consume(consumption, this);
   }
@@ -139,6 +142,7 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
   finished(consumption: Consumption): void {
     const { delivery, outcome } = consumption;
     this.#active.remove(consumption);
+    if (!consumption.lost) this.#releases.forget(delivery);
     if (!consumption.lost && !this.#stopped) {
       this.#settler?.settle(outcome === undefined ? new Acceptance(delivery) : { delivery, ...outcome });
     }
@@ -183,7 +187,10 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
   }
 
   #releaseWaiting(): void {
-    for (const delivery of this.#intake.clear()) this.#settler?.settle({ delivery, outcome: "release" });
+    for (const delivery of this.#intake.clear()) {
+      this.#releases.add(delivery);
+      this.#settler?.settle({ delivery, outcome: "release" });
+    }
   }
 
   async #drained(): Promise<void> {

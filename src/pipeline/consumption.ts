@@ -39,6 +39,7 @@ class Aside {
   unit: OpenUnit | undefined;
   nextReading = 0;
   asking = 0;
+  released = 0;
   lost = false;
   stopping = false;
 }
@@ -167,6 +168,13 @@ export class Consumption implements Cause {
   }
   set span(span: Span | undefined) {
     if (span !== undefined) this.#own.span = span;
+  }
+  /** How often its endpoint has given it back without having started it. */
+  get released(): number {
+    return this.#aside?.released ?? 0;
+  }
+  set released(count: number) {
+    if (count > 0) this.#own.released = count;
   }
   /** Requests of its handlers that wait for an answer. */
   get asking(): number {

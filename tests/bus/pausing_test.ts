@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { command, UnknownEndpointError } from "../../mod.ts";
 import { retry } from "../../src/pipeline/retry.ts";
+import { memory, memoryBroker } from "../../transports/memory/mod.ts";
 import { Latch, trial } from "../support/trial.ts";
 
 const Work = command<{ id: number }>("pausing.work");
@@ -212,3 +213,37 @@ trial("counts tell what waits, runs, is due later and has failed, over all proce
   await t.settled();
   assertEquals(await b.counts("work"), { waiting: 0, active: 0, delayed: 1, failed: 1 });
 });
+
+for (const byReference of [false, true]) {
+  trial(
+    `however often an endpoint is paused${
+      byReference ? ", by reference," : ""
+    } what it had not started is handled in the end`,
+    async (t) => {
+      const broker = memoryBroker({ byReference });
+      const bus = t.bus({ transport: memory({ broker }) });
+      const latches: Latch[] = [];
+      const handled: number[] = [];
+      bus.endpoint("work", { concurrency: 1 }).handle(Work, async ({ id }) => {
+        const latch = new Latch();
+        latches.push(latch);
+        await latch.pass();
+        handled.push(id);
+      });
+      await bus.start();
+      const ids = Array.from({ length: 20 }, (_, id) => id);
+      for (const id of ids) await bus.send(Work, { id });
+      // Each time the first that waits is handled, and all others go back.
+      for (const id of ids) {
+        await t.settled();
+        const pausing = bus.pause("work");
+        latches[id]?.open();
+        await pausing;
+        bus.resume("work");
+      }
+      await t.settled();
+      assertEquals(handled, ids);
+      assertEquals(await bus.counts("work"), { waiting: 0, active: 0, delayed: 0, failed: 0 });
+    },
+  );
+}
