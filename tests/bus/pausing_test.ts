@@ -224,7 +224,7 @@ for (const byReference of [false, true]) {
       const bus = t.bus({ transport: memory({ broker }) });
       const latches: Latch[] = [];
       const handled: number[] = [];
-      bus.endpoint("work", { concurrency: 1 }).handle(Work, async ({ id }) => {
+      bus.endpoint("work", { concurrency: 1, prefetch: 20 }).handle(Work, async ({ id }) => {
         const latch = new Latch();
         latches.push(latch);
         await latch.pass();
