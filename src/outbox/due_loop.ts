@@ -103,8 +103,11 @@ export class DueLoop<in out Row> {
     const controller = new AbortController();
     const cancels: (() => void)[] = [];
     const at = (time: number): void => void cancels.push(clock.at(time, resolve));
-    const soon = (): void =>
-      vain === 0 && this.#error === undefined ? resolve() : at(clock.now() + this.#backoff(vain));
+    const soon = (): void => {
+      said = true;
+      if (vain === 0 && this.#error === undefined) resolve();
+      else at(clock.now() + this.#backoff(vain));
+    };
     this.#wake = resolve;
     if (pollInMs !== Infinity) at(clock.now() + pollInMs);
     if (this.#error !== undefined) soon();

@@ -1,0 +1,107 @@
+import { assert, assertEquals } from "@std/assert";
+import { DueLoop } from "../../src/outbox/due_loop.ts";
+import type { Due, Leased } from "../../src/spi/store.ts";
+import { turn } from "../../src/testing/turn.ts";
+import { VirtualClock } from "../../src/testing/virtual_clock.ts";
+import { test } from "../support/runner.ts";
+
+interface Row {
+  readonly id: string;
+}
+
+/** Rows as a test says, and a loop over them. */
+function looking(
+  claim: (time: number) => readonly Row[],
+  next: (signal: AbortSignal) => Promise<number>,
+  pollInMs = Infinity,
+) {
+  const clock = new VirtualClock();
+  const claims: number[] = [];
+  const taken: string[] = [];
+  const due = {
+    claim: (_bus: string, _limit: number, leaseMs: number) => {
+      claims.push(clock.now());
+      const rows = claim(claims.length);
+      return Promise.resolve(rows.map((row) => ({ row, fence: 1, attempts: 0, until: clock.now() + leaseMs })));
+    },
+    next: (_bus: string, signal: AbortSignal) => next(signal),
+  };
+  const loop = new DueLoop<Row>({
+    bus: "app",
+    due: due as unknown as Due<Row>, // it asks for no more than that
+    clock,
+    random: () => 0.5,
+    limit: 10,
+    leaseMs: 1000,
+    pollInMs,
+    take: (rows: readonly Leased<Row>[]) => Promise.resolve(void taken.push(...rows.map(({ row }) => row.id))),
+    idle: () => {},
+  });
+  const pass = (ms: number) => clock.advanceTo(clock.now() + ms, turn);
+  return { clock, claims, taken, loop, pass };
+}
+
+/** Until it is given up. */
+const never = (signal: AbortSignal) =>
+  new Promise<number>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
+
+test("DueLoop claims as long as there is something, and then waits without looking", async () => {
+  const { claims, taken, loop, pass, clock } = looking((time) => time < 4 ? [{ id: `row ${time}` }] : [], never);
+  loop.start();
+  await pass(86_400_000);
+  assertEquals(taken, ["row 1", "row 2", "row 3"]);
+  assertEquals(claims.length, 4);
+  await loop.stop();
+  assertEquals(clock.pending, 0);
+});
+
+test("DueLoop looks when the store says that something is due, and not before", async () => {
+  const clock = { start: 0 };
+  const { claims, loop, pass } = looking(
+    () => [],
+    (signal) => claims.length === 1 ? Promise.resolve(clock.start + 5000) : never(signal),
+  );
+  clock.start = Date.UTC(2026, 0, 1);
+  loop.start();
+  await pass(4999);
+  assertEquals(claims.length, 1);
+  await pass(1);
+  assertEquals(claims.length, 2);
+  await loop.stop();
+});
+
+test("DueLoop asks a store less and less often that says there is something and gives nothing", async () => {
+  const { claims, loop, pass, clock } = looking(() => [], () => Promise.resolve(0));
+  loop.start();
+  await pass(60_000);
+  assert(claims.length < 30, `It looked ${claims.length} times in a minute`);
+  await loop.stop();
+  assertEquals(clock.pending, 0);
+});
+
+test("DueLoop looks now and then though it hears nothing, and at once when it is woken", async () => {
+  const { claims, loop, pass, clock } = looking(() => [], never, 1000);
+  loop.start();
+  await pass(3500);
+  assertEquals(claims.length, 4);
+  loop.wake();
+  await turn();
+  assertEquals(claims.length, 5);
+  await loop.stop();
+  assertEquals(clock.pending, 0);
+});
+
+test("DueLoop goes on after a store that could not be asked, and says meanwhile that it cannot", async () => {
+  let away = true;
+  const { taken, loop, pass } = looking((time) => {
+    if (away) throw new Error("connection refused");
+    return taken.length === 0 ? [{ id: `row ${time}` }] : [];
+  }, never);
+  loop.start();
+  await pass(60_000);
+  assertEquals(loop.error?.message, "connection refused");
+  away = false;
+  await pass(10_000);
+  assertEquals([taken.length, loop.error], [1, undefined]);
+  await loop.stop();
+});
