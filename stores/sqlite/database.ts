@@ -5,7 +5,7 @@ import type { Clock } from "../../src/spi/clock.ts";
 import { abortable } from "../../src/values/abortable.ts";
 import { KeyedLocks } from "../../src/values/keyed_locks.ts";
 import { explain, isBusy, storeName } from "./errors.ts";
-import type { SqliteValue } from "./transaction.ts";
+import type { SqliteValue } from "./value.ts";
 
 /** As `node:sqlite` has it, on every runtime. */
 export interface Statement {

@@ -2,7 +2,7 @@
 import type { Leased, OutboxRow, Parked, Postponed } from "../../src/spi/store.ts";
 import type { Connection } from "./database.ts";
 import { fromHeaders, fromText, toHeaders, toText } from "./text.ts";
-import type { SqliteValue } from "./transaction.ts";
+import type { SqliteValue } from "./value.ts";
 
 /** A row as the statements below give it. */
 export interface Found {

@@ -12,4 +12,5 @@
  * @module
  */
 export { sqlite, type SqliteOptions } from "./sqlite.ts";
-export type { SqliteResult, SqliteStatement, SqliteTransaction, SqliteValue } from "./transaction.ts";
+export type { SqliteResult, SqliteStatement, SqliteTransaction } from "./transaction.ts";
+export type { SqliteValue } from "./value.ts";

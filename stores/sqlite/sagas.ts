@@ -3,7 +3,7 @@ import { ConflictError } from "../../src/errors/store.ts";
 import type { Changes, SagaRow } from "../../src/spi/store.ts";
 import type { Connection } from "./database.ts";
 import { fromRecord, fromText, toRecord, toText } from "./text.ts";
-import type { SqliteValue } from "./transaction.ts";
+import type { SqliteValue } from "./value.ts";
 
 type SagaChanges = Changes["sagas"];
 

@@ -1,9 +1,7 @@
 /** What handlers write with. @module */
 import { ConfigurationError } from "../../src/errors/configuration.ts";
 import type { Connection } from "./database.ts";
-
-/** What a column holds. A boolean is written as 0 or 1, a `Date` as text or number of your choice. */
-export type SqliteValue = null | number | bigint | string | Uint8Array;
+import type { SqliteValue } from "./value.ts";
 
 /** What a statement that writes did. */
 export interface SqliteResult {

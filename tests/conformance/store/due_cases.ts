@@ -169,14 +169,14 @@ export const dueCases: readonly StoreCase[] = [
       await trial.clock.pass(2);
       const stores = [trial.store, await trial.elsewhere(), await trial.open()];
       const claimed: string[] = [];
-      await Promise.all(stores.map(async (store) => {
+      await trial.settled(Promise.all(stores.map(async (store) => {
         for (let idle = 0; idle < 3;) {
           const leased = await store.outbox.claim(trial.bus, 20, 600_000);
           claimed.push(...ids(leased));
           await store.outbox.done(leased);
           if (leased.length === 0) idle++;
         }
-      }));
+      })));
       assertEquals(claimed.toSorted(), rows.map(({ id }) => id).toSorted());
     },
   },

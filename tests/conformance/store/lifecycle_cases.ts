@@ -118,7 +118,7 @@ export const lifecycleCases: readonly StoreCase[] = [
         Array.from({ length: 10 }, () => trial.under.elsewhere?.() ?? trial.under.connect())
           .map((store) => trial.open(store)),
       );
-      await Promise.all(stores.map((store) => store.deploy("apply")));
+      await trial.settled(Promise.all(stores.map((store) => store.deploy("apply"))));
       assertEquals(await trial.store.deploy("plan"), []);
       await trial.commit({ outbox: [trial.row()] }, {}, stores[9]);
     },

@@ -117,7 +117,9 @@ export const orderCases: readonly StoreCase[] = [
         await trial.commit({ outbox: [row] }, { leaseMs: 1 }, stores[at % 2]);
         await trial.clock.pass(2);
         if (at % 5 !== 4) continue;
-        const leased = await Promise.all(stores.map((store) => store.outbox.claim(trial.bus, 3, 10_000)));
+        const leased = await trial.settled(
+          Promise.all(stores.map((store) => store.outbox.claim(trial.bus, 3, 10_000))),
+        );
         for (const [of, each] of leased.entries()) {
           sent.push(...ids(each));
           await stores[of]!.outbox.done(each);

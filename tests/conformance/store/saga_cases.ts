@@ -61,7 +61,7 @@ export const sagaCases: readonly StoreCase[] = [
     async run(trial) {
       const id = trial.name("saga");
       const stores = [trial.store, await trial.elsewhere()];
-      const outcomes = await Promise.all(Array.from({ length: 20 }, async (_, at) => {
+      const outcomes = await trial.settled(Promise.all(Array.from({ length: 20 }, async (_, at) => {
         const unit = await trial.begin({}, stores[at % 2]);
         await unit.load("order", id, false);
         const after = trial.saga({ id, state: String(at) });
@@ -72,7 +72,7 @@ export const sagaCases: readonly StoreCase[] = [
             return undefined;
           },
         );
-      }));
+      })));
       const won = outcomes.filter((each) => each !== undefined);
       assertEquals(won.length, 1);
       assertEquals((await trial.load({ saga: "order", id }))?.state, won[0]);
@@ -101,7 +101,7 @@ export const sagaCases: readonly StoreCase[] = [
       await trial.commit({ sagas: [{ before: undefined, after: saga }] });
       let conflicts = 0;
       const stores = [trial.store, await trial.elsewhere()];
-      await Promise.all(Array.from({ length: 100 }, async (_, at) => {
+      await trial.settled(Promise.all(Array.from({ length: 100 }, async (_, at) => {
         for (;;) {
           const unit = await trial.begin({}, stores[at % 2]);
           const before = await unit.load(saga.saga, saga.id, true);
@@ -115,7 +115,7 @@ export const sagaCases: readonly StoreCase[] = [
             assert(++conflicts < 5_000, "Conflicts without end");
           }
         }
-      }));
+      })));
       const now = await trial.load(saga);
       assertEquals([now?.version, now?.data[0]], [101, 100]);
     },
@@ -125,7 +125,7 @@ export const sagaCases: readonly StoreCase[] = [
     async run(trial) {
       const sagas = [trial.saga(), trial.saga()];
       await trial.commit({ sagas: sagas.map((after) => ({ before: undefined, after })) });
-      await Promise.all([[0, 1], [1, 0]].map(async (order) => {
+      await trial.settled(Promise.all([[0, 1], [1, 0]].map(async (order) => {
         for (;;) {
           const unit = await trial.begin();
           const loaded: SagaRow[] = [];
@@ -141,7 +141,7 @@ export const sagaCases: readonly StoreCase[] = [
             assert(error instanceof ConflictError, String(error));
           }
         }
-      }));
+      })));
       for (const saga of sagas) assertEquals((await trial.load(saga))?.version, 3);
     },
   },

@@ -198,6 +198,16 @@ export class Trial {
     return ids(await store.outbox.claim(this.bus, limit, leaseMs));
   }
 
+  /** Lets time pass until a promise settles: where stores get in each other's way, they wait. */
+  async settled<Result>(promise: Promise<Result>): Promise<Result> {
+    let pending = true;
+    const settle = (): void => void (pending = false);
+    promise.then(settle, settle);
+    await this.clock.pass(0);
+    for (let waited = 0; pending && waited < 20_000; waited++) await this.clock.pass(1);
+    return await promise;
+  }
+
   /** Whether a promise is still pending once all that is ready has gone on. */
   async pending(promise: Promise<unknown>): Promise<boolean> {
     let settled = false;
