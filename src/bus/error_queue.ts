@@ -1,12 +1,13 @@
 /** What an endpoint has given up. @module */
 import { applicationHeaders, headerCount, headerText, names } from "../envelope/headers.ts";
 import { parseMessageType } from "../envelope/message_type.ts";
-import { UnsupportedError } from "../errors/configuration.ts";
+import { ConfigurationError, UnsupportedError } from "../errors/configuration.ts";
 import type { ExceptionInfo } from "../errors/exception_info.ts";
 import { referred } from "../pipeline/reference.ts";
 import type { Serializers } from "../serialization/negotiation.ts";
 import { type Frame, type FrameHeaders, withHeaders } from "../spi/frame.ts";
 import type { Address, Admin, Delivery, Outgoing, Receiver, Sink, Transport } from "../spi/transport.ts";
+import { isPromise } from "../values/awaitable.ts";
 import { queueName } from "../values/destination.ts";
 import type { ErrorQueue, FailedMessage, Selection } from "./control.ts";
 
@@ -108,7 +109,7 @@ export class EndpointErrorQueue implements ErrorQueue {
 
   #chooser(which: Selection): (delivery: Delivery) => boolean {
     if (which === "all") return () => true;
-    if (typeof which === "function") return (delivery) => which(this.#describe(delivery));
+    if (typeof which === "function") return (delivery) => decided(which(this.#describe(delivery)), this.#queue);
     const ids = new Set(which);
     return (delivery) => ids.has(idOf(delivery.frame));
   }
@@ -160,6 +161,15 @@ export class EndpointErrorQueue implements ErrorQueue {
     if (this.#transport.admin !== undefined) return this.#transport.admin;
     throw new UnsupportedError(this.#transport.name, `bus.errors("${this.#queue}")`, `Use the broker's own tools`);
   }
+}
+
+/** From JavaScript a filter may be async: its promise, taken for true, would choose what it does not mean. */
+function decided(chosen: unknown, queue: string): boolean {
+  if (!isPromise(chosen)) return Boolean(chosen);
+  chosen.then(undefined, () => {});
+  throw new ConfigurationError(
+    `Cannot choose from "${queue}" by a filter that gives a promise. Collect the ids from list() first, and give those`,
+  );
 }
 
 function idOf(frame: Frame): string {

@@ -169,7 +169,10 @@ export class NonErrorThrownError extends HeroError {
 
 /** What was thrown, as an `Error`. */
 export function toError(thrown: unknown): Error {
-  return isError(thrown) ? thrown : new NonErrorThrownError(thrown);
+  if (isError(thrown)) return thrown;
+  // As in `throw Promise.reject(…)`, where `return` or `await` was meant: what it rejects with has no other handler.
+  if (isPlainPromise(thrown)) thrown.catch(() => {});
+  return new NonErrorThrownError(thrown);
 }
 
 function isError(thrown: unknown): thrown is Error {
@@ -177,6 +180,14 @@ function isError(thrown: unknown): thrown is Error {
     return thrown instanceof Error;
   } catch {
     // A proxy whose prototype cannot be read.
+    return false;
+  }
+}
+
+function isPlainPromise(thrown: unknown): thrown is Promise<unknown> {
+  try {
+    return thrown instanceof Promise;
+  } catch {
     return false;
   }
 }

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { command, UnknownEndpointError } from "../../mod.ts";
+import { command, ConfigurationError, UnknownEndpointError } from "../../mod.ts";
 import type { Bus } from "../../mod.ts";
 import { all, type Trial, trial } from "../support/trial.ts";
 
@@ -215,4 +215,18 @@ trial("a message that its own bus cannot name is listed without a contract", asy
 trial("an endpoint that the bus does not have is named in the error", async (t) => {
   const { bus } = await started(t);
   assertThrows(() => bus.errors("wrok"), UnknownEndpointError, `"wrok"`);
+});
+
+trial("a filter that gives a promise is refused, and what it was asked about stays", async (t) => {
+  const { bus } = await started(t);
+  await sendAll(bus, ["1", "2"]);
+  await t.settled();
+  // From JavaScript: its promise, taken for true, would throw away what it means to keep.
+  const keepAll = (() => Promise.resolve(false)) as unknown as () => boolean;
+  const rejects = (() => Promise.reject(new Error("async filter"))) as unknown as () => boolean;
+  for (const filter of [keepAll, rejects]) {
+    await assertRejects(() => bus.errors("work").discard(filter), ConfigurationError, "a filter that gives a promise");
+    await assertRejects(() => bus.errors("work").requeue(filter), ConfigurationError, "work_error");
+  }
+  assertEquals(await ids(bus), ["m-1", "m-2"]);
 });

@@ -32,6 +32,7 @@ const thrown: Readonly<Record<string, readonly [value: () => unknown, message: s
     return error;
   }, "round"],
   "an error with a lone surrogate": [() => new Error("half \ud800"), "half \ufffd"],
+  "a promise that rejects": [() => Promise.reject(new Error("inner")), "object"],
   "an aggregate": [() => new AggregateError([new TypeError("one"), new RangeError("two")], "both"), "both"],
   "a proxy that cannot be looked at": [() => {
     const { proxy, revoke } = Proxy.revocable({}, {});
