@@ -52,8 +52,9 @@ export interface Bus<in out Tx = undefined> extends Sender<Tx>, Requester, Contr
    */
   transaction<Result>(work: (tx: Tx, sender: Sender) => Awaitable<Result>): Promise<Result>;
   /**
-   * Messages of a contract as they come, from a queue of this bus' own. A message is accepted when it is pulled; what
-   * is not pulled holds the others back at the broker.
+   * Messages of a contract as they come, from a queue of this bus' own. It opens shortly after the call, or after
+   * `start()`; what is published before that is not in it. A message is accepted when it is pulled; what is not pulled
+   * holds the others back at the broker.
    */
   stream<Out>(
     contract: Contract<never, Out, unknown>,

@@ -111,7 +111,10 @@ export interface BatchOptions<in Out = never> {
   readonly alone?: boolean;
 }
 
-/** Runs around every handler of an endpoint or bus: `await next()`, or `return next()`. */
+/**
+ * Runs around every handler of an endpoint or bus: `await next()`, or `return next()`. Without it no handler runs, and
+ * the message counts as handled; not awaited, a handler goes on when its message is gone.
+ */
 export type Middleware = (context: ConsumeContext, next: () => Promise<void>) => Promise<void>;
 
 /** How a message came to be sent. */

@@ -69,7 +69,7 @@ export interface Sender<in Tx = never> {
   /**
    * Tells whoever subscribes. Resolves when the broker has it for good; no subscriber is no error.
    *
-   * @throws {InvalidMessageError} if the message does not satisfy the contract's schema
+   * @throws {InvalidMessageError} if the message does not satisfy the contract's schema, or, without one, is no object
    * @throws {UnserializableError} if it holds what JSON cannot carry
    * @throws {InvalidHeaderError} for a header that cannot be sent, {@linkcode InvalidIdError} for such an id
    * @throws {MessageTooLargeError} if it is larger than the transport carries

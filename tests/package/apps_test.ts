@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -92,20 +92,35 @@ test("an empty Node app installs one package, and a command is handled, also on 
   });
 }, packs);
 
+/** Every example that a reader may type in, as a file. */
+function writeExamples(directory: string): readonly string[] {
+  return ["README.md", "docs/concepts.md", "docs/error-handling.md", "docs/testing.md", "docs/transports/memory.md"]
+    .flatMap((page) => {
+      const text = readFileSync(new URL(`../../${page}`, import.meta.url), "utf8");
+      return [...text.matchAll(/^```ts\n(.*?)^```/gms)].map(([, example = ""], index) => {
+        const name = `${page.replaceAll("/", "_")}_${index + 1}.ts`;
+        writeFileSync(join(directory, name), `${example}export {};\n`);
+        return name;
+      });
+    });
+}
+
 test("the declarations pass the oldest TypeScript that is promised, and refuse a wrong message", () => {
   inEmptyApp((directory) => {
-    run(directory, [...install, "typescript@~5.4"]);
+    run(directory, [...install, "typescript@~5.4", "zod@^4"]);
     const everything = entryPoints.map((path, index) =>
       `import * as entry${index} from "@hero/messaging${path.slice(1)}";`
     );
     const uses = entryPoints.map((_, index) => `entry${index}`).join(", ");
     writeFileSync(join(directory, "everything.ts"), `${everything.join("\n")}\nexport const all = [${uses}];\n`);
     writeFileSync(join(directory, "wrong.ts"), program.replace('{ name: "Ada" }', "{ name: 1 }"));
+    const examples = writeExamples(directory);
     const strict = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess"];
     const world = ["--target", "esnext", "--module", "nodenext", "--lib", "esnext,dom,dom.asynciterable"];
     const check = ["node", join("node_modules", "typescript", "bin", "tsc"), ...strict, ...world] as const;
 
-    run(directory, [...check, "main.ts", "everything.ts"]);
+    assert(examples.length > 20, "The examples were not found");
+    run(directory, [...check, "main.ts", "everything.ts", ...examples]);
     const refused = assertThrows(() => run(directory, [...check, "wrong.ts"]), Error);
     assertStringIncludes(refused.message, "Type 'number' is not assignable to type 'string'");
   });

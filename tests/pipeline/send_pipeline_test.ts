@@ -193,6 +193,18 @@ trial("a transport without priorities or levels enough gets none, or its highest
   }
 });
 
+trial("what is no object is not sent where no schema takes it: who receives it would refuse it", async () => {
+  const { bus, transport } = await scripted();
+  const Deleted = event<string>("users.deleted");
+  const Raise = command<number[] | null>("levels.raise");
+
+  await assertRejects(() => bus.publish(Deleted, "42"), InvalidMessageError, "it is a string");
+  await assertRejects(() => bus.send(Raise, [1]), InvalidMessageError, "it is a list");
+  await assertRejects(() => bus.send(Raise, null), InvalidMessageError, "it is null");
+
+  assertEquals(transport.sent.length, 0);
+});
+
 trial("a key that is no text is refused, whoever gives it", async () => {
   const { bus, transport } = await scripted();
   const Keyed = event<{ id?: string }>("keyed", { key: (m) => m.id as string });

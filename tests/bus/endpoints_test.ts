@@ -1,0 +1,50 @@
+import { assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  AlreadyStartedError,
+  command,
+  ConfigurationError,
+  type Consumer,
+  DuplicateContractError,
+  DuplicateOwnerError,
+  NotStartedError,
+} from "../../mod.ts";
+import { trial } from "../support/trial.ts";
+
+const Work = command<{ id: number }>("endpoints.work");
+
+trial("a command that two endpoints handle is refused at start, as it has one owner", async (t) => {
+  const bus = t.bus();
+  bus.endpoint("first").handle(Work, () => {});
+  bus.endpoint("second").handle(Work, () => {});
+  await assertRejects(() => bus.start(), DuplicateOwnerError, `"first" and "second"`);
+});
+
+trial("two contracts written under one name are called that, on two endpoints, too", async (t) => {
+  const bus = t.bus();
+  bus.endpoint("first").handle(Work, () => {});
+  bus.endpoint("second").handle(command<{ id: string }>("endpoints.work"), () => {});
+  await assertRejects(() => bus.start(), DuplicateContractError, `"endpoints.work", version 1`);
+});
+
+trial("who asks for an endpoint too early is told to start the bus, not that there is no such endpoint", async (t) => {
+  const bus = t.bus();
+  bus.endpoint("work").handle(Work, () => {});
+  await assertRejects(() => bus.counts("work"), NotStartedError, `"work"`);
+  await assertRejects(() => bus.pause("work"), NotStartedError);
+  assertThrows(() => bus.statistics("work"), NotStartedError);
+});
+
+trial("what is no consumer is not added, the error says how to make one, and the bus starts without", async (t) => {
+  const bus = t.bus();
+  // TypeScript would not let it pass.
+  assertThrows(() => bus.add(Work as unknown as Consumer), ConfigurationError, "consumer(contract, handler)");
+  await bus.start();
+});
+
+trial("a bus that is started twice says so, and points to connect for what comes too late", async (t) => {
+  const bus = t.bus();
+  await bus.start();
+  const twice = await assertRejects(() => bus.start(), AlreadyStartedError);
+  assertStringIncludes(twice.message, "again");
+  assertThrows(() => bus.endpoint("late"), AlreadyStartedError, "bus.connect()");
+});
