@@ -1,9 +1,10 @@
 /** An endpoint's options, checked, and its pipeline, put together. @module */
 import { ConfigurationError, UnsupportedError } from "../errors/configuration.ts";
+import { StoreBatchUnits } from "../outbox/batch_units.ts";
 import type { Storage } from "../outbox/storage.ts";
 import { unitOfWork } from "../outbox/unit_stage.ts";
-import { BatchCollector, checkBatchOptions } from "../pipeline/batch.ts";
-import { type Binding, Bindings } from "../pipeline/bindings.ts";
+import { BatchCollector, type BatchUnits, checkBatchOptions } from "../pipeline/batch.ts";
+import { type Binding, Bindings, derives } from "../pipeline/bindings.ts";
 import { createCircuitBreaker } from "../pipeline/circuit_breaker.ts";
 import { ConsumePipeline, stepsBefore } from "../pipeline/consume_pipeline.ts";
 import type { ConsumeContext, Middleware } from "../pipeline/context.ts";
@@ -67,8 +68,9 @@ export function planEndpoint(
   const middleware = [...busMiddleware, ...builder.middleware];
   const limit = limitOf(builder, services.clock);
   const collectors: BatchCollector[] = [];
+  const batchUnits = options.outbox === true ? batchUnitsOf(builder, storage()) : undefined;
   const bindings = new Bindings(
-    declared.map((each) => bind(each, name, middleware, collectors, limit)),
+    declared.map((each) => bind(each, name, middleware, collectors, limit, batchUnits)),
     services.registry,
   );
   const sizes = declared.flatMap(({ batch }) =>
@@ -129,6 +131,17 @@ function stagesAround(
   ];
 }
 
+function batchUnitsOf({ name, declared }: EndpointBuilder, storage: Storage): BatchUnits | undefined {
+  if (declared.every(({ batch }) => batch === undefined)) return undefined;
+  const { store } = storage;
+  if (store.capabilities.atomic === "database") return new StoreBatchUnits(storage);
+  throw new UnsupportedError(
+    store.name,
+    `batches in a unit of work, on "${name}"`,
+    `Handle messages one by one there: what it writes together is of one`,
+  );
+}
+
 function limitOf({ name, options }: EndpointBuilder, clock: Clock): TimeLimit | undefined {
   if (options.timeout === undefined) return undefined;
   return new TimeLimit(milliseconds(options.timeout), clock.timeouts ?? clock, name);
@@ -150,10 +163,11 @@ function bind(
   middleware: readonly Middleware[],
   collectors: BatchCollector[],
   limit: TimeLimit | undefined,
+  units: BatchUnits | undefined,
 ): Binding {
   let innermost: (context: ConsumeContext) => unknown = handler;
   if (batch !== undefined) {
-    const collector = new BatchCollector(checkBatchOptions(batch.options, endpoint), batch.handler, limit);
+    const collector = new BatchCollector(checkBatchOptions(batch.options, endpoint), batch.handler, limit, units);
     collectors.push(collector);
     innermost = (context) => collector.collect(context);
   }
@@ -178,10 +192,29 @@ function gateNames({ killSwitch, circuitBreaker, rateLimit }: EndpointOptions): 
   ];
 }
 
+/** A message has one unit: it cannot be in that of its batch and in another. */
+function checkBatches({ name, declared }: EndpointBuilder): void {
+  for (const { definition, batch } of declared) {
+    if (batch === undefined) continue;
+    const other = declared.find((each) =>
+      each.definition !== definition &&
+        (derives(each.definition, definition) || derives(definition, each.definition)) ||
+      each.definition === definition && each.batch !== batch
+    );
+    if (other === undefined) continue;
+    throw new UnsupportedError(
+      "the bus",
+      `handle a message of "${definition.name}" in a batch and beside it in one unit of work, on "${name}"`,
+      `Handle "${other.definition.name}" on an endpoint of its own`,
+    );
+  }
+}
+
 function checkOptions(
-  { name, options, declared }: EndpointBuilder,
+  builder: EndpointBuilder,
   transport: { readonly name: string; readonly capabilities: Capabilities },
 ): void {
+  const { name, options } = builder;
   const refuse = (why: string): never => {
     throw new ConfigurationError(`The endpoint "${name}" cannot start: ${why}`);
   };
@@ -213,11 +246,5 @@ function checkOptions(
   if (typeof options.outbox === "object") {
     throw new UnsupportedError("the bus", `{ outbox: { group } } on "${name}"`, `Say { outbox: true }`);
   }
-  if (options.outbox === true && declared.some(({ batch }) => batch !== undefined)) {
-    throw new UnsupportedError(
-      "the bus",
-      `batches in a unit of work, on "${name}"`,
-      `Handle one by one there, or say { outbox: "memory" }`,
-    );
-  }
+  if (options.outbox === true) checkBatches(builder);
 }

@@ -111,6 +111,14 @@ export class UnitOfWork implements OpenUnit {
     this.#schedules.push(change);
   }
 
+  /** Leaves out one of the messages that it is about: it has not had its effect. */
+  async exclude(member: number): Promise<void> {
+    const failed = new Error("It fails alone");
+    await this.#unit.savepoint(member, () => Promise.reject(failed)).catch((thrown) => {
+      if (thrown !== failed) throw thrown;
+    });
+  }
+
   /**
    * Makes all of it true, and sends what is due. Nothing can be added from then on, not even by a handler that was not
    * waited for.

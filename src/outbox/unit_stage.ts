@@ -1,20 +1,14 @@
 /** Puts each attempt into a unit of work. @module */
-import { ConfigurationError } from "../errors/configuration.ts";
-import { toError, UnreadableMessageError } from "../errors/receiving.ts";
 import { ConflictError, DuplicateError, OutcomeUnknownError } from "../errors/store.ts";
-import { AccessRefusedError, ClosedError, TopologyError } from "../errors/transport.ts";
-import { headerText, names } from "../envelope/headers.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import { wait } from "../pipeline/recovery.ts";
-import { referred } from "../pipeline/reference.ts";
 import type { Run, Stage } from "../pipeline/stage.ts";
-import { type Backoff, exponentialBackoff } from "../values/backoff.ts";
+import type { InboxKey } from "../spi/store.ts";
+import type { Backoff } from "../values/backoff.ts";
+import { beginUnit, conflictBackoff, keyOf, mostConflicts } from "./beginning.ts";
 import { putOff } from "./put_off.ts";
 import type { Storage } from "./storage.ts";
 import type { UnitOfWork } from "./unit_of_work.ts";
-
-/** How often a unit that met another is run again, before that counts as a failed attempt. */
-const mostConflicts = 8;
 
 /**
  * Runs each attempt in a unit of work: inbox record, what handlers write with `ctx.tx`, and what they send become true
@@ -25,7 +19,10 @@ export function unitOfWork(storage: Storage): Stage {
   return {
     name: "inbox and outbox",
     around: (next) => (consumption) =>
-      consumption.definition?.kind === "query" ? next(consumption) : new Attempt(consumption, storage).run(next),
+      // What is handled in a batch is in the unit of its batch.
+      consumption.definition?.kind === "query" || consumption.match?.batched === true
+        ? next(consumption)
+        : new Attempt(consumption, storage).run(next),
   };
 }
 
@@ -33,21 +30,16 @@ class Attempt {
   readonly #consumption: Consumption;
   readonly #storage: Storage;
   readonly #attempt: number;
-  readonly #messageId: string;
+  readonly #key: InboxKey;
   readonly #conflictWait: Backoff;
-  readonly #outageWait: Backoff;
 
   constructor(consumption: Consumption, storage: Storage) {
-    const { envelope, delivery: { frame }, services: { random } } = consumption;
-    if (referred(frame) === undefined && !headerText(frame.headers[names.id])) {
-      throw new UnreadableMessageError(`it has no header "${names.id}", by which the endpoint's inbox would know it`);
-    }
+    const { random } = consumption.services;
+    this.#key = keyOf(consumption, storage);
     this.#consumption = consumption;
     this.#storage = storage;
     this.#attempt = consumption.attempt;
-    this.#messageId = envelope.messageId;
-    this.#conflictWait = exponentialBackoff({ min: 5, max: "1s", jitter: 1 }, random);
-    this.#outageWait = exponentialBackoff({ min: 100, max: "5s" }, random);
+    this.#conflictWait = conflictBackoff(random);
   }
 
   async run(next: Run): Promise<void> {
@@ -115,26 +107,8 @@ class Attempt {
     consumption.unhandled = undefined;
   }
 
-  /** A store that is away is waited for, and the message held meanwhile: it is not the message that fails. */
-  async #begin(): Promise<UnitOfWork> {
-    const consumption = this.#consumption;
-    const { deferral, services } = consumption;
-    const inbox = [this.#storage.inboxKey(services.name, this.#messageId, deferral)];
-    for (let failures = 0;; failures++) {
-      try {
-        return await this.#storage.begin(this.#messageId, inbox, consumption.signal);
-      } catch (thrown) {
-        const error = toError(thrown);
-        if (this.#interrupted || isFinal(error)) throw error;
-        await wait(consumption, this.#outageWait(failures));
-        if (this.#interrupted) throw error;
-      }
-    }
+  #begin(): Promise<UnitOfWork> {
+    const { signal } = this.#consumption;
+    return beginUnit(this.#storage, this.#consumption, [this.#key], signal, () => this.#interrupted);
   }
-}
-
-/** Waiting mends none of these. */
-function isFinal(error: Error): boolean {
-  return error instanceof ConfigurationError || error instanceof TopologyError || error instanceof AccessRefusedError ||
-    error instanceof ClosedError;
 }

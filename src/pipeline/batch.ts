@@ -14,6 +14,21 @@ import { HeldMessages } from "./held_messages.ts";
 import type { OutgoingMessage, SendTarget } from "./outgoing_message.ts";
 import type { PublishOptions, RequestOptions, ScheduleOptions, ScheduleToken, SendOptions, When } from "./sending.ts";
 import type { TimeLimit } from "./time_limit.ts";
+import type { OpenUnit } from "./unit.ts";
+
+/** Puts batches into units of work. */
+export interface BatchUnits {
+  /**
+   * Runs `work` in a unit, with those messages that have had no effect yet, and commits it; again, where that met
+   * another unit. Those that `work` gives as failed have none then, the others have.
+   *
+   * @returns what they failed with
+   */
+  run(
+    messages: readonly Consumption[],
+    work: (unit: OpenUnit, left: readonly Consumption[]) => Promise<ReadonlyMap<Consumption, Error>>,
+  ): Promise<ReadonlyMap<Consumption, Error>>;
+}
 
 /** A message that waits for its batch. */
 interface Item {
@@ -60,14 +75,19 @@ export class BatchCollector {
   readonly #options: CheckedBatchOptions;
   readonly #handler: BatchHandler<unknown>;
   readonly #limit: TimeLimit | undefined;
+  readonly #units: BatchUnits | undefined;
   readonly #groups = new Map<string, Group>();
   #flushing = false;
 
-  /** @param limit how long the handler may take; left out: as long as it does */
-  constructor(options: CheckedBatchOptions, handler: BatchHandler<unknown>, limit?: TimeLimit) {
+  /**
+   * @param limit how long the handler may take; left out: as long as it does
+   * @param units where batches are handled in units of work
+   */
+  constructor(options: CheckedBatchOptions, handler: BatchHandler<unknown>, limit?: TimeLimit, units?: BatchUnits) {
     this.#options = options;
     this.#handler = handler;
     this.#limit = limit;
+    this.#units = units;
   }
 
   /** Resolves, or rejects, when the batch with this message has been handled. */
@@ -127,24 +147,38 @@ export class BatchCollector {
 
   /** Settles all that succeeded; gives the error with which the whole batch failed. */
   async #attempt(items: readonly Item[]): Promise<Error | undefined> {
-    const [first] = items;
-    if (first === undefined) return undefined;
-    const context = new Batch(items, first);
+    if (items.length === 0) return undefined;
+    let failed: ReadonlyMap<Consumption, Error>;
     try {
-      const running = this.#handle(items, context);
-      await (this.#limit?.hold(running, items.map(({ consumption }) => consumption)) ?? running);
+      failed = this.#units === undefined
+        ? await this.#handle(items, undefined)
+        : await this.#units.run(items.map(({ consumption }) => consumption), (unit, left) => {
+          const own = items.filter(({ consumption }) => left.includes(consumption));
+          for (const { context } of own) HandlingContext.enter(context, unit);
+          return this.#handle(own, unit);
+        });
     } catch (thrown) {
       return toError(thrown);
     }
     for (const item of items) {
-      const error = context.failed.get(item.context);
+      const error = failed.get(item.consumption);
       if (error === undefined) item.resolve();
       else item.reject(error);
     }
     return undefined;
   }
 
-  async #handle(items: readonly Item[], context: Batch): Promise<void> {
+  /** Gives what single messages failed with. */
+  async #handle(items: readonly Item[], unit: OpenUnit | undefined): Promise<ReadonlyMap<Consumption, Error>> {
+    const [first] = items;
+    if (first === undefined) return new Map();
+    const context = new Batch(items, first, unit);
+    const running = this.#callHandler(items, context);
+    await (this.#limit?.hold(running, items.map(({ consumption }) => consumption)) ?? running);
+    return context.failures;
+  }
+
+  async #callHandler(items: readonly Item[], context: Batch): Promise<void> {
     await this.#handler(items.map(({ context }) => context), context);
     await context.letGo();
   }
@@ -186,15 +220,17 @@ function together(first: Item, second: Item): Item {
 
 /** What a batch handler gets. What it sends follows from the first message. */
 class Batch implements BatchContext<unknown>, SendTarget {
-  readonly failed = new Map<ConsumeContext, Error>();
+  readonly #failed = new Map<ConsumeContext, Error>();
+  readonly #unit: OpenUnit | undefined;
   readonly #items: readonly Item[];
   readonly #first: Consumption;
   readonly #context: ConsumeContext;
   readonly #held: HeldMessages | undefined;
   #signal: AbortSignal | undefined;
 
-  constructor(items: readonly Item[], first: Item) {
+  constructor(items: readonly Item[], first: Item, unit: OpenUnit | undefined) {
     this.#items = items;
+    this.#unit = unit;
     this.#context = first.context;
     this.#first = first.consumption;
     this.#held = this.#first.target.holds ? new HeldMessages() : undefined;
@@ -229,7 +265,16 @@ class Batch implements BatchContext<unknown>, SendTarget {
   }
 
   fail(item: ConsumeContext, error: Error): void {
-    this.failed.set(item, error);
+    this.#failed.set(item, error);
+  }
+  /** What single messages failed with. */
+  get failures(): ReadonlyMap<Consumption, Error> {
+    const failures = new Map<Consumption, Error>();
+    for (const { context, consumption } of this.#items) {
+      const error = this.#failed.get(context);
+      if (error !== undefined) failures.set(consumption, error);
+    }
+    return failures;
   }
 
   publish<In>(event: Event<In, unknown>, message: NoInfer<In>, options?: PublishOptions<never>): Promise<void> {
@@ -245,7 +290,9 @@ class Batch implements BatchContext<unknown>, SendTarget {
     options: SendOptions<unknown> = noOptions,
   ): Promise<void> {
     if (this.#over) return Promise.reject(this.#first.whyOver(this.#context.attempt));
-    return this.#first.services.sendPipeline.send(kind, contract, message, options, this.#first, this);
+    const { sendPipeline } = this.#first.services;
+    const sending = sendPipeline.send(kind, contract, message, options, this.#first, this.#unit ?? this);
+    return this.#unit?.track(sending) ?? sending;
   }
   schedule<In>(
     contract: Contract<In, unknown, unknown>,

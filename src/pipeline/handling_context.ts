@@ -31,8 +31,8 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
   readonly attempt: number;
   readonly #consumption: Consumption;
   // Of its own attempt: what comes late must not end up in the unit of another.
-  readonly #target: SendTarget;
-  readonly #unit: OpenUnit | undefined;
+  #target: SendTarget;
+  #unit: OpenUnit | undefined;
 
   constructor(consumption: Consumption, contract: Definition, message: unknown) {
     this.#consumption = consumption;
@@ -49,6 +49,13 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
     throw new ConfigurationError(
       "This is not the context of a message that is being handled. Pass the context as it came",
     );
+  }
+
+  /** Puts what the handlers of a batch do with this context into the unit of their batch. */
+  static enter(context: ConsumeContext, unit: OpenUnit): void {
+    if (!(context instanceof HandlingContext)) return;
+    context.#unit = unit;
+    context.#target = unit;
   }
 
   get tx(): unknown {

@@ -1,0 +1,72 @@
+/** Puts batches into units of work. @module */
+import { ConflictError, DuplicateError, OutcomeUnknownError } from "../errors/store.ts";
+import type { BatchUnits } from "../pipeline/batch.ts";
+import type { Consumption } from "../pipeline/consumption.ts";
+import { wait } from "../pipeline/recovery.ts";
+import type { OpenUnit } from "../pipeline/unit.ts";
+import { beginUnit, conflictBackoff, keyOf, mostConflicts } from "./beginning.ts";
+import { putOff } from "./put_off.ts";
+import type { Storage } from "./storage.ts";
+
+type Failures = ReadonlyMap<Consumption, Error>;
+
+/** One unit for each batch: the inbox records of all its messages, but of those that fail alone. */
+export class StoreBatchUnits implements BatchUnits {
+  readonly #storage: Storage;
+
+  constructor(storage: Storage) {
+    this.#storage = storage;
+  }
+
+  async run(
+    messages: readonly Consumption[],
+    work: (unit: OpenUnit, left: readonly Consumption[]) => Promise<Failures>,
+  ): Promise<Failures> {
+    const [first] = messages;
+    if (first === undefined) return new Map();
+    const attempts = messages.map(({ attempt }) => attempt);
+    const interrupted = (): boolean =>
+      messages.every((each, at) => each.stopping || each.isOver(attempts[at] ?? each.attempt));
+    const inbox = messages.map((each) => keyOf(each, this.#storage));
+    const backoff = conflictBackoff(first.services.random);
+    // What a commit of unknown outcome has made true, if it has.
+    let unknown: { readonly failures: Failures; readonly handled: readonly Consumption[] } | undefined;
+    for (let conflicts = 0;; conflicts++) {
+      const unit = await beginUnit(this.#storage, first, inbox, undefined, interrupted);
+      const left = messages.filter((_, at) => unit.duplicates[at] !== true);
+      for (const each of messages) {
+        if (!left.includes(each) && !(unknown?.handled.includes(each) ?? false)) each.unhandled = "duplicate";
+      }
+      const known = unknown?.failures;
+      if (left.every((each) => known?.has(each) ?? false)) {
+        await unit.rollback();
+        return known ?? new Map();
+      }
+      let failures: Failures = new Map();
+      let committing = false;
+      try {
+        failures = await work(unit, left);
+        if (interrupted()) throw first.whyOver(attempts[0] ?? first.attempt);
+        for (const each of failures.keys()) await unit.exclude(messages.indexOf(each));
+        for (const each of left) if (!failures.has(each)) putOff(each, unit);
+        committing = true;
+        await unit.commit();
+        return failures;
+      } catch (thrown) {
+        await unit.rollback();
+        const mayBeWritten = committing && thrown instanceof OutcomeUnknownError;
+        unknown = mayBeWritten ? { failures, handled: left } : undefined;
+        for (const each of left) reset(each, mayBeWritten);
+        const met = thrown instanceof ConflictError || (committing && thrown instanceof DuplicateError);
+        if (!(met || mayBeWritten) || conflicts >= mostConflicts || interrupted()) throw thrown;
+      }
+      await wait(first, backoff(conflicts));
+    }
+  }
+}
+
+/** What a handler asked for its message counts only if it is committed. */
+function reset(consumption: Consumption, mayBeWritten: boolean): void {
+  consumption.outcome = undefined;
+  if (!mayBeWritten) consumption.unhandled = undefined;
+}

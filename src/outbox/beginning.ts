@@ -1,0 +1,66 @@
+/** How units of deliveries begin. @module */
+import { ConfigurationError } from "../errors/configuration.ts";
+import { toError, UnreadableMessageError } from "../errors/receiving.ts";
+import { AccessRefusedError, ClosedError, TopologyError } from "../errors/transport.ts";
+import { headerText, names } from "../envelope/headers.ts";
+import type { Consumption } from "../pipeline/consumption.ts";
+import { wait } from "../pipeline/recovery.ts";
+import { referred } from "../pipeline/reference.ts";
+import type { InboxKey } from "../spi/store.ts";
+import { type Backoff, exponentialBackoff } from "../values/backoff.ts";
+import type { Random } from "../values/random.ts";
+import type { Storage } from "./storage.ts";
+import type { UnitOfWork } from "./unit_of_work.ts";
+
+/** How often a unit that met another is run again, before that counts as a failed attempt. */
+export const mostConflicts = 8;
+
+/** How long to wait before that. */
+export function conflictBackoff(random: Random): Backoff {
+  return exponentialBackoff({ min: 5, max: "1s", jitter: 1 }, random);
+}
+
+/**
+ * The place of a message in the inbox of its endpoint.
+ *
+ * @throws {UnreadableMessageError} if nothing tells it from others
+ */
+export function keyOf({ envelope, delivery: { frame }, deferral, services }: Consumption, storage: Storage): InboxKey {
+  if (referred(frame) !== undefined || headerText(frame.headers[names.id])) {
+    return storage.inboxKey(services.name, envelope.messageId, deferral);
+  }
+  throw new UnreadableMessageError(`it has no header "${names.id}", by which the endpoint's inbox would know it`);
+}
+
+/**
+ * Begins the unit of a delivery, or of several. A store that is away is waited for, and what was delivered is held
+ * meanwhile: it is not the message that fails.
+ *
+ * @param first of those that it is about
+ * @param interrupted whether nobody wants it any more
+ */
+export async function beginUnit(
+  storage: Storage,
+  first: Consumption,
+  inbox: readonly InboxKey[],
+  signal: AbortSignal | undefined,
+  interrupted: () => boolean,
+): Promise<UnitOfWork> {
+  const backoff = exponentialBackoff({ min: 100, max: "5s" }, first.services.random);
+  for (let failures = 0;; failures++) {
+    try {
+      return await storage.begin(first.envelope.messageId, inbox, signal);
+    } catch (thrown) {
+      const error = toError(thrown);
+      if (interrupted() || isFinal(error)) throw error;
+      await wait(first, backoff(failures));
+      if (interrupted()) throw error;
+    }
+  }
+}
+
+/** Waiting mends none of these. */
+function isFinal(error: Error): boolean {
+  return error instanceof ConfigurationError || error instanceof TopologyError || error instanceof AccessRefusedError ||
+    error instanceof ClosedError;
+}

@@ -1,0 +1,200 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import {
+  command,
+  ConflictError,
+  DuplicateError,
+  event,
+  OutcomeUnknownError,
+  RequestInTransactionError,
+  retry,
+  UnsupportedError,
+} from "../../mod.ts";
+import { ScriptedStore } from "../support/fakes/scripted_store.ts";
+import { Latch, type Trial, trial } from "../support/trial.ts";
+
+const Row = command<{ id: number }>("batches.row");
+const Special = event<{ id: number }>("batches.special");
+const Derived = event<{ id: number; more: string }>("batches.derived", { extends: Special });
+const Stored = event<{ ids: string }>("batches.stored");
+const Ask = command<{ id: number }>("batches.ask");
+
+/** A bus with a batch endpoint, what it has published, and the batches that its handler got. */
+async function batching(
+  t: Trial,
+  store: ScriptedStore,
+  options: { readonly fail?: (ids: readonly number[], time: number) => readonly number[]; readonly alone?: boolean } =
+    {},
+) {
+  const batches: string[] = [];
+  const stored: string[] = [];
+  const bus = t.bus({ store });
+  bus.endpoint("rows", { outbox: true, retry: retry.immediate(1) }).batch(
+    Row,
+    { size: 3, within: "1s", alone: options.alone ?? false },
+    async (batch, ctx) => {
+      const ids = batch.map(({ message: { id } }) => id);
+      batches.push(ids.join());
+      await ctx.publish(Stored, { ids: ids.join() });
+      for (const id of options.fail?.(ids, batches.length) ?? []) {
+        const item = batch.find(({ message }) => message.id === id);
+        if (item === undefined) throw new Error(`no ${id}`);
+        ctx.fail(item, new Error(`not ${id}`));
+      }
+    },
+  );
+  bus.endpoint("stored", { concurrency: 1 }).handle(Stored, ({ ids }) => void stored.push(ids));
+  await bus.start();
+  const send = async (...ids: number[]) => {
+    for (const id of ids) await bus.send(Row, { id }, { messageId: `m${id}` });
+  };
+  return { bus, batches, stored, send };
+}
+
+trial("a batch is one unit: the inbox records of its messages, and what its handler sends", async (t) => {
+  const store = new ScriptedStore();
+  const { batches, stored, send, bus } = await batching(t, store);
+  await send(1, 2, 3);
+  await t.settled();
+  assertEquals([batches, stored, store.count("commit")], [["1,2,3"], ["1,2,3"], 1]);
+  assertEquals(store.scopes[0]?.inbox.map(({ messageId }) => messageId), ["m1#0", "m2#0", "m3#0"]);
+  assertEquals(bus.statistics("rows").consumed, 3);
+});
+
+trial("messages that were handled before are left out of later batches", async (t) => {
+  const { batches, stored, send, bus } = await batching(t, new ScriptedStore());
+  await send(1, 2, 3);
+  await t.settled();
+  await send(2, 4, 3);
+  await t.settled();
+  await send(1, 2, 3);
+  await t.settled();
+  assertEquals([batches, stored], [["1,2,3", "4"], ["1,2,3", "4"]]);
+  assertEquals(bus.statistics("rows").duplicate, 5);
+});
+
+trial("a batch whose handler throws leaves nothing, and is tried again", async (t) => {
+  const { batches, stored, send } = await batching(t, new ScriptedStore(), {
+    fail: (_, time) => time === 1 ? [-1] : [],
+  });
+  await send(1, 2, 3);
+  await t.settled();
+  assertEquals([batches, stored], [["1,2,3", "1,2,3"], ["1,2,3"]]);
+});
+
+trial("one that fails alone has no record, comes again, and the others have had their effect", async (t) => {
+  const { batches, stored, send, bus } = await batching(t, new ScriptedStore(), {
+    fail: (_, time) => time === 1 ? [2] : [],
+  });
+  await send(1, 2, 3);
+  await t.pass(1000);
+  assertEquals([batches, stored], [["1,2,3", "2"], ["1,2,3", "2"]]);
+  const { consumed, duplicate, retried } = bus.statistics("rows");
+  assertEquals({ consumed, duplicate, retried }, { consumed: 3, duplicate: 0, retried: 1 });
+});
+
+trial("after a failure each is handled alone, in a unit of its own", async (t) => {
+  const fail = (ids: readonly number[]) => ids.includes(2) ? [-1] : [];
+  const { batches, stored, send } = await batching(t, new ScriptedStore(), { alone: true, fail });
+  await send(1, 2, 3);
+  await t.pass(2000);
+  assertEquals(batches, ["1,2,3", "1", "2", "3", "2"]);
+  assertEquals(stored, ["1", "3"]);
+  assertEquals(await t.count("rows_error"), 1);
+});
+
+for (
+  const [what, error] of [
+    ["met another", new ConflictError("a row")],
+    ["came after another for one of its messages", new DuplicateError("rows", "m1")],
+  ] as const
+) {
+  trial(`a batch that ${what} is run again`, async (t) => {
+    const store = new ScriptedStore();
+    store.script = (call, time) => {
+      if (call === "commit" && time === 1) throw error;
+    };
+    const { batches, stored, send, bus } = await batching(t, store);
+    await send(1, 2, 3);
+    await t.pass(1000);
+    assertEquals([batches, stored], [["1,2,3", "1,2,3"], ["1,2,3"]]);
+    assertEquals(bus.statistics("rows").retried, 0);
+  });
+}
+
+for (const written of [true, false]) {
+  trial(`a batch whose commit was ${written ? "" : "not "}written, and nobody knows, has one effect`, async (t) => {
+    const store = new ScriptedStore();
+    store.script = (call, time) => {
+      if (call === (written ? "committed" : "commit") && time === 1) throw new OutcomeUnknownError("scripted");
+    };
+    const fail = (ids: readonly number[], time: number) => time === 1 && ids.includes(2) ? [2] : [];
+    const { stored, send, bus } = await batching(t, store, { fail });
+    await send(1, 2, 3);
+    await t.pass(60_000);
+    assertEquals(stored.toSorted(), written ? ["1,2,3", "2"] : ["1,2,3"]);
+    const { consumed, duplicate } = bus.statistics("rows");
+    assertEquals({ consumed, duplicate }, { consumed: 3, duplicate: 0 });
+  });
+}
+
+trial("messages of a batch that are put off come again", async (t) => {
+  const bus = t.bus();
+  const seen: string[] = [];
+  bus.endpoint("rows", { outbox: true }).batch(Row, { size: 2 }, async (batch) => {
+    seen.push(batch.map(({ message: { id } }) => id).join());
+    if (seen.length === 1) await batch[0]?.defer("1m");
+  });
+  await bus.start();
+  await bus.send(Row, { id: 1 });
+  await bus.send(Row, { id: 2 });
+  await t.pass(61_000);
+  assertEquals(seen, ["1,2", "1"]);
+  assertEquals(bus.statistics("rows").deferred, 1);
+});
+
+trial("a batch that runs out of time leaves nothing, whatever its handler does then", async (t) => {
+  const bus = t.bus();
+  const latch = new Latch();
+  const stored: string[] = [];
+  let late: Promise<unknown> = Promise.resolve();
+  bus.endpoint("rows", { outbox: true, timeout: "1s" }).batch(Row, { size: 1 }, async (_, ctx) => {
+    await ctx.publish(Stored, { ids: "never" });
+    await latch.pass();
+    late = ctx.publish(Stored, { ids: "late" });
+    await late;
+  });
+  bus.endpoint("stored").handle(Stored, ({ ids }) => void stored.push(ids));
+  await bus.start();
+  await bus.send(Row, { id: 1 });
+  await t.pass(1000);
+  latch.open();
+  await t.settled();
+  await assertRejects(() => late);
+  assertEquals([stored, await t.count("rows_error")], [[], 1]);
+});
+
+trial("a batch waits for no answer in an open transaction, and neither do its messages", async (t) => {
+  const bus = t.bus();
+  bus.endpoint("rows", { outbox: true }).batch(Row, { size: 1 }, async (batch, ctx) => {
+    void ctx.tx;
+    await assertRejects(() => ctx.request(Ask, { id: 1 }), RequestInTransactionError);
+    await assertRejects(async () => await batch[0]?.request(Ask, { id: 1 }), RequestInTransactionError);
+  });
+  bus.endpoint("asked").handle(Ask, () => {});
+  await bus.start();
+  await bus.send(Row, { id: 1 });
+  await t.settled();
+  assertEquals(bus.statistics("rows").consumed, 1);
+});
+
+trial("a message cannot be in a batch's unit and in another", async (t) => {
+  const bus = t.bus();
+  bus.endpoint("rows", { outbox: true }).batch(Special, {}, () => {}).handle(Derived, () => {});
+  await assertRejects(() => bus.start(), UnsupportedError, "batches.derived");
+});
+
+trial("a store that writes one thing at a time takes no batches", async (t) => {
+  const bus = t.bus({ store: new ScriptedStore(undefined, { atomic: "partition" }) });
+  bus.endpoint("rows", { outbox: true }).batch(Row, {}, () => {});
+  await assertRejects(() => bus.start(), UnsupportedError, "scripted");
+});
