@@ -48,6 +48,7 @@ export {
   MessageTooLargeError,
   NoHandlerError,
   NotCancellableError,
+  NotConfirmedError,
   RequestCycleError,
   RequestFaultError,
   RequestInTransactionError,
@@ -176,6 +177,8 @@ export type {
   FailedMessage,
   Health,
   HealthStatus,
+  ParkedMessage,
+  ParkedMessages,
   Selection,
   StopOptions,
 } from "./src/bus/control.ts";

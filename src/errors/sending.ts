@@ -145,6 +145,24 @@ export class BackpressureError extends HeroError {
   }
 }
 
+/** The broker refused to take a message, without a reason: its queue is full, or it could not keep it. */
+export class NotConfirmedError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_NOT_CONFIRMED";
+  /**
+   * Puts it into words.
+   *
+   * @param address as in `queue:orders`
+   */
+  constructor(contract: string, address: string, options?: ErrorOptions) {
+    super(
+      `Cannot send "${contract}" to "${address}": the broker refused it. ` +
+        `See whether a queue there is full, then try again with the same message id`,
+      { ...options, details: { contract, address } },
+    );
+  }
+}
+
 /** No answer came within the request's timeout. */
 export class RequestTimeoutError extends HeroError {
   /** Stable: branch on it. */

@@ -1,0 +1,124 @@
+/** RabbitMQ for tests: the one that runs here, and private nodes that may be killed. */
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import process from "node:process";
+
+/** Debian's: the file itself, as the wrapper in the path changes the user. */
+const program = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+const startInMs = 90_000;
+
+/** The port that everybody expects it at. */
+export const usualPort = 5672;
+
+/** Where a node listens and what it keeps. */
+export interface NodeOptions {
+  /** Of AMQP; the one of Erlang's distribution is 20,000 above. */
+  readonly port: number;
+  /** What it keeps, and its pid; made if it is missing. */
+  readonly directory: string;
+}
+
+/** A node of its own. */
+export interface RabbitmqNode {
+  /** As in `amqp://127.0.0.1:5700`. */
+  readonly url: string;
+  readonly port: number;
+  /** Ends it as a power cut would, and waits until it is gone. */
+  kill(): Promise<void>;
+  /** Starts it again on what it has kept. */
+  start(): Promise<void>;
+  /** Kills it, and takes away what it has kept. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Whether a node can be started here. */
+export function canStartRabbitmq(): boolean {
+  return existsSync(program);
+}
+
+/** Whether something listens on a port of this machine. */
+export function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: "127.0.0.1", port, timeout: 2_000 });
+    const end = (result: boolean) => {
+      socket.destroy();
+      resolve(result);
+    };
+    socket.once("connect", () => end(true));
+    socket.once("timeout", () => end(false));
+    socket.once("error", () => end(false));
+  });
+}
+
+/** Starts a node, and waits until it listens. It outlives this process unless it is killed. */
+export async function startRabbitmqNode(options: NodeOptions): Promise<RabbitmqNode> {
+  const { port, directory } = options;
+  const pidFile = join(directory, "pid");
+  const node: RabbitmqNode = {
+    url: `amqp://127.0.0.1:${port}`,
+    port,
+    async start() {
+      launch(options, pidFile);
+      await until(`RabbitMQ to listen on ${port}`, () => listens(port));
+    },
+    async kill() {
+      const pid = Number(readFileSync(pidFile, "utf8"));
+      process.kill(pid, "SIGKILL");
+      await until(`RabbitMQ ${pid} to be gone`, async () => !await listens(port) && !alive(pid));
+    },
+    async [Symbol.asyncDispose]() {
+      if (await listens(port)) await node.kill();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+  await node.start();
+  return node;
+}
+
+function launch({ port, directory }: NodeOptions, pidFile: string): void {
+  mkdirSync(directory, { recursive: true });
+  const config = join(directory, "rabbitmq.conf");
+  // Tests share their machine: neither its memory nor its disk is to be watched.
+  writeFileSync(
+    config,
+    `listeners.tcp.1 = 127.0.0.1:${port}\nvm_memory_high_watermark.absolute = 2GB\ndisk_free_limit.absolute = 50MB\n`,
+  );
+  const plugins = join(directory, "enabled_plugins");
+  writeFileSync(plugins, "[].\n");
+  const child = spawn(program, [], {
+    detached: true,
+    stdio: "ignore",
+    env: {
+      ...process.env,
+      HOME: directory, // where Erlang keeps its cookie
+      RABBITMQ_NODENAME: `hero${port}@localhost`,
+      RABBITMQ_DIST_PORT: String(port + 20_000),
+      RABBITMQ_MNESIA_BASE: join(directory, "data"),
+      RABBITMQ_LOG_BASE: join(directory, "log"),
+      RABBITMQ_CONFIG_FILE: config,
+      RABBITMQ_ENABLED_PLUGINS_FILE: plugins,
+      RABBITMQ_PID_FILE: pidFile,
+    },
+  });
+  child.unref();
+}
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Looks again and again; what waits here is another process, so real time passes. */
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + startInMs;
+  while (!await holds()) {
+    if (performance.now() > end) throw new Error(`Waited ${startInMs} ms in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}

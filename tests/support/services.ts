@@ -1,0 +1,39 @@
+/**
+ * Starts the servers that tests need, where they do not run yet: `deno task services`. Uses what listens already, else
+ * Docker Compose, else Debian's packages as root; else says what will be skipped.
+ */
+import { spawnSync } from "node:child_process";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { canStartRabbitmq, listens, startRabbitmqNode, usualPort } from "./servers/rabbitmq.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+
+function runs(program: string, ...args: readonly string[]): boolean {
+  const { status } = spawnSync(program, args, { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
+  return status === 0;
+}
+
+/** As root on Debian alone. */
+function installs(...packages: readonly string[]): boolean {
+  if (process.getuid?.() !== 0 || spawnSync("apt-get", ["--version"]).status !== 0) return false;
+  const install = ["install", "-y", "-qq", "--no-install-recommends", ...packages];
+  return runs("apt-get", ...install) || (runs("apt-get", "update", "-qq") && runs("apt-get", ...install));
+}
+
+async function rabbitmq(): Promise<string> {
+  if (await listens(usualPort)) return `listens on ${usualPort} already`;
+  if (spawnSync("docker", ["info"]).status === 0 && runs("docker", "compose", "up", "--wait", "rabbitmq")) {
+    return `started by Docker Compose on ${usualPort}`;
+  }
+  if (!canStartRabbitmq() && !installs("rabbitmq-server")) {
+    return "cannot be had here: its suites are skipped. Start one on 5672, or run this as root on Debian or with Docker";
+  }
+  await startRabbitmqNode({ port: usualPort, directory: join(tmpdir(), "hero-messaging-rabbitmq") });
+  return `started on ${usualPort} from Debian's package`;
+}
+
+console.log(`RabbitMQ: ${await rabbitmq()}`);
+process.exit(0);

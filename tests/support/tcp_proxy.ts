@@ -1,0 +1,93 @@
+/** A wire between a client and a server that a test can cut. */
+import { connect, createServer, type Server, type Socket } from "node:net";
+
+/** One connection through it. */
+interface Wire {
+  readonly client: Socket;
+  readonly server: Socket;
+}
+
+/** Passes on to a port of this machine what comes to its own. */
+export class TcpProxy {
+  readonly #target: number;
+  readonly #server: Server;
+  readonly #wires = new Set<Wire>();
+  #refusing = false;
+
+  private constructor(target: number) {
+    this.#target = target;
+    this.#server = createServer((client) => this.#connect(client));
+  }
+
+  /** Listens on a port that is free. */
+  static async to(target: number): Promise<TcpProxy> {
+    const proxy = new TcpProxy(target);
+    await new Promise<void>((resolve, reject) => {
+      proxy.#server.once("error", reject);
+      proxy.#server.listen(0, "127.0.0.1", resolve);
+    });
+    return proxy;
+  }
+
+  /** Where it listens. */
+  get port(): number {
+    const address = this.#server.address();
+    if (address === null || typeof address === "string") throw new Error("The proxy does not listen");
+    return address.port;
+  }
+
+  /** How many connections go through it. */
+  get connections(): number {
+    return this.#wires.size;
+  }
+
+  /** Breaks all connections; new ones are taken. Resolves when both ends are gone. */
+  async cut(): Promise<void> {
+    const ends = [...this.#wires].flatMap(({ client, server }) => [closed(client), closed(server)]);
+    await Promise.all(ends);
+  }
+
+  /** Breaks all connections, and takes no new ones. */
+  async refuse(): Promise<void> {
+    this.#refusing = true;
+    await this.cut();
+  }
+
+  /** Ends it, and all that goes through it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const ended = new Promise((resolve) => this.#server.close(resolve));
+    await this.cut();
+    await ended;
+  }
+
+  #connect(client: Socket): void {
+    if (this.#refusing) {
+      client.on("error", () => {});
+      client.destroy();
+      return;
+    }
+    const server = connect({ port: this.#target, host: "127.0.0.1" });
+    client.setNoDelay(true);
+    server.setNoDelay(true);
+    const wire: Wire = { client, server };
+    this.#wires.add(wire);
+    const end = (other: Socket) => () => {
+      other.destroy();
+      if (client.destroyed && server.destroyed) this.#wires.delete(wire);
+    };
+    client.on("error", () => {});
+    server.on("error", () => {});
+    client.on("close", end(server));
+    server.on("close", end(client));
+    client.pipe(server, { end: false });
+    server.pipe(client, { end: false });
+  }
+}
+
+function closed(socket: Socket): Promise<void> {
+  if (socket.closed) return Promise.resolve();
+  return new Promise((resolve) => {
+    socket.once("close", () => resolve());
+    socket.destroy();
+  });
+}

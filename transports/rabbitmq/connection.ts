@@ -1,0 +1,220 @@
+/** One connection that comes back. @module */
+import type { Channel, ChannelModel, ConfirmChannel } from "amqplib";
+import { DisconnectedError } from "../../src/errors/transport.ts";
+import type { Host } from "../../src/spi/transport.ts";
+import { type Backoff, exponentialBackoff } from "../../src/values/backoff.ts";
+import type { Client } from "./client.ts";
+import { transportName } from "./errors.ts";
+import type { Node, RabbitmqTls, Settings } from "./options.ts";
+
+/** Whoever uses a connection. */
+export interface ConnectionOwner {
+  /** It is there. Awaited before anybody is told; what it rejects with ends the connection. */
+  prepare(connection: Connection): Promise<void>;
+  /** It is there, and prepared. */
+  up(): void;
+  /** It is gone, or could not be had. */
+  down(cause: Error): void;
+  /** The broker takes no messages (a memory or disk alarm), or takes them again. */
+  blocked(reason: string | undefined): void;
+}
+
+/** A connection that has lived that long may come back at once. */
+const settledInMs = 5_000;
+const backoff: Backoff = exponentialBackoff({ min: "100ms", max: "30s", jitter: 0.3 });
+
+/** One connection to one node at a time, reconnected for ever until it is closed. */
+export class Connection {
+  readonly #client: Client;
+  readonly #settings: Settings;
+  readonly #host: Host;
+  readonly #purpose: string;
+  readonly #owner: ConnectionOwner;
+  #model: ChannelModel | undefined;
+  #ready = false;
+  #attempts = 0;
+  #turn = 0;
+  #closed = false;
+  #endWait: () => void = () => {};
+  #reconnects = -1;
+
+  /** @param purpose beside the name of the bus, as in `publish` */
+  constructor(client: Client, settings: Settings, host: Host, purpose: string, owner: ConnectionOwner) {
+    this.#client = client;
+    this.#settings = settings;
+    this.#host = host;
+    this.#purpose = purpose;
+    this.#owner = owner;
+  }
+
+  /** Whether it is there and prepared. */
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  /** How often it came back. */
+  get reconnects(): number {
+    return Math.max(0, this.#reconnects);
+  }
+
+  /** Connects, and again whenever it is lost. */
+  start(): void {
+    void this.#run();
+  }
+
+  /** A new channel. Its errors end it alone, and never the process. */
+  async channel(): Promise<Channel> {
+    return tame(await this.#open("open a channel").createChannel());
+  }
+
+  /** A new channel whose messages are confirmed. */
+  async confirmChannel(): Promise<ConfirmChannel> {
+    return tame(await this.#open("open a channel").createConfirmChannel());
+  }
+
+  /** Opens a channel for one thing. */
+  async with<Result>(use: (channel: Channel) => Promise<Result>): Promise<Result> {
+    const channel = await this.channel();
+    try {
+      return await use(channel);
+    } finally {
+      void channel.close().catch(() => {}); // the broker may have closed it already
+    }
+  }
+
+  /** Says good-bye until `deadline` (epoch milliseconds), then cuts. */
+  async close(deadline: number): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#ready = false;
+    this.#endWait();
+    const model = this.#model;
+    if (model === undefined) return;
+    await bounded(this.#host, deadline, model.close().catch(() => {}));
+    cut(model);
+  }
+
+  #open(doing: string): ChannelModel {
+    if (this.#model === undefined) throw new DisconnectedError(transportName, doing);
+    return this.#model;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#closed) {
+      let cause: Error;
+      try {
+        cause = await this.#live();
+      } catch (thrown) {
+        cause = thrown instanceof Error ? thrown : new Error(String(thrown));
+      }
+      if (this.#closed) return;
+      this.#owner.down(cause);
+      // At once after a long life; what fails again and again is not tried in a hurry.
+      const wait = this.#attempts === 0 ? 0 : backoff(this.#attempts - 1);
+      this.#attempts++;
+      if (wait > 0) await this.#wait(wait);
+    }
+  }
+
+  /** One life: resolves with why it ended, rejects if it did not begin. */
+  async #live(): Promise<Error> {
+    const model = await this.#connect();
+    const { promise: lost, resolve } = Promise.withResolvers<Error>();
+    model.on("error", () => {}); // `close` follows
+    model.on("close", (error?: Error) => {
+      this.#model = undefined;
+      this.#ready = false;
+      resolve(error ?? new Error("The connection was closed"));
+    });
+    model.on("blocked", (reason: string) => this.#owner.blocked(reason));
+    model.on("unblocked", () => this.#owner.blocked(undefined));
+    if (this.#closed) {
+      cut(model);
+      return new Error("It is closed");
+    }
+    this.#model = model;
+    const since = this.#host.clock.now();
+    try {
+      await Promise.race([this.#owner.prepare(this), lost]);
+      if (this.#model === model && !this.#closed) {
+        this.#reconnects++;
+        this.#ready = true;
+        this.#owner.up();
+      }
+      return await lost;
+    } finally {
+      this.#model = undefined;
+      this.#ready = false;
+      cut(model);
+      if (this.#host.clock.now() - since >= settledInMs) this.#attempts = 0;
+    }
+  }
+
+  async #connect(): Promise<ChannelModel> {
+    const { nodes, connectTimeoutInMs, heartbeatInSeconds, connectionName } = this.#settings;
+    const node = nodes[this.#turn++ % nodes.length] ?? nodes[0];
+    return await this.#client.connect({
+      protocol: node.secure ? "amqps" : "amqp",
+      hostname: node.host,
+      port: node.port,
+      vhost: encodeURIComponent(node.vhost), // the client decodes it
+      heartbeat: heartbeatInSeconds,
+    }, {
+      noDelay: true, // else a delayed acknowledgement of TCP adds 40 ms, see https://github.com/amqp-node/amqplib
+      timeout: connectTimeoutInMs,
+      credentials: await this.#credentials(node),
+      clientProperties: { connection_name: `${connectionName ?? this.#host.bus} (${this.#purpose})` },
+      ...(node.secure ? secured(this.#settings.tls) : {}),
+    });
+  }
+
+  async #credentials(node: Node): Promise<ReturnType<Client["credentials"]["external"]>> {
+    const { credentials } = this.#settings;
+    if (credentials === "external") return this.#client.credentials.external();
+    const { username, password } = await credentials?.() ?? node.credentials;
+    return this.#client.credentials.plain(username, password);
+  }
+
+  #wait(ms: number): Promise<void> {
+    const { clock } = this.#host;
+    return new Promise((resolve) => {
+      const cancel = clock.at(clock.now() + ms, resolve);
+      this.#endWait = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+}
+
+/** As the runtime's own sockets name it. */
+function secured({ ca, serverName, ...rest }: RabbitmqTls): Record<string, string | string[]> {
+  return {
+    ...rest,
+    ...(ca === undefined ? {} : { ca: typeof ca === "string" ? ca : [...ca] }),
+    ...(serverName === undefined ? {} : { servername: serverName }),
+  };
+}
+
+/** Resolves with the promise, or at `deadline` (epoch milliseconds). */
+export function bounded(host: Host, deadline: number, promise: Promise<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = host.clock.at(deadline, resolve);
+    void promise.then(() => {
+      cancel();
+      resolve();
+    });
+  });
+}
+
+/** An error that nobody listens to would end the process. What it means, `close` and rejected calls tell. */
+function tame<Kind extends Channel>(channel: Kind): Kind {
+  channel.on("error", () => {});
+  return channel;
+}
+
+/** Half-open sockets never end by themselves. The client has no call for it. */
+function cut(model: ChannelModel): void {
+  const { connection } = model as { readonly connection: { readonly stream?: { destroy?(): void } } };
+  connection.stream?.destroy?.();
+}

@@ -1,0 +1,71 @@
+/** What the broker says, as errors of the library. @module */
+import { AccessRefusedError, DisconnectedError, TopologyError } from "../../src/errors/transport.ts";
+
+/** As extensions and errors name this transport. */
+export const transportName = "rabbitmq";
+
+/** AMQP's reply codes that are acted upon. */
+export const codes = {
+  accessRefused: 403,
+  notFound: 404,
+  resourceLocked: 405,
+  preconditionFailed: 406,
+} as const;
+
+/** The reply code that the client puts on an error which the broker caused. */
+export function codeOf(error: unknown): number | undefined {
+  if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
+  return typeof error.code === "number" ? error.code : undefined;
+}
+
+/** The text of anything thrown. */
+export function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** What a name in the broker's text stands for: `exchange 'a'` in `NOT_FOUND - no exchange 'a' in vhost '/'`. */
+export function entityIn(error: unknown): { readonly kind: "exchange" | "queue"; readonly name: string } | undefined {
+  const [, kind, name] = /\b(exchange|queue) '([^']*)'/.exec(textOf(error)) ?? [];
+  return name === undefined ? undefined : { kind: kind === "queue" ? "queue" : "exchange", name };
+}
+
+/**
+ * How an entity differs from what it should be, for a person; `undefined` if the error says nothing of that.
+ *
+ * @param error as in `inequivalent arg 'x-queue-type' for queue 'a' in vhost '/': received none but current is …`
+ */
+export function mismatchIn(error: unknown): string | undefined {
+  const pattern = /inequivalent arg '([^']*)' for .*?: received (.*?) but current is (.*?)"?$/;
+  const [, argument, wanted = "", current = ""] = pattern.exec(textOf(error)) ?? [];
+  if (argument === undefined) return undefined;
+  return `its argument "${argument}" is ${value(current)} there, and should be ${value(wanted)}. ` +
+    `Change the configuration to what is there, or delete it once it is empty`;
+}
+
+/** `the value 'quorum' of type 'longstr'` is `"quorum"`. */
+function value(text: string): string {
+  if (text === "none") return "not set";
+  const [, inner] = /'(.*?)'/.exec(text) ?? [];
+  return inner === undefined ? text : `"${inner}"`;
+}
+
+/**
+ * What the broker refused to do, as an error of the library.
+ *
+ * @param entity an address, as in `queue:orders`
+ * @param doing what was under way, as in `receive from`
+ */
+export function toTyped(error: unknown, entity: string, doing: string): Error {
+  switch (codeOf(error)) {
+    case codes.accessRefused:
+      return new AccessRefusedError(entity, doing, { cause: error });
+    case codes.notFound:
+      return new TopologyError([`${entity}: it is missing`], { cause: error });
+    case codes.resourceLocked:
+      return new TopologyError([`${entity}: another connection has it for itself`], { cause: error });
+    case codes.preconditionFailed:
+      return new TopologyError([`${entity}: ${mismatchIn(error) ?? textOf(error)}`], { cause: error });
+    default:
+      return new DisconnectedError(transportName, `${doing} "${entity}"`, { cause: error });
+  }
+}

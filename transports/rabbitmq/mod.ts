@@ -1,0 +1,9 @@
+/**
+ * The transport on RabbitMQ: `rabbitmq("amqp://…")`. Needs `npm:amqplib`, which it loads when it opens.
+ *
+ * @module
+ */
+export { type Rabbitmq, rabbitmq } from "./rabbitmq.ts";
+export type { RabbitmqCredentials, RabbitmqOptions, RabbitmqTls } from "./options.ts";
+export type { RabbitmqQueueOptions } from "./queue_options.ts";
+export type { RabbitmqCounts, RabbitmqTransport } from "./transport.ts";

@@ -1,0 +1,137 @@
+/** What a user says of the broker. @module */
+import { ConfigurationError } from "../../src/errors/configuration.ts";
+import type { Awaitable } from "../../src/values/awaitable.ts";
+import { type Duration, milliseconds } from "../../src/values/duration.ts";
+import type { RabbitmqQueueOptions } from "./queue_options.ts";
+
+/** Who the bus is to the broker. */
+export interface RabbitmqCredentials {
+  /** The user. */
+  readonly username: string;
+  /** Its password. */
+  readonly password: string;
+}
+
+/** Certificates in PEM. */
+export interface RabbitmqTls {
+  /** Of the authorities that are trusted. Left out: those of the runtime. */
+  readonly ca?: string | readonly string[];
+  /** The client's certificate. */
+  readonly cert?: string;
+  /** The client's key. */
+  readonly key?: string;
+  /** What the key is encrypted with. */
+  readonly passphrase?: string;
+  /** The name that the broker's certificate must have. Left out: the host of the URL. */
+  readonly serverName?: string;
+}
+
+/** How to reach the broker, and how much may be under way. */
+export interface RabbitmqOptions {
+  /**
+   * As in `amqp://user:password@host:5672/vhost`; `amqps:` is TLS. Several are the nodes of one cluster, tried in turn.
+   * Default: `amqp://localhost`.
+   */
+  readonly url?: string | readonly string[];
+  /**
+   * Asked before each connect, so that they may change; `"external"`: the client's certificate says it. Left out: those
+   * of the URL, else guest.
+   */
+  readonly credentials?: (() => Awaitable<RabbitmqCredentials>) | "external";
+  /** Only for `amqps:`. */
+  readonly tls?: RabbitmqTls;
+  /** What the broker lists the connections as. Default: the name of the bus. */
+  readonly connectionName?: string;
+  /** Twice this without a sign of life, and a connection is given up; 0: the system decides. Default: 10 s. */
+  readonly heartbeat?: Duration;
+  /** How long one attempt to connect may take. Default: 10 s. */
+  readonly connectTimeout?: Duration;
+  /** How many messages may be sent and not yet confirmed; above it, senders wait. At least 1, default 2,000. */
+  readonly maxUnconfirmed?: number;
+  /** The largest body that the broker takes. Default: 16 MiB, which is what RabbitMQ 4 takes unless told otherwise. */
+  readonly maxMessageBytes?: number;
+  /** Settings of all queues; those of an endpoint win. */
+  readonly queue?: RabbitmqQueueOptions;
+}
+
+/** One node of the broker. */
+export interface Node {
+  readonly secure: boolean;
+  readonly host: string;
+  readonly port: number;
+  readonly vhost: string;
+  readonly credentials: RabbitmqCredentials;
+}
+
+/** {@linkcode RabbitmqOptions}, checked, with their defaults. */
+export interface Settings {
+  readonly nodes: readonly [Node, ...Node[]];
+  readonly credentials: RabbitmqOptions["credentials"];
+  readonly tls: RabbitmqTls;
+  readonly connectionName: string | undefined;
+  readonly heartbeatInSeconds: number;
+  readonly connectTimeoutInMs: number;
+  readonly maxUnconfirmed: number;
+  readonly maxMessageBytes: number;
+  readonly queue: RabbitmqQueueOptions;
+}
+
+/**
+ * Checks what was given.
+ *
+ * @throws {ConfigurationError} if it cannot work
+ * @throws {InvalidDurationError} if a duration is none
+ */
+export function settingsOf(options: RabbitmqOptions): Settings {
+  const urls = typeof options.url === "string" ? [options.url] : options.url ?? ["amqp://localhost"];
+  const [first, ...others] = urls.map(nodeOf);
+  if (first === undefined) {
+    throw new ConfigurationError(`Cannot connect to RabbitMQ: { url } is an empty list. Give at least one URL`);
+  }
+  return {
+    nodes: [first, ...others],
+    credentials: options.credentials,
+    tls: options.tls ?? {},
+    connectionName: options.connectionName,
+    heartbeatInSeconds: Math.ceil(milliseconds(options.heartbeat ?? "10s") / 1_000),
+    connectTimeoutInMs: milliseconds(options.connectTimeout ?? "10s"),
+    maxUnconfirmed: atLeastOne("maxUnconfirmed", options.maxUnconfirmed ?? 2_000),
+    maxMessageBytes: atLeastOne("maxMessageBytes", options.maxMessageBytes ?? 2 ** 24),
+    queue: options.queue ?? {},
+  };
+}
+
+function atLeastOne(name: string, value: number): number {
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new ConfigurationError(`Cannot use ${value} as { ${name} } of rabbitmq(). Give a whole number from 1`);
+}
+
+/** The password must not be in an error, so the URL is not shown. */
+function nodeOf(text: string): Node {
+  const refuse = (why: string): never => {
+    throw new ConfigurationError(
+      `Cannot connect to RabbitMQ: ${why}. Give a URL as in "amqp://user:password@host:5672/vhost"`,
+    );
+  };
+  if (!URL.canParse(text)) return refuse("its URL is none");
+  const url = new URL(text);
+  if (url.protocol !== "amqp:" && url.protocol !== "amqps:") {
+    return refuse(`"${url.protocol}" is neither "amqp:" nor "amqps:"`);
+  }
+  if (url.search !== "" || url.hash !== "") {
+    return refuse(`its URL has parameters, which are options of rabbitmq() instead`);
+  }
+  const secure = url.protocol === "amqps:";
+  const named = url.username !== "" || url.password !== "";
+  const path = url.pathname.replace(/^\//, "");
+  return {
+    secure,
+    host: url.hostname.replace(/^\[|\]$/g, "") || "localhost",
+    port: url.port === "" ? secure ? 5671 : 5672 : Number(url.port),
+    vhost: path === "" ? "/" : decodeURIComponent(path),
+    credentials: {
+      username: named ? decodeURIComponent(url.username) : "guest",
+      password: named ? decodeURIComponent(url.password) : "guest",
+    },
+  };
+}

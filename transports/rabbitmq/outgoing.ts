@@ -1,0 +1,207 @@
+/** What is to be published, as parcels. @module */
+import { names } from "../../src/envelope/headers.ts";
+import { BackpressureError, MessageTooLargeError } from "../../src/errors/sending.ts";
+import { toError } from "../../src/errors/receiving.ts";
+import type { Clock } from "../../src/spi/clock.ts";
+import type { Frame, FrameHeaders } from "../../src/spi/frame.ts";
+import type { Address, Outgoing } from "../../src/spi/transport.ts";
+import { routeOf } from "./addresses.ts";
+import type { Claim, RabbitDelivery } from "./claims.ts";
+import { type Delays, maxDelayInMs } from "./delays.ts";
+import { toTyped } from "./errors.ts";
+import { asBuffer, copied, own, type Table, writeHeaders } from "./frame.ts";
+import { Parcel } from "./parcel.ts";
+import type { Sender } from "./sender.ts";
+import type { CopyServices } from "./settling.ts";
+
+/** Makes parcels, and gives them to the sender when their way is there. */
+export class Outbox implements CopyServices {
+  readonly #sender: Sender;
+  readonly #delays: Delays;
+  readonly #clock: Clock;
+  readonly #maxBytes: number;
+  readonly #window: number;
+  /** Those that wait for the way of a delay. */
+  #preparing = 0;
+  #idle: (() => void) | undefined;
+
+  constructor(
+    services: { readonly sender: Sender; readonly delays: Delays; readonly clock: Clock },
+    limits: { readonly maxMessageBytes: number; readonly maxUnconfirmed: number },
+  ) {
+    this.#sender = services.sender;
+    this.#delays = services.delays;
+    this.#clock = services.clock;
+    this.#maxBytes = limits.maxMessageBytes;
+    this.#window = limits.maxUnconfirmed;
+  }
+
+  /** As `Transport.send`. */
+  send(batch: readonly Outgoing[]): void | Promise<void> {
+    const full = this.#sender.full;
+    for (const outgoing of batch) {
+      if (full) outgoing.settled(new BackpressureError(outgoing.to, 2 * this.#window));
+      else this.#take(outgoing);
+    }
+    this.#sender.flush();
+    return this.#sender.pressure();
+  }
+
+  /** Resolves when all is confirmed. */
+  async drained(): Promise<void> {
+    while (this.#preparing > 0 || this.#sender.outstanding > 0) {
+      if (this.#preparing > 0) await new Promise<void>((resolve) => this.#idle = resolve);
+      await this.#sender.drained();
+    }
+  }
+
+  copyLater(delivery: RabbitDelivery, dueAt: number, headers: FrameHeaders): Promise<void> {
+    const { claim } = delivery;
+    if (claim === undefined) return Promise.resolve();
+    return this.postpone(claim, dueAt, headers, delivery.via);
+  }
+
+  /** A copy of what a claim holds, into the queue that it came from, at a time. */
+  postpone(claim: Claim, dueAt: number, headers: FrameHeaders, via: Address | undefined): Promise<void> {
+    const { message } = claim;
+    const properties = copied(message, headers, false);
+    const table = properties.headers;
+    if (via !== undefined) table[own.via] = via;
+    const expiresAt = this.#expiry(message.properties.expiration, table);
+    return this.#publish({
+      name: nameIn(table),
+      to: claim.source,
+      key: undefined,
+      content: message.content,
+      properties: { ...properties, mandatory: true },
+      table,
+      dueAt,
+      expiresAt,
+    });
+  }
+
+  copyTo({ claim }: RabbitDelivery, to: Address, headers: FrameHeaders): Promise<void> {
+    if (claim === undefined) return Promise.resolve();
+    const { message } = claim;
+    const properties = copied(message, headers, true);
+    delete properties.headers[own.expires]; // what failed must not expire where it is kept
+    delete properties.headers[own.via];
+    const key = properties.headers[own.key];
+    return this.#publish({
+      name: nameIn(properties.headers),
+      to,
+      key: typeof key === "string" ? key : undefined,
+      content: message.content,
+      properties: { ...properties, mandatory: true },
+      table: properties.headers,
+      dueAt: undefined,
+      expiresAt: undefined,
+    });
+  }
+
+  #take(outgoing: Outgoing): void {
+    const { frame, to, key, messageId, priority, mandatory, dueAt, expiresAt } = outgoing;
+    const settled = (error: Error | undefined) => outgoing.settled(error);
+    try {
+      if (frame.body.byteLength > this.#maxBytes) {
+        throw new MessageTooLargeError(typeOf(frame), "body", frame.body.byteLength, this.#maxBytes);
+      }
+      const table = writeHeaders(frame.headers);
+      if (key !== undefined) table[own.key] = key;
+      if (expiresAt !== undefined) table[own.expires] = expiresAt;
+      const properties = {
+        contentType: frame.contentType,
+        headers: table,
+        deliveryMode: 2,
+        messageId,
+        mandatory,
+        ...(priority === undefined ? {} : { priority }),
+      };
+      const content = asBuffer(frame.body);
+      this.#post({ name: typeOf(frame), to, key, content, properties, table, dueAt, expiresAt }, settled);
+    } catch (error) {
+      settled(toError(error));
+    }
+  }
+
+  #publish(letter: Letter): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#post(letter, (error) => error === undefined ? resolve() : reject(error));
+      this.#sender.flush();
+    });
+  }
+
+  /** Gives it to the sender, later if its way must be made first. */
+  #post(letter: Letter, settled: (error: Error | undefined) => void): void {
+    const { to, key, dueAt, expiresAt, table } = letter;
+    const now = this.#clock.now();
+    if (dueAt === undefined || dueAt <= now) {
+      delete table[own.due];
+      const { exchange, routingKey } = routeOf(to, key);
+      return this.#sender.add(parcel(letter, exchange, routingKey, expiresAt, settled));
+    }
+    if (expiresAt !== undefined && expiresAt <= dueAt) return settled(undefined); // it expires before it is due
+    routeOf(to, key); // throws if there is none
+    const post = () => {
+      const left = dueAt - this.#clock.now();
+      if (left > maxDelayInMs) table[own.due] = dueAt;
+      else delete table[own.due];
+      const { exchange, routingKey } = this.#delays.route(to, Math.min(left, maxDelayInMs));
+      // The broker's own expiration would end a delay.
+      this.#sender.add(parcel({ ...letter, mandatory: true }, exchange, routingKey, undefined, settled));
+    };
+    if (this.#delays.reaches(to)) return post();
+    this.#preparing++;
+    this.#delays.prepare(to).then(post, (error) => settled(toTyped(error, to, "delay what is sent to")))
+      .then(() => {
+        this.#preparing--;
+        this.#sender.flush();
+        if (this.#preparing === 0) this.#idle?.();
+      });
+  }
+
+  /** When a message expires that may be of another sender, who says for how long. */
+  #expiry(expiration: unknown, table: Table): number | undefined {
+    const known = table[own.expires];
+    if (typeof known === "number") return known;
+    const left = Number(expiration);
+    if (expiration === undefined || !Number.isFinite(left)) return undefined;
+    return table[own.expires] = this.#clock.now() + left;
+  }
+}
+
+/** A message, before it is known which way it goes. */
+interface Letter {
+  readonly name: string;
+  readonly to: Address;
+  readonly key: string | undefined;
+  readonly content: Parcel["content"];
+  readonly properties: Parcel["properties"];
+  readonly table: Table;
+  readonly dueAt: number | undefined;
+  readonly expiresAt: number | undefined;
+  readonly mandatory?: boolean;
+}
+
+function parcel(
+  { name, to, content, properties, mandatory = properties.mandatory ?? false }: Letter,
+  exchange: string,
+  routingKey: string,
+  expiresAt: number | undefined,
+  settled: (error: Error | undefined) => void,
+): Parcel {
+  return new Parcel(
+    { name, to, exchange, routingKey, content, properties: { ...properties, mandatory }, mandatory, expiresAt },
+    settled,
+  );
+}
+
+function typeOf({ headers }: Frame): string {
+  return nameIn(headers);
+}
+
+/** The contract's name, for errors. */
+function nameIn(headers: Readonly<Record<string, unknown>>): string {
+  const type = headers[names.type];
+  return typeof type === "string" ? type.replace(/[;,].*$/s, "") : "a message";
+}

@@ -1,0 +1,66 @@
+/** A message on its way to the broker. @module */
+import type { Options } from "amqplib";
+import type { Buffer } from "node:buffer";
+import type { Address } from "../../src/spi/transport.ts";
+
+/** What the broker said of a message that reached no queue. */
+export interface Returned {
+  readonly replyText: string;
+}
+
+/** One message, until the broker has it or has refused it. */
+export class Parcel {
+  /** For errors: what is sent, and where. */
+  readonly name: string;
+  readonly to: Address;
+  exchange: string;
+  routingKey: string;
+  readonly content: Buffer;
+  readonly properties: Options.Publish;
+  readonly mandatory: boolean;
+  /** Epoch milliseconds; `undefined`: never, or not natively. */
+  readonly expiresAt: number | undefined;
+  /** Whether the broker has confirmed it, while others before it are not. */
+  confirmed = false;
+  refused = false;
+  returned: Returned | undefined;
+  /** How often a channel ended while this was the first on it. */
+  failures = 0;
+  readonly #done: (error: Error | undefined) => void;
+
+  constructor(
+    message: {
+      readonly name: string;
+      readonly to: Address;
+      readonly exchange: string;
+      readonly routingKey: string;
+      readonly content: Buffer;
+      readonly properties: Options.Publish;
+      readonly mandatory: boolean;
+      readonly expiresAt: number | undefined;
+    },
+    done: (error: Error | undefined) => void,
+  ) {
+    this.name = message.name;
+    this.to = message.to;
+    this.exchange = message.exchange;
+    this.routingKey = message.routingKey;
+    this.content = message.content;
+    this.properties = message.properties;
+    this.mandatory = message.mandatory;
+    this.expiresAt = message.expiresAt;
+    this.#done = done;
+  }
+
+  /** Ends it. */
+  settle(error: Error | undefined): void {
+    this.#done(error);
+  }
+
+  /** It is to be sent anew. */
+  reset(): void {
+    this.confirmed = false;
+    this.refused = false;
+    this.returned = undefined;
+  }
+}

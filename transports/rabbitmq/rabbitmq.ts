@@ -1,0 +1,44 @@
+/** The entry point's functions. @module */
+import type { Extension } from "../../src/spi/transport.ts";
+import { type RabbitmqOptions, settingsOf } from "./options.ts";
+import { checkQueueOptions, queueExtension, type RabbitmqQueueOptions } from "./queue_options.ts";
+import { type RabbitmqTransport, RabbitTransport } from "./transport.ts";
+
+/** What {@linkcode rabbitmq} is: a function, and the settings of single queues. */
+export interface Rabbitmq {
+  /**
+   * Makes a transport on RabbitMQ, 3.10 or later. Nothing happens before its bus starts.
+   *
+   * @param options a URL as in `amqp://user:password@host:5672/vhost`, or more
+   * @throws {ConfigurationError} if the options cannot work
+   * @throws {InvalidDurationError} if a duration is none
+   */
+  (options?: string | RabbitmqOptions): RabbitmqTransport;
+  /**
+   * The settings of one queue, for an endpoint's `extensions`.
+   *
+   * @throws {ConfigurationError} if they contradict themselves
+   */
+  queue(options: RabbitmqQueueOptions): Extension;
+}
+
+/**
+ * Makes a transport on RabbitMQ; `rabbitmq.queue({ … })` sets up a single queue.
+ *
+ * @example
+ * ```ts
+ * import { createBus } from "@hero/messaging";
+ * import { rabbitmq } from "@hero/messaging/rabbitmq";
+ *
+ * const bus = createBus({ name: "orders", transport: rabbitmq("amqp://localhost") });
+ * bus.endpoint("orders", { extensions: [rabbitmq.queue({ maxLength: 1_000_000, overflow: "reject-publish" })] });
+ * ```
+ */
+export const rabbitmq: Rabbitmq = Object.assign(
+  (options: string | RabbitmqOptions = {}): RabbitmqTransport => {
+    const settings = settingsOf(typeof options === "string" ? { url: options } : options);
+    checkQueueOptions(settings.queue);
+    return new RabbitTransport(settings);
+  },
+  { queue: queueExtension },
+);

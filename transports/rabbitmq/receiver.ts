@@ -1,0 +1,310 @@
+/** An open source. @module */
+import type { Channel, ConsumeMessage } from "amqplib";
+import { ClosedError, DisconnectedError } from "../../src/errors/transport.ts";
+import type { Host, Receiver, Settlement, Sink } from "../../src/spi/transport.ts";
+import { exponentialBackoff } from "../../src/values/backoff.ts";
+import { Arrivals, type ArrivalServices } from "./arrivals.ts";
+import { type Claim, Claims, type RabbitDelivery } from "./claims.ts";
+import type { Connection } from "./connection.ts";
+import { codeOf, toTyped, transportName } from "./errors.ts";
+import { type CopyServices, settle, type Settling } from "./settling.ts";
+
+/** What a receiver asks of its transport. */
+export interface ReceiverServices extends ArrivalServices {
+  readonly copies: CopyServices;
+  readonly host: Host;
+  readonly connection: Connection;
+  /** Makes the queue, where it lives as long as the receiver; makes a durable one again if it was deployed. */
+  declare(channel: Channel): Promise<void>;
+  /** The queue is to be gone, where it lives as long as the receiver. */
+  remove(channel: Channel): Promise<void>;
+  /** The receiver has ended for good. */
+  ended(receiver: RabbitReceiver): void;
+  /** It cannot consume, or it can again. */
+  troubled(cause: Error | undefined): void;
+}
+
+/** What differs from receiver to receiver. */
+export interface ReceiverOptions {
+  readonly queue: string;
+  readonly credit: number;
+  readonly ordered: boolean;
+  readonly priority: number | undefined;
+}
+
+/** One channel of a receiver, and its consumer if there is one. */
+interface Session {
+  readonly channel: Channel;
+  readonly claims: Claims;
+  /** Whether the broker is to send; what comes all the same goes back. */
+  taking: boolean;
+  consumer: string | undefined;
+  /** With which prefetch; 0: there is none. */
+  prefetch: number;
+}
+
+/** AMQP's prefetch has 16 bits. */
+const mostPrefetch = 65_535;
+const backoff = exponentialBackoff({ min: "100ms", max: "10s", jitter: 0.3 });
+
+/** A consumer on a channel of its own, made again when either is lost. */
+export class RabbitReceiver implements Receiver, Settling {
+  readonly address: string;
+  readonly #services: ReceiverServices;
+  readonly #options: ReceiverOptions;
+  readonly #sink: Sink;
+  readonly #arrivals: Arrivals;
+  #session: Session | undefined;
+  #credit: number;
+  #stopped = false;
+  #closed = false;
+  #running: Promise<void> | undefined;
+  #again = false;
+  #failures = 0;
+  #endWait: (() => void) | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(sink: Sink, services: ReceiverServices, options: ReceiverOptions) {
+    this.#sink = sink;
+    this.#services = services;
+    this.#options = options;
+    this.#credit = options.credit;
+    this.address = `queue:${options.queue}`;
+    this.#arrivals = new Arrivals(sink, options, () => this.#stopped ? 0 : this.#credit);
+  }
+
+  /** Whether the broker has a consumer of it. */
+  get consuming(): boolean {
+    return this.#session?.consumer !== undefined;
+  }
+
+  /** Whether nothing is unsettled or unheard. */
+  get idle(): boolean {
+    return this.#session?.claims.idle ?? true;
+  }
+
+  /**
+   * Begins to take.
+   *
+   * @throws if the queue cannot be taken from
+   */
+  async start(): Promise<void> {
+    for (;;) {
+      try {
+        await this.#reconcile();
+      } catch (error) {
+        if (!(error instanceof DisconnectedError) && codeOf(error) !== undefined) {
+          throw toTyped(error, this.address, "receive from");
+        }
+        if (this.#closed) throw new ClosedError(`the transport "${transportName}"`);
+        // The connection has just gone. What it was asked it does when it is back.
+        return this.kick();
+      }
+      return;
+    }
+  }
+
+  /** As {@linkcode Settling}. */
+  get copies(): CopyServices {
+    return this.#services.copies;
+  }
+
+  settle(batch: readonly Settlement[]): Promise<void> {
+    return settle(batch, this);
+  }
+
+  /** As {@linkcode Settling}. */
+  settled(delivery: RabbitDelivery): void {
+    this.#arrivals.settled(delivery);
+  }
+
+  /** As {@linkcode Settling}: an ordered source takes it again by itself, so that nothing of its key passes it. */
+  release(delivery: RabbitDelivery, claim: Claim): void {
+    if (this.#options.ordered && !this.#stopped) return this.#arrivals.repeat(delivery);
+    this.#giveBack(claim);
+    this.#arrivals.settled(delivery);
+  }
+
+  credit(total: number): void {
+    this.#credit = total;
+    if (this.#stopped) return;
+    this.#arrivals.pump();
+    this.kick();
+  }
+
+  stop(): Promise<void> {
+    return this.#stopping ??= this.#stop();
+  }
+
+  /** The connection is there: takes again. */
+  kick(): void {
+    if (this.#closed) return;
+    if (this.#running !== undefined) {
+      this.#again = true;
+      return;
+    }
+    this.#endWait?.();
+    void this.#reconcile().then(() => {
+      this.#failures = 0;
+      this.#services.troubled(undefined);
+    }, (error: Error) => this.#failed(error));
+  }
+
+  /** Ends for good: what is unsettled goes back, and the sink hears of it. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = this.#stopped = true;
+    this.#endWait?.();
+    const session = this.#session;
+    if (session !== undefined) {
+      session.claims.flush();
+      this.#ended(session, new ClosedError(`the transport "${transportName}"`));
+      void session.channel.close().catch(() => {});
+    }
+    this.#services.ended(this);
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopped = true;
+    this.#endWait?.();
+    if (this.#session !== undefined) {
+      await this.#reconcile().catch(() => {}); // the channel has ended, and takes nothing either
+      const session = this.#session;
+      if (session !== undefined) await this.#services.remove(session.channel).catch(() => {});
+    }
+    this.#retire();
+  }
+
+  /** Stopped, and with nothing left to settle: its channel is needed no more. */
+  #retire(): void {
+    if (!this.#stopped || this.#closed || !this.idle) return;
+    this.#closed = true;
+    const session = this.#session;
+    this.#session = undefined;
+    if (session !== undefined) {
+      session.claims.end();
+      void session.channel.close().catch(() => {});
+    }
+    this.#services.ended(this);
+  }
+
+  #failed(error: Error): void {
+    if (this.#closed || !this.#services.connection.ready) return; // `kick` follows when it is back
+    this.#services.troubled(toTyped(error, this.address, "receive from"));
+    const { clock } = this.#services.host;
+    const cancel = clock.at(clock.now() + backoff(this.#failures++), () => {
+      this.#endWait = undefined;
+      this.kick();
+    });
+    this.#endWait = () => {
+      this.#endWait = undefined;
+      cancel();
+    };
+  }
+
+  /** Makes what is at the broker what it should be. One at a time: whoever asks meanwhile has it looked at again. */
+  async #reconcile(): Promise<void> {
+    while (this.#running !== undefined) {
+      this.#again = true;
+      await this.#running.catch(() => {});
+    }
+    this.#running = this.#compare();
+    try {
+      await this.#running;
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  async #compare(): Promise<void> {
+    do {
+      this.#again = false;
+      if (this.#closed) return;
+      if (this.#session === undefined && this.#stopped) return;
+      const session = this.#session ??= await this.#open();
+      const wanted = this.#wanted(session);
+      if (session.prefetch !== wanted) await this.#consume(session, wanted);
+    } while (this.#again);
+  }
+
+  #wanted({ prefetch }: Session): number {
+    if (this.#stopped) return 0;
+    // To take less it would have to give back, and others of a key would pass. It hands out less instead.
+    if (this.#options.ordered && prefetch > 0) return prefetch;
+    return Math.min(this.#credit, mostPrefetch);
+  }
+
+  async #open(): Promise<Session> {
+    const { connection, host } = this.#services;
+    if (!connection.ready) throw new DisconnectedError(transportName, `receive from "${this.address}"`);
+    const channel = await connection.channel();
+    let reason: Error | undefined;
+    const session: Session = {
+      channel,
+      claims: new Claims(channel, host.clock, () => this.#retire()),
+      taking: false,
+      consumer: undefined,
+      prefetch: 0,
+    };
+    channel.on("error", (error: Error) => reason = error);
+    channel.on("close", () => {
+      if (this.#session !== session) return;
+      this.#ended(session, new DisconnectedError(transportName, `receive from "${this.address}"`, { cause: reason }));
+      queueMicrotask(() => this.kick()); // when it is known whether the connection has ended, too
+    });
+    await this.#services.declare(channel);
+    return session;
+  }
+
+  async #consume(session: Session, wanted: number): Promise<void> {
+    const { channel, claims, consumer } = session;
+    session.taking = false;
+    session.prefetch = 0;
+    if (consumer !== undefined) {
+      session.consumer = undefined;
+      await channel.cancel(consumer);
+    }
+    // What came and was not handed out goes to others.
+    for (const claim of this.#arrivals.clear()) this.#giveBack(claim);
+    claims.flush();
+    if (wanted === 0) return;
+    claims.prefetch = wanted;
+    await channel.prefetch(wanted);
+    session.taking = true;
+    session.prefetch = wanted;
+    const { priority } = this.#options;
+    const { consumerTag } = await channel.consume(
+      this.#options.queue,
+      (message) => this.#came(session, message),
+      priority === undefined ? {} : { priority },
+    );
+    session.consumer = consumerTag;
+  }
+
+  #came(session: Session, message: ConsumeMessage | null): void {
+    if (message === null) { // the queue is gone, or its node
+      if (this.#session !== session) return;
+      const cause = new Error("The broker has cancelled the consumer");
+      this.#ended(session, new DisconnectedError(transportName, `receive from "${this.address}"`, { cause }));
+      void session.channel.close().catch(() => {});
+      this.kick();
+      return;
+    }
+    const claim = session.claims.add(message, this);
+    if (session.taking && !this.#stopped) this.#arrivals.add(claim, this.#options.queue, this.#services);
+    else this.#giveBack(claim);
+  }
+
+  #giveBack(claim: Claim): void {
+    if (this.#options.ordered) claim.claims.keep(claim);
+    else claim.claims.release(claim);
+  }
+
+  #ended(session: Session, reason: Error): void {
+    this.#session = undefined;
+    this.#arrivals.forget();
+    const lost: readonly RabbitDelivery[] = session.claims.end();
+    if (lost.length > 0) this.#sink.lost(lost, reason);
+    if (this.#stopped && !this.#closed) this.#retire();
+  }
+}

@@ -1,0 +1,287 @@
+/** Publishing, with confirms. @module */
+import type { ConfirmChannel, Message } from "amqplib";
+import { AccessRefusedError, ClosedError, DisconnectedError, TopologyError } from "../../src/errors/transport.ts";
+import {
+  InvalidHeaderError,
+  MessageTooLargeError,
+  NotConfirmedError,
+  UnroutableError,
+} from "../../src/errors/sending.ts";
+import type { Clock } from "../../src/spi/clock.ts";
+import { Deque } from "../../src/values/deque.ts";
+import type { Connection } from "./connection.ts";
+import { codeOf, codes, entityIn, textOf, transportName } from "./errors.ts";
+import type { Parcel } from "./parcel.ts";
+
+/** How often one may be the first on a channel that the broker ends, before it is taken for the reason. */
+const mostFailures = 3;
+/** The most bytes that wait or are unconfirmed, before senders are asked to wait. */
+const mostBytes = 64 * 2 ** 20;
+
+/**
+ * Publishes on one channel, in order. What is not confirmed when the channel ends is published again on the next one,
+ * before what came later.
+ */
+export class Sender {
+  readonly #connection: Connection;
+  readonly #clock: Clock;
+  readonly #window: number;
+  readonly #waiting = new Deque<Parcel>();
+  /** Published, by tag. */
+  readonly #unconfirmed = new Deque<Parcel>();
+  /** The tag of the first of those. */
+  #firstTag = 1;
+  #bytes = 0;
+  #channel: ConfirmChannel | undefined;
+  #opening = false;
+  #blocked = false;
+  #closed = false;
+  #relieved: PromiseWithResolvers<void> | undefined;
+  #idle: PromiseWithResolvers<void> | undefined;
+  /** Why the broker ended the channel; it says so just before. */
+  #reason: Error | undefined;
+
+  /** @param window how many may be unconfirmed */
+  constructor(connection: Connection, clock: Clock, window: number) {
+    this.#connection = connection;
+    this.#clock = clock;
+    this.#window = window;
+  }
+
+  /** How many have been taken and are not settled. */
+  get outstanding(): number {
+    return this.#waiting.size + this.#unconfirmed.size;
+  }
+
+  /** How many the broker has not confirmed. */
+  get unconfirmed(): number {
+    return this.#unconfirmed.size;
+  }
+
+  /** Takes a message. Nothing is published before {@linkcode flush}. */
+  add(parcel: Parcel): void {
+    if (this.#closed) return parcel.settle(new ClosedError(`the transport "${transportName}"`));
+    this.#bytes += parcel.content.byteLength;
+    this.#waiting.pushBack(parcel);
+  }
+
+  /** Publishes what can be published. */
+  flush(): void {
+    const channel = this.#channel;
+    if (channel === undefined) return this.connected();
+    if (this.#blocked) return;
+    while (this.#unconfirmed.size < this.#window) {
+      const parcel = this.#waiting.popFront();
+      if (parcel === undefined) break;
+      if (!this.#publish(channel, parcel)) break;
+    }
+    this.#check();
+  }
+
+  /** A promise, if whoever sends shall wait. */
+  pressure(): Promise<void> | undefined {
+    if (this.#closed || (this.outstanding < this.#window && this.#bytes < mostBytes)) return undefined;
+    this.#relieved ??= Promise.withResolvers<void>();
+    return this.#relieved.promise;
+  }
+
+  /** Whether so much waits that nothing more is taken. */
+  get full(): boolean {
+    return this.outstanding >= 2 * this.#window || this.#bytes >= 2 * mostBytes;
+  }
+
+  /** The connection is there: opens a channel if there is none. */
+  connected(): void {
+    if (this.#channel !== undefined || this.#opening || this.#closed || !this.#connection.ready) return;
+    this.#opening = true;
+    void this.#open();
+  }
+
+  /** The broker takes nothing, or takes messages again. */
+  block(blocked: boolean): void {
+    this.#blocked = blocked;
+    if (!blocked) this.flush();
+  }
+
+  /** Resolves when nothing waits and all is confirmed. */
+  drained(): Promise<void> {
+    if (this.outstanding === 0) return Promise.resolve();
+    this.#idle ??= Promise.withResolvers<void>();
+    return this.#idle.promise;
+  }
+
+  /** Takes nothing more; what is left fails. */
+  close(): void {
+    this.#closed = true;
+    const error = new ClosedError(`the transport "${transportName}"`);
+    for (const left of [this.#unconfirmed, this.#waiting]) {
+      for (let parcel = left.popFront(); parcel !== undefined; parcel = left.popFront()) {
+        if (!parcel.confirmed) this.#settle(parcel, error);
+      }
+    }
+    this.#check();
+    this.#relieved?.resolve();
+  }
+
+  async #open(): Promise<void> {
+    try {
+      const channel = await this.#connection.confirmChannel();
+      this.#firstTag = 1;
+      this.#reason = undefined;
+      channel.on("error", (error: Error) => this.#reason = error);
+      channel.on("close", () => this.#ended());
+      channel.on("ack", ({ deliveryTag, multiple }) => this.#confirmed(deliveryTag, multiple, false));
+      channel.on("nack", ({ deliveryTag, multiple }) => this.#confirmed(deliveryTag, multiple, true));
+      channel.on("return", (message) => this.#returned(message));
+      this.#channel = channel;
+    } catch {
+      // The connection is on its way down; it calls `connected` when it is back.
+    }
+    this.#opening = false;
+    if (this.#channel !== undefined) this.flush();
+  }
+
+  /** False: the channel is gone, and the message waits. */
+  #publish(channel: ConfirmChannel, parcel: Parcel): boolean {
+    const { properties, expiresAt } = parcel;
+    if (expiresAt !== undefined) {
+      const left = expiresAt - this.#clock.now();
+      // What has expired is dropped, as the broker would.
+      if (left <= 0) {
+        this.#settle(parcel, undefined);
+        return true;
+      }
+      properties.expiration = Math.ceil(left);
+    }
+    try {
+      channel.publish(parcel.exchange, parcel.routingKey, parcel.content, properties);
+    } catch (error) {
+      if (error instanceof RangeError || error instanceof TypeError) { // it cannot be written
+        this.#settle(parcel, unwritable(parcel, error));
+        return true;
+      }
+      this.#waiting.pushFront(parcel);
+      return false;
+    }
+    this.#unconfirmed.pushBack(parcel);
+    return true;
+  }
+
+  #confirmed(tag: number, multiple: boolean, refused: boolean): void {
+    if (multiple) {
+      for (let count = tag - this.#firstTag + 1; count > 0; count--) this.#shift(refused);
+    } else if (tag === this.#firstTag) {
+      this.#shift(refused);
+    } else {
+      const parcel = this.#unconfirmed.at(tag - this.#firstTag);
+      if (parcel !== undefined) {
+        parcel.confirmed = true;
+        parcel.refused = refused;
+        // Told now: that others before it are late is no reason to wait. It keeps its place until then.
+        this.#tell(parcel);
+      }
+    }
+    while (this.#unconfirmed.peekFront()?.confirmed === true) this.#shift(false);
+    this.flush();
+  }
+
+  #shift(refused: boolean): void {
+    const parcel = this.#unconfirmed.popFront();
+    if (parcel === undefined) return;
+    this.#firstTag++;
+    if (parcel.confirmed) return;
+    parcel.refused = refused;
+    this.#tell(parcel);
+  }
+
+  #tell(parcel: Parcel): void {
+    if (parcel.refused) this.#settle(parcel, new NotConfirmedError(parcel.name, parcel.to));
+    else if (parcel.returned !== undefined) this.#settle(parcel, new UnroutableError(parcel.name, parcel.to));
+    else this.#settle(parcel, undefined);
+  }
+
+  #settle(parcel: Parcel, error: Error | undefined): void {
+    this.#bytes -= parcel.content.byteLength;
+    parcel.settle(error);
+  }
+
+  /** It comes before its confirm; other confirms may lie between, so it is found by what it is. */
+  #returned({ fields, properties }: Message): void {
+    for (const parcel of this.#unconfirmed) {
+      if (
+        parcel.mandatory && !parcel.confirmed && parcel.returned === undefined &&
+        parcel.properties.messageId === properties.messageId && parcel.exchange === fields.exchange &&
+        parcel.routingKey === fields.routingKey
+      ) {
+        parcel.returned = { replyText: String((fields as { readonly replyText?: unknown }).replyText) };
+        return;
+      }
+    }
+  }
+
+  /** The channel has ended: what is not confirmed is published again, but for what ended it. */
+  #ended(): void {
+    this.#channel = undefined;
+    const reason = this.#reason;
+    const again: Parcel[] = [];
+    for (let parcel = this.#unconfirmed.popFront(); parcel !== undefined; parcel = this.#unconfirmed.popFront()) {
+      if (!parcel.confirmed) again.push(parcel);
+    }
+    if (reason !== undefined) this.#blame(again, reason);
+    for (const parcel of again.reverse()) {
+      if (parcel.failures < 0) continue;
+      parcel.reset();
+      this.#waiting.pushFront(parcel);
+    }
+    this.#check();
+    // On the next turn it is known whether the connection has ended, too.
+    queueMicrotask(() => this.connected());
+  }
+
+  /** Fails those for which the broker ended the channel, and marks them. */
+  #blame(parcels: readonly Parcel[], reason: Error): void {
+    const fail = (parcel: Parcel, error: Error) => {
+      parcel.failures = -1;
+      this.#settle(parcel, error);
+    };
+    const code = codeOf(reason);
+    const named = entityIn(reason);
+    const guilty = named?.kind === "exchange" ? parcels.filter(({ exchange }) => exchange === named.name) : [];
+    if (code === codes.notFound || code === codes.accessRefused) {
+      for (const parcel of guilty) {
+        if (code === codes.accessRefused) {
+          fail(parcel, new AccessRefusedError(parcel.to, "send to", { cause: reason }));
+        } else if (parcel.mandatory) fail(parcel, new UnroutableError(parcel.name, parcel.to, { cause: reason }));
+        else fail(parcel, new TopologyError([`${parcel.to}: it is missing`], { cause: reason }));
+      }
+      if (guilty.length > 0) return;
+    }
+    const [, limit] = /larger than configured max size (\d+)/.exec(textOf(reason)) ?? [];
+    const large = limit === undefined ? undefined : parcels.find(({ content }) => content.byteLength > Number(limit));
+    if (large !== undefined) {
+      return fail(large, new MessageTooLargeError(large.name, "body", large.content.byteLength, Number(limit)));
+    }
+    const [first] = parcels;
+    if (first === undefined || ++first.failures < mostFailures) return;
+    fail(first, new DisconnectedError(transportName, `send to "${first.to}"`, { cause: reason }));
+  }
+
+  #check(): void {
+    if (this.#relieved !== undefined && this.outstanding <= this.#window / 2 && this.#bytes < mostBytes) {
+      this.#relieved.resolve();
+      this.#relieved = undefined;
+    }
+    if (this.#idle !== undefined && this.outstanding === 0) {
+      this.#idle.resolve();
+      this.#idle = undefined;
+    }
+  }
+}
+
+/** What the client cannot encode is the message's headers: their names are short, and all of them fit one buffer. */
+function unwritable(parcel: Parcel, error: Error): Error {
+  const [, limit] = /exceeds the (\d+) byte/.exec(error.message) ?? [];
+  return limit === undefined
+    ? new InvalidHeaderError(parcel.name, `the client says: ${error.message}`)
+    : new MessageTooLargeError(parcel.name, "headers", Number(limit) + 1, Number(limit));
+}

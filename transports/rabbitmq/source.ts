@@ -1,0 +1,76 @@
+/** What becomes of a source at the broker. @module */
+import type { Channel } from "amqplib";
+import { ConfigurationError } from "../../src/errors/configuration.ts";
+import type { Host, Source } from "../../src/spi/transport.ts";
+import type { Connection } from "./connection.ts";
+import type { Delays } from "./delays.ts";
+import type { Outbox } from "./outgoing.ts";
+import { mergedOptions, type RabbitmqQueueOptions } from "./queue_options.ts";
+import type { ReceiverOptions, ReceiverServices } from "./receiver.ts";
+import type { Deployments } from "./topology.ts";
+
+/** How long a queue outlives its process: what comes while a connection is made again is not lost. */
+const goneAfterInMs = 60_000;
+
+/** What a source needs of its transport. */
+interface SourceParts {
+  readonly host: Host;
+  readonly connection: Connection;
+  readonly outbox: Outbox;
+  readonly delays: Delays;
+  readonly deployments: Deployments;
+  readonly defaults: RabbitmqQueueOptions;
+}
+
+/**
+ * How to open a source.
+ *
+ * @throws {ConfigurationError} if it is to be ordered, and its queue is not said to have a single active consumer
+ */
+export function sourceServices(source: Source, parts: SourceParts): {
+  readonly options: ReceiverOptions;
+  readonly services: Omit<ReceiverServices, "ended" | "troubled">;
+} {
+  const { host, connection, outbox, delays, deployments, defaults } = parts;
+  const { queue, topics, lifetime, ordered } = source;
+  const settings = mergedOptions(defaults, source.extensions);
+  if (ordered && settings.singleActiveConsumer !== true) {
+    throw new ConfigurationError(
+      `Cannot keep the order of "${queue}" across processes: its queue gives messages to all consumers at once. ` +
+        `Add rabbitmq.queue({ singleActiveConsumer: true }) to the endpoint's extensions; ` +
+        `a queue that is there already must be made anew`,
+    );
+  }
+  let opened = false;
+  const declare = async (channel: Channel): Promise<void> => {
+    if (lifetime !== "durable") {
+      // Not exclusive: while the broker still believes in a connection that is gone, it would refuse the next one.
+      await channel.assertQueue(queue, { arguments: { "x-queue-type": "classic", "x-expires": goneAfterInMs } });
+      for (const topic of topics) await channel.bindQueue(queue, topic, "");
+    } else if (opened) {
+      await deployments.queueAgain(channel, queue);
+      delays.forget();
+    }
+    opened = true;
+  };
+  return {
+    options: { queue, credit: source.credit, ordered, priority: settings.consumerPriority },
+    services: {
+      host,
+      connection,
+      copies: outbox,
+      declare,
+      remove: async (channel) => {
+        if (lifetime !== "durable") await channel.deleteQueue(queue);
+      },
+      now: () => host.clock.now(),
+      early: (claim, dueAt) => {
+        claim.state = "copying";
+        outbox.postpone(claim, dueAt, {}, undefined).then(
+          () => claim.state === "copying" && claim.claims.accept(claim),
+          () => claim.state === "copying" && claim.claims.release(claim),
+        );
+      },
+    },
+  };
+}

@@ -1,0 +1,161 @@
+/** Exchanges, queues and bindings: laid out as MassTransit does, so that both can share a broker. @module */
+import type { Channel } from "amqplib";
+import { ConfigurationError } from "../../src/errors/configuration.ts";
+import type { Address, Change, DeployMode, Entity, Topology } from "../../src/spi/transport.ts";
+import { queueName } from "../../src/values/destination.ts";
+import type { Connection } from "./connection.ts";
+import { codeOf, codes, mismatchIn, textOf } from "./errors.ts";
+import { mergedOptions, queueArguments, type RabbitmqQueueOptions } from "./queue_options.ts";
+
+/** Declares one thing; twice is once. */
+type Declare = (channel: Channel) => Promise<unknown>;
+
+/** Something that shall be, and how to find out whether it is. */
+interface Part {
+  readonly entity: string;
+  readonly detail: string;
+  readonly check: Declare;
+  readonly declare: Declare;
+}
+
+/** A queue and what leads to it, with its arguments. */
+function partsOfQueue(name: string, args: Readonly<Record<string, unknown>>): readonly Part[] {
+  return [{
+    entity: `queue:${name}`,
+    detail: `a durable queue with ${Object.entries(args).map(([key, value]) => `${key} = ${value}`).join(", ")}`,
+    check: (channel) => channel.checkQueue(name),
+    declare: async (channel) => {
+      await channel.assertQueue(name, { arguments: args });
+      await channel.assertExchange(name, "fanout");
+      await channel.bindQueue(name, name, "");
+    },
+  }];
+}
+
+function partOfTopic(name: string): Part {
+  return {
+    entity: `topic:${name}`,
+    detail: "a durable exchange of the type fanout",
+    check: (channel) => channel.checkExchange(name),
+    declare: (channel) => channel.assertExchange(name, "fanout"),
+  };
+}
+
+/** From a topic to the exchange of a queue, or of another topic. */
+async function bind(channel: Channel, topic: string, to: Address): Promise<void> {
+  const target = queueName(to) ?? to.slice("topic:".length);
+  if (target !== topic) await channel.bindExchange(target, topic, "");
+}
+
+/** What has been deployed through one transport, and how. */
+export class Deployments {
+  readonly #connection: Connection;
+  readonly #defaults: RabbitmqQueueOptions;
+  readonly #queues = new Map<string, readonly Part[]>();
+  readonly #topics = new Map<string, Part>();
+  readonly #bindings = new Map<string, { readonly topic: string; readonly to: Address }>();
+
+  /** @param defaults the settings of queues that say nothing else */
+  constructor(connection: Connection, defaults: RabbitmqQueueOptions) {
+    this.#connection = connection;
+    this.#defaults = defaults;
+  }
+
+  /** As `Transport.deploy`. */
+  async deploy(topology: Topology, mode: DeployMode): Promise<readonly Change[]> {
+    checkNames(topology);
+    const changes: Change[] = [];
+    const created = new Set<string>();
+    const topics = topology.topics.map(({ name }) => [name, [partOfTopic(name)]] as const);
+    const queues = topology.queues.map((entity) => [entity.name, this.#partsOf(entity)] as const);
+    for (const [, parts] of [...topics, ...queues]) {
+      for (const part of parts) {
+        const change = await this.#compare(part, mode);
+        if (change === undefined) continue;
+        changes.push(change);
+        if (change.kind === "create") created.add(part.entity);
+      }
+    }
+    for (const { topic, to } of topology.bindings) {
+      // AMQP cannot be asked for bindings: one is missing for sure where one of its ends is.
+      if (created.has(`topic:${topic}`) || created.has(to)) {
+        changes.push({ kind: "create", entity: `topic:${topic} -> ${to}`, detail: "a binding" });
+      }
+    }
+    if (mode === "apply") {
+      const conflicts = new Set(changes.filter(({ kind }) => kind === "conflict").map(({ entity }) => entity));
+      const bindings = topology.bindings.filter(({ topic, to }) => {
+        return !conflicts.has(`topic:${topic}`) && !conflicts.has(to);
+      });
+      await this.#connection.with(async (channel) => {
+        for (const { topic, to } of bindings) await bind(channel, topic, to);
+      });
+      for (const [name, [part]] of topics) if (part !== undefined) this.#topics.set(name, part);
+      for (const [name, parts] of queues) this.#queues.set(name, parts);
+      for (const binding of bindings) this.#bindings.set(`${binding.topic} ${binding.to}`, binding);
+    }
+    return changes;
+  }
+
+  /** Declares again what was deployed: the broker may have lost it. What it refuses is left to whoever needs it. */
+  async again(): Promise<void> {
+    const all: Declare[] = [];
+    for (const part of this.#topics.values()) all.push(part.declare);
+    for (const parts of this.#queues.values()) for (const part of parts) all.push(part.declare);
+    for (const { topic, to } of this.#bindings.values()) all.push((channel) => bind(channel, topic, to));
+    let next = 0;
+    while (next < all.length) {
+      try {
+        await this.#connection.with(async (channel) => {
+          for (; next < all.length; next++) await all[next]?.(channel);
+        });
+      } catch (error) {
+        if (codeOf(error) === undefined) throw error; // the connection is gone
+        next++;
+      }
+    }
+  }
+
+  /** Declares a queue again, if it was deployed. */
+  async queueAgain(channel: Channel, name: string): Promise<void> {
+    for (const part of this.#queues.get(name) ?? []) await part.declare(channel);
+    for (const { topic, to } of this.#bindings.values()) if (to === `queue:${name}`) await bind(channel, topic, to);
+  }
+
+  #partsOf({ name, extensions }: Entity): readonly Part[] {
+    return partsOfQueue(name, queueArguments(name, mergedOptions(this.#defaults, extensions)));
+  }
+
+  /** Compares, and makes what is missing where that is asked for. */
+  async #compare({ entity, detail, check, declare }: Part, mode: DeployMode): Promise<Change | undefined> {
+    try {
+      await this.#connection.with(check);
+    } catch (error) {
+      if (codeOf(error) !== codes.notFound) throw error;
+      if (mode === "apply") await this.#connection.with(declare);
+      return { kind: "create", entity, detail };
+    }
+    try {
+      // What is there is not changed by that, and what differs is told by nothing else.
+      await this.#connection.with(declare);
+    } catch (error) {
+      if (codeOf(error) === codes.accessRefused) return undefined; // no right to manage; it is there
+      if (codeOf(error) !== codes.preconditionFailed) throw error;
+      return { kind: "conflict", entity, detail: mismatchIn(error) ?? textOf(error) };
+    }
+    return undefined;
+  }
+}
+
+/** @throws {ConfigurationError} if a queue would get the messages of a topic that only has its name */
+function checkNames({ queues, topics, bindings }: Topology): void {
+  const names = new Set(queues.map(({ name }) => name));
+  for (const { name } of topics) {
+    if (!names.has(name)) continue;
+    if (bindings.some(({ topic, to }) => topic === name && to === `queue:${name}`)) continue;
+    throw new ConfigurationError(
+      `Cannot deploy the queue and the topic "${name}" on RabbitMQ: each is an exchange of that name, so the queue ` +
+        `would get all that is published to the topic. Rename the endpoint or the contract`,
+    );
+  }
+}

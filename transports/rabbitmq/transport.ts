@@ -1,0 +1,283 @@
+/** The transport on RabbitMQ. @module */
+import { ConfigurationError } from "../../src/errors/configuration.ts";
+import { ClosedError } from "../../src/errors/transport.ts";
+import type {
+  Admin,
+  Capabilities,
+  Change,
+  DeployMode,
+  Host,
+  Outgoing,
+  Receiver,
+  Sink,
+  Source,
+  Topology,
+  Transport,
+} from "../../src/spi/transport.ts";
+import { RabbitAdmin } from "./admin.ts";
+import { loadClient } from "./client.ts";
+import { bounded, Connection, type ConnectionOwner } from "./connection.ts";
+import { Delays, maxDelayInMs } from "./delays.ts";
+import { transportName } from "./errors.ts";
+import type { Settings } from "./options.ts";
+import { Outbox } from "./outgoing.ts";
+import { RabbitReceiver } from "./receiver.ts";
+import { Sender } from "./sender.ts";
+import { sourceServices } from "./source.ts";
+import type { Taker } from "./taker.ts";
+import { Deployments } from "./topology.ts";
+
+/** The client's own buffer for headers has 64 KiB, for all of them and the properties. */
+const maxHeaderBytes = 2 ** 15;
+
+/** What there is once it is open. */
+interface Open {
+  readonly publishing: Connection;
+  readonly consuming: Connection;
+  readonly sender: Sender;
+  readonly outbox: Outbox;
+  readonly delays: Delays;
+  readonly deployments: Deployments;
+}
+
+/** How a transport on RabbitMQ is doing, for metrics. */
+export interface RabbitmqCounts {
+  /** Connections that are there: 2, one to publish and one to consume, when all is well. */
+  readonly connections: number;
+  /** How often a connection was lost and came back. */
+  readonly reconnects: number;
+  /** Why the broker takes no messages, as it said: a memory or disk alarm. */
+  readonly blocked: string | undefined;
+  /** Messages that are published and not confirmed. */
+  readonly unconfirmed: number;
+  /** Messages that wait to be published. */
+  readonly waiting: number;
+  /** Sources that are open. */
+  readonly receivers: number;
+  /** Those of them that have a consumer at the broker: fewer for more than a moment is a fault. */
+  readonly consumers: number;
+}
+
+/** A transport on RabbitMQ. */
+export interface RabbitmqTransport extends Transport {
+  /** How it is doing, now. */
+  readonly counts: RabbitmqCounts;
+}
+
+/** One bus' end of a broker. */
+export class RabbitTransport implements RabbitmqTransport {
+  readonly name: string = transportName;
+  readonly capabilities: Capabilities;
+  readonly admin: Admin;
+  readonly #settings: Settings;
+  readonly #receivers = new Set<RabbitReceiver>();
+  readonly #takers = new Set<Taker>();
+  readonly #troubles = new Map<RabbitReceiver, Error>();
+  #host: Host | undefined;
+  #parts: Open | undefined;
+  #closing: Promise<void> | undefined;
+  #blocked: string | undefined;
+  #cause: Error | undefined;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+    this.capabilities = {
+      claim: "connection",
+      order: "queue",
+      delay: { maxMs: maxDelayInMs, cancel: false },
+      expiry: true,
+      mandatory: true,
+      hierarchy: true,
+      priorities: 10,
+      maxFrameBytes: settings.maxMessageBytes,
+      maxHeaderBytes,
+    };
+    this.admin = new RabbitAdmin((doing) => {
+      const { consuming, outbox } = this.#open(doing);
+      return { connection: consuming, copies: outbox, clock: this.#hostOf().clock, takers: this.#takers };
+    });
+  }
+
+  get counts(): RabbitmqCounts {
+    const { consuming, publishing, sender } = this.#parts ?? {};
+    const receivers = [...this.#receivers];
+    return {
+      connections: Number(consuming?.ready ?? false) + Number(publishing?.ready ?? false),
+      reconnects: (consuming?.reconnects ?? 0) + (publishing?.reconnects ?? 0),
+      blocked: this.#blocked,
+      unconfirmed: sender?.unconfirmed ?? 0,
+      waiting: (sender?.outstanding ?? 0) - (sender?.unconfirmed ?? 0),
+      receivers: receivers.length,
+      consumers: receivers.filter(({ consuming }) => consuming).length,
+    };
+  }
+
+  async open(host: Host): Promise<void> {
+    if (this.#closing !== undefined) throw new ClosedError(`the transport "${transportName}"`);
+    if (this.#host !== undefined) {
+      throw new ConfigurationError(
+        `Cannot open a RabbitMQ transport for the bus "${host.bus}": it is that of "${this.#host.bus}". ` +
+          `Give each bus one of its own`,
+      );
+    }
+    host.signal.throwIfAborted();
+    this.#host = host;
+    const client = await loadClient();
+    host.signal.throwIfAborted();
+    const connected = Promise.withResolvers<void>();
+    const up = () => {
+      if (!consuming.ready || !publishing.ready) return;
+      connected.resolve();
+      this.#tell();
+    };
+    const down = (cause: Error) => {
+      this.#cause = cause;
+      this.#tell();
+    };
+    const common = { down, blocked: (reason: string | undefined) => this.#block(reason) };
+    const consumingOwner: ConnectionOwner = {
+      ...common,
+      prepare: () => deployments.again(),
+      up: () => {
+        delays.forget();
+        for (const receiver of this.#receivers) receiver.kick();
+        consumingUp.resolve();
+        up();
+      },
+      down: (cause) => {
+        consumingUp = Promise.withResolvers<void>();
+        down(cause);
+      },
+    };
+    let consumingUp = Promise.withResolvers<void>();
+    const consuming = new Connection(client, this.#settings, host, "consume", consumingOwner);
+    const publishing = new Connection(client, this.#settings, host, "publish", {
+      ...common,
+      // What is published needs what the other connection declares again.
+      prepare: () => consuming.ready ? Promise.resolve() : consumingUp.promise,
+      up: () => {
+        this.#block(undefined);
+        sender.connected();
+        up();
+      },
+    });
+    const deployments = new Deployments(consuming, this.#settings.queue);
+    const delays = new Delays(consuming);
+    const sender = new Sender(publishing, host.clock, this.#settings.maxUnconfirmed);
+    const outbox = new Outbox({ sender, delays, clock: host.clock }, this.#settings);
+    const parts = { publishing, consuming, sender, outbox, delays, deployments };
+    const abort = () => {
+      void consuming.close(0);
+      void publishing.close(0);
+      connected.reject(host.signal.reason);
+    };
+    host.signal.addEventListener("abort", abort, { once: true });
+    consuming.start();
+    publishing.start();
+    try {
+      await connected.promise;
+    } finally {
+      host.signal.removeEventListener("abort", abort);
+    }
+    if (this.#closing !== undefined) {
+      void consuming.close(0);
+      void publishing.close(0);
+      throw new ClosedError(`the transport "${transportName}"`);
+    }
+    this.#parts = parts;
+  }
+
+  async deploy(topology: Topology, mode: DeployMode): Promise<readonly Change[]> {
+    return await this.#open("deploy").deployments.deploy(topology, mode);
+  }
+
+  send(batch: readonly Outgoing[]): void | Promise<void> {
+    if (this.#parts !== undefined && this.#closing === undefined) return this.#parts.outbox.send(batch);
+    for (const outgoing of batch) outgoing.settled(this.#failure("send"));
+  }
+
+  async receive(source: Source, sink: Sink): Promise<Receiver> {
+    const { consuming, outbox, delays, deployments } = this.#open(`receive from "${source.queue}"`);
+    const { options, services } = sourceServices(source, {
+      host: this.#hostOf(),
+      connection: consuming,
+      outbox,
+      delays,
+      deployments,
+      defaults: this.#settings.queue,
+    });
+    const receiver: RabbitReceiver = new RabbitReceiver(sink, {
+      ...services,
+      ended: (ended) => {
+        this.#receivers.delete(ended);
+        this.#troubles.delete(ended);
+      },
+      troubled: (cause) => {
+        if (cause === undefined && !this.#troubles.delete(receiver)) return;
+        if (cause !== undefined) this.#troubles.set(receiver, cause);
+        this.#tell();
+      },
+    }, options);
+    this.#receivers.add(receiver);
+    try {
+      await receiver.start();
+    } catch (error) {
+      receiver.close();
+      throw error;
+    }
+    return receiver;
+  }
+
+  close(deadline: number): Promise<void> {
+    return this.#closing ??= this.#close(deadline);
+  }
+
+  async #close(deadline: number): Promise<void> {
+    const parts = this.#parts;
+    const host = this.#host;
+    if (parts === undefined || host === undefined) return;
+    const receivers = [...this.#receivers];
+    const stopped = Promise.all(receivers.map((receiver) => receiver.stop()));
+    await bounded(host, deadline, Promise.all([stopped, parts.outbox.drained()]));
+    for (const receiver of receivers) receiver.close();
+    for (const taker of [...this.#takers]) taker.close();
+    parts.sender.close();
+    await Promise.all([parts.consuming.close(deadline), parts.publishing.close(deadline)]);
+  }
+
+  #block(reason: string | undefined): void {
+    if (this.#blocked === reason) return;
+    this.#blocked = reason;
+    this.#parts?.sender.block(reason !== undefined);
+    this.#tell();
+  }
+
+  /** Says how it is. */
+  #tell(): void {
+    const { consuming, publishing } = this.#parts ?? {};
+    if (this.#closing !== undefined) return;
+    const [trouble] = this.#troubles.values();
+    if (this.#parts !== undefined && !(consuming?.ready && publishing?.ready)) {
+      this.#host?.status({ state: "down", ...(this.#cause === undefined ? {} : { cause: this.#cause }) });
+    } else if (this.#blocked !== undefined) {
+      this.#host?.status({ state: "degraded", cause: new Error(`The broker takes no messages: ${this.#blocked}`) });
+    } else if (trouble !== undefined) this.#host?.status({ state: "degraded", cause: trouble });
+    else this.#host?.status({ state: "up" });
+  }
+
+  #open(doing: string): Open {
+    if (this.#parts === undefined || this.#closing !== undefined) throw this.#failure(doing);
+    return this.#parts;
+  }
+
+  #hostOf(): Host {
+    if (this.#host === undefined) throw this.#failure("ask");
+    return this.#host;
+  }
+
+  #failure(doing: string): Error {
+    return this.#closing === undefined
+      ? new ConfigurationError(`Cannot ${doing}: the RabbitMQ transport is not open. Start its bus first`)
+      : new ClosedError(`the transport "${transportName}"`);
+  }
+}
