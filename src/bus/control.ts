@@ -57,6 +57,35 @@ export interface ErrorQueue {
   discard(which: Selection): Promise<number>;
 }
 
+/** A message that was committed and could not be sent: it waits in the store for an operator. */
+export interface ParkedMessage {
+  /** Whether it was to be sent at once, or was scheduled. */
+  readonly of: "outbox" | "schedules";
+  /** What `release` takes. */
+  readonly messageId: string;
+  /** `undefined` where the message does not say. */
+  readonly contract: { readonly name: string; readonly version: number } | undefined;
+  /** As in `queue:orders`. */
+  readonly to: string;
+  /** How often it was tried. */
+  readonly attempts: number;
+  /** What it failed with last, as text. */
+  readonly error: string;
+  /** The user's own. */
+  readonly headers: Headers;
+  /** The MIME type of `body`. */
+  readonly contentType: string;
+  /** Byte for byte as it would have been sent. */
+  readonly body: Uint8Array;
+}
+/** What the store of a bus could not get sent. */
+export interface ParkedMessages {
+  /** Takes nothing away. By id; those of the outbox first. */
+  list(options?: { readonly signal?: AbortSignal }): AsyncIterable<ParkedMessage>;
+  /** Has them tried again, now, attempts counted anew. Gives the number. */
+  release(which: "all" | readonly string[]): Promise<number>;
+}
+
 /** What a bus is made of, as plain data: for logs, diagrams and tests. */
 export interface Description {
   /** Its name. */
@@ -111,7 +140,7 @@ export type HealthStatus = "healthy" | "degraded" | "unhealthy";
 export interface Health {
   /** Its worst part's, but that one endpoint, or a broker that is away, only degrades it. */
   readonly status: HealthStatus;
-  /** The transport, the store, and each endpoint. */
+  /** The transport, the store, what waits in it, and each endpoint. */
   readonly parts: readonly { readonly name: string; readonly status: HealthStatus; readonly reason?: string }[];
 }
 /** How a bus is stopped. */
@@ -132,6 +161,8 @@ export interface Control {
   statistics(endpoint: string): EndpointStatistics;
   /** What the endpoint has given up. */
   errors(endpoint: string): ErrorQueue;
+  /** What was committed and could not be sent. */
+  parked(): ParkedMessages;
   /** What the bus is made of. */
   describe(): Description;
   /** What is known now; asks nobody. */

@@ -28,13 +28,14 @@ import { BusCore, type Defaults } from "./bus_core.ts";
 import { BusLife } from "./bus_life.ts";
 import type { BusOptions } from "./bus_options.ts";
 import { consumer, type Runnable } from "../pipeline/consumer.ts";
-import type { Counts, Description, ErrorQueue, Health, StopOptions } from "./control.ts";
+import type { Counts, Description, ErrorQueue, Health, ParkedMessages, StopOptions } from "./control.ts";
 import { describeBus } from "./description.ts";
 import type { Endpoint, EndpointBuilder } from "./endpoint.ts";
 import type { EndpointOptions, Outbox, TxOf } from "./endpoint_options.ts";
 import { endpointNameOf, Endpoints } from "./endpoints.ts";
 import { EndpointErrorQueue } from "./error_queue.ts";
 import { healthOf } from "./health.ts";
+import { StoreParkedMessages } from "./parked_messages.ts";
 import { messageStream, streamCredit } from "./stream.ts";
 import { topologyOf } from "./topology.ts";
 
@@ -114,16 +115,21 @@ export class MessageBus<Tx> implements Bus<Tx> {
   ): Promise<void> {
     try {
       this.#life.check(kind);
-      if (options.tx !== undefined) {
-        return this.#join(
-          options.tx,
-          (unit) => this.#send(kind, contract, message, { ...options, tx: undefined }, unit),
-        );
-      }
+      if (options.tx !== undefined) return this.#sendIn(options.tx, kind, contract, message, options);
       return this.#core.services.sendPipeline.send(kind, contract, message, options, undefined, target);
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+  /** Apart: what captures its parameters makes room for them at every call. */
+  #sendIn(
+    tx: unknown,
+    kind: "send" | "publish",
+    contract: Contract,
+    message: unknown,
+    options: SendOptions<unknown>,
+  ): Promise<void> {
+    return this.#join(tx, (unit) => this.#send(kind, contract, message, { ...options, tx: undefined }, unit));
   }
   // deno-lint-ignore require-await -- async, so that what it refuses rejects
   async #join<Result>(tx: unknown, work: (unit: UnitOfWork) => Promise<Result>): Promise<Result> {
@@ -255,6 +261,9 @@ export class MessageBus<Tx> implements Bus<Tx> {
     const own = this.#endpoints.addressOf(endpoint) ?? routing.queue(endpoint);
     const addresses = { errors: routing.queue(endpoint, "_error"), endpoint: own };
     return new EndpointErrorQueue(transport, addresses, services.serializers);
+  }
+  parked(): ParkedMessages {
+    return new StoreParkedMessages(this.#core.storage);
   }
   describe(): Description {
     const { registry, routing, transport } = this.#core;

@@ -231,7 +231,12 @@ export class Deliverer<in out Row extends OutboxRow> {
     this.#loop.wake();
   }
 
-  /** Asks the store how much waits, but not all the time. */
+  /** Asks the store how much waits. */
+  look(): void {
+    this.#lookedAt = -Infinity;
+    this.#look();
+  }
+  /** The same, but not all the time. */
   #look(): void {
     const { bus, due, clock } = this.#with;
     const now = clock.now();

@@ -51,6 +51,15 @@ export class Storage implements UnitOwner {
     this.#with = options;
   }
 
+  /** The name of the bus, whose rows are its own. */
+  get bus(): string {
+    return this.#with.services().bus;
+  }
+  /** Asks anew how much waits: an operator has changed it. */
+  look(): void {
+    this.#deliverers?.outbox.look();
+    this.#deliverers?.schedules.look();
+  }
   /** Whether it has been opened, or is being opened. */
   get opened(): boolean {
     return this.#opening !== undefined;

@@ -4,7 +4,7 @@ import type { Outgoing, Transport } from "../../src/spi/transport.ts";
 import { memoryDatabase, memoryStore } from "../../stores/memory/mod.ts";
 import { memory } from "../../transports/memory/mod.ts";
 import { ScriptedStore } from "../support/fakes/scripted_store.ts";
-import { Journal, type Trial, trial } from "../support/trial.ts";
+import { all, Journal, type Trial, trial } from "../support/trial.ts";
 
 const Work = command<{ id: string }>("deliverer.work");
 const Step = event<{ at: number; of: string }>("deliverer.step", { key: ({ of }) => of });
@@ -142,8 +142,19 @@ trial("what is parked is sent once an operator has it taken up again", async (t)
   const got: string[] = [];
   late.endpoint("late", { subscribe: false }).handle(Work, ({ id }) => void got.push(id));
   await late.start();
-  assertEquals(await store.outbox.unpark("app", ["m"]), 1);
+  const [parked, ...others] = await all(bus.parked().list());
+  assertEquals([parked?.messageId, parked?.contract?.name, parked?.to, others], [
+    "m",
+    "deliverer.work",
+    "queue:late",
+    [],
+  ]);
+  assert(parked?.error.startsWith("UnroutableError"));
+  assertEquals(await bus.parked().release(["another"]), 0);
+  assertEquals(await bus.parked().release("all"), 1);
   await t.settled();
+  assertEquals(bus.health().parts.find(({ name }) => name === "outbox")?.status, "healthy");
+  assertEquals(await all(bus.parked().list()), []);
   assertEquals(got, ["2"]);
 });
 

@@ -1,0 +1,73 @@
+/** Messages that the store could not get sent. @module */
+import type { Storage } from "../outbox/storage.ts";
+import { applicationHeaders, headerText, names } from "../envelope/headers.ts";
+import { parseMessageType } from "../envelope/message_type.ts";
+import type { Due, OutboxRow, Parked } from "../spi/store.ts";
+import type { ParkedMessage, ParkedMessages } from "./control.ts";
+
+const rowsAtOnce = 100;
+
+interface Place {
+  readonly due: Pick<Due<OutboxRow>, "parked" | "unpark">;
+  readonly bus: string;
+  readonly of: ParkedMessage["of"];
+}
+
+/** What a bus' store has parked, of its outbox and its schedules. */
+export class StoreParkedMessages implements ParkedMessages {
+  readonly #storage: Storage | undefined;
+
+  constructor(storage: Storage | undefined) {
+    this.#storage = storage;
+  }
+
+  async *list({ signal }: { readonly signal?: AbortSignal } = {}): AsyncGenerator<ParkedMessage> {
+    for (const { due, bus, of } of this.#all()) {
+      let after: string | undefined;
+      for (;;) {
+        signal?.throwIfAborted();
+        const rows = await due.parked(bus, after, rowsAtOnce);
+        for (const row of rows) yield shown(row, of);
+        after = rows.at(-1)?.row.id;
+        if (rows.length < rowsAtOnce) break;
+      }
+    }
+  }
+
+  async release(which: "all" | readonly string[]): Promise<number> {
+    let ids = which;
+    if (ids === "all") {
+      const all: string[] = [];
+      for await (const { messageId } of this.list()) all.push(messageId);
+      ids = all;
+    }
+    if (ids.length === 0) return 0;
+    let count = 0;
+    for (const { due, bus } of this.#all()) count += await due.unpark(bus, ids);
+    this.#storage?.look();
+    return count;
+  }
+
+  #all(): readonly Place[] {
+    const storage = this.#storage;
+    if (storage?.opened !== true) return [];
+    const { bus, store: { outbox, schedules } } = storage;
+    return [{ due: outbox, bus, of: "outbox" }, { due: schedules, bus, of: "schedules" }];
+  }
+}
+
+function shown({ row, attempts, error }: Parked<OutboxRow>, of: ParkedMessage["of"]): ParkedMessage {
+  const { frame: { headers, contentType, body } } = row;
+  const [contract] = parseMessageType(headerText(headers[names.type]) ?? "");
+  return {
+    of,
+    messageId: row.id,
+    contract,
+    to: row.to,
+    attempts,
+    error,
+    headers: applicationHeaders(headers),
+    contentType,
+    body,
+  };
+}
