@@ -1,0 +1,111 @@
+import { assert, assertEquals } from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
+import type { OutboxRow } from "../../../src/spi/store.ts";
+import type { DueTable } from "../../../stores/sqlite/due_table.ts";
+import { changes, frame } from "../../conformance/store/trial.ts";
+import { test } from "../../support/runner.ts";
+import { Connection } from "../../../stores/sqlite/database.ts";
+import { Inbox } from "../../../stores/sqlite/inbox.ts";
+import { Leases } from "../../../stores/sqlite/leases.ts";
+import { tables } from "../../../stores/sqlite/migrations/0001_tables.ts";
+import { Outbox } from "../../../stores/sqlite/outbox.ts";
+import { Sagas } from "../../../stores/sqlite/sagas.ts";
+import { Schedules } from "../../../stores/sqlite/schedules.ts";
+
+/** Does what is done with rows that are due. */
+function useDue<Row extends OutboxRow>(connection: Connection, due: DueTable<Row>): void {
+  due.next(connection, "bus", 50);
+  due.any(connection, "bus", 200);
+  const [first, second, third] = due.claim(connection, "bus", 10, 10, 200);
+  due.done(connection, [first!]);
+  due.later(connection, [{ leased: second!, dueAt: 300, error: "x", park: true }], 200);
+  if (third !== undefined) due.later(connection, [{ leased: third, dueAt: 300, error: "x", park: false }], 200);
+  due.parked(connection, "bus", undefined, 10);
+  due.parked(connection, "bus", "a", 10);
+  due.unpark(connection, "bus", ["a", "b", "c"], 200);
+  due.stats(connection, "bus", 200);
+}
+
+/** Does everything once, and gives the statements. */
+function statements(database: DatabaseSync): readonly string[] {
+  const said = new Set<string>();
+  const connection = new Connection({
+    isTransaction: true,
+    exec: (sql) => database.exec(sql),
+    prepare(sql) {
+      said.add(sql);
+      return database.prepare(sql);
+    },
+    close: () => {},
+  });
+  const row = (id: string) => ({
+    id,
+    group: id,
+    key: "k",
+    to: "queue:a",
+    frame: frame(id),
+    dueAt: 0,
+    expiresAt: undefined,
+  });
+  const [outbox, schedules] = [new Outbox("p_"), new Schedules("p_")];
+  const rows = ["a", "b", "c"].map(row);
+  const { leased } = outbox.write(connection, "bus", rows, 10, 100);
+  assertEquals(leased.length, 3);
+  outbox.write(connection, "bus", [{ ...row("first"), dueAt: 1 }], 10, 100);
+  schedules.write(
+    connection,
+    "bus",
+    [...rows.map((each) => ({ put: { ...each, token: each.id } })), { cancel: "b" }],
+    100,
+  );
+  useDue(connection, outbox);
+  useDue(connection, schedules);
+  const inbox = new Inbox("p_");
+  const key = { endpoint: "e", messageId: "m", keepUntil: 1 };
+  inbox.record(connection, "bus", [key]);
+  inbox.handled(connection, "bus", key);
+  inbox.sweep(connection, 10, 100);
+  new Leases("p_").take(connection, "name", "owner", 1, 1);
+  const sagas = new Sagas("p_");
+  const first = {
+    saga: "s",
+    id: "1",
+    incarnation: "i",
+    version: 1,
+    schema: 1,
+    state: "s",
+    data: new Uint8Array(),
+    types: undefined,
+    index: { a: "1" },
+  };
+  for (const [before, after] of [[undefined, first], [first, { ...first, index: {} }], [first, undefined]] as const) {
+    const { sagas: all } = changes({ sagas: [{ before, after }] });
+    sagas.check(connection, "bus", all);
+    sagas.apply(connection, "bus", all);
+  }
+  sagas.load(connection, "bus", "s", "1");
+  sagas.find(connection, "bus", "s", { a: "1", b: "2" }, "0", 10);
+  return [...said];
+}
+
+test("no statement goes through a whole table, or sorts what it finds", () => {
+  const database = new DatabaseSync(":memory:");
+  try {
+    database.exec(tables.script("p_"));
+    const all = statements(database);
+    assert(all.length > 40, `${all.length} statements`);
+    for (const sql of all) {
+      const numbers = sql.match(/\?\d?/g)?.length ?? 0;
+      const values = Array.from({ length: sql.includes("?1") ? 4 : numbers }, () => 1);
+      const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...values).map((each) => String(each["detail"]));
+      for (const step of plan) {
+        assert(
+          !/^SCAN (?!CONSTANT|\d+ CONSTANT)/.test(step) && !/TEMP B-TREE/.test(step),
+          `${sql}: ${plan.join("; ")}`,
+        );
+      }
+    }
+  } finally {
+    database.close();
+  }
+});
