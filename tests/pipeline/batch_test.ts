@@ -368,8 +368,8 @@ trial("fifteen thousand messages in batches: each is handled once", async (t) =>
   });
   await bus.start();
   await Promise.all(Array.from({ length: 15_000 }, (_, index) => bus.send(Insert, { id: String(index) })));
+  await t.until("all are handled", () => seen.size === 15_000);
   await t.pass(1_000);
-  assertEquals(seen.size, 15_000);
   assertEquals(most, 100);
   assert([...seen.values()].every((count) => count === 1));
 });
