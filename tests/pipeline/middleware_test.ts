@@ -295,3 +295,27 @@ trial("middleware is added before the start, and must be a function", async (t) 
     await assertRejects(async () => late(), AlreadyStartedError);
   }
 });
+
+trial("middleware that does not await next() is waited for, and what it let run fails the message", async (t) => {
+  const Careless = event<{ id: number }>("middleware.careless");
+  const bus = t.bus();
+  const gate = Promise.withResolvers<void>();
+  const failed: string[] = [];
+  let consumed = 0;
+  bus.observe({ faulted: ({ error }) => void failed.push(error.message), consumed: () => void consumed++ });
+  // deno-lint-ignore require-await -- the mistake itself
+  bus.endpoint("careless").use(async (_, next) => {
+    next();
+  }).handle(Careless, async ({ id }) => {
+    await gate.promise;
+    if (id === 2) throw new Error("late");
+  });
+  await bus.start();
+  await bus.publish(Careless, { id: 1 });
+  await bus.publish(Careless, { id: 2 });
+  await t.pass(0);
+  assertEquals([consumed, failed], [0, []]);
+  gate.resolve();
+  await t.settled();
+  assertEquals([consumed, failed], [1, ["late"]]);
+});
