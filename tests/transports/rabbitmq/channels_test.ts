@@ -1,0 +1,107 @@
+/** What becomes of channels that the broker ends: the rest goes on, on the same connections. */
+import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { UnroutableError } from "../../../src/errors/sending.ts";
+import { TopologyError } from "../../../src/errors/transport.ts";
+import { rabbitmq } from "../../../transports/rabbitmq/mod.ts";
+import { rig } from "./rig.ts";
+
+rig("a message for a missing topic fails by itself, and those beside it are confirmed", async (rig) => {
+  const queue = await rig.queue();
+  const { transport } = rig;
+  const [poison, ...others] = [
+    rig.send("topic:hero-there-is-none", "poison"),
+    rig.send(`queue:${queue}`, "b"),
+    rig.send(`queue:${queue}`, "c"),
+  ];
+  await assertRejects(() => poison!, TopologyError, "hero-there-is-none");
+  await Promise.all(others);
+  const inbox = await rig.receive(queue);
+  await rig.came(inbox, 2);
+  assertEquals(inbox.texts, ["b", "c"]);
+  assertEquals([transport.counts.connections, transport.counts.reconnects], [2, 0]);
+});
+
+rig("a command for a missing topic is unroutable", async (rig) => {
+  await assertRejects(() => rig.send("topic:hero-there-is-none", "x", { mandatory: true }), UnroutableError);
+});
+
+rig("of three concurrent commands, the one without a queue fails, and no other", async (rig) => {
+  const queue = await rig.queue();
+  const results = await Promise.allSettled([
+    rig.send(`queue:${queue}`, "1", { mandatory: true, messageId: "same" }),
+    rig.send("queue:hero-there-is-none", "2", { mandatory: true, messageId: "same" }),
+    rig.send(`queue:${queue}`, "3", { mandatory: true, messageId: "same" }),
+  ]);
+  assertEquals(results.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
+  assertInstanceOf((results[1] as PromiseRejectedResult).reason, UnroutableError);
+});
+
+rig("a queue that is deleted under its consumer is made again, and consumed from", async (rig) => {
+  const topic = rig.name("topic");
+  const queue = await rig.queue(topic);
+  const inbox = await rig.receive(queue, { topics: [topic] });
+  await rig.send(`queue:${queue}`, "held");
+  await rig.came(inbox, 1);
+  await rig.raw((channel) => channel.deleteQueue(queue));
+  await rig.until("the loss", () => inbox.lostDeliveries.length === 1);
+  await rig.until("a consumer", () => rig.transport.counts.consumers === 1);
+  await rig.send(`topic:${topic}`, "after", { mandatory: true });
+  await rig.came(inbox, 2);
+  assertEquals(inbox.texts, ["held", "after"]);
+});
+
+rig("a delay to a queue that was made again comes out", async (rig) => {
+  const queue = await rig.queue();
+  const inbox = await rig.receive(queue);
+  await rig.send(`queue:${queue}`, "first", { dueAt: rig.clock.now() + 100 });
+  await rig.came(inbox, 1);
+  await rig.raw((channel) => channel.deleteQueue(queue));
+  await rig.until("the loss", () => inbox.lostDeliveries.length === 1);
+  await rig.until("a consumer", () => rig.transport.counts.consumers === 1);
+  await rig.send(`queue:${queue}`, "second", { dueAt: rig.clock.now() + 100 });
+  await rig.came(inbox, 2);
+});
+
+rig("a queue with other arguments is a conflict that names the argument and both values", async (rig) => {
+  const name = rig.name("queue");
+  await rig.raw((channel) => channel.assertQueue(name));
+  const topology = { queues: [{ name, extensions: [] }], topics: [], bindings: [] };
+  rig.owns(topology);
+  for (const mode of ["plan", "check", "apply"] as const) {
+    const [change, ...others] = await rig.transport.deploy(topology, mode);
+    assertEquals([change?.kind, change?.entity, others], ["conflict", `queue:${name}`, []]);
+    assert(change?.detail.includes(`"x-queue-type" is not set there, and should be "quorum"`), change?.detail);
+  }
+});
+
+rig("a queue as its settings say is the same the next time", async (rig) => {
+  const extensions = [rabbitmq.queue({
+    maxPriority: 5,
+    maxLength: 1_000,
+    maxLengthBytes: 1_000_000,
+    overflow: "reject-publish",
+    messageTtl: "1h",
+  })];
+  const topology = { queues: [{ name: rig.name("queue"), extensions }], topics: [], bindings: [] };
+  await rig.transport.deploy(topology, "apply");
+  assertEquals(await rig.transport.deploy(topology, "plan"), []);
+});
+
+rig("a full queue that refuses tells the sender", async (rig) => {
+  const name = rig.name("queue");
+  const extensions = [rabbitmq.queue({ type: "classic", maxLength: 2, overflow: "reject-publish" })];
+  await rig.transport.deploy({ queues: [{ name, extensions }], topics: [], bindings: [] }, "apply");
+  const results = await Promise.allSettled([1, 2, 3].map((text) => rig.send(`queue:${name}`, String(text))));
+  assertEquals(results.map(({ status }) => status), ["fulfilled", "fulfilled", "rejected"]);
+  assertEquals((results[2] as PromiseRejectedResult).reason.code, "HERO_NOT_CONFIRMED");
+});
+
+rig("receiving from a queue that is missing says so, and leaves nothing open", async (rig) => {
+  await assertRejects(() => rig.receive("hero-there-is-none"), TopologyError, "hero-there-is-none");
+  assertEquals(rig.transport.counts.receivers, 0);
+});
+
+rig("an ordered source needs a queue with one consumer, and says how to get it", async (rig) => {
+  const queue = await rig.queue();
+  await assertRejects(() => rig.receive(queue, { ordered: true }), Error, "singleActiveConsumer: true");
+});
