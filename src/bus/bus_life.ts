@@ -22,6 +22,8 @@ export interface Activity {
   readonly sending: number;
   /** Deliveries that run, wait for their turn, or are being settled. */
   readonly handling: number;
+  /** Those of them that have been handled, and of which the broker has not heard. */
+  readonly settling: number;
   /** Those of them that run. */
   readonly running: readonly (Handling & { readonly endpoint: string })[];
   /** Endpoints whose gates ask the broker for nothing, and why; those that are paused are none of them. */
@@ -68,6 +70,7 @@ export class BusLife {
     const { running } = this.#endpoints;
     return {
       sending: this.#core.sending,
+      settling: running.reduce((sum, { state }) => sum + state.settling, 0),
       handling: running.reduce((sum, { state }) => sum + state.active + state.waiting + state.settling, 0),
       running: running.flatMap((endpoint) =>
         endpoint.handling.map((each) => ({ endpoint: endpoint.services.name, ...each }))

@@ -28,6 +28,8 @@ export class Endpoints {
   readonly #runtimes = new Map<string, EndpointRuntime>();
   readonly #middleware: readonly Middleware[];
   #plans: Map<string, EndpointPlan> | undefined;
+  /** By contract; made anew when it is asked for after endpoints have come or gone. */
+  #owners: Map<string, EndpointPlan> | undefined;
 
   /** @param middleware the bus' own, read when endpoints are planned */
   constructor(middleware: readonly Middleware[]) {
@@ -66,12 +68,11 @@ export class Endpoints {
 
   /** Whose endpoint a command's or query's is: it must be one. */
   owner(definition: Definition): { readonly name: string; readonly concurrency: number } | undefined {
-    for (const plan of this.plans) {
-      if (plan.options.subscribe !== false && plan.declared.some((each) => each.definition.name === definition.name)) {
-        return plan;
-      }
-    }
-    return undefined;
+    this.#owners ??= new Map(
+      this.plans.filter(({ options }) => options.subscribe !== false)
+        .flatMap((plan) => plan.declared.map((each) => [each.definition.name, plan] as const)),
+    );
+    return this.#owners.get(definition.name);
   }
 
   /**
@@ -88,6 +89,7 @@ export class Endpoints {
     }
     const plans = [...this.#builders.values()].map((builder) => this.#planOne(builder, core));
     this.#plans = new Map(plans.map((plan) => [plan.name, plan]));
+    this.#owners = undefined;
     return plans;
   }
 
@@ -99,6 +101,7 @@ export class Endpoints {
     core.onIntroduced();
     const plan = this.#planOne(builder, core);
     (this.#plans ??= new Map()).set(plan.name, plan);
+    this.#owners = undefined;
     return plan;
   }
 
@@ -167,6 +170,7 @@ export class Endpoints {
   remove(name: string): void {
     this.#builders.delete(name);
     this.#plans?.delete(name);
+    this.#owners = undefined;
     this.#runtimes.delete(name);
   }
 

@@ -24,6 +24,8 @@ export interface SettlingOptions {
 /** How long one look away counts at the most: while a debugger holds the process, nothing could have happened. */
 const longestLookInMs = 50;
 const longestPauseInMs = 10;
+/** So many turns settle some two million messages; what waits for longer, waits for time to pass. */
+const mostTurns = 1000;
 
 /**
  * Lets things happen until nothing more does. That is known, not guessed: after a turn of the event loop all that can go
@@ -78,6 +80,14 @@ export class Settling {
       await turn();
       while (!this.#closed && !patience.isOver && this.#with.buses.some(({ activity }) => isReading(activity))) {
         await this.#pause(1);
+        await turn();
+      }
+      // What is settled makes room for more, and where there is much of it, takes a turn now and then.
+      for (
+        let turns = 0;
+        turns < mostTurns && this.#with.buses.some(({ activity }) => activity.settling > 0);
+        turns++
+      ) {
         await turn();
       }
     };

@@ -1,6 +1,6 @@
 /** What other libraries got wrong about order and time, on the virtual clock: cases 7, 19, 21 and 77. */
 import { assertEquals, assertRejects } from "@std/assert";
-import { command, InvalidDurationError, retry } from "../../mod.ts";
+import { command, event, InvalidDurationError, retry } from "../../mod.ts";
 import { createTestHarness, type TestHarness } from "../../src/testing/mod.ts";
 import { test } from "../support/runner.ts";
 
@@ -125,4 +125,17 @@ test("harness: what a handler does after a wait goes on at the time at which the
       assertEquals(seen, [10, 20, 30]);
     },
   );
+});
+
+test("however many messages are due at once, advancing handles them all", async () => {
+  const Due = event<{ id: number }>("harness.due");
+  let handled = 0;
+  const harness = await createTestHarness({
+    configure: (bus) => void bus.endpoint("due").handle(Due, () => void handled++),
+  });
+  await Promise.all(Array.from({ length: 15_000 }, (_, id) => harness.bus.publish(Due, { id }, { delay: "1s" })));
+  assertEquals(handled, 0);
+  await harness.advance("1s");
+  assertEquals(handled, 15_000);
+  await harness[Symbol.asyncDispose]();
 });
