@@ -1,5 +1,5 @@
 /** RabbitMQ for tests: the one that runs here, and private nodes that may be killed. */
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -7,6 +7,7 @@ import process from "node:process";
 
 /** Debian's: the file itself, as the wrapper in the path changes the user. */
 const program = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+const controlProgram = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 const startInMs = 90_000;
 
 /** The port that everybody expects it at. */
@@ -29,6 +30,8 @@ export interface RabbitmqNode {
   kill(): Promise<void>;
   /** Starts it again on what it has kept. */
   start(): Promise<void>;
+  /** Has its `rabbitmqctl` do something. */
+  control(...args: readonly string[]): Promise<string>;
   /** Kills it, and takes away what it has kept. */
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -68,6 +71,15 @@ export async function startRabbitmqNode(options: NodeOptions): Promise<RabbitmqN
       process.kill(pid, "SIGKILL");
       await until(`RabbitMQ ${pid} to be gone`, async () => !await listens(port) && !alive(pid));
     },
+    control(...args) {
+      const env = { ...process.env, HOME: directory };
+      return new Promise((resolve, reject) => {
+        execFile(controlProgram, ["-n", nameOf(port), ...args], { env }, (error, said) => {
+          if (error === null) resolve(said);
+          else reject(error);
+        });
+      });
+    },
     async [Symbol.asyncDispose]() {
       if (await listens(port)) await node.kill();
       rmSync(directory, { recursive: true, force: true });
@@ -75,6 +87,10 @@ export async function startRabbitmqNode(options: NodeOptions): Promise<RabbitmqN
   };
   await node.start();
   return node;
+}
+
+function nameOf(port: number): string {
+  return `hero${port}@localhost`;
 }
 
 function launch({ port, directory }: NodeOptions, pidFile: string): void {
@@ -93,7 +109,7 @@ function launch({ port, directory }: NodeOptions, pidFile: string): void {
     env: {
       ...process.env,
       HOME: directory, // where Erlang keeps its cookie
-      RABBITMQ_NODENAME: `hero${port}@localhost`,
+      RABBITMQ_NODENAME: nameOf(port),
       RABBITMQ_DIST_PORT: String(port + 20_000),
       RABBITMQ_MNESIA_BASE: join(directory, "data"),
       RABBITMQ_LOG_BASE: join(directory, "log"),

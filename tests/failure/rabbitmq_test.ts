@@ -1,0 +1,173 @@
+/** What a broker that is killed, alarmed or away does to the transport: nothing is lost, and it is well again by itself. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Outgoing } from "../../src/spi/transport.ts";
+import { rabbitmq, type RabbitmqTransport } from "../../transports/rabbitmq/mod.ts";
+import { eventually, realTime } from "../conformance/test_clock.ts";
+import { Inbox, text } from "../conformance/transport/inbox.ts";
+import { frame, topology } from "../conformance/transport/trial.ts";
+import { test } from "../support/runner.ts";
+import { canStartRabbitmq, type RabbitmqNode, startRabbitmqNode } from "../support/servers/rabbitmq.ts";
+
+const skip = canStartRabbitmq() ? undefined : "no RabbitMQ of Debian here: apt-get install rabbitmq-server";
+const clock = realTime();
+/** Beside the one at the usual port. */
+const port = 5690;
+
+/** Registers a test with a node of its own. */
+function onNode(name: string, run: (node: RabbitmqNode) => Promise<void>): void {
+  test(`rabbitmq: ${name}`, async () => {
+    const node = await startRabbitmqNode({ port, directory: mkdtempSync(join(tmpdir(), "hero-rabbitmq-")) });
+    try {
+      await run(node);
+    } finally {
+      await node[Symbol.asyncDispose]();
+    }
+  }, { skip, timeoutInMs: 240_000 });
+}
+
+/** A transport that notes how it is. */
+function made(
+  { url }: RabbitmqNode,
+): { readonly transport: RabbitmqTransport; readonly states: string[]; open(): Promise<void> } {
+  const transport = rabbitmq({ url, heartbeat: "5s" });
+  const states: string[] = [];
+  const signal = new AbortController().signal;
+  return {
+    transport,
+    states,
+    open: () => transport.open({ bus: "test", clock, signal, status: ({ state }) => states.push(state) }),
+  };
+}
+
+function message(to: string, body: string, settled: Outgoing["settled"], dueAt?: number): Outgoing {
+  return { frame: frame(body), messageId: body, to, alsoTo: [], mandatory: true, dueAt, settled };
+}
+
+async function receive(transport: RabbitmqTransport, queue: string, credit: number): Promise<Inbox> {
+  const inbox = new Inbox(credit, [], () => clock.now());
+  inbox.receiver = await transport.receive({
+    queue,
+    topics: [],
+    lifetime: "durable",
+    credit,
+    ordered: false,
+    holdMs: 60_000,
+    extensions: [],
+  }, inbox);
+  return inbox;
+}
+
+onNode("a broker that is killed and comes back has lost nothing that was sent, delayed or unsettled", async (node) => {
+  const { transport, states, open } = made(node);
+  await open();
+  await transport.deploy(topology(["work"]), "apply");
+  const done = new Map<string, number>();
+  const inbox = await receive(transport, "work", 200);
+  inbox.handle((delivery) => {
+    done.set(text(delivery), (done.get(text(delivery)) ?? 0) + 1);
+    void inbox.accept([delivery]);
+  });
+  const count = 20_000;
+  const delayed = 1_000;
+  let settled = 0;
+  const failures: Error[] = [];
+  const note = (error?: Error) => {
+    settled++;
+    if (error !== undefined) failures.push(error);
+  };
+  const due = clock.now() + 10_000;
+  const later = Array.from({ length: delayed }, (_, at) => message("queue:work", `later ${at}`, note, due + at * 10));
+  await transport.send(later);
+  await eventually(clock, "the delayed to be taken", () => settled === delayed, 60_000);
+  let killed: Promise<void> | undefined;
+  for (let at = 0; at < count; at += 200) {
+    if (at === count / 2) killed = node.kill().then(() => node.start());
+    await transport.send(Array.from({ length: 200 }, (_, index) => message("queue:work", String(at + index), note)));
+  }
+  await killed;
+  await eventually(clock, "all to be confirmed", () => settled === count + delayed, 120_000);
+  assertEquals(failures, []);
+  await eventually(clock, "all to come", () => done.size === count + delayed, 120_000);
+  const twice = [...done.values()].filter((times) => times > 1).length;
+  console.log(`${twice} of ${count + delayed} came more than once`);
+  assert(states.includes("down"), "It did not notice");
+  assertEquals([states.at(-1), transport.counts.connections, transport.counts.consumers], ["up", 2, 1]);
+  await transport.close(clock.now() + 5_000);
+});
+
+onNode("connections that the broker's admin closes come back, at once", async (node) => {
+  const { transport, states, open } = made(node);
+  await open();
+  await transport.deploy(topology(["work"]), "apply");
+  const inbox = await receive(transport, "work", 10);
+  const sent = (body: string) =>
+    new Promise<void>((resolve, reject) => {
+      const settled = (error?: Error) => error === undefined ? resolve() : reject(error);
+      void transport.send([message("queue:work", body, settled)]);
+    });
+  await sent("held");
+  await eventually(clock, "it to come", () => inbox.received.length === 1);
+  await node.control("close_all_connections", "maintenance");
+  await eventually(clock, "the loss", () => inbox.lostDeliveries.length === 1, 30_000);
+  await eventually(clock, "it to come again", () => inbox.received.length === 2, 30_000);
+  await sent("after");
+  await eventually(clock, "the other", () => inbox.received.length === 3, 30_000);
+  assertEquals(inbox.texts, ["held", "held", "after"]);
+  assertEquals([states.at(-1), transport.counts.connections], ["up", 2]);
+  await transport.close(clock.now() + 5_000);
+});
+
+onNode("a memory alarm holds messages back, is told, and loses none when it ends", async (node) => {
+  const { transport, states, open } = made(node);
+  await open();
+  await transport.deploy(topology(["work"]), "apply");
+  const inbox = await receive(transport, "work", 10_000);
+  let settled = 0;
+  const failures: Error[] = [];
+  const send = (body: string) =>
+    transport.send([message("queue:work", body, (error) => {
+      settled++;
+      if (error !== undefined) failures.push(error);
+    })]);
+  await node.control("set_vm_memory_high_watermark", "0.00001");
+  void send("0");
+  await eventually(clock, "the alarm to be told", () => transport.counts.blocked !== undefined, 30_000);
+  assertEquals(states.at(-1), "degraded");
+  let asked = 0;
+  for (let at = 1; at < 3_000; at++) if (send(String(at)) !== undefined) asked++;
+  assert(asked > 0, "Nobody was asked to wait");
+  assertEquals(settled, 0);
+  await node.control("set_vm_memory_high_watermark", "absolute", "2GB");
+  await eventually(clock, "all to be confirmed", () => settled === 3_000, 60_000);
+  await eventually(clock, "all to come", () => new Set(inbox.texts).size === 3_000, 60_000);
+  assertEquals([failures, states.at(-1), transport.counts.blocked], [[], "up", undefined]);
+  await node.control("set_vm_memory_high_watermark", "0.00001");
+  void send("late");
+  await eventually(clock, "the alarm", () => transport.counts.blocked !== undefined, 30_000);
+  const start = performance.now();
+  await transport.close(clock.now() + 1_000);
+  assert(performance.now() - start < 10_000, "Closing did not end at its deadline");
+  assertEquals(settled, 3_001);
+});
+
+onNode("a bus may start before its broker, and stop while it is away", async (node) => {
+  await node.kill();
+  const { transport, open } = made(node);
+  const opened = open();
+  const abort = new AbortController();
+  const given = rabbitmq(node.url).open({ bus: "up", clock, signal: abort.signal, status: () => {} });
+  abort.abort(new Error("given up"));
+  await assertRejects(() => given, Error, "given up");
+  await node.start();
+  await opened;
+  await transport.deploy(topology(["work"]), "apply");
+  await node.kill();
+  const settled = new Promise<Error | undefined>((resolve) => {
+    void transport.send([message("queue:work", "never", resolve)]);
+  });
+  await transport.close(clock.now() + 1_000);
+  assertEquals((await settled as { readonly code?: string } | undefined)?.code, "HERO_CLOSED");
+});
