@@ -1,6 +1,7 @@
 /** An endpoint's options, checked, and its pipeline, put together. @module */
 import { ConfigurationError, UnsupportedError } from "../errors/configuration.ts";
 import { StoreBatchUnits } from "../outbox/batch_units.ts";
+import { groupedUnits } from "../outbox/group_stage.ts";
 import type { Storage } from "../outbox/storage.ts";
 import { unitOfWork } from "../outbox/unit_stage.ts";
 import { BatchCollector, type BatchUnits, checkBatchOptions } from "../pipeline/batch.ts";
@@ -68,7 +69,7 @@ export function planEndpoint(
   const middleware = [...busMiddleware, ...builder.middleware];
   const limit = limitOf(builder, services.clock);
   const collectors: BatchCollector[] = [];
-  const batchUnits = options.outbox === true ? batchUnitsOf(builder, storage()) : undefined;
+  const batchUnits = isStored(options) ? batchUnitsOf(builder, storage()) : undefined;
   const bindings = new Bindings(
     declared.map((each) => bind(each, name, middleware, collectors, limit, batchUnits)),
     services.registry,
@@ -119,13 +120,25 @@ export function planEndpoint(
   };
 }
 
+/** Whether its messages are handled in units of work. */
+function isStored({ outbox }: EndpointOptions): boolean {
+  return outbox === true || typeof outbox === "object";
+}
+
+function unitStage({ outbox }: EndpointOptions, storage: Storage): Stage {
+  if (typeof outbox !== "object" || outbox.group === 1) return unitOfWork(storage);
+  const { name, capabilities } = storage.store;
+  if (capabilities.atomic === "database") return groupedUnits(storage, outbox.group);
+  throw new UnsupportedError(name, `{ outbox: { group: ${outbox.group} } }`, `Say { outbox: true }`);
+}
+
 function stagesAround(
   options: EndpointOptions,
   limit: TimeLimit | undefined,
   storage: () => Storage,
 ): readonly Stage[] {
   return [
-    ...(options.outbox === true ? [unitOfWork(storage())] : []),
+    ...(isStored(options) ? [unitStage(options, storage())] : []),
     ...(options.outbox === "memory" ? [memoryOutbox] : []),
     ...(limit === undefined ? [] : [timeout(limit)]),
   ];
@@ -244,7 +257,8 @@ function checkOptions(
     refuse(`it has a setting of "${extension.transport}", and the bus is on "${transport.name}". Leave it out`);
   }
   if (typeof options.outbox === "object") {
-    throw new UnsupportedError("the bus", `{ outbox: { group } } on "${name}"`, `Say { outbox: true }`);
+    const { group } = options.outbox;
+    if (!Number.isSafeInteger(group) || group < 1) refuse(`its group is ${group}. Give a whole number from 1`);
   }
-  if (options.outbox === true) checkBatches(builder);
+  if (isStored(options)) checkBatches(builder);
 }

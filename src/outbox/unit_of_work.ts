@@ -34,13 +34,16 @@ export class UnitOfWork implements OpenUnit {
   readonly #schedules: Changes["schedules"][number][] = [];
   readonly #prepared: Promise<void>[] = [];
   readonly #sending = new Set<Promise<unknown>>();
+  readonly #whole: UnitOfWork | undefined;
   #opened = false;
   #ended = false;
 
-  constructor(owner: UnitOwner, unit: Unit<unknown>) {
+  /** @param whole of which it is a member's part */
+  constructor(owner: UnitOwner, unit: Unit<unknown>, whole?: UnitOfWork) {
     this.#owner = owner;
     this.#store = owner.store;
     this.#unit = unit;
+    this.#whole = whole;
   }
 
   /** Which of the messages that it is about were handled before. */
@@ -48,7 +51,7 @@ export class UnitOfWork implements OpenUnit {
     return this.#unit.duplicates;
   }
   get opened(): boolean {
-    return this.#opened;
+    return this.#opened || this.#whole?.opened === true;
   }
   get tx(): unknown {
     this.#open();
@@ -61,6 +64,7 @@ export class UnitOfWork implements OpenUnit {
   #open(): void {
     this.#check();
     this.#opened = true;
+    if (this.#whole !== undefined) this.#whole.#opened = true;
   }
   #check(): void {
     if (this.#ended) throw new TransactionEndedError(this.#store.name);
@@ -120,15 +124,40 @@ export class UnitOfWork implements OpenUnit {
   }
 
   /**
-   * Makes all of it true, and sends what is due. Nothing can be added from then on, not even by a handler that was not
-   * waited for.
+   * Does one message's part on a savepoint: if `work` rejects, what it wrote is undone, what it sent is dropped, and the
+   * unit goes on without it. One after the other.
+   *
+   * @param member its place among those that the unit is about
+   */
+  async part(member: number, work: (part: UnitOfWork) => Promise<void>): Promise<void> {
+    const part = new UnitOfWork(this.#owner, this.#unit, this);
+    try {
+      await this.#unit.savepoint(member, async () => {
+        await work(part);
+        await part.#finish();
+      });
+    } finally {
+      part.#ended = true;
+    }
+    this.#messages.push(...part.#messages);
+    this.#rows.push(...part.#rows);
+    this.#schedules.push(...part.#schedules);
+  }
+
+  /** Nothing can be added from then on, not even by a handler that was not waited for. */
+  async #finish(): Promise<void> {
+    while (this.#sending.size > 0) await Promise.allSettled(this.#sending);
+    if (this.#prepared.length > 0) await Promise.all(this.#prepared);
+    this.#ended = true;
+  }
+
+  /**
+   * Makes all of it true, and sends what is due. Nothing can be added from then on.
    *
    * @throws {ConflictError}, {@linkcode DuplicateError} or {@linkcode OutcomeUnknownError}, as `Unit.commit` says
    */
   async commit(): Promise<void> {
-    while (this.#sending.size > 0) await Promise.allSettled(this.#sending);
-    if (this.#prepared.length > 0) await Promise.all(this.#prepared);
-    this.#ended = true;
+    await this.#finish();
     const messages = this.#messages;
     const rows = await this.#owner.rowsOf(messages);
     const outbox = this.#rows.length === 0 ? rows : [...rows, ...this.#rows];

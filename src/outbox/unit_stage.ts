@@ -19,11 +19,48 @@ export function unitOfWork(storage: Storage): Stage {
   return {
     name: "inbox and outbox",
     around: (next) => (consumption) =>
-      // What is handled in a batch is in the unit of its batch.
-      consumption.definition?.kind === "query" || consumption.match?.batched === true
-        ? next(consumption)
-        : new Attempt(consumption, storage).run(next),
+      hasUnit(consumption) ? runAlone(consumption, storage, next, undefined) : next(consumption),
   };
+}
+
+/** Whether a message gets a unit here: a query gets none, and what is handled in a batch is in the unit of its batch. */
+export function hasUnit({ definition, match }: Consumption): boolean {
+  return definition?.kind !== "query" && match?.batched !== true;
+}
+
+/**
+ * Runs an attempt in a unit of its own.
+ *
+ * @param unknown where a commit before, of unknown outcome, may have made it true: what had become of the message then
+ */
+export function runAlone(
+  consumption: Consumption,
+  storage: Storage,
+  next: Run,
+  unknown: { readonly unhandled: Consumption["unhandled"] } | undefined,
+): Promise<void> {
+  return new Attempt(consumption, storage).run(next, unknown);
+}
+
+/** All handlers run in it, also those that succeeded in an earlier one: that was rolled back. */
+export function enter(consumption: Consumption, unit: UnitOfWork): void {
+  consumption.unit = unit;
+  consumption.target = unit;
+  consumption.nextReading = 0;
+  reset(consumption);
+}
+
+/** What was done in it has not been done. */
+export function leave(consumption: Consumption): void {
+  consumption.unit = undefined;
+  consumption.target = consumption.services.outbound;
+  reset(consumption);
+}
+
+function reset(consumption: Consumption): void {
+  consumption.responded = false;
+  consumption.outcome = undefined;
+  consumption.unhandled = undefined;
 }
 
 class Attempt {
@@ -42,10 +79,10 @@ class Attempt {
     this.#conflictWait = conflictBackoff(random);
   }
 
-  async run(next: Run): Promise<void> {
+  async run(next: Run, before: { readonly unhandled: Consumption["unhandled"] } | undefined): Promise<void> {
     const consumption = this.#consumption;
-    let done: Consumption["unhandled"];
-    let unknown = false;
+    let done = before?.unhandled;
+    let unknown = before !== undefined;
     for (let conflicts = 0;; conflicts++) {
       const unit = await this.#begin();
       if (unit.duplicates[0] === true) {
@@ -54,7 +91,7 @@ class Attempt {
         consumption.unhandled = unknown ? done : "duplicate";
         return;
       }
-      this.#enter(unit);
+      enter(consumption, unit);
       let committing = false;
       try {
         await next(consumption);
@@ -66,7 +103,7 @@ class Attempt {
         return;
       } catch (thrown) {
         await unit.rollback();
-        this.#leave();
+        leave(consumption);
         if (committing && thrown instanceof DuplicateError) {
           consumption.unhandled = "duplicate";
           return;
@@ -84,27 +121,6 @@ class Attempt {
   get #interrupted(): boolean {
     const { lost, stopping } = this.#consumption;
     return lost || stopping || this.#consumption.isOver(this.#attempt);
-  }
-
-  /** All handlers run in it, also those that succeeded in an earlier one: that was rolled back. */
-  #enter(unit: UnitOfWork): void {
-    const consumption = this.#consumption;
-    consumption.unit = unit;
-    consumption.target = unit;
-    consumption.nextReading = 0;
-    this.#reset();
-  }
-  #leave(): void {
-    const consumption = this.#consumption;
-    consumption.unit = undefined;
-    consumption.target = consumption.services.outbound;
-    this.#reset();
-  }
-  #reset(): void {
-    const consumption = this.#consumption;
-    consumption.responded = false;
-    consumption.outcome = undefined;
-    consumption.unhandled = undefined;
   }
 
   #begin(): Promise<UnitOfWork> {

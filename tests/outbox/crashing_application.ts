@@ -22,7 +22,12 @@ const count = 20;
 export async function submitOrders(world: World): Promise<void> {
   for (const name of ["orders-1", "orders-2"]) {
     await world.instance(name, (bus, instance) => {
-      bus.endpoint("orders", { outbox: true, retry: retry.immediate(2), redeliver: ["1s", "1s", "1s"], concurrency: 4 })
+      bus.endpoint("orders", {
+        outbox: name === "orders-1" ? true : { group: 4 },
+        retry: retry.immediate(2),
+        redeliver: ["1s", "1s", "1s"],
+        concurrency: 4,
+      })
         .handle(Submit, async (order, ctx) => {
           await ctx.publish(Submitted, order);
           await instance.delay(order.id % 4);

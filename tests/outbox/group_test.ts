@@ -1,0 +1,158 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  command,
+  ConfigurationError,
+  ConflictError,
+  DuplicateError,
+  event,
+  OutcomeUnknownError,
+  RequestInTransactionError,
+  retry,
+  UnsupportedError,
+} from "../../mod.ts";
+import { ScriptedStore } from "../support/fakes/scripted_store.ts";
+import { Latch, type Trial, trial } from "../support/trial.ts";
+
+const Work = command<{ id: number }>("groups.work");
+const Done = event<{ by: string }>("groups.done");
+const Ask = command<{ id: number }>("groups.ask");
+
+/** A bus whose endpoint takes four at once, what its handler ran for, and what it has published. */
+async function grouping(t: Trial, store: ScriptedStore, handle: (id: number, run: number) => unknown = () => {}) {
+  const runs: number[] = [];
+  const done: string[] = [];
+  const bus = t.bus({ store });
+  bus.endpoint("work", { outbox: { group: 4 }, retry: retry.immediate(1) }).handle(Work, async ({ id }, ctx) => {
+    runs.push(id);
+    await ctx.publish(Done, { by: String(id) });
+    await handle(id, runs.filter((each) => each === id).length);
+  });
+  bus.endpoint("done", { concurrency: 1 }).handle(Done, ({ by }) => void done.push(by));
+  await bus.start();
+  // They come together once the endpoint takes them.
+  const send = async (...ids: readonly number[]) => {
+    await bus.pause("work");
+    for (const id of ids) await bus.send(Work, { id }, { messageId: `m${id}` });
+    await t.settled();
+    await bus.resume("work");
+    await t.pass(5000);
+  };
+  return { bus, runs, done, send, consumed: () => bus.statistics("work").consumed };
+}
+
+trial("messages that come together share a commit, one after the other", async (t) => {
+  const store = new ScriptedStore();
+  const { runs, done, send, consumed } = await grouping(t, store);
+  await send(1, 2, 3, 4, 5, 6);
+  assertEquals(store.scopes.map(({ inbox }) => inbox.length), [4, 2]);
+  assertEquals([runs.filter((id) => id <= 4), runs.filter((id) => id > 4)], [[1, 2, 3, 4], [5, 6]]);
+  assertEquals([done.toSorted(), consumed()], [["1", "2", "3", "4", "5", "6"], 6]);
+  assertEquals(store.count("commit"), 2);
+});
+
+trial("one's failure is its own: what it sent is dropped, its retry has a record of its own", async (t) => {
+  const store = new ScriptedStore();
+  const { bus, runs, done, send } = await grouping(t, store, (id, run) => {
+    if (id === 2 && run === 1) throw new Error("once");
+  });
+  await send(1, 2, 3, 4);
+  assertEquals([runs, done], [[1, 2, 3, 4, 2], ["1", "3", "4", "2"]]);
+  const { consumed, duplicate, retried } = bus.statistics("work");
+  assertEquals({ consumed, duplicate, retried }, { consumed: 4, duplicate: 0, retried: 1 });
+  await send(1, 2, 3, 4);
+  assertEquals(bus.statistics("work").duplicate, 4);
+});
+
+for (
+  const error of [new Error("disk full"), new ConflictError("a row"), new DuplicateError("work", "m1")]
+) {
+  trial(`a commit that fails with ${error.name} runs each again alone, and spends no try`, async (t) => {
+    const store = new ScriptedStore();
+    store.script = (call, time) => {
+      if (call === "commit" && time === 1) throw error;
+    };
+    const { bus, runs, done, send, consumed } = await grouping(t, store);
+    await send(1, 2, 3);
+    assertEquals(runs.toSorted(), [1, 1, 2, 2, 3, 3]);
+    assertEquals([done.toSorted(), consumed(), store.count("commit")], [["1", "2", "3"], 3, 4]);
+    assertEquals(bus.statistics("work").retried, 0);
+  });
+}
+
+for (const written of [true, false]) {
+  trial(`a group whose commit was ${written ? "" : "not "}written, and nobody knows, has one effect`, async (t) => {
+    const store = new ScriptedStore();
+    store.script = (call, time) => {
+      if (call === (written ? "committed" : "commit") && time === 1) throw new OutcomeUnknownError("scripted");
+    };
+    const { bus, done, send } = await grouping(t, store);
+    await send(1, 2, 3);
+    await t.pass(60_000);
+    assertEquals(done.toSorted(), ["1", "2", "3"]);
+    const { consumed, duplicate } = bus.statistics("work");
+    assertEquals({ consumed, duplicate }, { consumed: 3, duplicate: 0 });
+  });
+}
+
+trial("messages that were handled before are left out, and the same one twice is one", async (t) => {
+  const { bus, runs, done, send } = await grouping(t, new ScriptedStore());
+  await send(1, 2);
+  await send(2, 3, 3, 1);
+  assertEquals([runs, done], [[1, 2, 3], ["1", "2", "3"]]);
+  assertEquals(bus.statistics("work").duplicate, 3);
+});
+
+trial("a member that runs out of time takes nobody with it, and leaves nothing though it goes on", async (t) => {
+  const store = new ScriptedStore();
+  const bus = t.bus({ store });
+  const latch = new Latch();
+  const done: string[] = [];
+  bus.endpoint("work", { outbox: { group: 4 }, timeout: "1s" }).handle(Work, async ({ id }, ctx) => {
+    if (id === 2) await latch.pass();
+    await ctx.publish(Done, { by: String(id) });
+  });
+  bus.endpoint("done", { concurrency: 1 }).handle(Done, ({ by }) => void done.push(by));
+  await bus.start();
+  await bus.pause("work");
+  for (const id of [1, 2, 3]) await bus.send(Work, { id });
+  await bus.resume("work");
+  await t.pass(5000);
+  latch.open();
+  await t.settled();
+  assertEquals(done.toSorted(), ["1", "3"]);
+  assertEquals(await t.count("work_error"), 1);
+});
+
+trial("what a member puts off comes again, and a request waits in no transaction of another member", async (t) => {
+  const bus = t.bus();
+  const seen: number[] = [];
+  const refused: string[] = [];
+  bus.endpoint("work", { outbox: { group: 4 } }).handle(Work, async ({ id }, ctx) => {
+    seen.push(id);
+    if (id === 1) void ctx.tx;
+    if (id === 2) {
+      await assertRejects(() => ctx.request(Ask, { id }), RequestInTransactionError).then(() => refused.push("2"));
+    }
+    if (seen.length === 1) await ctx.defer("1m");
+  });
+  bus.endpoint("ask").handle(Ask, () => {});
+  await bus.start();
+  await bus.pause("work");
+  for (const id of [1, 2]) await bus.send(Work, { id });
+  await bus.resume("work");
+  await t.pass(60_000);
+  assertEquals([seen, refused], [[1, 2, 1], ["2"]]);
+  assertEquals(bus.statistics("work").deferred, 1);
+});
+
+trial("a group that is none is refused, and so is one where the store writes one thing at a time", async (t) => {
+  for (const group of [0, 1.5, NaN]) {
+    const bus = t.bus();
+    bus.endpoint("work", { outbox: { group } }).handle(Work, () => {});
+    await assertRejects(() => bus.start(), ConfigurationError, "group");
+  }
+  const bus = t.bus({ store: new ScriptedStore(undefined, { atomic: "partition" }) });
+  bus.endpoint("work", { outbox: { group: 2 } }).handle(Work, () => {});
+  const error = await assertRejects(() => bus.start(), UnsupportedError);
+  assert(error.message.includes("scripted"));
+});
