@@ -183,6 +183,7 @@ export type {
   StopOptions,
 } from "./src/bus/control.ts";
 export { createBus } from "./src/bus/create_bus.ts";
+export type { MessageStream } from "./src/bus/stream.ts";
 export type { Endpoint } from "./src/bus/endpoint.ts";
 export type {
   EndpointOptions,

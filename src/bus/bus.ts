@@ -10,6 +10,7 @@ import type { Runnable } from "../pipeline/consumer.ts";
 import type { Control, StopOptions } from "./control.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { EndpointOptions, Outbox, TxOf } from "./endpoint_options.ts";
+import type { MessageStream } from "./stream.ts";
 
 /** A consumer that was connected while the bus ran. */
 export interface Connection extends AsyncDisposable {
@@ -52,14 +53,14 @@ export interface Bus<in out Tx = undefined> extends Sender<Tx>, Requester, Contr
    */
   transaction<Result>(work: (tx: Tx, sender: Sender) => Awaitable<Result>): Promise<Result>;
   /**
-   * Messages of a contract as they come, from a queue of this bus' own. It opens shortly after the call, or after
-   * `start()`; what is published before that is not in it. A message is accepted when it is pulled; what is not pulled
-   * holds the others back at the broker.
+   * Messages of a contract as they come, from a queue of this bus' own. `start()` opens those that were asked for before
+   * it; of a later one, await `opened`: what is published before then is not in it. A message is accepted when it is
+   * pulled; what is not pulled holds the others back at the broker.
    */
   stream<Out>(
     contract: Contract<never, Out, unknown>,
     options?: { readonly signal?: AbortSignal },
-  ): ReadableStream<Out>;
+  ): MessageStream<Out>;
   /** Publishes the events, or sends the commands, that are written to it, one after the other. */
   sink<In>(event: Event<In, unknown>, options?: PublishOptions<never>): WritableStream<In>;
   /** The same of commands. */

@@ -15,6 +15,7 @@ import { createKillSwitch } from "../pipeline/kill_switch.ts";
 import { around as withMiddleware } from "../pipeline/middleware.ts";
 import { createRateLimit } from "../pipeline/rate_limit.ts";
 import { byPolicies, byRule, type Decide } from "../pipeline/recovery.ts";
+import { checkDestination } from "../pipeline/routing.ts";
 import { checkRetryPolicy } from "../pipeline/retry.ts";
 import type { Stage } from "../pipeline/stage.ts";
 import { handling } from "../pipeline/stages/handling.ts";
@@ -236,6 +237,11 @@ function checkOptions(
       refuse(`its ${what} is ${value}. Give a whole number from 1`);
     }
   }
+  if (options.redeliver !== undefined && !Array.isArray(options.redeliver)) {
+    refuse(`{ redeliver } is no list of waits. Give one, as in ["1m", "1h"]`);
+  }
+  if (options.order !== undefined && options.order !== "key") refuse(`there is no { order } but "key"`);
+  if (options.audit !== undefined) checkDestination(options.audit, `{ audit } of "${name}"`);
   if (options.retry !== undefined) checkRetryPolicy(options.retry, `the endpoint "${name}"`);
   if (options.recoverability !== undefined && (options.retry !== undefined || options.redeliver !== undefined)) {
     refuse(`{ recoverability } stands in place of { retry } and { redeliver }. Leave them out`);

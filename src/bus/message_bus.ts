@@ -36,7 +36,7 @@ import { endpointNameOf, Endpoints } from "./endpoints.ts";
 import { EndpointErrorQueue } from "./error_queue.ts";
 import { healthOf } from "./health.ts";
 import { StoreParkedMessages } from "./parked_messages.ts";
-import { messageStream, streamCredit } from "./stream.ts";
+import { type MessageStream, messageStream, streamCredit } from "./stream.ts";
 import { topologyOf } from "./topology.ts";
 
 /** The bus: see {@linkcode Bus}. */
@@ -47,6 +47,8 @@ export class MessageBus<Tx> implements Bus<Tx> {
   readonly #core: BusCore;
   readonly #life: BusLife;
   #streams = 0;
+  /** Streams that are being opened. */
+  readonly #opening = new Set<Promise<void>>();
 
   constructor(options: BusOptions<Tx>, transport: Transport, defaults: Defaults) {
     this.name = checkName("a bus", options.name);
@@ -203,10 +205,10 @@ export class MessageBus<Tx> implements Bus<Tx> {
   stream<Out>(
     contract: Contract<never, Out, unknown>,
     { signal }: { readonly signal?: AbortSignal } = {},
-  ): ReadableStream<Out> {
+  ): MessageStream<Out> {
     const name = `${this.name}-stream-${++this.#streams}`;
     let connection: Connection | undefined;
-    return messageStream<Out>({
+    const stream = messageStream<Out>({
       open: async (handle, ended) => {
         await this.#life.started(ended);
         const source = consumer(contract, (message, ctx) => handle(message, ctx.signal) as never, { name });
@@ -220,6 +222,9 @@ export class MessageBus<Tx> implements Bus<Tx> {
       },
       close: async () => await connection?.disconnect({ deadline: 0 }),
     }, { signal, stopping: this.#life.stopping });
+    const opened = stream.opened.catch(() => {}).finally(() => this.#opening.delete(opened));
+    this.#opening.add(opened);
+    return stream;
   }
   sink<In>(event: Event<In, unknown>, options?: PublishOptions<never>): WritableStream<In>;
   sink<In>(command: Command<In, unknown, unknown>, options?: SendOptions<never>): WritableStream<In>;
@@ -230,8 +235,9 @@ export class MessageBus<Tx> implements Bus<Tx> {
     });
   }
 
-  start(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    return this.#life.start(options.signal);
+  async start(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    await this.#life.start(options.signal);
+    await Promise.all(this.#opening);
   }
   // deno-lint-ignore require-await -- async, so that a deadline that is none rejects
   async stop(options: StopOptions = {}): Promise<void> {

@@ -31,8 +31,17 @@ export interface StreamEnds {
 /** How many messages may have come without being pulled. */
 export const streamCredit = 16;
 
+/** Messages as they come. */
+export interface MessageStream<out Out> extends ReadableStream<Out> {
+  /** Resolves when its queue is open: what is published from then on comes. Rejects with why it could not be opened. */
+  readonly opened: Promise<void>;
+}
+
 /** A stream of messages; each is accepted when it is pulled. */
-export function messageStream<Out>(source: StreamSource<Out>, { signal, stopping }: StreamEnds): ReadableStream<Out> {
+export function messageStream<Out>(source: StreamSource<Out>, { signal, stopping }: StreamEnds): MessageStream<Out> {
+  const open = Promise.withResolvers<void>();
+  // Its reader is told as well; who does not look here must not be ended by it.
+  open.promise.catch(() => {});
   const arrived = new Deque<Arrival<Out>>();
   const ended = new AbortController();
   let wake: (() => void) | undefined;
@@ -71,9 +80,12 @@ export function messageStream<Out>(source: StreamSource<Out>, { signal, stopping
     return arrival;
   };
 
-  return new ReadableStream<Out>({
+  const stream = new ReadableStream<Out>({
     async start(controller) {
-      signal?.throwIfAborted();
+      if (signal?.aborted) {
+        open.reject(signal.reason);
+        throw signal.reason;
+      }
       const abort = (): void => {
         controller.error(signal?.reason);
         end(signal?.reason).catch(() => {});
@@ -93,8 +105,10 @@ export function messageStream<Out>(source: StreamSource<Out>, { signal, stopping
       try {
         await source.open(handle, ended.signal);
         opened = true;
+        open.resolve();
       } catch (error) {
         forget();
+        open.reject(error);
         throw error;
       }
       if (ended.signal.aborted) await source.close();
@@ -113,4 +127,5 @@ export function messageStream<Out>(source: StreamSource<Out>, { signal, stopping
     },
     cancel: end,
   }, { highWaterMark: 0 });
+  return Object.assign(stream, { opened: open.promise });
 }

@@ -315,3 +315,21 @@ trial("a sink before the start fails its writes, and so does one of what cannot 
   assertStringIncludes(error.message, "not a contract");
   assertInstanceOf(error, ConfigurationError);
 });
+
+trial("start() opens the streams that were asked for before it, and a later one says when it is open", async (t) => {
+  const bus = t.bus();
+  const early = bus.stream(Ticked).getReader();
+  await bus.start();
+  await bus.publish(Ticked, { n: 1 });
+  assertEquals((await early.read()).value, { n: 1 });
+  const late = bus.stream(Ticked);
+  await late.opened;
+  await bus.publish(Ticked, { n: 2 });
+  const reader = late.getReader();
+  assertEquals((await reader.read()).value, { n: 2 });
+  await early.cancel();
+  await reader.cancel();
+  const controller = new AbortController();
+  controller.abort(new Error("enough"));
+  await assertRejects(() => bus.stream(Ticked, { signal: controller.signal }).opened, Error, "enough");
+});
