@@ -7,6 +7,9 @@ import { eventually, type TestClock } from "../../conformance/test_clock.ts";
 import { listens, usualPort } from "../../support/servers/rabbitmq.ts";
 import { TcpProxy } from "../../support/tcp_proxy.ts";
 
+/** The broker itself. */
+export const url = `amqp://127.0.0.1:${usualPort}`;
+
 /** Why tests that need the broker are skipped; `undefined`: they are not. */
 export const skip: string | undefined = await listens(usualPort)
   ? undefined
@@ -76,7 +79,7 @@ export type RawChannel = Awaited<ReturnType<Awaited<ReturnType<typeof connect>>[
 
 /** Opens a channel for one thing. */
 export async function raw<Result>(use: (channel: RawChannel) => Promise<Result>): Promise<Result> {
-  const connection = await connect(`amqp://127.0.0.1:${usualPort}`, { noDelay: true });
+  const connection = await connect(url, { noDelay: true });
   try {
     return await use(await connection.createConfirmChannel());
   } finally {

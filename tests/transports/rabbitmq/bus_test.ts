@@ -1,0 +1,124 @@
+/** A whole bus on RabbitMQ. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import type { Bus } from "../../../src/bus/bus.ts";
+import { command, createBus, event, query, UnroutableError } from "../../../mod.ts";
+import { rabbitmq, type RabbitmqTransport } from "../../../transports/rabbitmq/mod.ts";
+import { eventually, realTime } from "../../conformance/test_clock.ts";
+import { test } from "../../support/runner.ts";
+import { raw, skip, url } from "./broker.ts";
+
+interface Submit {
+  readonly orderId: string;
+}
+const Submit = command<Submit>("orders.submit");
+const Submitted = event<Submit>("orders.submitted");
+const Urgent = event<Submit & { readonly by: string }>("orders.urgent", { extends: Submitted });
+const GetOrder = query<Submit, { readonly status: string }>("orders.get");
+
+const clock = realTime();
+let buses = 0;
+const run = Math.floor(performance.timeOrigin + performance.now()).toString(36);
+
+/** Registers a test with a bus whose names are its own, and takes away what it made. */
+function withBus(name: string, use: (bus: Bus, transport: RabbitmqTransport) => Promise<void>): void {
+  test(`rabbitmq: ${name}`, async () => {
+    const transport = rabbitmq(url);
+    const names = new Set<string>();
+    const deploy = transport.deploy.bind(transport);
+    transport.deploy = (topology, mode) => {
+      for (const each of [...topology.queues, ...topology.topics]) names.add(each.name);
+      return deploy(topology, mode);
+    };
+    const bus = createBus({ name: "shop", transport, prefix: `b${run}-${++buses}-` });
+    try {
+      await use(bus, transport);
+    } finally {
+      await bus.stop({ deadline: "2s" });
+      await raw(async (channel) => {
+        for (const each of names) {
+          await channel.deleteQueue(each);
+          await channel.deleteExchange(each);
+        }
+      });
+    }
+  }, { skip });
+}
+
+withBus("commands, events, bases and queries reach their endpoints", async (bus) => {
+  const seen: string[] = [];
+  bus.endpoint("orders")
+    .handle(Submit, async ({ orderId }, ctx) => {
+      seen.push(`submit ${orderId}`);
+      await ctx.publish(Urgent, { orderId, by: "me" });
+    })
+    .handle(GetOrder, ({ orderId }) => ({ status: `new ${orderId}` }));
+  bus.endpoint("audit").handle(Submitted, ({ orderId }) => void seen.push(`submitted ${orderId}`));
+  bus.endpoint("live", { queue: "instance" }).handle(Urgent, ({ by }) => void seen.push(`urgent by ${by}`));
+  await bus.start();
+  await bus.send(Submit, { orderId: "1" });
+  await eventually(clock, "all handlers", () => seen.length === 3);
+  assertEquals(seen.toSorted(), ["submit 1", "submitted 1", "urgent by me"]);
+  assertEquals(await bus.request(GetOrder, { orderId: "1" }, { timeout: "10s" }), { status: "new 1" });
+});
+
+withBus("many requests at once get their own answers", async (bus) => {
+  bus.endpoint("orders", { concurrency: 64 }).handle(GetOrder, ({ orderId }) => ({ status: orderId }));
+  await bus.start();
+  const ids = Array.from({ length: 500 }, (_, at) => String(at));
+  const answers = await Promise.all(ids.map((orderId) => bus.request(GetOrder, { orderId }, { timeout: "20s" })));
+  assertEquals(answers.map(({ status }) => status), ids);
+});
+
+withBus("what fails is redelivered, then kept, listed and put back", async (bus) => {
+  let broken = true;
+  let calls = 0;
+  bus.endpoint("orders", { redeliver: ["200ms"] }).handle(Submit, () => {
+    calls++;
+    if (broken) throw new Error("The shelf is empty");
+  });
+  await bus.start();
+  await bus.send(Submit, { orderId: "7" });
+  await eventually(clock, "both attempts", () => calls === 2);
+  const errors = bus.errors("orders");
+  const kept = async () => {
+    const found = [];
+    for await (const message of errors.list()) found.push(message);
+    return found;
+  };
+  for (let tries = 0; tries < 100 && (await kept()).length === 0; tries++) await clock.pass(50);
+  const [message, ...others] = await kept();
+  assertEquals([others.length, message?.contract?.name], [0, "orders.submit"]);
+  broken = false;
+  assertEquals(await errors.requeue("all"), 1);
+  await eventually(clock, "the third attempt", () => calls === 3);
+  assertEquals(await kept(), []);
+});
+
+withBus("a command that nobody handles is refused, a delayed one comes later", async (bus) => {
+  const seen: number[] = [];
+  bus.endpoint("orders").handle(Submit, () => void seen.push(clock.now()));
+  await bus.start();
+  await assertRejects(() => bus.send(command<Submit>("orders.nobody"), { orderId: "1" }), UnroutableError);
+  const start = clock.now();
+  await bus.send(Submit, { orderId: "1" }, { delay: "700ms" });
+  await eventually(clock, "it to come", () => seen.length === 1);
+  assert(seen[0]! >= start + 700, `It came ${seen[0]! - start} ms after it was sent`);
+});
+
+withBus("priorities count where the endpoint's queue has them", async (bus) => {
+  const seen: string[] = [];
+  const gate = Promise.withResolvers<void>();
+  bus.endpoint("orders", { concurrency: 1, prefetch: 1, extensions: [rabbitmq.queue({ maxPriority: 9 })] })
+    .handle(Submit, async ({ orderId }) => {
+      seen.push(orderId);
+      await gate.promise;
+    });
+  await bus.start();
+  await bus.send(Submit, { orderId: "first" });
+  await eventually(clock, "the first", () => seen.length === 1);
+  await bus.send(Submit, { orderId: "low" });
+  await bus.send(Submit, { orderId: "high" }, { priority: 9 });
+  gate.resolve();
+  await eventually(clock, "all", () => seen.length === 3);
+  assertEquals(seen, ["first", "high", "low"]);
+});
