@@ -38,12 +38,8 @@ class Groups {
   readonly #size: number;
   readonly #next: Run;
   #waiting: Member[] = [];
-  readonly #close = (): void => {
-    const members = this.#waiting;
-    if (members.length === 0) return;
-    this.#waiting = [];
-    this.#start(members);
-  };
+  #running = 0;
+  readonly #startSome = (): void => this.#start();
 
   constructor(storage: Storage, size: number, next: Run) {
     this.#storage = storage;
@@ -55,20 +51,33 @@ class Groups {
     keyOf(consumption, this.#storage); // it fails here, not its group
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waiting.push({ consumption, attempt: consumption.attempt, resolve, reject });
-    // What comes in one turn is together: nobody waits for more.
-    if (this.#waiting.length >= this.#size) this.#close();
-    else if (this.#waiting.length === 1) queueMicrotask(this.#close);
+    // What comes in one turn is together; who comes first waits for no more than that.
+    if (this.#waiting.length >= this.#size) this.#start();
+    else if (this.#waiting.length === 1) queueMicrotask(this.#startSome);
     return promise;
   }
 
-  #start(members: readonly Member[]): void {
-    const [only] = members;
-    if (members.length === 1 && only !== undefined) this.#alone(only, undefined);
-    else this.#together(members);
+  /** As many groups at once as the endpoint's concurrency fills: what comes meanwhile waits, and fills the next ones. */
+  #start(): void {
+    const concurrency = this.#waiting[0]?.consumption.services.concurrency ?? 1;
+    const most = Math.max(1, Math.ceil(concurrency / this.#size));
+    while (this.#waiting.length > 0 && this.#running < most) {
+      const members = this.#waiting.splice(0, this.#size);
+      this.#running++;
+      this.#run(members).finally(() => {
+        this.#running--;
+        this.#start();
+      });
+    }
   }
 
-  #alone({ consumption, resolve, reject }: Member, unknown: Parameters<typeof runAlone>[3]): void {
-    runAlone(consumption, this.#storage, this.#next, unknown).then(resolve, reject);
+  #run(members: readonly Member[]): Promise<void> {
+    const [only] = members;
+    return members.length === 1 && only !== undefined ? this.#alone(only, undefined) : this.#together(members);
+  }
+
+  #alone({ consumption, resolve, reject }: Member, unknown: Parameters<typeof runAlone>[3]): Promise<void> {
+    return runAlone(consumption, this.#storage, this.#next, unknown).then(resolve, reject);
   }
 
   async #together(members: readonly Member[]): Promise<void> {

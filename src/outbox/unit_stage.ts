@@ -94,6 +94,8 @@ class Attempt {
       enter(consumption, unit);
       let committing = false;
       try {
+        // It may have waited for long.
+        if (this.#interrupted) throw consumption.whyOver(this.#attempt);
         await next(consumption);
         if (consumption.isOver(this.#attempt)) throw consumption.whyOver(this.#attempt);
         putOff(consumption, unit);

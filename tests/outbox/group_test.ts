@@ -145,6 +145,38 @@ trial("what a member puts off comes again, and a request waits in no transaction
   assertEquals(bus.statistics("work").deferred, 1);
 });
 
+trial("what comes while as many groups run as fill the concurrency fills the next one", async (t) => {
+  const store = new ScriptedStore();
+  const latch = new Latch();
+  const bus = t.bus({ store });
+  bus.endpoint("work", { outbox: { group: 8 }, concurrency: 16 }).handle(Work, () => latch.pass());
+  await bus.start();
+  for (let id = 0; id < 12; id++) {
+    await bus.send(Work, { id });
+    await t.settled();
+  }
+  assertEquals(store.scopes.map(({ inbox }) => inbox.length), [1, 1]);
+  latch.open();
+  await t.settled();
+  assertEquals(store.scopes.map(({ inbox }) => inbox.length), [1, 1, 8, 2]);
+  assertEquals(bus.statistics("work").consumed, 12);
+});
+
+trial("what waits for its group when the bus stops goes back, and is not handled", async (t) => {
+  const latch = new Latch();
+  const bus = t.bus();
+  bus.endpoint("work", { outbox: { group: 2 }, concurrency: 2 }).handle(Work, () => latch.pass());
+  await bus.start();
+  for (const id of [1, 2]) {
+    await bus.send(Work, { id });
+    await t.settled();
+  }
+  await bus.stop({ deadline: 0 });
+  latch.open();
+  await t.settled();
+  assertEquals([latch.arrived, await t.count("work")], [1, 2]);
+});
+
 trial("a group that is none is refused, and so is one where the store writes one thing at a time", async (t) => {
   for (const group of [0, 1.5, NaN]) {
     const bus = t.bus();
