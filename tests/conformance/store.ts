@@ -4,6 +4,7 @@ import { dueCases } from "./store/due_cases.ts";
 import { inboxCases } from "./store/inbox_cases.ts";
 import { leaseCases } from "./store/lease_cases.ts";
 import { lifecycleCases } from "./store/lifecycle_cases.ts";
+import { modelCases } from "./store/model_cases.ts";
 import { orderCases } from "./store/order_cases.ts";
 import { sagaCases } from "./store/saga_cases.ts";
 import { scheduleCases } from "./store/schedule_cases.ts";
@@ -40,6 +41,7 @@ export function storeConformance(
     ...scheduleCases,
     ...wakeCases,
     ...leaseCases,
+    ...modelCases,
   ];
   return withDeviations(
     all.map((each) => ({
