@@ -23,6 +23,9 @@ function level(number: number): string {
   return `${prefix}${String(number).padStart(2, "0")}`;
 }
 
+/** The queues of all levels. */
+export const delayQueues: readonly string[] = Array.from({ length: levels }, (_, number) => level(number));
+
 /** One word of a routing key: names have dots, which would make several of it. */
 function word(address: Address): string {
   return address.replace(/^(queue|topic|exchange):/, (_, kind: string) => kind.charAt(0)).replaceAll(".", "/");
@@ -32,6 +35,7 @@ function word(address: Address): string {
 export class Delays {
   readonly #connection: Connection;
   readonly #bound = new Map<Address, Promise<void>>();
+  readonly #ready = new Set<Address>();
   #made: Promise<void> | undefined;
 
   /** @param connection declares; it is not the one that publishes, which may be blocked */
@@ -40,7 +44,6 @@ export class Delays {
   }
 
   /** Whether it is known that a message for `to` comes out. */
-  #ready = new Set<Address>();
   reaches(to: Address): boolean {
     return this.#ready.has(to);
   }

@@ -90,7 +90,8 @@ export function mergedOptions(
   return options;
 }
 
-function typeOf({ type, maxPriority }: RabbitmqQueueOptions): "quorum" | "classic" {
+/** Of which type a queue is. */
+export function typeOf({ type, maxPriority }: RabbitmqQueueOptions): "quorum" | "classic" {
   return type ?? (maxPriority === undefined ? "quorum" : "classic");
 }
 

@@ -4,8 +4,9 @@ import { ConfigurationError } from "../../src/errors/configuration.ts";
 import type { Address, Change, DeployMode, Entity, Topology } from "../../src/spi/transport.ts";
 import { queueName } from "../../src/values/destination.ts";
 import type { Connection } from "./connection.ts";
+import { bindDeadLetters, deadLetterArguments, declareDeadLetters } from "./dead_letters.ts";
 import { codeOf, codes, mismatchIn, textOf } from "./errors.ts";
-import { mergedOptions, queueArguments, type RabbitmqQueueOptions } from "./queue_options.ts";
+import { mergedOptions, queueArguments, type RabbitmqQueueOptions, typeOf } from "./queue_options.ts";
 
 /** Declares one thing; twice is once. */
 type Declare = (channel: Channel) => Promise<unknown>;
@@ -16,10 +17,20 @@ interface Part {
   readonly detail: string;
   readonly check: Declare;
   readonly declare: Declare;
+  /** What it needs of others, once all are there. */
+  readonly complete?: Declare;
 }
 
-/** A queue and what leads to it, with its arguments. */
-function partsOfQueue(name: string, args: Readonly<Record<string, unknown>>): readonly Part[] {
+/**
+ * A queue and what leads to it, with its arguments.
+ *
+ * @param errors the queue to which it gives messages up, which is declared beside it
+ */
+function partsOfQueue(
+  name: string,
+  args: Readonly<Record<string, unknown>>,
+  errors: string | undefined,
+): readonly Part[] {
   return [{
     entity: `queue:${name}`,
     detail: `a durable queue with ${Object.entries(args).map(([key, value]) => `${key} = ${value}`).join(", ")}`,
@@ -29,6 +40,7 @@ function partsOfQueue(name: string, args: Readonly<Record<string, unknown>>): re
       await channel.assertExchange(name, "fanout");
       await channel.bindQueue(name, name, "");
     },
+    ...(errors === undefined ? {} : { complete: (channel) => bindDeadLetters(channel, errors) }),
   }];
 }
 
@@ -66,16 +78,19 @@ export class Deployments {
     checkNames(topology);
     const changes: Change[] = [];
     const created = new Set<string>();
+    const asking = new Asking(this.#connection);
     const topics = topology.topics.map(({ name }) => [name, [partOfTopic(name)]] as const);
-    const queues = topology.queues.map((entity) => [entity.name, this.#partsOf(entity)] as const);
+    const names = new Set(topology.queues.map(({ name }) => name));
+    const queues = topology.queues.map((entity) => [entity.name, this.#partsOf(entity, names)] as const);
     for (const [, parts] of [...topics, ...queues]) {
       for (const part of parts) {
-        const change = await this.#compare(part, mode);
+        const change = await compare(part, mode, asking);
         if (change === undefined) continue;
         changes.push(change);
         if (change.kind === "create") created.add(part.entity);
       }
     }
+    asking.end();
     for (const { topic, to } of topology.bindings) {
       // AMQP cannot be asked for bindings: one is missing for sure where one of its ends is.
       if (created.has(`topic:${topic}`) || created.has(to)) {
@@ -89,6 +104,7 @@ export class Deployments {
       });
       await this.#connection.with(async (channel) => {
         for (const { topic, to } of bindings) await bind(channel, topic, to);
+        for (const complete of completions(queues.map(([, parts]) => parts))) await complete(channel);
       });
       for (const [name, [part]] of topics) if (part !== undefined) this.#topics.set(name, part);
       for (const [name, parts] of queues) this.#queues.set(name, parts);
@@ -103,6 +119,7 @@ export class Deployments {
     for (const part of this.#topics.values()) all.push(part.declare);
     for (const parts of this.#queues.values()) for (const part of parts) all.push(part.declare);
     for (const { topic, to } of this.#bindings.values()) all.push((channel) => bind(channel, topic, to));
+    all.push(...completions(this.#queues.values()));
     let next = 0;
     while (next < all.length) {
       try {
@@ -122,29 +139,69 @@ export class Deployments {
     for (const { topic, to } of this.#bindings.values()) if (to === `queue:${name}`) await bind(channel, topic, to);
   }
 
-  #partsOf({ name, extensions }: Entity): readonly Part[] {
-    return partsOfQueue(name, queueArguments(name, mergedOptions(this.#defaults, extensions)));
+  #partsOf({ name, extensions }: Entity, queues: ReadonlySet<string>): readonly Part[] {
+    const options = mergedOptions(this.#defaults, extensions);
+    const errors = `${name}_error`;
+    // A classic queue gives nothing up.
+    return typeOf(options) === "quorum" && queues.has(errors)
+      ? partsOfQueue(name, { ...deadLetterArguments(errors), ...queueArguments(name, options) }, errors)
+      : partsOfQueue(name, queueArguments(name, options), undefined);
+  }
+}
+
+/** One channel for many questions: a new one where an answer has ended it. */
+class Asking {
+  readonly #connection: Connection;
+  #channel: Channel | undefined;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
   }
 
-  /** Compares, and makes what is missing where that is asked for. */
-  async #compare({ entity, detail, check, declare }: Part, mode: DeployMode): Promise<Change | undefined> {
+  async ask(question: Declare): Promise<void> {
+    this.#channel ??= await this.#connection.channel();
     try {
-      await this.#connection.with(check);
+      await question(this.#channel);
     } catch (error) {
-      if (codeOf(error) !== codes.notFound) throw error;
-      if (mode === "apply") await this.#connection.with(declare);
-      return { kind: "create", entity, detail };
+      this.#channel = undefined;
+      throw error;
     }
-    try {
-      // What is there is not changed by that, and what differs is told by nothing else.
-      await this.#connection.with(declare);
-    } catch (error) {
-      if (codeOf(error) === codes.accessRefused) return undefined; // no right to manage; it is there
-      if (codeOf(error) !== codes.preconditionFailed) throw error;
-      return { kind: "conflict", entity, detail: mismatchIn(error) ?? textOf(error) };
-    }
-    return undefined;
   }
+
+  end(): void {
+    void this.#channel?.close().catch(() => {}); // the connection has ended it
+  }
+}
+
+/** Compares, and makes what is missing where that is asked for. */
+async function compare(
+  { entity, detail, check, declare }: Part,
+  mode: DeployMode,
+  asking: Asking,
+): Promise<Change | undefined> {
+  try {
+    await asking.ask(check);
+  } catch (error) {
+    if (codeOf(error) !== codes.notFound) throw error;
+    if (mode === "apply") await asking.ask(declare);
+    return { kind: "create", entity, detail };
+  }
+  try {
+    // What is there is not changed by that, and what differs is told by nothing else.
+    await asking.ask(declare);
+  } catch (error) {
+    if (codeOf(error) === codes.accessRefused) return undefined; // no right to manage; it is there
+    if (codeOf(error) !== codes.preconditionFailed) throw error;
+    return { kind: "conflict", entity, detail: mismatchIn(error) ?? textOf(error) };
+  }
+  return undefined;
+}
+
+/** What is to be done once all queues are there. */
+function completions(queues: Iterable<readonly Part[]>): readonly Declare[] {
+  const all: Declare[] = [];
+  for (const parts of queues) for (const { complete } of parts) if (complete !== undefined) all.push(complete);
+  return all.length === 0 ? all : [declareDeadLetters, ...all];
 }
 
 /** @throws {ConfigurationError} if a queue would get the messages of a topic that only has its name */

@@ -1,0 +1,76 @@
+/** What a queue gives up, and what is later than the broker can wait. */
+import { assert, assertEquals } from "@std/assert";
+import { rabbitmq } from "../../../transports/rabbitmq/mod.ts";
+import { frame, topology } from "../../conformance/transport/trial.ts";
+import { type Rig, rig } from "./rig.ts";
+
+/** A queue that gives up after two returns, and its error queue. */
+async function fragile(rig: Rig): Promise<string> {
+  const queue = rig.name("queue");
+  await rig.transport.deploy({
+    ...topology([]),
+    queues: [
+      { name: queue, extensions: [rabbitmq.queue({ deliveryLimit: 2 })] },
+      { name: `${queue}_error`, extensions: [] },
+    ],
+  }, "apply");
+  return queue;
+}
+
+/** Returns what comes until nothing comes any more. */
+async function returnAll(rig: Rig, queue: string): Promise<void> {
+  const inbox = await rig.receive(queue);
+  inbox.handle((delivery) => void inbox.settle({ outcome: "release" }, [delivery]));
+  await rig.until("three deliveries", () => inbox.received.length === 3);
+  assertEquals(inbox.received.map(({ deliveryCount }) => deliveryCount), [1, 2, 3]);
+  await inbox.stop();
+}
+
+rig(
+  "what a queue gives up after too many returns is in the error queue, body and headers as they were",
+  async (rig) => {
+    const queue = await fragile(rig);
+    await rig.send(`queue:${queue}`, "again and again", { key: "k", frame: frame("again and again", { mine: 1n }) });
+    await returnAll(rig, queue);
+    const errors = await rig.receive(`${queue}_error`);
+    await rig.came(errors, 1);
+    const { key, frame: { headers } } = errors.only;
+    assertEquals([errors.texts, key, headers["mine"]], [["again and again"], "k", 1n]);
+  },
+);
+
+rig("so is what was delayed before", async (rig) => {
+  const queue = await fragile(rig);
+  await rig.send(`queue:${queue}`, "later", { dueAt: rig.clock.now() + 100 });
+  await returnAll(rig, queue);
+  const errors = await rig.receive(`${queue}_error`);
+  await rig.came(errors, 1);
+  assertEquals(errors.texts, ["later"]);
+});
+
+rig("what has expired is not", async (rig) => {
+  const queue = await fragile(rig);
+  await rig.send(`queue:${queue}`, "short", { expiresAt: rig.clock.now() + 100 });
+  await rig.clock.pass(500);
+  await rig.send(`queue:${queue}`, "mark");
+  const inbox = await rig.receive(queue);
+  await rig.came(inbox, 1);
+  assertEquals(inbox.texts, ["mark"]);
+  assertEquals((await rig.transport.admin?.count(`${queue}_error`))?.waiting, 0);
+});
+
+rig("what comes before it is due, as its delay is longer than the broker's, waits on", async (rig) => {
+  const queue = await rig.queue();
+  const dueAt = rig.clock.now() + 1_500;
+  await rig.raw(async (channel) => {
+    const { Buffer } = await import("node:buffer");
+    const headers = { "hero-amqp-due": dueAt, "hero-amqp-key": "k", own: "kept" };
+    channel.sendToQueue(queue, Buffer.from("early"), { headers, messageId: "1" });
+    await channel.waitForConfirms();
+  });
+  const inbox = await rig.receive(queue);
+  await rig.came(inbox, 1);
+  assert(inbox.times[0]! >= dueAt, `It came ${dueAt - inbox.times[0]!} ms early`);
+  const { key, via, frame: { headers } } = inbox.only;
+  assertEquals([key, via, headers["own"], headers["hero-amqp-due"]], ["k", `queue:${queue}`, "kept", undefined]);
+});
