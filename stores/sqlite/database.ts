@@ -157,6 +157,8 @@ export class Files {
     const writer = new native(path, { timeout: 0 });
     let reader: NativeDatabase | undefined;
     try {
+      // Older ones do not tell when SQLite has ended a transaction by itself.
+      if (typeof writer.isTransaction !== "boolean") throw tooOld();
       // As SQLite knows it: the same for every way to name it.
       const [main] = writer.prepare("PRAGMA database_list").all() as readonly { readonly file: string }[];
       const name = main?.file || path;
@@ -187,9 +189,14 @@ async function load(): Promise<NativeConstructor> {
     const { DatabaseSync } = await import("node:sqlite");
     return DatabaseSync as unknown as NativeConstructor; // the part of it that is used, as all runtimes have it
   } catch (error) {
-    throw new ConfigurationError(
-      `Cannot use a SQLite store: this runtime has no node:sqlite. Use Deno ≥ 2.2, Node ≥ 22.13, or a Bun that has it`,
-      { cause: error },
-    );
+    throw tooOld(error);
   }
+}
+
+function tooOld(cause?: unknown): ConfigurationError {
+  return new ConfigurationError(
+    `Cannot use a SQLite store: this runtime has no node:sqlite, or too old a one. ` +
+      `Use Deno ≥ 2.9, Node ≥ 22.18, or a Bun that has it`,
+    { cause },
+  );
 }

@@ -1,6 +1,6 @@
 /**
  * A store in a file: `sqlite("orders.db")`. Needs no server and no package: `node:sqlite` comes with Deno, Bun and
- * Node ≥ 22.13.
+ * Node ≥ 22.18.
  *
  * @example
  * ```ts

@@ -3,7 +3,7 @@ import { TransactionEndedError } from "../../src/errors/store.ts";
 import type { Changes, InboxKey, Leased, OutboxRow, SagaRow, Scope, Unit } from "../../src/spi/store.ts";
 import type { Connection } from "./database.ts";
 import type { Session } from "./due.ts";
-import { explain, storeName } from "./errors.ts";
+import { explain, explainOwn, storeName } from "./errors.ts";
 import { Transaction } from "./transaction.ts";
 
 /** What a unit needs of its store. */
@@ -102,9 +102,9 @@ export class SqliteUnit implements Unit<Transaction> {
   async commit(changes: Changes): Promise<readonly Leased<OutboxRow>[]> {
     this.#check();
     this.#closing = true;
+    const { writer, file: { path } } = this.#host.session;
     try {
       await this.#members;
-      const { writer } = this.#host.session;
       const { signal } = this.#scope;
       const write = (connection: Connection) => this.#write(connection, changes);
       if (this.#open === undefined) {
@@ -120,7 +120,7 @@ export class SqliteUnit implements Unit<Transaction> {
       committed();
       return leased;
     } catch (error) {
-      throw explain(error, this.#host.session.file.path);
+      throw explainOwn(error, path);
     } finally {
       this.end();
     }
@@ -193,7 +193,7 @@ export class SqliteUnit implements Unit<Transaction> {
       this.#host.checkInbox(connection, bus, this.#handled());
     } catch (error) {
       this.end(error);
-      throw error;
+      throw explainOwn(error, this.#host.session.file.path);
     }
     return connection;
   }
