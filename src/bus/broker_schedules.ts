@@ -28,6 +28,13 @@ export class BrokerSchedules implements Schedules {
     target: SendTarget,
   ): Promise<ScheduleToken> {
     const definition = checkSchedule(contract);
+    if (options.token !== undefined) {
+      throw new UnsupportedError(
+        "the bus",
+        `replace the schedule of "${definition.name}" by { token }`,
+        `Give it a store: createBus({ store })`,
+      );
+    }
     if (target.holds) {
       throw new UnsupportedError(
         "an outbox in memory",

@@ -1,5 +1,6 @@
 /** Schedules that a store keeps. @module */
 import type { Contract } from "../contracts/contract.ts";
+import { ConfigurationError } from "../errors/configuration.ts";
 import type { Cause } from "../pipeline/draft.ts";
 import type { BusServices, Schedules } from "../pipeline/endpoint_services.ts";
 import type { OutgoingMessage, SendTarget } from "../pipeline/outgoing_message.ts";
@@ -30,24 +31,7 @@ export class StoreSchedules implements Schedules {
     return id.startsWith(prefix);
   }
 
-  schedule(
-    contract: Contract,
-    message: unknown,
-    when: When,
-    options: ScheduleOptions<unknown>,
-    cause: Cause | undefined,
-    target: SendTarget,
-  ): Promise<ScheduleToken> {
-    return this.scheduleAs(this.#services().newId(), contract, message, when, options, cause, target);
-  }
-
-  /**
-   * Schedules under a token that the caller chooses: it replaces what was scheduled under the same before.
-   *
-   * @param token any text
-   */
-  async scheduleAs(
-    token: string,
+  async schedule(
     contract: Contract,
     message: unknown,
     when: When,
@@ -60,7 +44,8 @@ export class StoreSchedules implements Schedules {
     const now = clock.now();
     const dueAt = Math.max(now, dueTimeOf(when, now, definition.name));
     const kind = definition.kind === "event" ? "publish" : "send";
-    const id = prefix + token;
+    const id = prefix +
+      (options.token === undefined ? this.#services().newId() : named(options.token, definition.name));
     await sendPipeline.send(kind, definition, message, options, cause, this.#target(id, dueAt, target), { dueAt });
     return { id };
   }
@@ -87,4 +72,10 @@ export class StoreSchedules implements Schedules {
     if (target instanceof UnitOfWork) target.schedule({ cancel: id });
     else await this.#storage.write(id, (unit) => unit.schedule({ cancel: id }));
   }
+}
+
+/** Told apart from those that the bus makes. */
+function named(token: unknown, contract: string): string {
+  if (typeof token === "string" && token !== "") return `named:${token}`;
+  throw new ConfigurationError(`Cannot schedule "${contract}" with this token: it must be text, and not empty`);
 }

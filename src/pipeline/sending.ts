@@ -52,6 +52,11 @@ export interface ScheduleOptions<out Tx = never> extends MessageOptions {
   readonly to?: Destination;
   /** The caller's own open transaction: the schedule exists when it commits. */
   readonly tx?: Tx;
+  /**
+   * Replaces what this bus has scheduled under the same, in whatever process, and not sent yet. Left out: a new one. Only
+   * where the store keeps schedules.
+   */
+  readonly token?: string;
 }
 /** When something scheduled is due. */
 export type When = { readonly in: Duration } | { readonly at: Instant };

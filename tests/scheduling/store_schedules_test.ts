@@ -7,6 +7,7 @@ import {
   query,
   retry,
   type ScheduleToken,
+  UnsupportedError,
 } from "../../mod.ts";
 import { memoryDatabase, memoryStore } from "../../stores/memory/mod.ts";
 import { memory } from "../../transports/memory/mod.ts";
@@ -215,4 +216,39 @@ trial("a message that is scheduled keeps its headers, key, and time to live from
   await bus.schedule(Keyed, { id: "k" }, { in: "1h" }, { headers: { tenant: "x" }, correlationId: "c" });
   await t.pass(3_600_000);
   assertEquals(seen, [["x", "c", 60_000]]);
+});
+
+trial(
+  "the same token replaces what was scheduled before, in whatever process and unit; each bus has its own",
+  async (t) => {
+    const database = memoryDatabase();
+    const { bus, got } = recording(t, { store: memoryStore({ database }) });
+    bus.endpoint("work", { outbox: true }).handle(
+      Work,
+      ({ id }, ctx) => ctx.schedule(Remind, { id }, { in: "3m" }, { token: "nightly" }).then(() => {}),
+    );
+    await bus.start();
+    const first = await bus.schedule(Remind, { id: "first" }, { in: "1m" }, { token: "nightly" });
+    const other = t.bus({ store: memoryStore({ database }) });
+    await other.start();
+    const second = await other.schedule(Remind, { id: "second" }, { in: "2m" }, { token: "nightly" });
+    assertEquals(first, second);
+    const foreign = t.bus({ name: "foreign", store: memoryStore({ database }) });
+    await foreign.start();
+    await foreign.schedule(Remind, { id: "foreign" }, { in: "2m" }, { token: "nightly" });
+    await bus.send(Work, { id: "third" });
+    await t.pass(600_000);
+    assertEquals(got, [["foreign", 120_000], ["third", 180_000]]);
+    await bus.schedule(Remind, { id: "fourth" }, { in: "1m" }, { token: "nightly" });
+    await other.unschedule(second);
+    await t.pass(600_000);
+    assertEquals(got.length, 2);
+    await assertRejects(() => bus.schedule(Remind, { id: "1" }, { in: 1 }, { token: "" }), ConfigurationError, "token");
+  },
+);
+
+trial("a bus without a store replaces no schedule, and says so", async (t) => {
+  const bus = t.bus();
+  await bus.start();
+  await assertRejects(() => bus.schedule(Remind, { id: "1" }, { in: 1 }, { token: "x" }), UnsupportedError, "store");
 });
