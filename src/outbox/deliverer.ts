@@ -59,6 +59,7 @@ export class Deliverer<in out Row extends OutboxRow> {
   #failed: Postponed<Row>[] = [];
   #reporting: Promise<void> | undefined;
   #room: PromiseWithResolvers<void> | undefined;
+  #idle: PromiseWithResolvers<void> | undefined;
   #behind = false;
   #backlog: Backlog = { waiting: 0, parked: 0, oldest: undefined };
   #lookedAt = -Infinity;
@@ -172,9 +173,16 @@ export class Deliverer<in out Row extends OutboxRow> {
 
   #over(): void {
     this.#sending--;
+    this.#checkIdle();
     if (this.#sending > rowsAtOnce / 2 || this.#room === undefined) return;
     this.#room.resolve();
     this.#room = undefined;
+  }
+
+  #checkIdle(): void {
+    if (this.busy > 0 || this.#idle === undefined) return;
+    this.#idle.resolve();
+    this.#idle = undefined;
   }
 
   #fail(leased: Leased<Row>, error: Error): boolean {
@@ -210,6 +218,7 @@ export class Deliverer<in out Row extends OutboxRow> {
     }
     // In the turn in which there was no more: what comes later begins anew.
     this.#reporting = undefined;
+    this.#checkIdle();
     if (this.#behind) this.#catchUp();
   }
 
@@ -219,8 +228,8 @@ export class Deliverer<in out Row extends OutboxRow> {
     for (let tries = 1;; tries++) {
       try {
         return await report();
-      } catch {
-        if (tries >= mostReports) return;
+      } catch (thrown) {
+        if (tries >= mostReports || thrown instanceof ClosedError) return;
         await new Promise<void>((resolve) => clock.at(clock.now() + 100 * 2 ** tries, resolve));
       }
     }
@@ -250,7 +259,10 @@ export class Deliverer<in out Row extends OutboxRow> {
   /** Takes no more; resolves when the store knows of all that has been sent. */
   async stop(): Promise<void> {
     await this.#loop.stop();
-    while (this.#reporting !== undefined) await this.#reporting;
+    while (this.busy > 0) {
+      this.#idle ??= Promise.withResolvers<void>();
+      await this.#idle.promise;
+    }
   }
 }
 
