@@ -160,3 +160,22 @@ trial("a message that is forwarded leaves with the commit", async (t) => {
   await t.settled();
   assertEquals(got, ["1 m"]);
 });
+
+trial("the inbox forgets a message a week after it was handled, as others come", async (t) => {
+  const bus = t.bus();
+  const ids: string[] = [];
+  bus.endpoint("work", { outbox: true }).handle(Work, ({ id }) => void ids.push(id));
+  await bus.start();
+  const send = (id: string) => bus.send(Work, { id }, { messageId: id });
+  await send("old");
+  await t.pass(7 * 24 * 60 * 60_000 - 1);
+  await send("old");
+  await t.settled();
+  assertEquals(ids, ["old"]);
+  await t.pass(120_000);
+  await send("other");
+  await t.settled();
+  await send("old");
+  await t.settled();
+  assertEquals(ids, ["old", "other", "old"]);
+});
