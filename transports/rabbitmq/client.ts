@@ -10,15 +10,19 @@ export interface Client {
   readonly credentials: typeof credentials;
 }
 
+/** A CommonJS module: whether its names are seen differs from runtime to runtime. */
+type Module = Client & { readonly default?: Client };
+
 /**
  * Loads it.
  *
+ * @param load replaced in tests
  * @throws {ConfigurationError} if it is not installed
  */
-export async function loadClient(): Promise<Client> {
+export async function loadClient(load: () => Promise<Module> = () => import("amqplib")): Promise<Client> {
   try {
-    const module: { readonly default?: Client } & Client = await import("amqplib");
-    return module.default ?? module; // a CommonJS module: whether its names are seen differs
+    const module = await load();
+    return module.default ?? module;
   } catch (cause) {
     throw new ConfigurationError(
       `Cannot open the transport "rabbitmq": its client, "amqplib", cannot be loaded. ` +

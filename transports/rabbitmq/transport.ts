@@ -76,6 +76,8 @@ export class RabbitTransport implements RabbitmqTransport {
   #host: Host | undefined;
   #parts: Open | undefined;
   #closing: Promise<void> | undefined;
+  /** Ends an `open` that waits. */
+  #giveUp: ((reason: Error) => void) | undefined;
   #blocked: string | undefined;
   #cause: Error | undefined;
 
@@ -166,25 +168,26 @@ export class RabbitTransport implements RabbitmqTransport {
     const sender = new Sender(publishing, host.clock, this.#settings.maxUnconfirmed);
     const outbox = new Outbox({ sender, delays, clock: host.clock }, this.#settings);
     const parts = { publishing, consuming, sender, outbox, delays, deployments };
-    const abort = () => {
+    const giveUp = (reason: unknown) => {
       void consuming.close(0);
       void publishing.close(0);
-      connected.reject(host.signal.reason);
+      connected.reject(reason);
     };
+    const abort = () => giveUp(host.signal.reason);
     host.signal.addEventListener("abort", abort, { once: true });
-    consuming.start();
-    publishing.start();
+    this.#giveUp = giveUp;
+    if (this.#closing !== undefined) giveUp(this.#failure("open"));
+    else {
+      consuming.start();
+      publishing.start();
+    }
     try {
       await connected.promise;
     } finally {
       host.signal.removeEventListener("abort", abort);
     }
-    if (this.#closing !== undefined) {
-      void consuming.close(0);
-      void publishing.close(0);
-      throw new ClosedError(`the transport "${transportName}"`);
-    }
     this.#parts = parts;
+    this.#tell();
   }
 
   async deploy(topology: Topology, mode: DeployMode): Promise<readonly Change[]> {
@@ -235,7 +238,10 @@ export class RabbitTransport implements RabbitmqTransport {
   async #close(deadline: number): Promise<void> {
     const parts = this.#parts;
     const host = this.#host;
-    if (parts === undefined || host === undefined) return;
+    if (parts === undefined || host === undefined) {
+      this.#giveUp?.(new ClosedError(`the transport "${transportName}"`));
+      return;
+    }
     const receivers = [...this.#receivers];
     const stopped = Promise.all(receivers.map((receiver) => receiver.stop()));
     await bounded(host, deadline, Promise.all([stopped, parts.outbox.drained()]));
