@@ -134,9 +134,12 @@ async function makeAll(channel: Channel): Promise<void> {
   }
 }
 
-/** The address for which a message came out that was published with `routingKey`; `undefined`: it did not come out. */
+/**
+ * The address for which a message was delayed; `undefined`: it was not. Its exchange is what the last level that kept it
+ * handed it to, any of those below.
+ */
 export function delayedFor(exchange: string, routingKey: string): Address | undefined {
-  if (exchange !== exit) return undefined;
+  if (!exchange.startsWith(prefix)) return undefined;
   const last = routingKey.slice(routingKey.lastIndexOf(".") + 1);
   const kind = last.startsWith("q") ? "queue" : last.startsWith("t") ? "topic" : "exchange";
   return `${kind}:${last.slice(1).replaceAll("/", ".")}`;

@@ -74,3 +74,17 @@ rig("what comes before it is due, as its delay is longer than the broker's, wait
   const { key, via, frame: { headers } } = inbox.only;
   assertEquals([key, via, headers["own"], headers["hero-amqp-due"]], ["k", `queue:${queue}`, "kept", undefined]);
 });
+
+rig("a delayed message tells where it was sent, whatever levels it passed", async (rig) => {
+  const topic = rig.name("topic.with.dots");
+  const queue = await rig.queue(topic);
+  const inbox = await rig.receive(queue, { topics: [topic] });
+  const now = rig.clock.now();
+  for (const ms of [64, 128, 300, 512]) await rig.send(`topic:${topic}`, `${ms}`, { dueAt: now + ms });
+  for (const ms of [100, 256]) await rig.send(`queue:${queue}`, `${ms}`, { dueAt: now + ms });
+  await rig.came(inbox, 6);
+  for (const { via, frame } of inbox.received) {
+    const ms = new TextDecoder().decode(frame.body);
+    assertEquals(via, ["100", "256"].includes(ms) ? `queue:${queue}` : `topic:${topic}`);
+  }
+});
