@@ -13,7 +13,7 @@ async function withCopy(run: (second: typeof Package) => Promise<void>): Promise
   const root = fileURLToPath(new URL("../../", import.meta.url));
   const folder = mkdtempSync(join(tmpdir(), "copy-"));
   try {
-    for (const each of ["mod.ts", "src", "transports", "stores", "scheduling"]) {
+    for (const each of ["mod.ts", "src", "transports", "stores"]) {
       cpSync(join(root, each), join(folder, each), { recursive: true });
     }
     writeFileSync(join(folder, "package.json"), `{ "type": "module" }`);
