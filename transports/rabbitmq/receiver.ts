@@ -63,6 +63,8 @@ export class RabbitReceiver implements Receiver, Settling {
   #failures = 0;
   #endWait: (() => void) | undefined;
   #stopping: Promise<void> | undefined;
+  /** Whoever has opened it, and waits for a connection. */
+  #first: PromiseWithResolvers<void> | undefined;
 
   constructor(sink: Sink, services: ReceiverServices, options: ReceiverOptions) {
     this.#sink = sink;
@@ -89,18 +91,16 @@ export class RabbitReceiver implements Receiver, Settling {
    * @throws if the queue cannot be taken from
    */
   async start(): Promise<void> {
-    for (;;) {
-      try {
-        await this.#reconcile();
-      } catch (error) {
-        if (!(error instanceof DisconnectedError) && codeOf(error) !== undefined) {
-          throw toTyped(error, this.address, "receive from");
-        }
-        if (this.#closed) throw new ClosedError(`the transport "${transportName}"`);
-        // The connection has just gone. What it was asked it does when it is back.
-        return this.kick();
-      }
-      return;
+    try {
+      await this.#reconcile();
+    } catch (error) {
+      if (codeOf(error) !== undefined) throw toTyped(error, this.address, "receive from");
+      if (this.#closed) throw new ClosedError(`the transport "${transportName}"`);
+      // The connection has just gone. It is taken from when that is back.
+      const first = Promise.withResolvers<void>();
+      this.#first = first;
+      if (this.#services.connection.ready) this.kick();
+      await first.promise;
     }
   }
 
@@ -146,6 +146,7 @@ export class RabbitReceiver implements Receiver, Settling {
     this.#endWait?.();
     void this.#reconcile().then(() => {
       this.#failures = 0;
+      this.#first?.resolve();
       this.#services.troubled(undefined);
     }, (error: Error) => this.#failed(error));
   }
@@ -155,6 +156,7 @@ export class RabbitReceiver implements Receiver, Settling {
     if (this.#closed) return;
     this.#closed = this.#stopped = true;
     this.#endWait?.();
+    this.#first?.reject(new ClosedError(`the transport "${transportName}"`));
     const session = this.#session;
     if (session !== undefined) {
       session.claims.flush();
@@ -189,7 +191,9 @@ export class RabbitReceiver implements Receiver, Settling {
   }
 
   #failed(error: Error): void {
-    if (this.#closed || !this.#services.connection.ready) return; // `kick` follows when it is back
+    if (this.#closed) return;
+    if (codeOf(error) !== undefined) this.#first?.reject(toTyped(error, this.address, "receive from"));
+    if (!this.#services.connection.ready) return; // `kick` follows when it is back
     this.#services.troubled(toTyped(error, this.address, "receive from"));
     const { clock } = this.#services.host;
     const cancel = clock.at(clock.now() + backoff(this.#failures++), () => {
@@ -250,7 +254,9 @@ export class RabbitReceiver implements Receiver, Settling {
     channel.on("close", () => {
       if (this.#session !== session) return;
       this.#ended(session, new DisconnectedError(transportName, `receive from "${this.address}"`, { cause: reason }));
-      queueMicrotask(() => this.kick()); // when it is known whether the connection has ended, too
+      // What is under way fails by itself, and is tried again without hurry. Else at once, when it is known whether the
+      // connection has ended, too.
+      if (this.#running === undefined) queueMicrotask(() => this.kick());
     });
     await this.#services.declare(channel);
     return session;

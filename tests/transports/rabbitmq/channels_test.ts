@@ -105,3 +105,28 @@ rig("an ordered source needs a queue with one consumer, and says how to get it",
   const queue = await rig.queue();
   await assertRejects(() => rig.receive(queue, { ordered: true }), Error, "singleActiveConsumer: true");
 });
+
+rig("a queue that is gone, and is another's to make, is waited for, and taken from when it is there", async (rig) => {
+  const queue = rig.name("queue");
+  const declare = () => rig.raw((channel) => channel.assertQueue(queue));
+  rig.owns({ queues: [{ name: queue, extensions: [] }], topics: [], bindings: [] });
+  await declare();
+  const inbox = await rig.receive(queue);
+  await rig.raw((channel) => channel.deleteQueue(queue));
+  await rig.until("it to be told", () => rig.states.at(-1) === "degraded");
+  assertEquals(rig.transport.counts.consumers, 0);
+  await declare();
+  await rig.until("a consumer", () => rig.transport.counts.consumers === 1);
+  await rig.send(`queue:${queue}`, "a", { mandatory: true });
+  await rig.came(inbox, 1);
+  assertEquals(rig.states.at(-1), "up");
+});
+
+rig("receiving while the connection is away waits for it", async (rig) => {
+  const queue = await rig.queue();
+  await rig.send(`queue:${queue}`, "a");
+  const cut = rig.bench.wire(rig.transport).cut();
+  const inbox = await rig.receive(queue);
+  await cut;
+  await rig.until("it", () => inbox.texts.includes("a"));
+});
