@@ -31,14 +31,14 @@ export class BrokerSchedules implements Schedules {
     if (options.token !== undefined) {
       throw new UnsupportedError(
         "the bus",
-        `replace the schedule of "${definition.name}" by { token }`,
+        `a { token } for the schedule of "${definition.name}", by which to replace it`,
         `Give it a store: createBus({ store })`,
       );
     }
     if (target.holds) {
       throw new UnsupportedError(
         "an outbox in memory",
-        `hold back the schedule of "${definition.name}"`,
+        `schedules, and "${definition.name}" is scheduled in it`,
         `Schedule it outside of the handler, or send it with { delay }`,
       );
     }

@@ -230,7 +230,7 @@ export function endpointNameOf(runnable: Runnable, bus: string): string {
         `Cannot add this to the bus: it is not a consumer. Make one with consumer(contract, handler)`,
       );
     }
-    throw new UnsupportedError("the bus", `run "${runnable.name}", which has endpoints of its own`, `Add a consumer`);
+    throw new UnsupportedError("the bus", `"${runnable.name}", which has endpoints of its own`, `Add a consumer`);
   }
   const [contract] = runnable.contracts;
   return runnable.named === "by its contract" && contract?.kind === "event" ? `${bus}-${runnable.name}` : runnable.name;

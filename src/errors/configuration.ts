@@ -78,10 +78,11 @@ export class UnsupportedError extends ConfigurationError {
   /**
    * Puts it into words.
    *
-   * @param what is asked for, and by whom, as in `order: "key" on "orders"`
+   * @param what is asked for, and by whom, as a noun: `{ order: "key" } on "orders"`
+   * @param instead what to do, as a sentence
    */
   constructor(plugin: string, what: string, instead: string) {
-    super(`"${plugin}" cannot do ${what}. ${instead}`, { details: { plugin, what } });
+    super(`"${plugin}" does not support ${what}. ${instead}`, { details: { plugin, what } });
   }
 }
 
