@@ -224,7 +224,7 @@ export class BusLife {
   async #close(deadline: Promise<void>, until: number): Promise<void> {
     const { requests, services, transport } = this.#core;
     this.#ending.abort(new StoppedError(this.#core.name, "stream"));
-    this.#abort.signal.aborted || this.#started.reject(new StoppedError(this.#core.name, "wait for the start"));
+    if (!this.#abort.signal.aborted) this.#started.reject(new StoppedError(this.#core.name, "wait for the start"));
     try {
       await Promise.all(this.#endpoints.running.map((endpoint) => endpoint.stop(deadline)));
       // What middleware, a schema or a new topic holds up has been sent all the same.

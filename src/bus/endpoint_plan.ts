@@ -10,7 +10,6 @@ import { createCircuitBreaker } from "../pipeline/circuit_breaker.ts";
 import { ConsumePipeline, stepsBefore } from "../pipeline/consume_pipeline.ts";
 import type { ConsumeContext, Middleware } from "../pipeline/context.ts";
 import type { Gate } from "../pipeline/gate.ts";
-
 import { createKillSwitch } from "../pipeline/kill_switch.ts";
 import { around as withMiddleware } from "../pipeline/middleware.ts";
 import { createRateLimit } from "../pipeline/rate_limit.ts";
@@ -26,7 +25,6 @@ import { TimeLimit } from "../pipeline/time_limit.ts";
 import type { BusServices } from "../pipeline/endpoint_services.ts";
 import type { Clock } from "../spi/clock.ts";
 import type { Capabilities } from "../spi/transport.ts";
-
 import { milliseconds } from "../values/duration.ts";
 import type { Declared, EndpointBuilder } from "./endpoint.ts";
 import type { EndpointOptions } from "./endpoint_options.ts";
@@ -218,7 +216,7 @@ function checkBatches({ name, declared }: EndpointBuilder): void {
     if (other === undefined) continue;
     throw new UnsupportedError(
       "the bus",
-      `handle a message of "${definition.name}" in a batch and beside it in one unit of work, on "${name}"`,
+      `a message of "${definition.name}" in a batch and beside it in one unit of work, on "${name}"`,
       `Handle "${other.definition.name}" on an endpoint of its own`,
     );
   }

@@ -89,10 +89,6 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
     const type = referred(frame)?.envelope.type ?? headerText(frame.headers[names.type]);
     return type || (via === undefined ? undefined : this.services.typeByTopic(via)) || "";
   }
-  /** The transport's receiver. */
-  get receiver(): Receiver | undefined {
-    return this.#receiver;
-  }
   /** The messages that are being handled: for a harness that says what never ends. */
   get handling(): readonly Handling[] {
     return [...this.#active].map(({ envelopeIfRead, attempt, handled, interrupt, asking }) => ({

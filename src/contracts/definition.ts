@@ -48,7 +48,7 @@ type AnyOptions = ContractOptions<never, unknown> & OwnedOptions<never, unknown,
  * @throws {ConfigurationError} if an option is not what it should be
  */
 export function define(identity: Identity, options: object): Definition {
-  const { name, kind } = identity;
+  const { name } = identity;
   const given: Partial<AnyOptions> = options;
   if (identity.faultOf === undefined) checkContractName(name);
   const version = given.version ?? 1;
@@ -74,11 +74,10 @@ export function define(identity: Identity, options: object): Definition {
     reply: validating(given.reply, `the reply of "${name}"`),
     replies: given.replies === undefined ? undefined : namedReplies(given.replies),
     upcasts: [],
-    kind,
   });
 }
 
-type Checked = Omit<Definition, typeof brand | "name" | "kind" | "faultOf"> & { readonly kind: Kind };
+type Checked = Omit<Definition, typeof brand | keyof Identity>;
 
 function make(identity: Identity, checked: Checked): Definition {
   const definition = {

@@ -30,6 +30,7 @@ export class Registry {
 
   #check(definition: Definition): void {
     const known = this.#byName.get(definition.name)?.get(definition.version);
+    // Another loaded copy of the package makes the same contract's fault anew; of two contracts it cannot be: see `add`.
     if (known === undefined || known === definition || known.faultOf !== undefined) return;
     throw new DuplicateContractError(definition.name, definition.version);
   }

@@ -185,13 +185,13 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
   }
 
   defer(delay: Duration): Promise<void> {
-    return this.#again(delay, this.#consumption.attempt - 1, "deferred");
+    return this.#again(delay, this.#consumption.attempt - 1);
   }
   redeliver(delay: Duration): Promise<void> {
-    return this.#again(delay, this.#consumption.attempt, undefined);
+    return this.#again(delay, this.#consumption.attempt);
   }
   // deno-lint-ignore require-await -- async, so that what it refuses rejects, as with all that a context does
-  async #again(delay: Duration, attempts: number, unhandled: "deferred" | undefined): Promise<void> {
+  async #again(delay: Duration, attempts: number): Promise<void> {
     const consumption = this.#consumption;
     if (this.#over) throw this.#why();
     const { services } = consumption;
@@ -207,7 +207,7 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
       dueAt,
       headers: { [names.deferral]: consumption.deferral + 1, [names.attempts]: attempts },
     };
-    consumption.unhandled = unhandled ?? "deferred";
+    consumption.unhandled = "deferred";
   }
   // deno-lint-ignore require-await -- async, so that what it refuses rejects, as with all that a context does
   async forward(to: Destination): Promise<void> {

@@ -2,6 +2,7 @@
 import type { Headers } from "../envelope/headers.ts";
 import type { Contract } from "../contracts/contract.ts";
 import { type Definition, definitionOf } from "../contracts/definition.ts";
+import { derives } from "../pipeline/bindings.ts";
 import type { Observed } from "../pipeline/observers.ts";
 import { HarnessAssertionError } from "./errors.ts";
 import type { Happening, Timeline, TimelineEntry } from "./timeline.ts";
@@ -12,7 +13,7 @@ export interface Seen<out Message> {
   readonly message: Message;
   /** The same on every attempt. */
   readonly messageId: string;
-  /** What the application ties it to. */
+  /** What the message is about, as its sender said. */
   readonly correlationId: string | undefined;
   /** What a first message led to shares it. */
   readonly conversationId: string | undefined;
@@ -103,11 +104,10 @@ export class TimelineQuery<Message> implements MessageQuery<Message> {
 }
 
 /** By name, as two versions of a contract are one to whoever looks for it. */
-function isOf({ contract, name }: Observed, { name: wanted }: Definition): boolean {
+function isOf({ contract, name }: Observed, wanted: Definition): boolean {
   // What no handler was for is known by its type on the wire alone: `name;v=2, base`.
-  if (contract === undefined) return name.split(/[;,]/, 1)[0] === wanted;
-  for (let at = contract as Definition | undefined; at !== undefined; at = at.base) if (at.name === wanted) return true;
-  return false;
+  if (contract === undefined) return name.split(/[;,]/, 1)[0] === wanted.name;
+  return derives(definitionOf(contract, "the contract of a message"), wanted);
 }
 
 function seen<Message>({ atInMs, where, attempt, error }: TimelineEntry, observed: Observed): Seen<Message> {

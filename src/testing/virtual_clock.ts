@@ -6,7 +6,7 @@ import { epochMilliseconds, type Instant } from "../values/instant.ts";
 import { isBefore, type Timer, TimerQueue } from "./timer_queue.ts";
 
 /** 2026-01-01T00:00:00Z: always the same, so that a timeline is, too. */
-const START = Date.UTC(2026, 0, 1);
+const defaultStart = Date.UTC(2026, 0, 1);
 
 /** How a {@linkcode VirtualClock} begins. */
 export interface VirtualClockOptions {
@@ -57,7 +57,7 @@ export class VirtualClock implements Clock {
    * @throws {InvalidInstantError} if `start` is none
    */
   constructor(options: VirtualClockOptions = {}) {
-    this.#now = options.start === undefined ? START : epochMilliseconds(options.start);
+    this.#now = options.start === undefined ? defaultStart : epochMilliseconds(options.start);
     const view = (queue: TimerQueue): Clock => ({
       now: () => this.#now,
       at: (time, run) => this.#at(queue, time, run),
