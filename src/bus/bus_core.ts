@@ -185,7 +185,7 @@ export class BusCore {
     this.#open = true;
   }
 
-  /** @throws {TopologyError} from `check`, if anything is missing or different */
+  /** @throws {TopologyError} from `check`, if anything is missing or different; from `apply`, if it is different */
   async deploy(topology: Topology, mode: DeployMode): Promise<readonly Change[]> {
     return checkChanges(await this.transport.deploy(topology, mode), mode);
   }

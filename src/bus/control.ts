@@ -11,7 +11,7 @@ export interface Counts {
   readonly waiting: number;
   /** Taken, and not settled. */
   readonly active: number;
-  /** Scheduled, deferred or to be redelivered; in the broker or in the store. */
+  /** At the broker, and due later: deferred, to be redelivered, or sent with a delay. What a store keeps is in no queue. */
   readonly delayed: number;
   /** In `<endpoint>_error`. */
   readonly failed: number;
@@ -30,7 +30,7 @@ export interface FailedMessage {
   readonly attempts: number;
   /** What was thrown, the reason first. */
   readonly exceptions: readonly ExceptionInfo[];
-  /** The user's own. */
+  /** The application's own. */
   readonly headers: Headers;
   /** The MIME type of `body`. */
   readonly contentType: string;
@@ -71,7 +71,7 @@ export interface ParkedMessage {
   readonly attempts: number;
   /** What it failed with last, as text. */
   readonly error: string;
-  /** The user's own. */
+  /** The application's own. */
   readonly headers: Headers;
   /** The MIME type of `body`. */
   readonly contentType: string;
@@ -169,9 +169,9 @@ export interface Control {
   health(): Health;
   /**
    * Queues, topics, bindings, tables. `plan` says what would change, `check` rejects if anything is missing and needs
-   * no right to manage, `apply` does it. Needs no `start()`.
+   * no right to manage, `apply` does it. Needs no `start()`; it connects, so `stop()` a bus that is not started.
    *
-   * @throws {TopologyError} from `check`, for what is missing or different
+   * @throws {TopologyError} from `check`, for what is missing or different; from `apply`, for what is different
    */
   deploy(mode: DeployMode): Promise<readonly Change[]>;
 }

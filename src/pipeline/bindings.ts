@@ -49,7 +49,7 @@ export class Bindings {
     return this.#all.some(({ batched }) => batched);
   }
 
-  /** Whether `type` is for none: no readings. */
+  /** What a message is for, by its `hero-type` header; no readings: for nothing here. */
   match(type: string): Match {
     const known = this.#byType.get(type);
     if (known !== undefined) return known;

@@ -113,7 +113,7 @@ export interface BatchOptions<in Out = never> {
 
 /**
  * Runs around every handler of an endpoint or bus: `await next()`, or `return next()`. Without it no handler runs, and
- * the message counts as handled; not awaited, a handler goes on when its message is gone.
+ * the message counts as handled. What `next()` began is waited for, and fails the message, also where it is not awaited.
  */
 export type Middleware = (context: ConsumeContext, next: () => Promise<void>) => Promise<void>;
 

@@ -11,11 +11,11 @@ export interface Observed {
   readonly name: string;
   /** The same on every attempt. */
   readonly messageId: string;
-  /** What the application ties it to. */
+  /** What the message is about, as its sender said. */
   readonly correlationId: string | undefined;
   /** What a first message led to shares it. */
   readonly conversationId: string | undefined;
-  /** The user's own. */
+  /** The application's own. */
   readonly headers: Headers;
   /** What was sent, or what the handler got; `undefined` where it could not be read. */
   readonly message: unknown;
