@@ -1,6 +1,7 @@
 /** Headers: the application's own, and the library's names. @module */
 import { InvalidHeaderError } from "../errors/sending.ts";
 import type { FrameHeaders, NativeValue } from "../spi/frame.ts";
+import { toBase64 } from "../values/base64.ts";
 
 /**
  * What an application's header may hold; other native values arrive as text (`bigint`, `Date` as ISO, bytes as base64).
@@ -121,14 +122,8 @@ function headerValue(value: NativeValue): HeaderValue {
       return value.toString();
     default:
       if (value instanceof Date) return Number.isNaN(value.getTime()) ? "" : value.toISOString();
-      return value instanceof Uint8Array ? base64(value) : String(value);
+      return value instanceof Uint8Array ? toBase64(value) : String(value);
   }
-}
-
-function base64(bytes: Uint8Array): string {
-  let binary = "";
-  for (const byte of bytes) binary += String.fromCharCode(byte);
-  return btoa(binary);
 }
 
 const decoder = new TextDecoder();

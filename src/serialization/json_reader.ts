@@ -1,6 +1,6 @@
 /** Restores what JSON lacks in a parsed body. @module */
 import { UnreadableMessageError } from "../errors/receiving.ts";
-import { fromBase64 } from "./base64.ts";
+import { fromBase64 } from "../values/base64.ts";
 import { maxBigintDigits } from "./limits.ts";
 import type { Kind, TypeTree } from "./type_tree.ts";
 

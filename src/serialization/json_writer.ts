@@ -1,7 +1,7 @@
 /** The thorough way to JSON: converts what JSON lacks, and names what cannot be carried. @module */
 import { HeroError } from "../errors/hero_error.ts";
 import { UnserializableError } from "../errors/sending.ts";
-import { toBase64 } from "./base64.ts";
+import { toBase64 } from "../values/base64.ts";
 import { maxBigintDigits } from "./limits.ts";
 import { mergeChildren } from "./merge_types.ts";
 import { isPlainPrototype } from "./plain.ts";

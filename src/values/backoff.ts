@@ -26,24 +26,6 @@ export interface ExponentialBackoff {
   readonly jitter?: number | undefined;
 }
 
-/** The same wait each time. */
-export function constantBackoff(wait: Duration): Backoff {
-  const every = milliseconds(wait);
-  return () => every;
-}
-
-/**
- * One wait after the other; past the end, the last again.
- *
- * @throws {ConfigurationError} if there are none
- */
-export function intervalsBackoff(waits: readonly Duration[]): Backoff {
-  const all = waits.map(milliseconds);
-  const last = all.at(-1);
-  if (last === undefined) throw new ConfigurationError(`Cannot wait by no intervals. Give at least one, as in ["1s"]`);
-  return (retry) => all[retry] ?? last;
-}
-
 /**
  * `initial`, then `step` longer each time, up to `max`.
  *

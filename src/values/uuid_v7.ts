@@ -6,7 +6,6 @@ function digits(value: number): string {
   return known[value] ??= value.toString(16).padStart(3, "0");
 }
 const variants = ["8", "9", "a", "b"] as const;
-const pattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const lastTime = 2 ** 48 - 1;
 /** Each of the two counters has twelve bits. */
 const counterEnd = 4096;
@@ -80,9 +79,4 @@ export function createUuidV7(
     }
     return head + digits(low);
   };
-}
-
-/** Whether a text has the form of a UUID, of whatever version. */
-export function isUuid(text: string): boolean {
-  return text.length === 36 && pattern.test(text);
 }

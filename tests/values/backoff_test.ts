@@ -1,12 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { ConfigurationError, InvalidDurationError } from "../../src/errors/configuration.ts";
-import {
-  constantBackoff,
-  type ExponentialBackoff,
-  exponentialBackoff,
-  incrementalBackoff,
-  intervalsBackoff,
-} from "../../src/values/backoff.ts";
+import { ConfigurationError } from "../../src/errors/configuration.ts";
+import { type ExponentialBackoff, exponentialBackoff, incrementalBackoff } from "../../src/values/backoff.ts";
 import { seededRandom } from "../../src/values/random.ts";
 import { test } from "../support/runner.ts";
 
@@ -69,13 +63,6 @@ test("the same seed gives the same waits", () => {
     retries.slice(0, 50).map(exponentialBackoff({ min: "1s", max: "1h" }, seededRandom(seed)));
   assertEquals(waits(7), waits(7));
   assert(waits(7).join() !== waits(8).join());
-});
-
-test("constant waits stay, and intervals repeat the last", () => {
-  assertEquals(retries.slice(0, 3).map(constantBackoff("5s")), [5000, 5000, 5000]);
-  assertEquals(retries.slice(0, 4).map(intervalsBackoff(["1s", "5s"])), [1000, 5000, 5000, 5000]);
-  assertThrows(() => intervalsBackoff([]), ConfigurationError, "Give at least one");
-  assertThrows(() => intervalsBackoff([5, -1]), InvalidDurationError);
 });
 
 test("incremental waits grow by the step up to the limit", () => {

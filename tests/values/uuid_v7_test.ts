@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { randomBytes, seededRandom } from "../../src/values/random.ts";
-import { createUuidV7, isUuid } from "../../src/values/uuid_v7.ts";
+import { createUuidV7 } from "../../src/values/uuid_v7.ts";
 import { test } from "../support/runner.ts";
 
 const form = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -89,26 +89,4 @@ test("random bytes are asked for in blocks, small ones first", () => {
   const newId = createUuidV7({ now: () => 1000 }, (bytes) => void sizes.push(bytes.length));
   for (let count = 0; count < 100_000; count++) newId();
   assert((sizes[0] ?? 0) <= 1024 && sizes.length < 20 && Math.max(...sizes) <= 65_536, sizes.join());
-});
-
-test("a UUID is told from other texts", () => {
-  assertEquals(isUuid(crypto.randomUUID()), true);
-  assertEquals(isUuid(crypto.randomUUID().toUpperCase()), true);
-  assertEquals(isUuid("00000000-0000-0000-0000-000000000000"), true);
-  const id = crypto.randomUUID();
-  for (
-    const text of [
-      "",
-      "x",
-      id.slice(1),
-      `${id}0`,
-      ` ${id}`,
-      `${id}\n`,
-      `{${id}}`,
-      id.replaceAll("-", ""),
-      `g${id.slice(1)}`,
-    ]
-  ) {
-    assertEquals(isUuid(text), false);
-  }
 });
