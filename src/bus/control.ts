@@ -96,6 +96,8 @@ export interface Description {
   readonly store: string;
   /** As they were declared. */
   readonly endpoints: readonly EndpointDescription[];
+  /** What all that is sent passes, in order: the bus' own middleware, then its transforms. */
+  readonly sendStages: readonly string[];
   /** Every contract that the bus knows. */
   readonly contracts: readonly ContractDescription[];
   /** Where each command and query goes, and by which rule. */
@@ -105,6 +107,15 @@ export interface Description {
     readonly to: string;
     readonly by: "contract" | "routes" | "endpoint";
   }[];
+  /** What shall be at the broker, but for what lives with this process alone. */
+  readonly topology: {
+    /** As in `queue:orders`. */
+    readonly queues: readonly string[];
+    /** As in `topic:orders.submitted`. */
+    readonly topics: readonly string[];
+    /** From a topic to a queue, or to the topic of its base. */
+    readonly bindings: readonly { readonly from: string; readonly to: string }[];
+  };
 }
 /** A contract, as plain data. */
 export interface ContractDescription {
@@ -133,6 +144,10 @@ export interface EndpointDescription {
   readonly prefetch: number;
   /** In the order in which a message passes them. */
   readonly stages: readonly string[];
+  /** Middleware around what its handlers send, in order. */
+  readonly sendMiddleware: readonly string[];
+  /** The other options that it was given, as plain data: durations as written, a retry policy in words, functions by name. */
+  readonly settings: Readonly<Record<string, unknown>>;
 }
 /** `degraded`: working on, with something down, paused or tripped. */
 export type HealthStatus = "healthy" | "degraded" | "unhealthy";

@@ -8,7 +8,7 @@ import { BatchCollector, type BatchUnits, checkBatchOptions } from "../pipeline/
 import { type Binding, Bindings, derives } from "../pipeline/bindings.ts";
 import { createCircuitBreaker } from "../pipeline/circuit_breaker.ts";
 import { ConsumePipeline, stepsBefore } from "../pipeline/consume_pipeline.ts";
-import type { ConsumeContext, Middleware } from "../pipeline/context.ts";
+import type { ConsumeContext, Middleware, SendMiddleware } from "../pipeline/context.ts";
 import type { Gate } from "../pipeline/gate.ts";
 import { createKillSwitch } from "../pipeline/kill_switch.ts";
 import { around as withMiddleware } from "../pipeline/middleware.ts";
@@ -47,6 +47,8 @@ export interface EndpointPlan {
   readonly pipeline: ConsumePipeline;
   /** In the order in which a message passes them. */
   readonly stages: readonly string[];
+  /** Around what its handlers send, in order. */
+  readonly sendMiddleware: readonly string[];
   /** Made when the endpoint opens; `changed` is called when one may have opened. */
   gates(clock: Clock, changed: () => void): readonly Gate[];
 }
@@ -115,6 +117,7 @@ export function planEndpoint(
       ...middleware.map(nameOf),
       "handlers",
     ],
+    sendMiddleware: builder.sendMiddleware.map(nameOf),
     gates: (clock, changed) => gatesOf(options, clock, changed),
   };
 }
@@ -165,7 +168,8 @@ function decideBy({ recoverability, retry, redeliver }: EndpointOptions): Decide
   return byPolicies(retry, (redeliver ?? []).map((each) => milliseconds(each)));
 }
 
-function nameOf(middleware: Middleware, index: number): string {
+/** As `bus.describe()` lists it. */
+export function nameOf(middleware: Middleware | SendMiddleware, index: number): string {
   return `middleware ${middleware.name === "" ? index + 1 : middleware.name}`;
 }
 

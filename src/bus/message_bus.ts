@@ -272,9 +272,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
     return new StoreParkedMessages(this.#core.storage);
   }
   describe(): Description {
-    const { registry, routing, transport } = this.#core;
-    const bus = { name: this.name, transport: transport.name, store: this.#core.storage?.store.name ?? "memory" };
-    return describeBus(bus, this.#endpoints.plan(this.#core), registry, routing);
+    return describeBus(this.#core, this.#endpoints.plan(this.#core));
   }
   health(): Health {
     return healthOf(
