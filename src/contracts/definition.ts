@@ -26,6 +26,7 @@ export interface Definition extends Contract<never, unknown, unknown, Kind> {
   readonly base: Definition | undefined;
   readonly to: Destination | undefined;
   readonly reply: Schema<unknown, unknown> | undefined;
+  /** Without a prototype: a reply of a kind that nobody declared must not be found there. */
   readonly replies: Readonly<Record<string, Definition>> | undefined;
   readonly upcasts: readonly Upcast[];
   /** The contract whose faults these are. */
@@ -137,7 +138,6 @@ function checkOwner({ kind, name }: Identity, to: unknown): Destination {
   );
 }
 
-/** Without a prototype: a reply of a kind that nobody declared must not be found there. */
 function namedReplies(replies: Replies): Readonly<Record<string, Definition>> {
   const named: Record<string, Definition> = Object.create(null);
   for (const [kind, reply] of Object.entries(replies)) named[kind] = definitionOf(reply, `the reply "${kind}"`);

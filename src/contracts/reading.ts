@@ -81,6 +81,33 @@ export function checkReply(
   return checked(schema, reply, (issues) => new InvalidMessageError(`reply:${definition.name}`, doing, issues));
 }
 
+/** A reply of several: which it is, and of which contract. */
+export interface NamedReply {
+  readonly kind: string;
+  readonly contract: Definition;
+  readonly message: unknown;
+}
+
+/**
+ * Which of a contract's declared replies a handler's `{ kind, message }` is. Its message is not validated here.
+ *
+ * @throws {InvalidMessageError} if it is none of them
+ */
+export function namedReply(
+  { name }: Definition,
+  replies: Readonly<Record<string, Definition>>,
+  reply: unknown,
+): NamedReply {
+  if (typeof reply === "object" && reply !== null && "kind" in reply && "message" in reply) {
+    const { kind, message } = reply;
+    const contract = typeof kind === "string" ? replies[kind] : undefined;
+    if (typeof kind === "string" && contract !== undefined) return { kind, contract, message };
+  }
+  throw new InvalidMessageError(`reply:${name}`, "send", [
+    `it must be { kind, message } with one of the kinds ${Object.keys(replies).join(", ")}`,
+  ]);
+}
+
 function checked(
   schema: Schema<unknown, unknown>,
   value: unknown,

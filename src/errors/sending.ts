@@ -42,17 +42,32 @@ export class NoHandlerError extends HeroError {
 export class MessageTooLargeError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_MESSAGE_TOO_LARGE";
+  /** What is too large. */
+  readonly part: "body" | "headers" | "frame";
+  /** How large that is. */
+  readonly sizeInBytes: number;
+  /** How large it may be. */
+  readonly limitInBytes: number;
   /**
    * Puts it into words.
    *
-   * @param part what is too large: `"body"`, `"headers"` or `"frame"`
+   * @param part what is too large
    */
-  constructor(contract: string, part: "body" | "headers" | "frame", sizeInBytes: number, limitInBytes: number) {
+  constructor(
+    contract: string,
+    part: "body" | "headers" | "frame",
+    sizeInBytes: number,
+    limitInBytes: number,
+    options?: ErrorOptions,
+  ) {
     super(
       `Cannot send "${contract}": the size of its ${part} is ${sizeInBytes} bytes, and ${limitInBytes} are allowed. ` +
         `Send less, or send a reference to where the data is kept`,
-      { details: { contract, part, sizeInBytes, limitInBytes } },
+      { ...options, details: { contract, part, sizeInBytes, limitInBytes } },
     );
+    this.part = part;
+    this.sizeInBytes = sizeInBytes;
+    this.limitInBytes = limitInBytes;
   }
 }
 

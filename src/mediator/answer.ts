@@ -1,7 +1,6 @@
 /** Answers to requests. @module */
 import type { Definition } from "../contracts/definition.ts";
-import { checkReply, validator } from "../contracts/reading.ts";
-import { InvalidMessageError } from "../errors/sending.ts";
+import { checkReply, namedReply, validator } from "../contracts/reading.ts";
 import { type Awaitable, isPromise } from "../values/awaitable.ts";
 
 /** Whether anything has to be checked. */
@@ -25,18 +24,10 @@ function checkNamed(
   replies: Readonly<Record<string, Definition>>,
   reply: unknown,
 ): Awaitable<unknown> {
-  if (
-    typeof reply !== "object" || reply === null || !("kind" in reply) || !("message" in reply) ||
-    typeof reply.kind !== "string" || !Object.hasOwn(replies, reply.kind)
-  ) {
-    throw new InvalidMessageError(`reply:${definition.name}`, "send", [
-      `it must be { kind, message } with one of the kinds ${Object.keys(replies).join(", ")}`,
-    ]);
-  }
-  const { kind } = reply;
-  const contract = replies[kind];
-  const validate = contract === undefined ? undefined : validator(contract, "send");
+  const named = namedReply(definition, replies, reply);
+  const validate = validator(named.contract, "send");
   if (validate === undefined) return reply;
-  const message = validate(reply.message);
+  const { kind } = named;
+  const message = validate(named.message);
   return isPromise(message) ? message.then((message) => ({ kind, message })) : { kind, message };
 }

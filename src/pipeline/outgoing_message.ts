@@ -181,8 +181,8 @@ function naming(error: Error, message: OutgoingMessage): Error {
     return new UnroutableError(message.definition.name, message.to, { cause: error });
   }
   if (error instanceof MessageTooLargeError) {
-    const { sizeInBytes, limitInBytes } = error.details;
-    return new MessageTooLargeError(message.definition.name, "frame", Number(sizeInBytes), Number(limitInBytes));
+    const { part, sizeInBytes, limitInBytes } = error;
+    return new MessageTooLargeError(message.definition.name, part, sizeInBytes, limitInBytes, { cause: error });
   }
   return error;
 }

@@ -1,8 +1,7 @@
 /** Answers to requests, and what they look like on the wire. @module */
 import type { Definition } from "../contracts/definition.ts";
-import { checkReply, validator } from "../contracts/reading.ts";
+import { checkReply, namedReply, validator } from "../contracts/reading.ts";
 import { messageType } from "../envelope/message_type.ts";
-import { InvalidMessageError } from "../errors/sending.ts";
 import { isPromise } from "../values/awaitable.ts";
 import type { Consumption } from "./consumption.ts";
 import { noOptions } from "./draft.ts";
@@ -28,12 +27,6 @@ export function saysNothing(type: string): boolean {
   return type.endsWith(nothing);
 }
 
-/** A reply of several: `{ kind: "found", message }`. */
-interface NamedReply {
-  readonly kind: string;
-  readonly message: unknown;
-}
-
 /**
  * Answers the request that is being handled; does nothing if it is none, or has been answered.
  *
@@ -55,16 +48,10 @@ export async function respond(consumption: Consumption, definition: Definition, 
 
 async function prepare(definition: Definition, reply: unknown): Promise<{ type: string; message: unknown }> {
   if (definition.replies !== undefined) {
-    const named = namedReply(reply);
-    const contract = named === undefined ? undefined : definition.replies[named.kind];
-    if (named === undefined || contract === undefined) {
-      throw new InvalidMessageError(`reply:${definition.name}`, "send", [
-        `it must be { kind, message } with one of the kinds ${Object.keys(definition.replies).join(", ")}`,
-      ]);
-    }
+    const { contract, message } = namedReply(definition, definition.replies, reply);
     const validate = validator(contract, "send");
-    if (validate !== undefined) await validate(named.message);
-    return { type: messageType(contract), message: named.message };
+    if (validate !== undefined) await validate(message);
+    return { type: messageType(contract), message };
   }
   if (definition.reply !== undefined) {
     const checked = checkReply(definition, definition.reply, reply, "send");
@@ -73,9 +60,4 @@ async function prepare(definition: Definition, reply: unknown): Promise<{ type: 
   // A handler that has nothing to say says that it is done.
   if (reply === undefined) return { type: replyType(definition) + nothing, message: null };
   return { type: replyType(definition), message: reply };
-}
-
-function namedReply(reply: unknown): NamedReply | undefined {
-  if (typeof reply !== "object" || reply === null || !("kind" in reply) || !("message" in reply)) return undefined;
-  return typeof reply.kind === "string" ? { kind: reply.kind, message: reply.message } : undefined;
 }
