@@ -4,7 +4,7 @@ import type { Envelope, Trace } from "./envelope.ts";
 import type { Headers } from "./headers.ts";
 
 /** Who sends: the same for all messages of a bus, or of one of its endpoints. */
-export interface Sending {
+export interface SenderInfo {
   readonly address: string;
   readonly host: HostInfo;
 }
@@ -27,7 +27,7 @@ export class SentEnvelope implements Envelope {
   readonly destinationAddress: string;
   readonly sentAt: number;
   readonly headers: Headers;
-  readonly #sender: Sending;
+  readonly #sender: SenderInfo;
   readonly #rest: Rest | undefined;
 
   constructor(
@@ -37,7 +37,7 @@ export class SentEnvelope implements Envelope {
     destinationAddress: string,
     sentAt: number,
     headers: Headers,
-    sender: Sending,
+    sender: SenderInfo,
     rest: Rest | undefined,
   ) {
     this.messageId = messageId;

@@ -3,7 +3,7 @@ import type { Definition } from "../contracts/definition.ts";
 import type { Envelope, Trace } from "../envelope/envelope.ts";
 import { headerCount, names, noHeaders } from "../envelope/headers.ts";
 import { ClaimLostError, HandlerTimeoutError } from "../errors/receiving.ts";
-import type { Sending } from "../envelope/sent_envelope.ts";
+import type { SenderInfo } from "../envelope/sent_envelope.ts";
 import type { FrameHeaders } from "../spi/frame.ts";
 import type { Address, Delivery } from "../spi/transport.ts";
 import type { Span } from "../spi/telemetry.ts";
@@ -104,7 +104,7 @@ export class Consumption implements Cause {
   get deferral(): number {
     return headerCount(this.delivery.frame.headers[names.deferral]);
   }
-  get sender(): Sending {
+  get sender(): SenderInfo {
     return this.services;
   }
   get trace(): Trace | undefined {

@@ -1,7 +1,7 @@
 /** A message to be sent, before it has an envelope. @module */
 import type { Definition } from "../contracts/definition.ts";
 import type { Envelope, Trace } from "../envelope/envelope.ts";
-import type { Sending } from "../envelope/sent_envelope.ts";
+import type { SenderInfo } from "../envelope/sent_envelope.ts";
 import type { Address } from "../spi/transport.ts";
 import type { MessageContext, SendKind, SendMiddleware } from "./context.ts";
 import type { OutgoingMessage, SendTarget } from "./outgoing_message.ts";
@@ -11,7 +11,7 @@ import type { SendOptions } from "./sending.ts";
 export interface Cause {
   readonly envelope: Envelope;
   /** The endpoint. */
-  readonly sender: Sending;
+  readonly sender: SenderInfo;
   /** What its telemetry says, else what came with it. */
   readonly trace: Trace | undefined;
   /** For middleware. */

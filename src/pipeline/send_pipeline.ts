@@ -2,7 +2,7 @@
 import type { Contract } from "../contracts/contract.ts";
 import { type Definition, definitionOf } from "../contracts/definition.ts";
 import type { Trace } from "../envelope/envelope.ts";
-import { type Rest, type Sending as Sender, SentEnvelope } from "../envelope/sent_envelope.ts";
+import { type Rest, type SenderInfo, SentEnvelope } from "../envelope/sent_envelope.ts";
 import { checkHeaders, type Headers, names, noHeaders, sizeOfHeaders } from "../envelope/headers.ts";
 import { toHeaders } from "../envelope/wire.ts";
 import { toError } from "../errors/receiving.ts";
@@ -20,7 +20,7 @@ import type { SendKind, SendMiddleware } from "./context.ts";
 import { type Cause, type Draft, nothingSpecial, type Special } from "./draft.ts";
 import { OutgoingMessage, type OutgoingOptions, type SendTarget } from "./outgoing_message.ts";
 import { Reference } from "./reference.ts";
-import { Sending } from "./sending_context.ts";
+import { SendingContext } from "./sending_context.ts";
 import { checkDestination, type Routing } from "./routing.ts";
 import { checkIds, checkKey, checkKind, checkPlain, checkPriority, checkTtl } from "./send_checks.ts";
 import { levelOf, planSend, type SendPlan } from "./send_plan.ts";
@@ -30,7 +30,7 @@ import type { SendOptions } from "./sending.ts";
 export interface SendPipelineOptions {
   readonly bus: string;
   /** The bus itself: endpoints have their own. */
-  readonly sender: Sender;
+  readonly sender: SenderInfo;
   readonly routing: Routing;
   readonly capabilities: Capabilities;
   readonly transport: string;
@@ -148,7 +148,11 @@ export class SendPipeline {
     const { signal } = options;
     signal?.throwIfAborted();
     if (plan.ready !== undefined) await plan.ready;
-    const context = new Sending(draft, this.#to(plan, options, special), options.messageId ?? this.#with.newId());
+    const context = new SendingContext(
+      draft,
+      this.#to(plan, options, special),
+      options.messageId ?? this.#with.newId(),
+    );
     const middleware = [...this.#with.middleware, ...cause?.sendMiddleware ?? []];
     const step = async (index: number): Promise<void> => {
       const next = middleware[index];

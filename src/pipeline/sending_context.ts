@@ -6,7 +6,7 @@ import type { MessageContext, SendContext, SendKind } from "./context.ts";
 import type { Draft } from "./draft.ts";
 
 /** What middleware sees of a message that is being sent. */
-export class Sending implements SendContext {
+export class SendingContext implements SendContext {
   readonly kind: SendKind;
   readonly contract: Definition;
   message: unknown;
