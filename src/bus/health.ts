@@ -23,7 +23,7 @@ export function healthOf(
   now: number,
 ): Health {
   if (!running) {
-    return { status: "unhealthy", parts: [{ name: "bus", status: "unhealthy", reason: "It is not started" }] };
+    return { status: "unhealthy", parts: [{ name: "bus", status: "unhealthy", reason: "It does not run" }] };
   }
   const parts: Part[] = [
     ...plugins.map(([name, status]) => pluginPart(name, status)),

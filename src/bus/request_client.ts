@@ -257,8 +257,8 @@ export class RequestClient implements Requests, Sink {
   }
 
   readdressed(): void {
-    const { bus } = this.#services();
-    for (const id of [...this.#pending.keys()]) this.#reject(id, new DisconnectedError(bus, "wait for an answer"));
+    const { name } = this.#transport ?? { name: this.#services().bus };
+    for (const id of [...this.#pending.keys()]) this.#reject(id, new DisconnectedError(name, "wait for an answer"));
   }
 
   /** Rejects what waits, and takes nothing more. */
