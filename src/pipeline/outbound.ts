@@ -7,7 +7,7 @@ import { isPromise } from "../values/awaitable.ts";
 import type { OutgoingMessage, SendTarget, SettledListener } from "./outgoing_message.ts";
 
 /** Of so many messages in a row one makes its sender wait for a turn of the event loop. */
-const mostInARow = 1024;
+const mostInARow = 4096;
 
 /**
  * What a bus sends: one batch for what was sent in one tick. While the transport asks to wait, up to a number of

@@ -8,7 +8,7 @@ import type { Receiver, Settlement } from "../spi/transport.ts";
 const mostTries = 5;
 const firstWaitInMs = 100;
 /** After so many the event loop has a turn: a hundred microseconds' work and more. */
-const mostInARow = 2048;
+const mostInARow = 8192;
 
 /** Settles the deliveries of one receiver: one batch for what was settled in one tick. */
 export class Settler {
