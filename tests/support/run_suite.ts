@@ -30,7 +30,7 @@ const runners: Readonly<Record<"bun" | "node", Runner>> = {
   },
   node: {
     // A file that never ends is ended, as its runner waits for it.
-    args: ["--import", "./tests/support/resolve_imports.ts", "--test", "--test-timeout=600000"],
+    args: ["--expose-gc", "--import", "./tests/support/resolve_imports.ts", "--test", "--test-timeout=600000"],
     passed: /^\D{1,2}pass (\d+)$/gm,
     failed: /^\D{1,2}(?:fail|cancelled) (\d+)$/gm,
     skipped: /^\D{1,2}(?:skipped|todo) (\d+)$/gm,
