@@ -51,6 +51,7 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
   #receiver: Receiver | undefined;
   #settler: Settler | undefined;
   #credit: number;
+  #immediate = false;
   #paused = false;
   #stopped = false;
   #progressAt: number;
@@ -104,6 +105,7 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
     const { clock, telemetry, bus, name } = this.services;
     // Deliveries may come before the receiver does: they are started then, and settled through it.
     this.#intake.pause();
+    this.#immediate = transport.capabilities.immediate ?? false;
     this.#receiver = await transport.receive(this.#source, this);
     this.#settler = new Settler(this.#receiver, clock, { telemetry, bus, endpoint: name });
     this.#intake.resume();
@@ -112,6 +114,8 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
   deliver(batch: readonly Delivery[]): void {
     this.services.telemetry?.receive(this.services.bus, this.services.name, batch.length);
     this.#intake.add(batch);
+    // What handlers were done with at once makes room for the next batch at once, where that costs no network.
+    if (this.#immediate) this.#settler?.flush();
   }
 
   lost(deliveries: readonly Delivery[], reason: Error): void {

@@ -6,7 +6,7 @@ import type { Transport } from "../spi/transport.ts";
 import { isPromise } from "../values/awaitable.ts";
 import type { OutgoingMessage, SendTarget, SettledListener } from "./outgoing_message.ts";
 
-/** Of so many messages in a row one makes its sender wait for a turn of the event loop. */
+/** After so many messages in a row, all senders wait for a turn of the event loop. */
 const mostInARow = 4096;
 
 /**
@@ -26,6 +26,7 @@ export class Outbound implements SendTarget, SettledListener {
   #waiting = false;
   #unsettled = 0;
   #inARow = 0;
+  #turn: Promise<void> | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
   #closed = false;
   readonly #flush = (): void => this.#sendPending();
@@ -69,9 +70,17 @@ export class Outbound implements SendTarget, SettledListener {
    * turn what handles the messages, timers and sockets.
    */
   turn(): Promise<void> | undefined {
-    if (!this.#immediate || ++this.#inARow < mostInARow) return undefined;
-    this.#inARow = 0;
-    return new Promise((resolve) => void macrotask(resolve));
+    if (!this.#immediate) return undefined;
+    if (this.#turn === undefined && ++this.#inARow >= mostInARow) {
+      this.#inARow = 0;
+      this.#turn = new Promise((resolve) => {
+        macrotask(() => {
+          this.#turn = undefined;
+          resolve();
+        });
+      });
+    }
+    return this.#turn;
   }
 
   #take(message: OutgoingMessage, urgent: boolean): void {

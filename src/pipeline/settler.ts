@@ -17,6 +17,8 @@ export class Settler {
   readonly #seen: ((outcome: Settlement["outcome"], count: number) => void) | undefined;
   #pending: Settlement[] = [];
   #scheduled = false;
+  /** It waits for a turn of the event loop. */
+  #resting = false;
   /** How many were settled without the event loop having had a turn, as far as is known here. */
   #inARow = 0;
   #unsettled = 0;
@@ -39,6 +41,11 @@ export class Settler {
     return this.#unsettled;
   }
 
+  /** Settles now what waits for the end of the tick. */
+  flush(): void {
+    if (this.#pending.length > 0 && !this.#resting) this.#settle();
+  }
+
   /** Settles with all others of this tick. */
   settle(settlement: Settlement): void {
     this.#unsettled++;
@@ -48,11 +55,14 @@ export class Settler {
     if (this.#unsettled + this.#inARow < mostInARow) return queueMicrotask(this.#flush);
     // Messages that bring messages go on in microtasks for ever: timers and sockets must have their turn.
     this.#inARow = 0;
+    this.#resting = true;
     macrotask(this.#flush);
   }
 
   #settle(): void {
     this.#scheduled = false;
+    this.#resting = false;
+    if (this.#pending.length === 0) return;
     const batch = this.#pending;
     this.#pending = [];
     this.#inARow += batch.length;

@@ -36,6 +36,9 @@ export interface Waiter {
   relieved(queue: Queue): void;
 }
 
+/** So many are handed out before others have their turn. */
+const mostInATurn = 256;
+
 /** A queue: keeps messages, and hands them to its consumers on a microtask of its own, never within a call. */
 export class Queue {
   readonly name: string;
@@ -208,24 +211,33 @@ export class Queue {
     for (const waiter of waiters) waiter.relieved(this);
   }
 
-  /** One round through the consumers; another follows, so that what they do in between has its turn. */
+  /** Rounds through the consumers; after some, what they do in between has its turn. */
   #deliver(): void {
+    let left = mostInATurn;
+    for (let delivered = 1; delivered > 0 && left > 0; left -= delivered) delivered = this.#round(left);
     this.#pumping = false;
+    this.relieve();
+    if (this.#consumers.some((consumer) => consumer.room > 0)) this.wake();
+  }
+
+  /** Gives how many were delivered. */
+  #round(limit: number): number {
     const consumers = this.#consumers;
     let open = 0;
     for (const consumer of consumers) if (consumer.room > 0) open++;
-    if (open === 0 || this.#backlog.size === 0) return;
+    if (open === 0) return 0;
     // Competing consumers share what is there evenly, and the first changes from round to round.
-    const share = open === 1 ? Number.MAX_SAFE_INTEGER : Math.ceil(this.#backlog.size / open);
+    const share = open === 1 ? limit : Math.ceil(Math.min(limit, this.#backlog.size) / open);
     const start = this.#turn++;
+    let delivered = 0;
     for (let at = 0; at < consumers.length; at++) {
       const consumer = consumers[(start + at) % consumers.length];
       if (consumer === undefined || consumer.room <= 0) continue;
       const batch = this.#take(Math.min(consumer.room, share), consumer);
+      delivered += batch.length;
       if (batch.length > 0) consumer.deliver(batch);
     }
-    this.relieve();
-    if (this.#backlog.size > 0 && this.#consumers.some((consumer) => consumer.room > 0)) this.wake();
+    return delivered;
   }
 
   #take(limit: number, owner: object): readonly Message[] {
