@@ -42,7 +42,12 @@ export function writeMeta(envelope: Envelope): string {
   if (sentAt !== undefined) text += `,"sent":${sentAt}`;
   if (expiresAt !== undefined) text += `,"expires":${expiresAt}`;
   if (host !== undefined) text += `,"host":${writeHost(host)}`;
-  return `{${text.slice(1)}}`;
+  return flat(`{${text.slice(1)}}`);
+}
+
+/** V8 keeps what was put together as a tree of its parts until it is looked at: a queue of many would be all trees. */
+function flat(text: string): string {
+  return text.charCodeAt(0) === 0 ? "" : text;
 }
 
 function writeHost(host: HostInfo): string {

@@ -16,42 +16,64 @@ export function around<Context extends ConsumeContext>(
 ): Handle<Context> {
   if (middleware.length === 0) return innermost;
   return (context) => {
-    let reply: unknown;
-    const step = (index: number): Promise<void> => {
-      const next = middleware[index];
-      // What throws, and what rejects, are the same to middleware further out.
-      try {
-        if (next !== undefined) return run(next, context, () => step(index + 1));
-        const result = innermost(context);
-        if (isPromise(result)) return Promise.resolve(result).then((value) => void (reply = value));
-        reply = result;
-        return Promise.resolve();
-      } catch (thrown) {
-        return Promise.reject(thrown);
-      }
-    };
-    return step(0).then(() => reply);
+    const passage = new Passage(middleware, innermost, context);
+    const result = passage.step(0);
+    return result === done ? passage.reply : result.then(() => passage.reply);
   };
 }
 
-/** Runs one middleware; what it hands on as it is costs nothing more. */
-function run(middleware: Middleware, context: ConsumeContext, next: () => Promise<void>): Promise<void> {
-  let first: Promise<void> | undefined;
-  let others: Inner[] | undefined;
-  const result = middleware(context, () => {
-    const inner = next();
-    if (first === undefined) first = inner;
-    else (others ??= []).push(new Inner(inner));
-    return inner;
-  });
-  if (result === first && first !== undefined) return result;
-  const known = first === undefined ? undefined : new Inner(first);
-  return result.then(() => {
-    // A `next()` that came late is in `first` alone.
-    const all = [known ?? (first === undefined ? undefined : new Inner(first)), ...others ?? []];
-    const running = all.filter((each) => each !== undefined && !each.settled);
-    return running.length === 0 ? undefined : Promise.all(running.map((each) => each?.promise)).then(() => {});
-  });
+/** Of all that was over at once: where middleware hands it on, there is nothing to wait for. */
+const done: Promise<void> = Promise.resolve();
+
+/** One message on its way through the middleware. */
+class Passage<Context extends ConsumeContext> {
+  reply: unknown;
+  readonly #middleware: readonly Middleware[];
+  readonly #innermost: Handle<Context>;
+  readonly #context: Context;
+
+  constructor(middleware: readonly Middleware[], innermost: Handle<Context>, context: Context) {
+    this.#middleware = middleware;
+    this.#innermost = innermost;
+    this.#context = context;
+  }
+
+  step(index: number): Promise<void> {
+    const middleware = this.#middleware[index];
+    // What throws, and what rejects, are the same to middleware further out.
+    try {
+      return middleware === undefined ? this.#handle() : this.#run(middleware, index + 1);
+    } catch (thrown) {
+      return Promise.reject(thrown);
+    }
+  }
+
+  #handle(): Promise<void> {
+    const result = this.#innermost(this.#context);
+    if (isPromise(result)) return Promise.resolve(result).then((value) => void (this.reply = value));
+    this.reply = result;
+    return done;
+  }
+
+  /** Runs one middleware; what it hands on as it is costs nothing more. */
+  #run(middleware: Middleware, following: number): Promise<void> {
+    let first: Promise<void> | undefined;
+    let others: Inner[] | undefined;
+    const result = middleware(this.#context, () => {
+      const inner = this.step(following);
+      if (first === undefined) first = inner;
+      else (others ??= []).push(new Inner(inner));
+      return inner;
+    });
+    if (result === first && others === undefined && first !== undefined) return result;
+    const known = first === undefined ? undefined : new Inner(first);
+    return result.then(() => {
+      // A `next()` that came late is in `first` alone.
+      const all = [known ?? (first === undefined ? undefined : new Inner(first)), ...others ?? []];
+      const running = all.filter((each) => each !== undefined && !each.settled);
+      return running.length === 0 ? undefined : Promise.all(running.map((each) => each?.promise)).then(() => {});
+    });
+  }
 }
 
 /** What a middleware let run. Whoever awaits it gets its rejection; where nobody does, it must not end the process. */

@@ -8,8 +8,8 @@ import { limitsOf, type SerializerLimits } from "./limits.ts";
 import { isPlain } from "./plain.ts";
 import { isShallow, isShallowText, opensFew } from "./shallow.ts";
 import { formatTypes, parseTypes, type TypeTree } from "./type_tree.ts";
+import { Utf8Encoder } from "./utf8_encoder.ts";
 
-const encoder = new TextEncoder();
 /** Quicker than a fatal one on Deno; what it could not decode shows as U+FFFD, which is rare enough to look again. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const strictDecoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
@@ -49,6 +49,7 @@ class JsonSerializer implements Serializer {
   readonly contentType = "application/json";
   readonly #maxDepth: number;
   readonly #maxBytes: number;
+  readonly #encoder = new Utf8Encoder();
 
   constructor(limits: Required<SerializerLimits>) {
     this.#maxDepth = limits.maxDepth;
@@ -84,7 +85,7 @@ class JsonSerializer implements Serializer {
   }
 
   #encode(text: string): Uint8Array {
-    const body = encoder.encode(text);
+    const body = this.#encoder.encode(text);
     if (body.length <= this.#maxBytes) return body;
     throw new UnserializableError(
       "",

@@ -12,7 +12,7 @@ export interface Frame {
   readonly contentType: string;
   /** The envelope and the application's own headers, as native values. */
   readonly headers: FrameHeaders;
-  /** The payload alone. */
+  /** The payload alone: a view, whose buffer may hold more than it. */
   readonly body: Uint8Array;
   /**
    * The message itself where the transport moves references ({@linkcode Capabilities.references}); `body` is then
