@@ -1,0 +1,60 @@
+/** What was done, written by the handlers' own transactions: the judge of whether it was done once. */
+import type { Store } from "../../../src/spi/store.ts";
+import { sqlite, type SqliteTransaction } from "../../../stores/sqlite/mod.ts";
+import { openNative } from "../../stores/sqlite/native.ts";
+
+/** Something that a handler has done for an input. */
+export interface Effect {
+  readonly step: string;
+  readonly input: number;
+}
+/** What is left in the library's own tables. */
+export interface Left {
+  readonly inbox: number;
+  readonly outbox: number;
+  readonly schedules: number;
+}
+
+/** A database with a store and a ledger in it. Nothing in the ledger hinders a second effect: it would be seen. */
+export interface Ledger<in out Tx> {
+  /** Makes the ledger's table. */
+  prepare(): Promise<void>;
+  /** The library's store in it. */
+  store(): Store<Tx>;
+  /** Writes an effect within a handler's transaction. */
+  write(tx: Tx, effect: Effect): Promise<void>;
+  /** All effects. */
+  effects(): Promise<readonly Effect[]>;
+  /** What the library has left. */
+  left(): Promise<Left>;
+}
+
+/** A ledger by its address: `sqlite:<path>`. Another database is another line here. */
+export function ledgerAt(url: string): Ledger<unknown> {
+  const [scheme, path = ""] = [url.slice(0, url.indexOf(":")), url.slice(url.indexOf(":") + 1)];
+  if (scheme === "sqlite") return inSqlite(path) as Ledger<unknown>; // its own store gives its own transactions
+  throw new TypeError(`There is no ledger for "${url}"`);
+}
+
+function inSqlite(path: string): Ledger<SqliteTransaction> {
+  return {
+    prepare: () =>
+      openNative(path, (database) => {
+        database.exec("PRAGMA journal_mode = WAL; CREATE TABLE effects (step TEXT NOT NULL, input INTEGER NOT NULL)");
+      }),
+    store: () => sqlite({ path, synchronous: "normal" }), // as much as a killed process can tell apart
+    write: async (tx, { step, input }) => {
+      await tx.run("INSERT INTO effects (step, input) VALUES (?, ?)", step, input);
+    },
+    effects: () =>
+      openNative(path, (database) =>
+        database.prepare("SELECT step, input FROM effects").all()
+          .map(({ step, input }) => ({ step: String(step), input: Number(input) }))),
+    left: () =>
+      openNative(path, (database) => {
+        const count = (table: string): number =>
+          Number(database.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.["n"]);
+        return { inbox: count("hero_inbox"), outbox: count("hero_outbox"), schedules: count("hero_schedules") };
+      }),
+  };
+}

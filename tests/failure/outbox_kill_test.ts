@@ -1,0 +1,147 @@
+/** A process is killed at every point of a message's way through inbox and outbox, for real, and started again. */
+import { assert, assertEquals } from "@std/assert";
+import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Random, seededRandom } from "../../src/values/random.ts";
+import { runtime, test } from "../support/runner.ts";
+import { runtimeCommand } from "../support/runtimes.ts";
+import { share } from "../support/share.ts";
+import { points } from "./kill/killer.ts";
+import { BrokerFile } from "./kill/lasting_broker.ts";
+import { type Ledger, ledgerAt } from "./kill/ledger.ts";
+
+const program = fileURLToPath(new URL("kill/orders_process.ts", import.meta.url));
+const [command, ...first] = runtimeCommand(runtime);
+const flags = runtime === "deno" ? ["run", "-A", "--no-check"] : [];
+
+/** The effects that an input has, and the messages that it leads to, by where they go. */
+const steps = ["order", "book", "remind"];
+const destinations = [
+  "topic:kill.bill",
+  "topic:kill.enter",
+  "topic:kill.receipt",
+  "topic:kill.remind",
+  "topic:kill.submitted",
+];
+/** More than a lease lasts. */
+const betweenLivesInMs = 31_000;
+const inputsEachTime = 6;
+
+/** One database and one broker, and the processes that lived on them. */
+class Campaign {
+  readonly #ledgerUrl: string;
+  readonly #brokerPath: string;
+  readonly #ledger: Ledger<unknown>;
+  readonly #broker: BrokerFile;
+  #lives = 0;
+  #inputs = 0;
+
+  constructor(folder: string) {
+    this.#ledgerUrl = `sqlite:${join(folder, "orders.db")}`;
+    this.#brokerPath = join(folder, "broker.db");
+    this.#ledger = ledgerAt(this.#ledgerUrl);
+    this.#broker = new BrokerFile(this.#brokerPath);
+  }
+
+  prepare(): Promise<void> {
+    return this.#ledger.prepare();
+  }
+  close(): void {
+    this.#broker.close();
+  }
+
+  /**
+   * Lets a process live, on more to do; gives whether it was killed.
+   *
+   * @param point where it kills itself; `anywhere`: it is killed from here, so many milliseconds after it has begun
+   */
+  async live(point: string, times: number): Promise<boolean> {
+    const life = ++this.#lives;
+    this.#broker.addInputs(this.#inputs, inputsEachTime);
+    this.#inputs += inputsEachTime;
+    const group = life % 2 === 0 || point.startsWith("savepoint") ? "4" : "";
+    const options = [this.#ledgerUrl, this.#brokerPath, point, times, life * betweenLivesInMs, group].map(String);
+    const child = spawn(command, [...first, ...flags, program, ...options], { stdio: ["ignore", "pipe", "pipe"] });
+    let errors = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => errors += text);
+    child.stdout.on("data", () => {
+      if (point === "anywhere") setTimeout(() => child.kill("SIGKILL"), times);
+    });
+    const end = await new Promise<string>((resolve, reject) => {
+      child.on("error", reject);
+      child.on("close", (status, signal) => resolve(signal ?? `${status} ${errors}`));
+    });
+    assert(end === "SIGKILL" || end === "0 ", `A process ended otherwise, killed at "${point}": ${end}`);
+    return end === "SIGKILL";
+  }
+
+  /** Nothing was lost, and nothing was done twice. */
+  async check(): Promise<void> {
+    const effects = await this.#ledger.effects();
+    const sent = this.#broker.sent();
+    const expected = Array.from({ length: this.#inputs }, (_, input) => input);
+    for (const step of steps) {
+      const done = effects.filter((each) => each.step === step).map(({ input }) => input).sort((a, b) => a - b);
+      assertEquals(done, expected, `The effects "${step}"`);
+    }
+    assertEquals(effects.length, steps.length * expected.length, "There are effects of nothing");
+    for (const to of destinations) {
+      // Twice with one id is one message: whoever gets it knows it.
+      const ids = new Map<string, string>();
+      for (const each of sent) if (each.to === to) ids.set(each.messageId, each.body);
+      const inputs = [...ids.values()].map((body) => Number(JSON.parse(body).input)).sort((a, b) => a - b);
+      assertEquals(inputs, expected, `The messages to "${to}"`);
+    }
+    const others = sent.filter(({ to }) => !destinations.includes(to) && to !== "topic:kill.submit");
+    assertEquals([others, this.#broker.givenUp()], [[], []]);
+    // Orders, bills, books and reminders: what was handled on each endpoint is known there.
+    assertEquals(await this.#ledger.left(), { inbox: 4 * expected.length, outbox: 0, schedules: 0 });
+  }
+}
+
+/** All points, and from outside, in an order of the seed; claims of what others have left after a commit that left it. */
+function order(random: Random): readonly string[] {
+  const some = [...points, "anywhere", "anywhere"].filter((point) => point !== "claimed from the outbox")
+    .map((point) => ({ point, place: random() }))
+    .sort((a, b) => a.place - b.place).map(({ point }) => point);
+  return some.flatMap((point) => point === "committed" ? [point, "claimed from the outbox"] : [point]);
+}
+
+const kills = share(200);
+
+test(
+  `a process that is killed at any point, ${kills} times: each input has one effect and one set of messages`,
+  async () => {
+    const random = seededRandom(20_261_125);
+    const killed = new Map<string, number>();
+    const total = (): number => [...killed.values()].reduce((sum, each) => sum + each, 0);
+    for (let campaigns = 1; total() < kills; campaigns++) {
+      assert(campaigns <= 2 + kills / 10, `Only ${total()} processes were killed: ${JSON.stringify([...killed])}`);
+      const folder = await mkdtemp(join(tmpdir(), "hero-kill-"));
+      const campaign = new Campaign(folder);
+      try {
+        await campaign.prepare();
+        for (const point of order(random)) {
+          if (total() >= kills) break;
+          // What is claimed after a crash comes in one piece.
+          const most = point.startsWith("claimed") ? 1 : point.startsWith("roll") ? 2 : inputsEachTime;
+          const times = point === "anywhere" ? Math.floor(random() * 60) : 1 + Math.floor(random() * most);
+          if (await campaign.live(point, times)) killed.set(point, (killed.get(point) ?? 0) + 1);
+        }
+        // Until quiet.
+        assertEquals(await campaign.live("", 1), false);
+        await campaign.check();
+      } finally {
+        campaign.close();
+        await rm(folder, { recursive: true, force: true });
+      }
+    }
+    if (kills < points.length) return;
+    const never = points.filter((point) => !killed.has(point));
+    assertEquals(never, [], "No process was killed there");
+  },
+  { timeoutInMs: 1_200_000 },
+);
