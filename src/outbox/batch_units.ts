@@ -58,15 +58,20 @@ export class StoreBatchUnits implements BatchUnits {
         unknown = mayBeWritten ? { failures, handled: left } : undefined;
         for (const each of left) reset(each, mayBeWritten);
         const met = thrown instanceof ConflictError || (committing && thrown instanceof DuplicateError);
-        if (!(met || mayBeWritten) || conflicts >= mostConflicts || interrupted()) throw thrown;
+        if (!(met || mayBeWritten) || conflicts >= mostConflicts || interrupted()) {
+          for (const each of left) each.responded = false;
+          throw thrown;
+        }
       }
       await wait(first, backoff(conflicts));
     }
   }
 }
 
-/** What a handler asked for its message counts only if it is committed. */
+/** What a handler asked for its message, and the answer to it, count only if they are committed. */
 function reset(consumption: Consumption, mayBeWritten: boolean): void {
   consumption.outcome = undefined;
-  if (!mayBeWritten) consumption.unhandled = undefined;
+  if (mayBeWritten) return;
+  consumption.unhandled = undefined;
+  consumption.responded = false;
 }

@@ -154,8 +154,7 @@ export class BatchCollector {
         ? await this.#handle(items, undefined)
         : await this.#units.run(items.map(({ consumption }) => consumption), (unit, left) => {
           const own = items.filter(({ consumption }) => left.includes(consumption));
-          for (const { context } of own) HandlingContext.enter(context, unit);
-          return this.#handle(own, unit);
+          return this.#handleIn(unit, own);
         });
     } catch (thrown) {
       return toError(thrown);
@@ -166,6 +165,19 @@ export class BatchCollector {
       else item.reject(error);
     }
     return undefined;
+  }
+
+  /** What is answered becomes true with what was handled. */
+  async #handleIn(unit: OpenUnit, items: readonly Item[]): Promise<ReadonlyMap<Consumption, Error>> {
+    for (const { context, consumption } of items) {
+      HandlingContext.enter(context, unit);
+      consumption.responded = false;
+    }
+    const failures = await this.#handle(items, unit);
+    for (const { context, consumption } of items) {
+      if (!failures.has(consumption)) await HandlingContext.answer(context);
+    }
+    return failures;
   }
 
   /** Gives what single messages failed with. */

@@ -58,6 +58,12 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
     context.#target = unit;
   }
 
+  /** Tells who asked for a message of a batch that it has been handled, unless it was put off: as part of the unit. */
+  static async answer(context: ConsumeContext): Promise<void> {
+    if (!(context instanceof HandlingContext) || context.#consumption.outcome !== undefined) return;
+    await respond(context.#consumption, context.contract, undefined, context.#target);
+  }
+
   get tx(): unknown {
     return this.#unit?.tx;
   }

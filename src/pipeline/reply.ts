@@ -5,6 +5,7 @@ import { messageType } from "../envelope/message_type.ts";
 import { isPromise } from "../values/awaitable.ts";
 import type { Consumption } from "./consumption.ts";
 import { noOptions } from "./draft.ts";
+import type { SendTarget } from "./outgoing_message.ts";
 
 /** The type, on the wire, of the one reply of a contract. */
 export function replyType(definition: Definition): string {
@@ -30,14 +31,20 @@ export function saysNothing(type: string): boolean {
 /**
  * Answers the request that is being handled; does nothing if it is none, or has been answered.
  *
+ * @param target where the answer goes; left out: where everything goes that the attempt sends
  * @throws {InvalidMessageError} if the reply does not satisfy its schema, or is none of the named ones
  */
-export async function respond(consumption: Consumption, definition: Definition, reply: unknown): Promise<void> {
+export async function respond(
+  consumption: Consumption,
+  definition: Definition,
+  reply: unknown,
+  target: SendTarget = consumption.target,
+): Promise<void> {
   const { envelope, services } = consumption;
   if (envelope.responseAddress === undefined || envelope.requestId === undefined || consumption.responded) return;
   const { type, message } = await prepare(definition, reply);
   consumption.responded = true;
-  await services.sendPipeline.send("respond", definition, message, noOptions, consumption, consumption.target, {
+  await services.sendPipeline.send("respond", definition, message, noOptions, consumption, target, {
     to: envelope.responseAddress,
     requestId: envelope.requestId,
     type,

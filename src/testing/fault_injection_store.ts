@@ -62,7 +62,7 @@ export class FaultyStore<Tx> implements Store<Tx> {
     return {
       duplicates: unit.duplicates,
       get tx() {
-        life.check();
+        life.cross("ctx.tx");
         return unit.tx;
       },
       load: (saga, id, lock) => crossing(life, "load", () => unit.load(saga, id, lock)),

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   command,
   ConflictError,
@@ -9,8 +9,8 @@ import {
   retry,
   UnsupportedError,
 } from "../../mod.ts";
-import { ScriptedStore } from "../support/fakes/scripted_store.ts";
-import { Latch, type Trial, trial } from "../support/trial.ts";
+import { ScriptedStore, type StoreCall } from "../support/fakes/scripted_store.ts";
+import { Journal, Latch, type Trial, trial } from "../support/trial.ts";
 
 const Row = command<{ id: number }>("batches.row");
 const Special = event<{ id: number }>("batches.special");
@@ -185,6 +185,96 @@ trial("a batch waits for no answer in an open transaction, and neither do its me
   await bus.send(Row, { id: 1 });
   await t.settled();
   assertEquals(bus.statistics("rows").consumed, 1);
+});
+
+/** A bus whose batches are asked for, and what was answered, by the time of it. */
+async function asking(t: Trial, store: ScriptedStore, handle: (time: number) => void = () => {}) {
+  const answers: string[] = [];
+  const bus = t.bus({ store });
+  let times = 0;
+  bus.endpoint("rows", { outbox: true, retry: retry.immediate(1) })
+    .batch(Row, { size: 2, within: "1s" }, () => handle(++times));
+  const journal = new Journal();
+  bus.observe(journal);
+  await bus.start();
+  const ask = (id: number) => bus.request(Row, { id }, { timeout: "5m" }).then(() => answers.push(`${id}`));
+  return { answers, ask, replies: () => journal.of("respond").length };
+}
+
+trial("the answer to a batched command is part of the batch's unit", async (t) => {
+  const store = new ScriptedStore();
+  const commit = new Latch();
+  store.script = (call) => call === "commit" ? commit.pass() : undefined;
+  const { answers, ask, replies } = await asking(t, store);
+  const asked = [ask(1), ask(2)];
+  await t.settled();
+  assertEquals([commit.arrived, answers, replies()], [1, [], 0], "It was answered before the commit");
+  commit.open();
+  await Promise.all(asked);
+  assertEquals([answers.toSorted(), replies()], [["1", "2"], 2]);
+});
+
+trial("the answer to a batched command waits in the store, where only that knows that it was committed", async (t) => {
+  const store = new ScriptedStore();
+  store.script = (call, time) => {
+    if (call === "committed" && time === 1) throw new OutcomeUnknownError("scripted");
+  };
+  const { answers, ask, replies } = await asking(t, store);
+  const asked = [ask(1), ask(2)];
+  await t.pass(20_000);
+  assertEquals([answers, replies()], [[], 0], "It was answered beside the unit");
+  await t.pass(20_000);
+  await Promise.all(asked);
+  assertEquals([store.count("commit"), replies()], [1, 2]);
+});
+
+for (
+  const [what, script, handle] of [
+    ["met another", (call: StoreCall, time: number) => {
+      if (call === "commit" && time === 1) throw new ConflictError("a row");
+    }, () => {}],
+    ["was not written, and nobody knows", (call: StoreCall, time: number) => {
+      if (call === "commit" && time === 1) throw new OutcomeUnknownError("scripted");
+    }, () => {}],
+    ["failed", () => {}, (time: number) => {
+      if (time === 1) throw new Error("once");
+    }],
+  ] as const
+) {
+  trial(`a batched command is answered once, by the unit that was committed, when the first one ${what}`, async (t) => {
+    const store = new ScriptedStore();
+    store.script = script;
+    const { ask, replies } = await asking(t, store, handle);
+    const asked = [ask(1), ask(2)];
+    await t.pass(10_000);
+    await Promise.all(asked);
+    assertEquals(replies(), 2);
+  });
+}
+
+trial("a batched command that fails alone, or is put off, is answered when it has been handled", async (t) => {
+  const bus = t.bus({ store: new ScriptedStore() });
+  const times = new Map<number, number>();
+  bus.endpoint("rows", { outbox: true, retry: retry.immediate(1) })
+    .batch(Row, { size: 3, within: "1s" }, async (batch, ctx) => {
+      for (const item of batch) {
+        const { id } = item.message;
+        const time = (times.get(id) ?? 0) + 1;
+        times.set(id, time);
+        if (id === 2 && time === 1) ctx.fail(item, new Error("alone"));
+        if (id === 3 && time === 1) await item.defer("1m");
+      }
+    });
+  const journal = new Journal();
+  bus.observe(journal);
+  await bus.start();
+  const at = await Promise.all([
+    ...[1, 2, 3].map((id) => bus.request(Row, { id }, { timeout: "5m" }).then(() => t.clock.now())),
+    t.pass(70_000).then(() => 0),
+  ]);
+  const [first = 0, second = 0, third = 0] = at;
+  assert(second - first >= 1000 && third - first >= 60_000, at.join());
+  assertEquals([[...times.values()], journal.of("respond").length], [[1, 2, 2], 3]);
 });
 
 trial("a message cannot be in a batch's unit and in another", async (t) => {

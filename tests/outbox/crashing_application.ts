@@ -31,6 +31,7 @@ export async function submitOrders(world: World): Promise<void> {
       })
         .handle(Submit, async (order, ctx) => {
           await ctx.publish(Submitted, order);
+          if (order.id % 2 === 0) void ctx.tx; // an instance may crash there, too
           await instance.delay(order.id % 4);
           if (instance.chance(0.1)) throw new Error("no luck");
           await ctx.send(Bill, order);

@@ -81,6 +81,25 @@ test("simulation: what a dead instance calls throws, and has no effect", async (
   for (const error of errors) assertInstanceOf(error, InstanceCrashedError);
 });
 
+test("simulation: an instance may crash where a handler reaches for its transaction", async () => {
+  let crashes = 0;
+  const counter = async (world: World) => {
+    await world.instance("counter", (bus, instance) => {
+      bus.endpoint("counter", { outbox: true }).handle(Count, ({ id }, ctx) => {
+        void ctx.tx;
+        instance.ledger<number>("counted").append(id);
+      });
+    });
+    for (let id = 0; id < 20; id++) await world.send(Count, { id });
+  };
+  await simulate({ seeds: 50, faults: { crash: 0.005 } }, counter, (world) => {
+    const { entries } = world.ledger<number>("counted");
+    assertEquals(new Set(entries).size, 20);
+    crashes += world.timeline().toString().split("\n").filter((line) => /crashed\s+ctx\.tx/.test(line)).length;
+  });
+  assert(crashes > 0, "No instance has crashed there");
+});
+
 test("simulation: without faults nothing goes wrong", async () => {
   const report = await simulate({ seeds: 5, faults: {} }, (world) => submitOrders(world), ordersAreComplete);
   assertEquals(report.faults, { drop: 0, duplicate: 0, delay: 0, reorder: 0, crash: 0, fail: 0 });
