@@ -1,5 +1,6 @@
 /** Publish to one consumer over the in-memory transport, in all the variations that the report asks about. @module */
 import { type Bus, createBus, event, memory, query } from "../../mod.ts";
+import { abreast, Consumed } from "../support/flow.ts";
 import type { Case, Work } from "../support/program.ts";
 import { type Order, order, type Text, text } from "./messages.ts";
 
@@ -11,40 +12,6 @@ const ROUND = 1000;
 const OrderPlaced = event<Order>("bench.order-placed");
 const TextSent = event<Text>("bench.text-sent");
 const Echo = query<{ value: number }, { value: number }>("bench.echo");
-
-/** Does `act` for every number below `count`, `width` at a time. */
-async function abreast(width: number, count: number, act: (i: number) => Promise<unknown>): Promise<void> {
-  await Promise.all(Array.from({ length: Math.min(width, count) }, async (_, first) => {
-    for (let i = first; i < count; i += width) await act(i);
-  }));
-}
-
-/** Counts what is consumed, and tells when all of it is. */
-class Consumed {
-  #left = 0;
-  #done: () => void = () => {};
-  /** Called when no more than this many are left. */
-  #resumeAt = -1;
-  #resume: () => void = () => {};
-
-  /** Resolves at the `count`th {@linkcode Consumed.one} from now. */
-  expect(count: number): Promise<void> {
-    this.#left = count;
-    return new Promise((resolve) => this.#done = resolve);
-  }
-
-  /** Resolves when no more than `left` of what is expected is left. */
-  until(left: number): Promise<void> {
-    this.#resumeAt = left;
-    return new Promise((resolve) => this.#resume = resolve);
-  }
-
-  one(): void {
-    this.#left--;
-    if (this.#left === this.#resumeAt) this.#resume();
-    if (this.#left === 0) this.#done();
-  }
-}
 
 /**
  * Publishes in rounds of {@linkcode ROUND}, each when the one before is consumed: what a backlog costs is a question of

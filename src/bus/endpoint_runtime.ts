@@ -113,9 +113,11 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
 
   deliver(batch: readonly Delivery[]): void {
     this.services.telemetry?.receive(this.services.bus, this.services.name, batch.length);
-    this.#intake.add(batch);
+    if (!this.#immediate) return this.#intake.add(batch);
     // What handlers were done with at once makes room for the next batch at once, where that costs no network.
-    if (this.#immediate) this.#settler?.flush();
+    this.#settler?.hold();
+    this.#intake.add(batch);
+    this.#settler?.letGo();
   }
 
   lost(deliveries: readonly Delivery[], reason: Error): void {

@@ -9,6 +9,7 @@ export function guardedTelemetry(telemetry: Telemetry): Telemetry {
     receive: (bus, endpoint, count) => void quietly(() => telemetry.receive(bus, endpoint, count)),
     process: (activity) => guardedSpan(() => telemetry.process(activity)),
     settle: (bus, endpoint, outcome, count) => void quietly(() => telemetry.settle(bus, endpoint, outcome, count)),
+    backlog: (activity) => void quietly(() => telemetry.backlog?.(activity)),
   };
 }
 

@@ -61,9 +61,25 @@ export class Intake {
 
   /** Takes a batch in. */
   add(batch: readonly Delivery[]): void {
-    for (const delivery of batch) this.#ready.pushBack(delivery);
     this.#waiting += batch.length;
+    for (const delivery of batch) {
+      if (!this.#startsAtOnce(delivery)) this.#ready.pushBack(delivery);
+    }
     this.pump();
+  }
+
+  /** The common case takes no way through the queue: nothing waits, and a slot is free. */
+  #startsAtOnce(delivery: Delivery): boolean {
+    if (delivery.key !== undefined || this.#ready.size > 0 || this.#pumping || this.#paused || this.#closed) {
+      return false;
+    }
+    const { concurrency, slotless, gates } = this.#options;
+    if (slotless !== undefined || gates.length > 0 || this.#slots >= concurrency) return false;
+    // What it brings about, a handler that ends at once among it, is for the next.
+    this.#pumping = true;
+    this.#start(delivery, false);
+    this.#pumping = false;
+    return true;
   }
 
   /** Starts what may start. */

@@ -57,6 +57,12 @@ export interface ScheduleOptions<out Tx = never> extends MessageOptions {
    * where the store keeps schedules.
    */
   readonly token?: string;
+  /**
+   * How much later than it is due it may still be sent, after a time when no process ran or the broker was away. What is
+   * later is dropped: observers are told with `MissedScheduleError`, health and telemetry count it. Left out: it is sent
+   * once, however late. Only where the store keeps schedules.
+   */
+  readonly late?: Duration;
 }
 /** When something scheduled is due. */
 export type When = { readonly in: Duration } | { readonly at: Instant };

@@ -17,8 +17,7 @@ export class Settler {
   readonly #seen: ((outcome: Settlement["outcome"], count: number) => void) | undefined;
   #pending: Settlement[] = [];
   #scheduled = false;
-  /** It waits for a turn of the event loop. */
-  #resting = false;
+  #held = false;
   /** How many were settled without the event loop having had a turn, as far as is known here. */
   #inARow = 0;
   #unsettled = 0;
@@ -41,9 +40,15 @@ export class Settler {
     return this.#unsettled;
   }
 
-  /** Settles now what waits for the end of the tick. */
-  flush(): void {
-    if (this.#pending.length > 0 && !this.#resting) this.#settle();
+  /** Until `letGo`, nothing is settled: what is done meanwhile is one batch. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  /** Settles at once what was held. */
+  letGo(): void {
+    this.#held = false;
+    if (this.#pending.length > 0 && !this.#scheduled) this.#settle();
   }
 
   /** Settles with all others of this tick. */
@@ -51,18 +56,17 @@ export class Settler {
     this.#unsettled++;
     this.#pending.push(settlement);
     if (this.#scheduled) return;
+    const rests = this.#unsettled + this.#inARow >= mostInARow;
+    if (this.#held && !rests) return;
     this.#scheduled = true;
-    if (this.#unsettled + this.#inARow < mostInARow) return queueMicrotask(this.#flush);
+    if (!rests) return queueMicrotask(this.#flush);
     // Messages that bring messages go on in microtasks for ever: timers and sockets must have their turn.
     this.#inARow = 0;
-    this.#resting = true;
     macrotask(this.#flush);
   }
 
   #settle(): void {
     this.#scheduled = false;
-    this.#resting = false;
-    if (this.#pending.length === 0) return;
     const batch = this.#pending;
     this.#pending = [];
     this.#inARow += batch.length;

@@ -57,6 +57,13 @@ export class Broker implements MemoryBroker, QueueServices, ReceiverServices {
   readonly members: WeakMap<Transport, Member> = new WeakMap();
   readonly #clock = new SharedClock();
   readonly #delays = new Delays(this.#clock);
+  /** Queues that have something to hand out: one microtask for all. */
+  #woken: Queue[] = [];
+  readonly #pump = (): void => {
+    const woken = this.#woken;
+    this.#woken = [];
+    for (const queue of woken) queue.pump();
+  };
   #expired = 0;
   #unrouted = 0;
   #ineffective = 0;
@@ -131,6 +138,10 @@ export class Broker implements MemoryBroker, QueueServices, ReceiverServices {
   /** How many are due later in a queue. */
   delayed(queue: string): number {
     return this.#delays.count(queue);
+  }
+
+  wake(queue: Queue): void {
+    if (this.#woken.push(queue) === 1) queueMicrotask(this.#pump);
   }
 
   later(queue: Queue, contents: Contents, via: Address, dueAt: number): void {

@@ -18,6 +18,8 @@ export interface Consumer {
 export interface QueueServices {
   /** Epoch milliseconds. */
   now(): number;
+  /** Calls `queue.pump()` soon, never within a call. */
+  wake(queue: Queue): void;
   /** A message's time was over before it was delivered. */
   expired(queue: Queue, message: Message): void;
 }
@@ -39,7 +41,7 @@ export interface Waiter {
 /** So many are handed out before others have their turn. */
 const mostInATurn = 256;
 
-/** A queue: keeps messages, and hands them to its consumers on a microtask of its own, never within a call. */
+/** A queue: keeps messages, and hands them to its consumers on a later microtask, never within a call. */
 export class Queue {
   readonly name: string;
   readonly settings: QueueSettings;
@@ -60,7 +62,6 @@ export class Queue {
   #turn = 0;
   #positions = 0;
   #pumping = false;
-  readonly #pump = (): void => this.#deliver();
 
   constructor(name: string, durable: boolean, settings: QueueSettings, services: QueueServices) {
     this.name = name;
@@ -130,7 +131,7 @@ export class Queue {
   wake(): void {
     if (this.#pumping || this.#backlog.size === 0) return;
     this.#pumping = true;
-    queueMicrotask(this.#pump);
+    this.#services.wake(this);
   }
 
   /** A drained message is delivered to `owner`, past the locks. False: it has expired, and is dropped. */
@@ -212,7 +213,7 @@ export class Queue {
   }
 
   /** Rounds through the consumers; after some, what they do in between has its turn. */
-  #deliver(): void {
+  pump(): void {
     let left = mostInATurn;
     for (let delivered = 1; delivered > 0 && left > 0; left -= delivered) delivered = this.#round(left);
     this.#pumping = false;
