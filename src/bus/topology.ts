@@ -43,7 +43,11 @@ export function topologyOf(
   const bindings = new Map<string, { readonly topic: string; readonly to: Address }>();
   const bind = (topic: string, to: Address) => void bindings.set(`${topic} ${to}`, { topic, to });
   const queue = (address: Address, plan?: EndpointPlan) =>
-    void queues.set(nameOf(address), { name: nameOf(address), extensions: plan?.options.extensions ?? [] });
+    void queues.set(nameOf(address), {
+      name: nameOf(address),
+      extensions: plan?.options.extensions ?? [],
+      ...(plan?.ordered === true ? { ordered: true } : {}),
+    });
   for (const plan of plans) {
     const own = topicsOf(plan, routing, capabilities);
     for (const topic of own) topics.add(topic);

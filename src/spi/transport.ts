@@ -208,6 +208,11 @@ export interface Entity {
   readonly name: string;
   /** This broker's own settings for it. */
   readonly extensions: readonly Extension[];
+  /**
+   * Of a queue: its sources are `ordered`, so it is made as that needs it (a single active consumer, sessions, FIFO).
+   * Left out: it is not. Changed later it may be a conflict.
+   */
+  readonly ordered?: boolean;
 }
 /** All that shall be at the broker for one bus. */
 export interface Topology {

@@ -1,7 +1,6 @@
 /** RabbitMQ keeps every promise of the interface, on a real broker. */
 import { realTime } from "../conformance/test_clock.ts";
 import { type TestCase, transportConformance, type TransportUnderTest } from "../conformance/transport.ts";
-import { orderCases } from "../conformance/transport/order_cases.ts";
 import type { RabbitmqOptions } from "../../transports/rabbitmq/mod.ts";
 import { test } from "../support/runner.ts";
 import { RabbitmqBench, skip } from "./rabbitmq/broker.ts";
@@ -26,22 +25,13 @@ function register(subject: string, cases: readonly TestCase[]): void {
   for (const { name, run } of cases) test(`${subject}: ${name}`, run, { skip, timeoutInMs: 180_000 });
 }
 
-const ordered = new Set(orderCases.map(({ name }) => name));
 const byPriority = "of what waits, a higher priority comes first, and one priority in order";
-const onlyOne = "a queue has one consumer at a time where its endpoint says so, and the suite's do not";
 
 register(
   "rabbitmq",
   transportConformance(() => create(), {
-    "of an ordered source's key, one is in flight in all processes, in the order of sending": onlyOne,
-    "what an ordered source releases comes again before what follows it": onlyOne,
     [byPriority]: "a quorum queue has no priorities; one with maxPriority has",
   }),
-);
-register(
-  "rabbitmq with single active consumers",
-  transportConformance(() => create({ queue: { singleActiveConsumer: true } }))
-    .filter(({ name }) => ordered.has(name)),
 );
 register(
   "rabbitmq with priorities",

@@ -1,6 +1,6 @@
 /** The settings of single queues. @module */
 import { ConfigurationError, UnsupportedError } from "../../src/errors/configuration.ts";
-import type { Extension } from "../../src/spi/transport.ts";
+import type { Entity, Extension } from "../../src/spi/transport.ts";
 import { type Duration, milliseconds } from "../../src/values/duration.ts";
 import { transportName } from "./errors.ts";
 
@@ -13,7 +13,8 @@ export interface RabbitmqQueueOptions {
   /** Of a quorum queue: after so many returns the broker gives a message up. Default: 100; the bus does so after 10. */
   readonly deliveryLimit?: number;
   /**
-   * One consumer at a time gets messages, whatever number waits to take over: what an endpoint with `order: "key"` needs.
+   * One consumer at a time gets messages, whatever number waits to take over. Default: true for an endpoint with
+   * `order: "key"`, else false.
    */
   readonly singleActiveConsumer?: boolean;
   /** How many messages may wait. */
@@ -88,6 +89,23 @@ export function mergedOptions(
   }
   if (extensions.length > 0) checkQueueOptions(options);
   return options;
+}
+
+/**
+ * The settings of a queue that shall be.
+ *
+ * @throws {ConfigurationError} if it is to be ordered, and is said to have several consumers at once
+ */
+export function optionsOf({ name, extensions, ordered }: Entity, defaults: RabbitmqQueueOptions): RabbitmqQueueOptions {
+  const options = mergedOptions(defaults, extensions);
+  if (ordered !== true) return options;
+  if (options.singleActiveConsumer === false) {
+    throw new ConfigurationError(
+      `Cannot keep the order of "${name}" across processes: { singleActiveConsumer: false } has its queue give ` +
+        `messages to all consumers at once. Leave it out, or { order: "key" } of the endpoint`,
+    );
+  }
+  return { ...options, singleActiveConsumer: true };
 }
 
 /** Of which type a queue is. */

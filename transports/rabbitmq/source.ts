@@ -25,7 +25,7 @@ interface SourceParts {
 /**
  * How to open a source.
  *
- * @throws {ConfigurationError} if it is to be ordered, and its queue is not said to have a single active consumer
+ * @throws {ConfigurationError} if it is to be ordered, and its queue was deployed for several consumers at once
  */
 export function sourceServices(source: Source, parts: SourceParts): {
   readonly options: ReceiverOptions;
@@ -34,11 +34,10 @@ export function sourceServices(source: Source, parts: SourceParts): {
   const { host, connection, outbox, delays, deployments, defaults } = parts;
   const { queue, topics, lifetime, ordered } = source;
   const settings = mergedOptions(defaults, source.extensions);
-  if (ordered && settings.singleActiveConsumer !== true) {
+  if (ordered && lifetime === "durable" && deployments.single(queue) === false) {
     throw new ConfigurationError(
-      `Cannot keep the order of "${queue}" across processes: its queue gives messages to all consumers at once. ` +
-        `Add rabbitmq.queue({ singleActiveConsumer: true }) to the endpoint's extensions; ` +
-        `a queue that is there already must be made anew`,
+      `Cannot keep the order of "${queue}" across processes: its queue was deployed to give messages to all ` +
+        `consumers at once. Deploy it as { ordered: true }, or with rabbitmq.queue({ singleActiveConsumer: true })`,
     );
   }
   let opened = false;

@@ -6,7 +6,7 @@ import { queueName } from "../../src/values/destination.ts";
 import type { Connection } from "./connection.ts";
 import { bindDeadLetters, deadLetterArguments, declareDeadLetters } from "./dead_letters.ts";
 import { codeOf, codes, mismatchIn, textOf } from "./errors.ts";
-import { mergedOptions, queueArguments, type RabbitmqQueueOptions, typeOf } from "./queue_options.ts";
+import { optionsOf, queueArguments, type RabbitmqQueueOptions, typeOf } from "./queue_options.ts";
 
 /** Declares one thing; twice is once. */
 type Declare = (channel: Channel) => Promise<unknown>;
@@ -65,6 +65,7 @@ export class Deployments {
   readonly #defaults: RabbitmqQueueOptions;
   readonly #queues = new Map<string, readonly Part[]>();
   readonly #topics = new Map<string, Part>();
+  readonly #single = new Map<string, boolean>();
   readonly #bindings = new Map<string, { readonly topic: string; readonly to: Address }>();
 
   /** @param defaults the settings of queues that say nothing else */
@@ -139,8 +140,15 @@ export class Deployments {
     for (const { topic, to } of this.#bindings.values()) if (to === `queue:${name}`) await bind(channel, topic, to);
   }
 
-  #partsOf({ name, extensions }: Entity, queues: ReadonlySet<string>): readonly Part[] {
-    const options = mergedOptions(this.#defaults, extensions);
+  /** Whether a queue that was deployed here has a single active consumer; `undefined`: it was not deployed here. */
+  single(name: string): boolean | undefined {
+    return this.#single.get(name);
+  }
+
+  #partsOf(entity: Entity, queues: ReadonlySet<string>): readonly Part[] {
+    const { name } = entity;
+    const options = optionsOf(entity, this.#defaults);
+    this.#single.set(name, options.singleActiveConsumer === true);
     const errors = `${name}_error`;
     // A classic queue gives nothing up.
     return typeOf(options) === "quorum" && queues.has(errors)

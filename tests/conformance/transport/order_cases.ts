@@ -45,7 +45,7 @@ export const orderCases: readonly TransportCase[] = [
     name: "of an ordered source's key, one is in flight in all processes, in the order of sending",
     applies: ({ order }) => order !== "none",
     async run(trial) {
-      const queue = await trial.queue();
+      const queue = await trial.orderedQueue();
       const inboxes = [
         await trial.receive(queue, { ordered: true, credit: 10 }),
         await trial.receive(queue, { ordered: true, credit: 10 }),
@@ -67,7 +67,7 @@ export const orderCases: readonly TransportCase[] = [
     name: "a key that is stuck is not overtaken, and does not hold up the others",
     applies: ({ order }) => order === "key",
     async run(trial) {
-      const queue = await trial.queue();
+      const queue = await trial.orderedQueue();
       await trial.sendAll(
         `queue:${queue}`,
         Array.from({ length: 20 }, (_, at) => ({ text: String(at), key: at % 2 === 0 ? "stuck" : "free" })),
@@ -86,7 +86,7 @@ export const orderCases: readonly TransportCase[] = [
     name: "what an ordered source releases comes again before what follows it",
     applies: ({ order }) => order !== "none",
     async run(trial) {
-      const queue = await trial.queue();
+      const queue = await trial.orderedQueue();
       await trial.sendAll(`queue:${queue}`, Array.from({ length: 5 }, (_, at) => ({ text: String(at), key: "k" })));
       const inbox = await trial.receive(queue, { ordered: true, credit: 8 });
       const attempts: string[] = [];
@@ -125,7 +125,7 @@ export const orderCases: readonly TransportCase[] = [
     name: "an ordered source does not hold up what has no key",
     applies: ({ order }) => order === "key",
     async run(trial) {
-      const inbox = await trial.receive(await trial.queue(), { ordered: true, credit: 10 });
+      const inbox = await trial.receive(await trial.orderedQueue(), { ordered: true, credit: 10 });
       await trial.send(inbox.receiver.address, { text: "stuck", key: "k" });
       await trial.came(inbox, 1);
       await trial.sendAll(inbox.receiver.address, [{ text: "a" }, { text: "b" }]);

@@ -127,6 +127,16 @@ export class Trial {
     return queue;
   }
 
+  /** A new queue for ordered sources. */
+  async orderedQueue(): Promise<string> {
+    const name = this.name("queue");
+    await this.transport.deploy(
+      { queues: [{ name, extensions: [], ordered: true }], topics: [], bindings: [] },
+      "apply",
+    );
+    return name;
+  }
+
   /** Receives. */
   async receive(
     queue: string,

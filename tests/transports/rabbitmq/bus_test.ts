@@ -122,3 +122,26 @@ withBus("priorities count where the endpoint's queue has them", async (bus) => {
   await eventually(clock, "all", () => seen.length === 3);
   assertEquals(seen, ["first", "high", "low"]);
 });
+
+withBus(
+  "order by key needs no setting of the broker: the queue has a single active consumer",
+  async (bus, transport) => {
+    const Step = command<{ readonly key: string; readonly at: number }>("orders.step", { key: ({ key }) => key });
+    const seen = new Map<string, number[]>();
+    bus.endpoint("orders", { order: "key" }).handle(Step, ({ key, at }) => {
+      seen.set(key, [...seen.get(key) ?? [], at]);
+    });
+    await bus.start();
+    const steps = Array.from({ length: 60 }, (_, at) => ({ key: `k${at % 3}`, at }));
+    await Promise.all(steps.map((step) => bus.send(Step, step)));
+    await eventually(clock, "all steps", () => [...seen.values()].flat().length === 60);
+    for (const numbers of seen.values()) assertEquals(numbers, numbers.toSorted((a, b) => a - b));
+    const queues = bus.describe().topology.queues.map((each) => ({
+      name: each.slice("queue:".length),
+      extensions: [],
+    }));
+    const [change, ...others] = await transport.deploy({ queues, topics: [], bindings: [] }, "plan");
+    assertEquals([change?.kind, others], ["conflict", []]);
+    assert(change?.detail.includes(`"x-single-active-consumer"`), change?.detail);
+  },
+);

@@ -1,5 +1,6 @@
 /** What becomes of channels that the broker ends: the rest goes on, on the same connections. */
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { ConfigurationError } from "../../../src/errors/configuration.ts";
 import { UnroutableError } from "../../../src/errors/sending.ts";
 import { TopologyError } from "../../../src/errors/transport.ts";
 import { rabbitmq } from "../../../transports/rabbitmq/mod.ts";
@@ -103,7 +104,17 @@ rig("receiving from a queue that is missing says so, and leaves nothing open", a
 
 rig("an ordered source needs a queue with one consumer, and says how to get it", async (rig) => {
   const queue = await rig.queue();
-  await assertRejects(() => rig.receive(queue, { ordered: true }), Error, "singleActiveConsumer: true");
+  await assertRejects(() => rig.receive(queue, { ordered: true }), ConfigurationError, "singleActiveConsumer: true");
+});
+
+rig("a queue cannot be both ordered and for several consumers", async (rig) => {
+  const name = rig.name("queue");
+  const extensions = [rabbitmq.queue({ singleActiveConsumer: false })];
+  await assertRejects(
+    () => rig.transport.deploy({ queues: [{ name, extensions, ordered: true }], topics: [], bindings: [] }, "apply"),
+    ConfigurationError,
+    "singleActiveConsumer",
+  );
 });
 
 rig("a queue that is gone, and is another's to make, is waited for, and taken from when it is there", async (rig) => {
