@@ -46,6 +46,7 @@ export {
   InvalidIdError,
   InvalidMessageError,
   MessageTooLargeError,
+  MissedScheduleError,
   NoHandlerError,
   NotCancellableError,
   NotConfirmedError,
@@ -105,7 +106,15 @@ export type { Frame, FrameHeaders, NativeValue } from "./src/spi/frame.ts";
 export type { FrameTransform } from "./src/spi/frame_transform.ts";
 export type { Serialized, Serializer } from "./src/spi/serializer.ts";
 export type { Store, StoreCapabilities } from "./src/spi/store.ts";
-export type { ProcessActivity, SendActivity, Span, Telemetry, TraceHeaders } from "./src/spi/telemetry.ts";
+export type {
+  Backlog,
+  BacklogActivity,
+  ProcessActivity,
+  SendActivity,
+  Span,
+  Telemetry,
+  TraceHeaders,
+} from "./src/spi/telemetry.ts";
 export type { Change, DeployMode, Extension, Transport } from "./src/spi/transport.ts";
 
 export { jsonSerializer } from "./src/serialization/json.ts";

@@ -35,6 +35,13 @@ export class BrokerSchedules implements Schedules {
         `Give it a store: createBus({ store })`,
       );
     }
+    if (options.late !== undefined) {
+      throw new UnsupportedError(
+        "the bus",
+        `{ late } for the schedule of "${definition.name}": the broker sends what is due, however late`,
+        `Give it a store: createBus({ store }), or say { ttl }, which counts from the due time`,
+      );
+    }
     if (target.holds) {
       throw new UnsupportedError(
         "an outbox in memory",

@@ -102,6 +102,7 @@ export class BusCore {
         services,
         capabilities: transport.capabilities,
         target: this.#outbound.inside,
+        dropped: (message, error) => this.#settled(message, error),
       });
     if (store !== undefined) this.#storage = this.#makeStorage();
     this.#transforming = [this.outbound, this.inside].filter((each) => each instanceof Transforming);

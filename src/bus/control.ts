@@ -2,6 +2,7 @@
 import type { Headers } from "../envelope/headers.ts";
 import type { ExceptionInfo } from "../errors/exception_info.ts";
 import type { EndpointStatistics } from "../pipeline/statistics.ts";
+import type { Backlog } from "../spi/telemetry.ts";
 import type { Change, DeployMode } from "../spi/transport.ts";
 import type { Duration } from "../values/duration.ts";
 
@@ -156,7 +157,16 @@ export interface Health {
   /** Its worst part's, but that one endpoint, or a broker that is away, only degrades it. */
   readonly status: HealthStatus;
   /** The transport, the store, what waits in it, and each endpoint. */
-  readonly parts: readonly { readonly name: string; readonly status: HealthStatus; readonly reason?: string }[];
+  readonly parts: readonly {
+    /** As in `transport memory`, `outbox`, or the name of an endpoint. */
+    readonly name: string;
+    /** Its own. */
+    readonly status: HealthStatus;
+    /** Why it is not healthy. */
+    readonly reason?: string;
+    /** Of `outbox` and `schedules`: what waits in the store. */
+    readonly backlog?: Backlog;
+  }[];
 }
 /** How a bus is stopped. */
 export interface StopOptions {

@@ -27,7 +27,7 @@ export function healthOf(
   }
   const parts: Part[] = [
     ...plugins.map(([name, status]) => pluginPart(name, status)),
-    ...(storage?.opened === true ? storageParts(storage, now) : []),
+    ...(storage?.opened === true ? storageParts(storage) : []),
     ...endpoints.map((endpoint) => endpointPart(endpoint, now)),
   ];
   return { status: worst(parts), parts };
@@ -38,21 +38,21 @@ function pluginPart(name: string, { state, cause }: PluginStatus): Part {
   return { name, status: state === "down" ? "unhealthy" : "degraded", reason: cause?.message ?? `It is ${state}` };
 }
 
-function storageParts({ store, status, backlogs }: Storage, now: number): readonly Part[] {
+function storageParts({ store, status, backlogs }: Storage): readonly Part[] {
   return [
     pluginPart(`store ${store.name}`, status),
-    ...backlogs.map(([name, { waiting, parked, oldest }, error]): Part => {
-      const late = oldest === undefined ? 0 : now - oldest;
+    ...backlogs.map(([name, backlog, error]): Part => {
+      const { waiting, parked, oldestInMs } = backlog;
       const reasons = [
         ...(error === undefined ? [] : [`The store does not answer: ${error.message}`]),
         ...(parked === 0 ? [] : [`${parked} messages are parked`]),
-        ...(late < overdueAfterInMs
+        ...(oldestInMs < overdueAfterInMs
           ? []
-          : [`The oldest of ${waiting} messages is due for ${Math.round(late / 1000)} s`]),
+          : [`The oldest of ${waiting} messages is due for ${Math.round(oldestInMs / 1000)} s`]),
       ];
       return reasons.length === 0
-        ? { name, status: "healthy" }
-        : { name, status: "degraded", reason: reasons.join("; ") };
+        ? { name, status: "healthy", backlog }
+        : { name, status: "degraded", reason: reasons.join("; "), backlog };
     }),
   ];
 }

@@ -271,3 +271,22 @@ export class NotCancellableError extends HeroError {
     );
   }
 }
+
+/** What was scheduled with `{ late }` could not be sent in that time, and is dropped. Observers are told. */
+export class MissedScheduleError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_MISSED_SCHEDULE";
+  /**
+   * Puts it into words.
+   *
+   * @param messageId of what is not sent
+   * @param lateInMs how long after the latest time that its schedule allows
+   */
+  constructor(contract: string, messageId: string, lateInMs: number) {
+    super(
+      `Dropped the schedule "${messageId}" of "${contract}": it could have been sent ${lateInMs} ms after the latest ` +
+        `time that its { late } allows. Allow more, or leave { late } out: then it is sent once, however late`,
+      { details: { contract, messageId, lateInMs } },
+    );
+  }
+}

@@ -3,14 +3,16 @@ import type { Registry } from "../contracts/registry.ts";
 import { AccessRefusedError, ClosedError, DisconnectedError } from "../errors/transport.ts";
 import { StoppedError } from "../errors/lifecycle.ts";
 import { toError, UnreadableMessageError } from "../errors/receiving.ts";
-import { BackpressureError, MessageTooLargeError, UnroutableError } from "../errors/sending.ts";
+import { BackpressureError, MessageTooLargeError, MissedScheduleError, UnroutableError } from "../errors/sending.ts";
 import type { OutgoingMessage, SendTarget } from "../pipeline/outgoing_message.ts";
 import type { Clock } from "../spi/clock.ts";
 import type { Due, Leased, OutboxRow, Postponed } from "../spi/store.ts";
+import type { Backlog, BacklogActivity, Telemetry } from "../spi/telemetry.ts";
 import { type Backoff, exponentialBackoff } from "../values/backoff.ts";
 import type { Random } from "../values/random.ts";
+import { BacklogWatch } from "./backlog_watch.ts";
 import { DueLoop } from "./due_loop.ts";
-import { messageOf } from "./stored_message.ts";
+import { latestTimeOf, messageOf } from "./stored_message.ts";
 
 /** How long a row is this process' own. */
 export const leaseInMs = 30_000;
@@ -22,6 +24,7 @@ const mostReports = 5;
 /** What a deliverer needs. */
 export interface DelivererOptions<in out Row extends OutboxRow> {
   readonly bus: string;
+  readonly of: BacklogActivity["of"];
   readonly due: Due<Row>;
   /** Its waits hold up no delivery. */
   readonly clock: Clock;
@@ -30,19 +33,10 @@ export interface DelivererOptions<in out Row extends OutboxRow> {
   /** The transport: frames leave as they are. */
   readonly target: SendTarget;
   readonly pollInMs: number;
+  readonly telemetry: Telemetry | undefined;
+  /** Told of what is not sent, as it would come too late. Must not throw. */
+  readonly dropped: (message: OutgoingMessage, error: Error) => void;
 }
-
-/** What is known of what waits; as of a moment ago. */
-export interface Backlog {
-  /** Neither sent nor parked. */
-  readonly waiting: number;
-  /** Given up, until an operator takes them up again. */
-  readonly parked: number;
-  /** Epoch milliseconds: when the oldest that is due became so. */
-  readonly oldest: number | undefined;
-}
-
-const statisticsEveryMs = 10_000;
 
 /**
  * Sends rows of a store: those that this process has committed at once, and all others as they become due. A row is
@@ -61,12 +55,12 @@ export class Deliverer<in out Row extends OutboxRow> {
   #room: PromiseWithResolvers<void> | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
   #behind = false;
-  #backlog: Backlog = { waiting: 0, parked: 0, oldest: undefined };
-  #lookedAt = -Infinity;
+  readonly #watch: BacklogWatch;
 
   constructor(options: DelivererOptions<Row>) {
     this.#with = options;
-    const { bus, due, clock, random, pollInMs } = options;
+    const { bus, of, due, clock, random, pollInMs, telemetry } = options;
+    this.#watch = new BacklogWatch({ bus, of, due, clock, telemetry });
     this.#backoff = exponentialBackoff({ min: "1s", max: "5m" }, random);
     this.#loop = new DueLoop({
       bus,
@@ -77,7 +71,7 @@ export class Deliverer<in out Row extends OutboxRow> {
       limit: rowsAtOnce,
       leaseMs: leaseInMs,
       take: (rows, until) => this.#take(rows, until),
-      idle: () => this.#look(),
+      idle: () => this.#watch.look(),
     });
   }
 
@@ -87,7 +81,7 @@ export class Deliverer<in out Row extends OutboxRow> {
   }
   /** What waits. */
   get backlog(): Backlog {
-    return this.#backlog;
+    return this.#watch.backlog;
   }
   /** Why the store could not be asked last time. */
   get error(): Error | undefined {
@@ -159,8 +153,15 @@ export class Deliverer<in out Row extends OutboxRow> {
       // Another process may have it by now.
       if (clock.now() >= until) return false;
       const message = made ?? messageOf(leased.row, registry);
-      target.enqueue(message);
-      await message.done;
+      const tooLate = this.#tooLate(leased.row, message);
+      if (tooLate === undefined) {
+        target.enqueue(message);
+        await message.done;
+        this.#watch.sent();
+      } else {
+        this.#with.dropped(message, tooLate);
+        this.#watch.dropped();
+      }
       this.#sent.push(leased);
       this.#report();
       return true;
@@ -169,6 +170,12 @@ export class Deliverer<in out Row extends OutboxRow> {
     } finally {
       this.#over();
     }
+  }
+
+  #tooLate(row: OutboxRow, { definition: { name } }: OutgoingMessage): Error | undefined {
+    if (this.#with.of !== "schedules") return undefined;
+    const lateInMs = this.#with.clock.now() - (latestTimeOf(row) ?? Infinity);
+    return lateInMs > 0 ? new MissedScheduleError(name, row.id, lateInMs) : undefined;
   }
 
   #over(): void {
@@ -197,7 +204,7 @@ export class Deliverer<in out Row extends OutboxRow> {
   #postpone(leased: Leased<Row>, dueAt: number, error: string, park: boolean): void {
     this.#failed.push({ leased, dueAt, error: error.toWellFormed().replaceAll("\0", "\ufffd"), park });
     // What is parked shows in health at once.
-    if (park) this.#lookedAt = -Infinity;
+    if (park) this.#watch.forget();
     this.#report();
   }
 
@@ -214,7 +221,8 @@ export class Deliverer<in out Row extends OutboxRow> {
       this.#failed = [];
       if (sent.length > 0) await this.#insist(() => this.#with.due.done(sent));
       if (failed.length > 0) await this.#insist(() => this.#with.due.later(failed));
-      if (failed.some(({ park }) => park)) this.#look();
+      // Also while there is so much that the loop never waits.
+      this.#watch.look();
     }
     // In the turn in which there was no more: what comes later begins anew.
     this.#reporting = undefined;
@@ -242,18 +250,8 @@ export class Deliverer<in out Row extends OutboxRow> {
 
   /** Asks the store how much waits. */
   look(): void {
-    this.#lookedAt = -Infinity;
-    this.#look();
-  }
-  /** The same, but not all the time. */
-  #look(): void {
-    const { bus, due, clock } = this.#with;
-    const now = clock.now();
-    if (now - this.#lookedAt < statisticsEveryMs) return;
-    this.#lookedAt = now;
-    due.stats(bus).then((backlog) => this.#backlog = backlog, () => {
-      // The loop tells of a store that does not answer.
-    });
+    this.#watch.forget();
+    this.#watch.look();
   }
 
   /** Takes no more; resolves when the store knows of all that has been sent. */

@@ -5,8 +5,9 @@ import type { BusServices } from "../pipeline/endpoint_services.ts";
 import type { OutgoingMessage, SendTarget } from "../pipeline/outgoing_message.ts";
 import { carries } from "../pipeline/send_pipeline.ts";
 import type { InboxKey, JoinableStore, Leased, OutboxRow, ScheduleRow, Scope, Store } from "../spi/store.ts";
+import type { Backlog } from "../spi/telemetry.ts";
 import type { Capabilities, Host } from "../spi/transport.ts";
-import { type Backlog, Deliverer, leaseInMs } from "./deliverer.ts";
+import { Deliverer, leaseInMs } from "./deliverer.ts";
 import { rowOf } from "./stored_message.ts";
 import { UnitOfWork, type UnitOwner } from "./unit_of_work.ts";
 
@@ -28,6 +29,8 @@ export interface StorageOptions {
   readonly capabilities: Capabilities;
   /** The transport: frames leave as they are. */
   readonly target: SendTarget;
+  /** Told of messages that are not sent, as they would come too late. */
+  readonly dropped: (message: OutgoingMessage, error: Error) => void;
 }
 
 /** How the store is, as it last said. */
@@ -95,19 +98,21 @@ export class Storage implements UnitOwner {
 
   /** Begins to deliver what is due. Twice is once. */
   start(): void {
-    const { services, target, polled } = this.#with;
-    const { bus, clock, random, registry } = services();
+    const { services, target, polled, dropped } = this.#with;
+    const { bus, clock, random, registry, telemetry } = services();
     const shared = {
       bus,
       clock: clock.background ?? clock,
       random,
       registry,
       target,
+      dropped,
+      telemetry,
       pollInMs: polled ? this.store.capabilities.wake === "push" ? pollPushedMs : pollMs : Infinity,
     };
     this.#deliverers ??= {
-      outbox: new Deliverer({ ...shared, due: this.store.outbox }),
-      schedules: new Deliverer({ ...shared, due: this.store.schedules }),
+      outbox: new Deliverer({ ...shared, of: "outbox", due: this.store.outbox }),
+      schedules: new Deliverer({ ...shared, of: "schedules", due: this.store.schedules }),
     };
     this.#deliverers.outbox.start();
     this.#deliverers.schedules.start();

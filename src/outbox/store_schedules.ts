@@ -6,6 +6,7 @@ import type { BusServices, Schedules } from "../pipeline/endpoint_services.ts";
 import type { OutgoingMessage, SendTarget } from "../pipeline/outgoing_message.ts";
 import { checkSchedule, dueTimeOf } from "../pipeline/schedule_checks.ts";
 import type { ScheduleOptions, ScheduleToken, When } from "../pipeline/sending.ts";
+import { milliseconds } from "../values/duration.ts";
 import type { Storage } from "./storage.ts";
 import { rowOf } from "./stored_message.ts";
 import { UnitOfWork } from "./unit_of_work.ts";
@@ -43,17 +44,24 @@ export class StoreSchedules implements Schedules {
     const { clock, sendPipeline } = this.#services();
     const now = clock.now();
     const dueAt = Math.max(now, dueTimeOf(when, now, definition.name));
+    const latestAt = options.late === undefined ? undefined : dueAt + milliseconds(options.late);
     const kind = definition.kind === "event" ? "publish" : "send";
     const id = prefix +
       (options.token === undefined ? this.#services().newId() : named(options.token, definition.name));
-    await sendPipeline.send(kind, definition, message, options, cause, this.#target(id, dueAt, target), { dueAt });
+    await sendPipeline.send(kind, definition, message, options, cause, this.#target(id, { dueAt, latestAt }, target), {
+      dueAt,
+    });
     return { id };
   }
 
   /** Where the message goes, which is a schedule there. */
-  #target(token: string, dueAt: number, target: SendTarget): SendTarget {
+  #target(
+    token: string,
+    times: { readonly dueAt: number; readonly latestAt: number | undefined },
+    target: SendTarget,
+  ): SendTarget {
     const put = (unit: UnitOfWork, message: OutgoingMessage): void => {
-      const row = rowOf(message, { group: message.messageId, dueAt });
+      const row = rowOf(message, { group: message.messageId, ...times });
       unit.schedule({ put: { ...row, token } });
     };
     if (target instanceof UnitOfWork) {

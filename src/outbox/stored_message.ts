@@ -17,6 +17,8 @@ export interface SendNotes {
   readonly priority?: number | undefined;
   /** Epoch milliseconds: for the transport, which keeps it until then. */
   readonly dueAt?: number | undefined;
+  /** Epoch milliseconds: later than that it is not sent. */
+  readonly latestAt?: number | undefined;
   /** The topics of its bases. */
   readonly alsoTo?: readonly Address[] | undefined;
   /** Of what was sent before: observers are not told. */
@@ -31,10 +33,12 @@ export interface RowOptions {
   readonly dueAt: number;
   /** Epoch milliseconds: until then the transport keeps it. */
   readonly dueAtBroker?: number | undefined;
+  /** Epoch milliseconds: later than that it is not sent. Left out: however late. */
+  readonly latestAt?: number | undefined;
 }
 
 /** The row of a message that is to be sent once it has been committed. */
-export function rowOf(message: OutgoingMessage, { group, dueAt, dueAtBroker }: RowOptions): OutboxRow {
+export function rowOf(message: OutgoingMessage, { group, dueAt, dueAtBroker, latestAt }: RowOptions): OutboxRow {
   const { kind, priority, alsoTo, frame } = message;
   return {
     id: message.messageId,
@@ -45,6 +49,7 @@ export function rowOf(message: OutgoingMessage, { group, dueAt, dueAtBroker }: R
       kind,
       priority,
       dueAt: dueAtBroker,
+      latestAt,
       alsoTo: alsoTo.length === 0 ? undefined : alsoTo,
     }),
     dueAt,
@@ -76,6 +81,13 @@ export function messageOf(row: OutboxRow, registry: Registry): OutgoingMessage {
     priority: notes.priority,
     dueAt: notes.dueAt,
   });
+}
+
+/** When a row may be sent at the latest, in epoch milliseconds; `undefined`: at any time. */
+export function latestTimeOf({ frame, to }: OutboxRow): number | undefined {
+  const noted = headerText(frame.headers[names.outbox]);
+  // Few say so: the others are not read for it.
+  return noted?.includes('"latestAt"') ? readNotes(noted, to).latestAt : undefined;
 }
 
 function readNotes(text: string | undefined, to: Address): SendNotes {

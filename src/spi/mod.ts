@@ -34,7 +34,15 @@ export type {
   Unit,
 } from "./store.ts";
 export { transactionOf } from "./transaction.ts";
-export type { ProcessActivity, SendActivity, Span, Telemetry, TraceHeaders } from "./telemetry.ts";
+export type {
+  Backlog,
+  BacklogActivity,
+  ProcessActivity,
+  SendActivity,
+  Span,
+  Telemetry,
+  TraceHeaders,
+} from "./telemetry.ts";
 export type {
   Address,
   Admin,

@@ -55,6 +55,29 @@ export interface Span {
   end(error?: Error): void;
 }
 
+/** What waits in a store to be sent, as of a moment ago, and what has become of what waited. */
+export interface Backlog {
+  /** Neither sent nor parked, of all processes of the bus. */
+  readonly waiting: number;
+  /** Given up, until an operator takes them up again. */
+  readonly parked: number;
+  /** For how long the oldest that is due has been so, in milliseconds; 0: none is. */
+  readonly oldestInMs: number;
+  /** How many this process has sent since it started. */
+  readonly sent: number;
+  /** The same for each second, over the last ten seconds or more. */
+  readonly sentPerSecond: number;
+  /** How many this process has not sent, as they would have come too late: `schedule`'s `{ late }`. */
+  readonly dropped: number;
+}
+/** A backlog, and whose it is. */
+export interface BacklogActivity extends Backlog {
+  /** The name of the bus. */
+  readonly bus: string;
+  /** What was to be sent at once, or what was scheduled. */
+  readonly of: "outbox" | "schedules";
+}
+
 /**
  * Sees what a bus sends, receives, processes and settles. `undefined` where it does not look at a message. No method
  * throws; what one throws all the same is dropped.
@@ -68,4 +91,9 @@ export interface Telemetry {
   process(activity: ProcessActivity): Span | undefined;
   /** A batch of deliveries is being settled. */
   settle(bus: string, endpoint: string, outcome: "accept" | "release" | "again" | "move", count: number): void;
+  /**
+   * What waits in the bus' store: every ten seconds or less often, and whenever a message is parked. From each process
+   * alike, as far as it is about all of them.
+   */
+  backlog?(activity: BacklogActivity): void;
 }

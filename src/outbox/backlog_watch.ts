@@ -1,0 +1,91 @@
+/** Knows how much waits in a store, and how fast it leaves. @module */
+import type { Clock } from "../spi/clock.ts";
+import type { Due } from "../spi/store.ts";
+import type { Backlog, BacklogActivity, Telemetry } from "../spi/telemetry.ts";
+
+const everyMs = 10_000;
+/** Counting many rows takes a store long: of its time, it is to take no more than a small part. */
+const restPerMs = 20;
+/** Over a shorter time than this, a rate says nothing. */
+const leastMs = 1000;
+
+/** What a watch needs. */
+export interface BacklogWatchOptions {
+  readonly bus: string;
+  readonly of: BacklogActivity["of"];
+  readonly due: { readonly stats: Due<never>["stats"] };
+  readonly clock: Clock;
+  readonly telemetry: Telemetry | undefined;
+}
+
+/** What waits in a store to be sent, and what this process has sent of it. */
+export class BacklogWatch {
+  readonly #with: BacklogWatchOptions;
+  #stats: Awaited<ReturnType<BacklogWatchOptions["due"]["stats"]>> = { waiting: 0, parked: 0, oldest: undefined };
+  /** Not before then, unless something has changed that an operator is to know. */
+  #nextAt = -Infinity;
+  #sent = 0;
+  #dropped = 0;
+  #rate: { readonly since: number; readonly sent: number; readonly perSecond: number };
+
+  constructor(options: BacklogWatchOptions) {
+    this.#with = options;
+    this.#rate = { since: options.clock.now(), sent: 0, perSecond: 0 };
+  }
+
+  /** As of a moment ago. */
+  get backlog(): Backlog {
+    const { waiting, parked, oldest } = this.#stats;
+    return {
+      waiting,
+      parked,
+      oldestInMs: oldest === undefined ? 0 : Math.max(0, this.#with.clock.now() - oldest),
+      sent: this.#sent,
+      sentPerSecond: this.#rate.perSecond,
+      dropped: this.#dropped,
+    };
+  }
+
+  /** The broker has taken one. */
+  sent(): void {
+    this.#sent++;
+  }
+  /** One has not been sent, and will not be: it would have been too late. */
+  dropped(): void {
+    this.#dropped++;
+  }
+
+  /** Asks the store, but not all the time. Does not throw. */
+  look(): void {
+    const { bus, due, clock } = this.#with;
+    const began = clock.now();
+    if (began < this.#nextAt) return;
+    this.#nextAt = began + everyMs;
+    due.stats(bus).then((stats) => {
+      this.#stats = stats;
+      const now = clock.now();
+      this.#nextAt = Math.max(this.#nextAt, now + (now - began) * restPerMs);
+      this.#measure(now);
+      this.#tell();
+    }, () => {
+      // The loop tells of a store that does not answer.
+    });
+  }
+
+  /** Asks it the next time, however short ago it was asked. */
+  forget(): void {
+    this.#nextAt = -Infinity;
+  }
+
+  #measure(now: number): void {
+    const { since, sent } = this.#rate;
+    const elapsed = now - since;
+    if (elapsed < leastMs) return;
+    this.#rate = { since: now, sent: this.#sent, perSecond: (this.#sent - sent) * 1000 / elapsed };
+  }
+
+  #tell(): void {
+    const { bus, of, telemetry } = this.#with;
+    telemetry?.backlog?.({ bus, of, ...this.backlog });
+  }
+}
