@@ -29,8 +29,18 @@ function build(): string | undefined {
   return `dotnet could not build bench/masstransit: ${stdout.split("\n").find((line) => /error/.test(line)) ?? stdout}`;
 }
 
-/** Calls or messages per second. */
-export function massTransit(scenario: "mediator" | "memory", count: number): Measure {
+/** What `Program.cs` measures, and says there in which unit. */
+export type Scenario =
+  | "mediator"
+  | "memory"
+  | "rabbitmq"
+  | "rabbitmq-cpu"
+  | "rabbitmq-p99"
+  | "rabbitmq-rpc"
+  | "rabbitmq-start";
+
+/** The value that a scenario says. */
+export function massTransit(scenario: Scenario, count: number): Measure {
   return async ({ scale }) => {
     const n = Math.max(1, Math.round(count * scale));
     const { stdout } = await execute(["dotnet", built, scenario, String(n)]);

@@ -1,8 +1,12 @@
 /** Beside MassTransit, on the same work. @module */
-import { type Figure, program, ratio } from "../support/figure.ts";
+import { broker } from "../rabbitmq/broker.ts";
+import { type Figure, type Measure, program, ratio } from "../support/figure.ts";
 import { dotnet, massTransit } from "./dotnet.ts";
 
-/** Rates over rates. */
+const rabbitmq = (quantity: string): Measure =>
+  program(new URL("../rabbitmq/run.ts", import.meta.url), ["hero-published", quantity]);
+
+/** Ours over theirs. */
 export const figures: readonly Figure[] = [
   ratio(
     "vs-masstransit/mediator",
@@ -15,5 +19,20 @@ export const figures: readonly Figure[] = [
     program(new URL("../memory/run.ts", import.meta.url), ["serialized"]),
     massTransit("memory", 100_000),
     [dotnet],
+  ),
+  ratio("vs-masstransit/rabbitmq", rabbitmq("rate"), massTransit("rabbitmq", 30_000), [dotnet, broker]),
+  ratio("vs-masstransit/rabbitmq-cpu", rabbitmq("cpu"), massTransit("rabbitmq-cpu", 30_000), [dotnet, broker]),
+  ratio("vs-masstransit/p99", rabbitmq("p99"), massTransit("rabbitmq-p99", 10_000), [dotnet, broker]),
+  ratio(
+    "vs-masstransit/rpc",
+    program(new URL("../rabbitmq/rpc.ts", import.meta.url), ["hero"]),
+    massTransit("rabbitmq-rpc", 10_000),
+    [dotnet, broker],
+  ),
+  ratio(
+    "vs-masstransit/start",
+    program(new URL("../rabbitmq/start.ts", import.meta.url)),
+    massTransit("rabbitmq-start", 1),
+    [dotnet, broker],
   ),
 ];

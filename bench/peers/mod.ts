@@ -16,7 +16,8 @@ export async function peer<T>(name: string): Promise<T> {
 }
 
 function installed(): boolean {
-  return existsSync(`${folder}node_modules/@nestjs/cqrs`) && existsSync(`${folder}node_modules/typescript`);
+  return ["@nestjs/cqrs", "@nestjs/microservices", "amqplib", "typescript"]
+    .every((name) => existsSync(`${folder}node_modules/${name}`));
 }
 
 /** Why {@linkcode peer} would fail; `undefined`: it would not. */
