@@ -141,6 +141,7 @@ export type { ErrorPredicate, RetryFilter } from "./src/pipeline/error_filter.ts
 export type { KillSwitchOptions } from "./src/pipeline/kill_switch.ts";
 export type {
   BusObserver,
+  HeldTransaction,
   Observed,
   ObservedDelivery,
   ObservedFailure,

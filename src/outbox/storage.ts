@@ -17,6 +17,8 @@ const pollPushedMs = 30_000;
 const pollMs = 1000;
 const sweepEveryMs = 60_000;
 const sweepAtOnce = 1000;
+/** For so long a unit may keep all others from writing. */
+const heldTooLongMs = 100;
 
 /** What a storage needs. */
 export interface StorageOptions {
@@ -132,12 +134,12 @@ export class Storage implements UnitOwner {
    * @param signal ends it
    */
   async begin(partition: string, inbox: readonly InboxKey[], signal?: AbortSignal): Promise<UnitOfWork> {
-    return new UnitOfWork(this, await this.store.begin(this.#scope(partition, inbox, signal)));
+    return new UnitOfWork(this, await this.store.begin(this.#scope(partition, inbox, signal)), inbox);
   }
 
   /** A unit within a transaction of the caller's own. */
   join(store: JoinableStore<unknown>, tx: unknown, partition: string): UnitOfWork {
-    return new UnitOfWork(this, store.join(tx, this.#scope(partition, [], undefined)));
+    return new UnitOfWork(this, store.join(tx, this.#scope(partition, [], undefined)), []);
   }
 
   #scope(partition: string, inbox: readonly InboxKey[], signal: AbortSignal | undefined): Scope {
@@ -205,6 +207,15 @@ export class Storage implements UnitOwner {
     }
     for (const { row } of leased) if (row.dueAt !== 0) made.delete(row.id);
     this.#deliverers?.outbox.committed(leased, made, rows.filter(({ dueAt }) => dueAt === 0).length);
+  }
+
+  ended(inbox: readonly InboxKey[], heldSince: number): void {
+    const { clock, observers } = this.#with.services();
+    const inMs = clock.now() - heldSince;
+    if (inMs <= heldTooLongMs) return;
+    const messageIds = inbox.map(({ messageId }) => messageId.slice(0, messageId.lastIndexOf("#")));
+    const held = { store: this.store.name, endpoint: inbox[0]?.endpoint, messageIds, inMs };
+    observers.tell((observer) => observer.held?.(held));
   }
 
   /** Forgets, now and then, messages that have had their effect long ago. */

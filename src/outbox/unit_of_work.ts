@@ -2,7 +2,7 @@
 import { TransactionEndedError } from "../errors/store.ts";
 import type { OutgoingMessage } from "../pipeline/outgoing_message.ts";
 import type { OpenUnit } from "../pipeline/unit.ts";
-import type { Changes, InUnit, Leased, OutboxRow, Store, Unit } from "../spi/store.ts";
+import type { Changes, InboxKey, InUnit, Leased, OutboxRow, Store, Unit } from "../spi/store.ts";
 
 /** Whose units they are: what a bus has of its store. */
 export interface UnitOwner {
@@ -17,6 +17,8 @@ export interface UnitOwner {
     leased: readonly Leased<OutboxRow>[],
     messages: readonly OutgoingMessage[],
   ): void;
+  /** Warns of a unit that has held the store's only writer for too long. */
+  ended(inbox: readonly InboxKey[], heldSince: number): void;
 }
 
 /**
@@ -34,15 +36,20 @@ export class UnitOfWork implements OpenUnit {
   readonly #schedules: Changes["schedules"][number][] = [];
   readonly #prepared: Promise<void>[] = [];
   readonly #sending = new Set<Promise<unknown>>();
+  readonly #inbox: readonly InboxKey[];
   readonly #whole: UnitOfWork | undefined;
   #opened = false;
   #ended = false;
 
-  /** @param whole of which it is a member's part */
-  constructor(owner: UnitOwner, unit: Unit<unknown>, whole?: UnitOfWork) {
+  /**
+   * @param inbox what it is about
+   * @param whole of which it is a member's part
+   */
+  constructor(owner: UnitOwner, unit: Unit<unknown>, inbox: readonly InboxKey[], whole?: UnitOfWork) {
     this.#owner = owner;
     this.#store = owner.store;
     this.#unit = unit;
+    this.#inbox = inbox;
     this.#whole = whole;
   }
 
@@ -130,7 +137,7 @@ export class UnitOfWork implements OpenUnit {
    * @param member its place among those that the unit is about
    */
   async part(member: number, work: (part: UnitOfWork) => Promise<void>): Promise<void> {
-    const part = new UnitOfWork(this.#owner, this.#unit, this);
+    const part = new UnitOfWork(this.#owner, this.#unit, [], this);
     try {
       await this.#unit.savepoint(member, async () => {
         await work(part);
@@ -161,13 +168,21 @@ export class UnitOfWork implements OpenUnit {
     const messages = this.#messages;
     const rows = await this.#owner.rowsOf(messages);
     const outbox = this.#rows.length === 0 ? rows : [...rows, ...this.#rows];
-    const leased = await this.#unit.commit({ sagas: [], outbox, schedules: this.#schedules });
+    const { heldSince } = this.#unit;
+    let leased;
+    try {
+      leased = await this.#unit.commit({ sagas: [], outbox, schedules: this.#schedules });
+    } finally {
+      if (heldSince !== undefined) this.#owner.ended(this.#inbox, heldSince);
+    }
     this.#owner.committed(outbox, leased, messages);
   }
 
   /** Undoes all of it. Never rejects. */
   async rollback(): Promise<void> {
     this.#ended = true;
+    const { heldSince } = this.#unit;
     await this.#unit.rollback();
+    if (heldSince !== undefined) this.#owner.ended(this.#inbox, heldSince);
   }
 }

@@ -46,6 +46,18 @@ export interface ObservedFailure extends ObservedDelivery {
 /** Why a message left an endpoint without being handled. */
 export type Unhandled = "skipped" | "expired" | "deferred" | "duplicate" | "forwarded" | "lost" | "released";
 
+/** A transaction that has kept all others from writing for long, on a store with one writer. */
+export interface HeldTransaction {
+  /** Whose only writer it held. */
+  readonly store: string;
+  /** The endpoint whose handler held it; `undefined`: `bus.transaction` did. */
+  readonly endpoint: string | undefined;
+  /** What was handled: several for a batch or a group. */
+  readonly messageIds: readonly string[];
+  /** From its first statement to its end, in milliseconds: more than 100. */
+  readonly inMs: number;
+}
+
 /**
  * Told, synchronously, of what happens to messages. What an observer throws is dropped: it must not harm a message.
  */
@@ -64,6 +76,11 @@ export interface BusObserver {
   faulted?(failure: ObservedFailure): void;
   /** The message left the endpoint without being handled. */
   unhandled?(delivery: ObservedDelivery, why: Unhandled): void;
+  /**
+   * A warning: what held `ctx.tx` for over 100 ms has held up everything that writes to the store, in all processes.
+   * Await nothing slow between its first statement and the handler's return.
+   */
+  held?(transaction: HeldTransaction): void;
 }
 
 /** The observers of one bus. */
@@ -106,5 +123,6 @@ function bound(observer: BusObserver): BusObserver {
   if (observer.retried) own.retried = observer.retried.bind(observer);
   if (observer.faulted) own.faulted = observer.faulted.bind(observer);
   if (observer.unhandled) own.unhandled = observer.unhandled.bind(observer);
+  if (observer.held) own.held = observer.held.bind(observer);
   return own;
 }

@@ -125,6 +125,11 @@ export interface Unit<out Tx> {
   readonly duplicates: readonly boolean[];
   /** Opened on first use; whatever is done with it after the end rejects, and never runs outside of the transaction. */
   readonly tx: Tx;
+  /**
+   * Where `writers` is 1: since when this unit has kept all others from writing, in epoch milliseconds by the host's
+   * clock; `undefined`: it does not. The core warns of what holds it long.
+   */
+  readonly heldSince?: number | undefined;
   /** `lock`: holds others off until the end where the store can; else `commit` finds the conflict. */
   load(saga: string, id: string, lock: boolean): Promise<SagaRow | undefined>;
   /** By all of these indexes, exactly; unlocked. By id, after `after`, at most `limit`. */

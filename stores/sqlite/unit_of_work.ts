@@ -45,6 +45,7 @@ export class SqliteUnit implements Unit<Transaction> {
   #open: Promise<Connection> | undefined;
   /** Whether it holds the writer. */
   #writes = false;
+  #heldSince: number | undefined;
   /** `commit` was called: nothing more is taken. */
   #closing = false;
   #ended: TransactionEndedError | undefined;
@@ -58,6 +59,10 @@ export class SqliteUnit implements Unit<Transaction> {
     this.duplicates = duplicates;
     this.tx = new Transaction((work) => this.#use(work));
     scope.signal.addEventListener("abort", this.#abort, { once: true });
+  }
+
+  get heldSince(): number | undefined {
+    return this.#heldSince;
   }
 
   async load(saga: string, id: string, lock: boolean): Promise<SagaRow | undefined> {
@@ -134,6 +139,7 @@ export class SqliteUnit implements Unit<Transaction> {
   /** Undoes what is not committed and gives all back; what comes later rejects. */
   end(cause?: unknown): void {
     if (this.#ended !== undefined) return;
+    this.#heldSince = undefined;
     this.#ended = new TransactionEndedError(storeName, cause === undefined ? undefined : { cause });
     this.#scope.signal.removeEventListener("abort", this.#abort);
     const { file, writer } = this.#host.session;
@@ -188,6 +194,7 @@ export class SqliteUnit implements Unit<Transaction> {
       throw this.#ended;
     }
     this.#writes = true;
+    this.#heldSince = this.#host.session.clock.now();
     try {
       // From here on no other process can handle them; one may have since `begin`.
       this.#host.checkInbox(connection, bus, this.#handled());
