@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { canStartPostgres, startPostgresCluster, usualPort as postgresPort } from "./servers/postgres.ts";
 import { canStartRabbitmq, listens, startRabbitmqNode, usualPort } from "./servers/rabbitmq.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -35,5 +36,24 @@ async function rabbitmq(): Promise<string> {
   return `started on ${usualPort} from Debian's package`;
 }
 
+async function postgres(): Promise<string> {
+  if (await listens(postgresPort)) return `listens on ${postgresPort} already`;
+  if (spawnSync("docker", ["info"]).status === 0 && runs("docker", "compose", "up", "--wait", "postgres")) {
+    return `started by Docker Compose on ${postgresPort}`;
+  }
+  if (!canStartPostgres()) {
+    if (!installs("postgresql")) {
+      return "cannot be had here: its suites are skipped. Start one on 5432, or run this as root on Debian or with Docker";
+    }
+    // The package may have started a cluster, which would want a password.
+    if (await listens(postgresPort)) {
+      runs("sh", "-c", "pg_lsclusters -h | while read v n _; do pg_ctlcluster $v $n stop; done");
+    }
+  }
+  await startPostgresCluster({ port: postgresPort, directory: join(tmpdir(), "hero-messaging-postgres") });
+  return `started on ${postgresPort} from Debian's package`;
+}
+
 console.log(`RabbitMQ: ${await rabbitmq()}`);
+console.log(`PostgreSQL: ${await postgres()}`);
 process.exit(0);
