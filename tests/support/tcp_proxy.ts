@@ -47,6 +47,16 @@ export class TcpProxy {
     await Promise.all(ends);
   }
 
+  /** Lets nothing through any more on what is connected now, and tells neither end: a half-open socket. */
+  stall(): void {
+    for (const { client, server } of this.#wires) {
+      client.unpipe(server);
+      server.unpipe(client);
+      client.pause();
+      server.pause();
+    }
+  }
+
   /** Breaks all connections, and takes no new ones. */
   async refuse(): Promise<void> {
     this.#refusing = true;

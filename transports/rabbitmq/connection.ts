@@ -4,8 +4,9 @@ import { DisconnectedError } from "../../src/errors/transport.ts";
 import type { Host } from "../../src/spi/transport.ts";
 import { type Backoff, exponentialBackoff } from "../../src/values/backoff.ts";
 import type { Client } from "./client.ts";
-import { transportName } from "./errors.ts";
+import { transportName, unreached } from "./errors.ts";
 import type { Node, RabbitmqTls, Settings } from "./options.ts";
+import { Wire } from "./wire.ts";
 
 /** Whoever uses a connection. */
 export interface ConnectionOwner {
@@ -30,6 +31,7 @@ export class Connection {
   readonly #host: Host;
   readonly #purpose: string;
   readonly #owner: ConnectionOwner;
+  readonly #wires = new WeakMap<object, Wire>();
   #model: ChannelModel | undefined;
   #ready = false;
   #attempts = 0;
@@ -64,12 +66,17 @@ export class Connection {
 
   /** A new channel. Its errors end it alone, and never the process. */
   async channel(): Promise<Channel> {
-    return tame(await this.#open("open a channel").createChannel());
+    return this.#taken(await this.#open("open a channel").createChannel());
   }
 
   /** A new channel whose messages are confirmed. */
   async confirmChannel(): Promise<ConfirmChannel> {
-    return tame(await this.#open("open a channel").createConfirmChannel());
+    return this.#taken(await this.#open("open a channel").createConfirmChannel());
+  }
+
+  #taken<Kind extends Channel>(channel: Kind): Kind {
+    Wire.take(channel, this.#wires);
+    return tame(channel);
   }
 
   /** Opens a channel for one thing. */
@@ -151,8 +158,17 @@ export class Connection {
   }
 
   async #connect(): Promise<ChannelModel> {
-    const { nodes, connectTimeoutInMs, heartbeatInSeconds, connectionName } = this.#settings;
+    const { nodes } = this.#settings;
     const node = nodes[this.#turn++ % nodes.length] ?? nodes[0];
+    try {
+      return await this.#dial(node);
+    } catch (error) {
+      throw unreached(error, node);
+    }
+  }
+
+  async #dial(node: Node): Promise<ChannelModel> {
+    const { connectTimeoutInMs, heartbeatInSeconds, connectionName } = this.#settings;
     return await this.#client.connect({
       protocol: node.secure ? "amqps" : "amqp",
       hostname: node.host,

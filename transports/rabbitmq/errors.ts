@@ -23,6 +23,28 @@ export function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/**
+ * Why a node could not be connected to, as an error of the library.
+ *
+ * @param error as the client gives it; the broker's part of it is as in `403 (ACCESS-REFUSED)`
+ */
+export function unreached(
+  error: unknown,
+  node: { readonly host: string; readonly port: number; readonly vhost: string },
+): Error {
+  const at = `${node.host}:${node.port}`;
+  const text = textOf(error);
+  if (/ACCESS.REFUSED/.test(text)) {
+    return new AccessRefusedError(`${at}, vhost ${node.vhost}`, "connect to", { cause: error });
+  }
+  // The client does not pass on what the broker says of the vhost.
+  if (/Expected ConnectionOpenOk/.test(text)) {
+    const why = `${at} does not open it: it is missing there, or the user has no right to it`;
+    return new TopologyError([`vhost:${node.vhost}: ${why}`], { cause: error });
+  }
+  return new DisconnectedError(transportName, `connect to ${at}: ${text}`, { cause: error });
+}
+
 /** What a name in the broker's text stands for: `exchange 'a'` in `NOT_FOUND - no exchange 'a' in vhost '/'`. */
 export function entityIn(error: unknown): { readonly kind: "exchange" | "queue"; readonly name: string } | undefined {
   const [, kind, name] = /\b(exchange|queue) '([^']*)'/.exec(textOf(error)) ?? [];

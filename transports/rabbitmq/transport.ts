@@ -1,5 +1,6 @@
 /** The transport on RabbitMQ. @module */
 import { ConfigurationError } from "../../src/errors/configuration.ts";
+import { HeroError } from "../../src/errors/hero_error.ts";
 import { ClosedError } from "../../src/errors/transport.ts";
 import type {
   Admin,
@@ -18,7 +19,7 @@ import { RabbitAdmin } from "./admin.ts";
 import { loadClient } from "./client.ts";
 import { bounded, Connection, type ConnectionOwner } from "./connection.ts";
 import { Delays, maxDelayInMs } from "./delays.ts";
-import { transportName } from "./errors.ts";
+import { toTyped, transportName } from "./errors.ts";
 import type { Settings } from "./options.ts";
 import { Outbox } from "./outgoing.ts";
 import { RabbitReceiver } from "./receiver.ts";
@@ -130,7 +131,7 @@ export class RabbitTransport implements RabbitmqTransport {
     const up = () => {
       if (!consuming.ready || !publishing.ready) return;
       connected.resolve();
-      this.#tell();
+      if (this.#parts !== undefined) this.#tell();
     };
     const down = (cause: Error) => {
       this.#cause = cause;
@@ -191,7 +192,12 @@ export class RabbitTransport implements RabbitmqTransport {
   }
 
   async deploy(topology: Topology, mode: DeployMode): Promise<readonly Change[]> {
-    return await this.#open("deploy").deployments.deploy(topology, mode);
+    const { deployments } = this.#open("deploy");
+    try {
+      return await deployments.deploy(topology, mode);
+    } catch (error) {
+      throw error instanceof HeroError ? error : toTyped(error, "the topology", "deploy");
+    }
   }
 
   send(batch: readonly Outgoing[]): void | Promise<void> {
@@ -263,7 +269,7 @@ export class RabbitTransport implements RabbitmqTransport {
     const { consuming, publishing } = this.#parts ?? {};
     if (this.#closing !== undefined) return;
     const [trouble] = this.#troubles.values();
-    if (this.#parts !== undefined && !(consuming?.ready && publishing?.ready)) {
+    if (!(consuming?.ready && publishing?.ready)) {
       this.#host?.status({ state: "down", ...(this.#cause === undefined ? {} : { cause: this.#cause }) });
     } else if (this.#blocked !== undefined) {
       this.#host?.status({ state: "degraded", cause: new Error(`The broker takes no messages: ${this.#blocked}`) });

@@ -19,6 +19,10 @@ export interface NodeOptions {
   readonly port: number;
   /** What it keeps, and its pid; made if it is missing. */
   readonly directory: string;
+  /** More lines of its `rabbitmq.conf`. */
+  readonly config?: readonly string[];
+  /** What it has enabled. Left out: nothing. */
+  readonly plugins?: readonly string[];
 }
 
 /** A node of its own. */
@@ -93,16 +97,19 @@ function nameOf(port: number): string {
   return `hero${port}@localhost`;
 }
 
-function launch({ port, directory }: NodeOptions, pidFile: string): void {
+function launch({ port, directory, config: more = [], plugins = [] }: NodeOptions, pidFile: string): void {
   mkdirSync(directory, { recursive: true });
   const config = join(directory, "rabbitmq.conf");
   // Tests share their machine: neither its memory nor its disk is to be watched.
-  writeFileSync(
-    config,
-    `listeners.tcp.1 = 127.0.0.1:${port}\nvm_memory_high_watermark.absolute = 2GB\ndisk_free_limit.absolute = 50MB\n`,
-  );
-  const plugins = join(directory, "enabled_plugins");
-  writeFileSync(plugins, "[].\n");
+  const lines = [
+    `listeners.tcp.1 = 127.0.0.1:${port}`,
+    "vm_memory_high_watermark.absolute = 2GB",
+    "disk_free_limit.absolute = 50MB",
+    ...more,
+  ];
+  writeFileSync(config, lines.map((line) => `${line}\n`).join(""));
+  const enabled = join(directory, "enabled_plugins");
+  writeFileSync(enabled, `[${plugins.join(",")}].\n`);
   const child = spawn(program, [], {
     detached: true,
     stdio: "ignore",
@@ -114,7 +121,7 @@ function launch({ port, directory }: NodeOptions, pidFile: string): void {
       RABBITMQ_MNESIA_BASE: join(directory, "data"),
       RABBITMQ_LOG_BASE: join(directory, "log"),
       RABBITMQ_CONFIG_FILE: config,
-      RABBITMQ_ENABLED_PLUGINS_FILE: plugins,
+      RABBITMQ_ENABLED_PLUGINS_FILE: enabled,
       RABBITMQ_PID_FILE: pidFile,
     },
   });

@@ -1,0 +1,134 @@
+/** How a broker is reached, and reached again. */
+import { assert, assertEquals } from "@std/assert";
+import { TcpProxy } from "../../support/tcp_proxy.ts";
+import { type PrivateNode, privateNode } from "./private_node.ts";
+import type { RabbitmqTransport } from "../../../transports/rabbitmq/mod.ts";
+import { frame, topology } from "../../conformance/transport/trial.ts";
+
+const onNode = privateNode(5710);
+
+/** Sends one message to a queue of its own, which it makes. */
+async function works(transport: RabbitmqTransport): Promise<void> {
+  await transport.deploy(topology(["hero-works"]), "apply");
+  await send(transport);
+}
+
+function send(transport: RabbitmqTransport): Promise<void> {
+  return new Promise((resolve, reject) => {
+    void transport.send([{
+      frame: frame("a"),
+      messageId: "a",
+      to: "queue:hero-works",
+      alsoTo: [],
+      mandatory: true,
+      settled: (error) => error === undefined ? resolve() : reject(error),
+    }]);
+  });
+}
+
+/** What the broker lists of its connections. */
+async function connections(node: PrivateNode, ...columns: readonly string[]): Promise<string> {
+  return await node.control("-q", "list_connections", ...columns);
+}
+
+onNode("over TLS, with a certificate of its own, by user and password", async (node) => {
+  const { ca, client } = node.certificates;
+  const { transport } = await node.open({
+    url: node.secureUrl,
+    tls: { ca: ca.cert, cert: client.cert, key: client.key },
+  });
+  await works(transport);
+  const listed = await connections(node, "ssl", "peer_cert_subject");
+  assert(listed.includes("true\tCN=hero-client"), listed);
+  await transport.close(node.clock.now() + 1_000);
+});
+
+onNode("the client's certificate can say who it is", async (node) => {
+  await node.control("add_user", "hero-client", "unused");
+  await node.control("set_permissions", "hero-client", ".*", ".*", ".*");
+  const { ca, client } = node.certificates;
+  const { transport } = await node.open({
+    url: node.secureUrl,
+    credentials: "external",
+    tls: { ca: [ca.cert], cert: client.cert, key: client.key },
+  });
+  await works(transport);
+  assert((await connections(node, "user")).includes("hero-client"));
+  await transport.close(node.clock.now() + 1_000);
+});
+
+onNode("a certificate of an authority that is not trusted is refused, and told of", async (node) => {
+  const { transport, states, causes, gone } = node.prepare({ url: node.secureUrl });
+  await node.until("the refusal", () => causes.length > 0);
+  assert(!states.includes("up"));
+  await transport.close(node.clock.now());
+  await gone;
+});
+
+onNode("of several hosts the next is tried where one is dead, and again when its connections break", async (node) => {
+  const proxy = await TcpProxy.to(node.port);
+  const url = ["amqp://127.0.0.1:1", `amqp://127.0.0.1:${proxy.port}`, node.url];
+  const { transport } = await node.open({ url });
+  await works(transport);
+  await proxy.refuse();
+  await send(transport);
+  await node.until("both connections", () => transport.counts.connections === 2, 30_000);
+  await works(transport);
+  await transport.close(node.clock.now() + 1_000);
+  await proxy[Symbol.asyncDispose]();
+});
+
+onNode("credentials are asked for at each connect, so that a password may change", async (node) => {
+  await node.control("add_user", "rotating", "first");
+  await node.control("set_permissions", "rotating", ".*", ".*", ".*");
+  let password = "first";
+  let asked = 0;
+  const proxy = await TcpProxy.to(node.port);
+  const { transport, states, causes } = await node.open({
+    url: `amqp://127.0.0.1:${proxy.port}`,
+    credentials: () => {
+      asked++;
+      return Promise.resolve({ username: "rotating", password });
+    },
+  });
+  assertEquals(asked, 2);
+  await node.control("change_password", "rotating", "second");
+  await proxy.cut();
+  // The old password is refused, which is told, and tried again.
+  await node.until("the refusal", () => causes.some((cause) => cause.includes("refused access")));
+  password = "second";
+  await node.until("both connections", () => transport.counts.connections === 2, 30_000);
+  await works(transport);
+  assertEquals(states.at(-1), "up");
+  await transport.close(node.clock.now() + 1_000);
+  await proxy[Symbol.asyncDispose]();
+});
+
+onNode("a vhost is reached by its name, whatever is in it, and one that is missing is named", async (node) => {
+  await node.control("add_vhost", "a/b c");
+  await node.control("set_permissions", "-p", "a/b c", "guest", ".*", ".*", ".*");
+  const { transport } = await node.open({ url: `${node.url}/a%2Fb%20c`, connectionName: "named" });
+  await works(transport);
+  const listed = await connections(node, "vhost", "client_properties");
+  assert(listed.includes("a/b c"), listed);
+  assert(listed.includes(`"named (publish)"`) && listed.includes(`"named (consume)"`), listed);
+  await transport.close(node.clock.now() + 1_000);
+
+  const other = node.prepare({ url: `${node.url}/nowhere` });
+  await node.until("the refusal", () => other.causes.some((cause) => cause.includes("vhost:nowhere")));
+  await other.transport.close(node.clock.now());
+  await other.gone;
+});
+
+onNode("a socket that neither end closes and nothing comes through is found by heartbeats", async (node) => {
+  const proxy = await TcpProxy.to(node.port);
+  const { transport } = await node.open({ url: `amqp://127.0.0.1:${proxy.port}`, heartbeat: "1s" });
+  await works(transport);
+  proxy.stall();
+  const sent = send(transport);
+  await node.until("the loss", () => transport.counts.connections < 2, 30_000);
+  await node.until("new connections", () => transport.counts.connections === 2, 30_000);
+  await sent;
+  await transport.close(node.clock.now() + 1_000);
+  await proxy[Symbol.asyncDispose]();
+});
