@@ -1,7 +1,8 @@
 /** A table of messages that wait. @module */
+import { fromText, toText } from "../../src/envelope/stored_text.ts";
 import type { Leased, OutboxRow, Parked, Postponed } from "../../src/spi/store.ts";
 import type { Connection } from "./database.ts";
-import { fromHeaders, fromText, toHeaders, toText } from "./text.ts";
+import { fromHeaders, toHeaders } from "./text.ts";
 import type { SqliteValue } from "./value.ts";
 
 /** A row as the statements below give it. */

@@ -1,8 +1,8 @@
 /** Which messages were handled. @module */
 import { DuplicateError } from "../../src/errors/store.ts";
+import { toText } from "../../src/envelope/stored_text.ts";
 import type { InboxKey } from "../../src/spi/store.ts";
 import type { Connection } from "./database.ts";
-import { toText } from "./text.ts";
 
 /** The inbox' statements. */
 export class Inbox {

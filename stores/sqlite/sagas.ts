@@ -1,8 +1,9 @@
 /** The instances of sagas. @module */
 import { ConflictError } from "../../src/errors/store.ts";
+import { fromText, toText } from "../../src/envelope/stored_text.ts";
 import type { Changes, SagaRow } from "../../src/spi/store.ts";
 import type { Connection } from "./database.ts";
-import { fromRecord, fromText, toRecord, toText } from "./text.ts";
+import { fromRecord, toRecord } from "./text.ts";
 import type { SqliteValue } from "./value.ts";
 
 type SagaChanges = Changes["sagas"];

@@ -1,8 +1,8 @@
 /** Messages for later, by token. @module */
+import { fromText, toText } from "../../src/envelope/stored_text.ts";
 import type { Changes, ScheduleRow } from "../../src/spi/store.ts";
 import type { Connection } from "./database.ts";
 import { DueTable } from "./due_table.ts";
-import { fromText, toText } from "./text.ts";
 
 /** The schedules' statements. */
 export class Schedules extends DueTable<ScheduleRow> {

@@ -1,36 +1,18 @@
-/** Text and headers as they lie in the file. @module */
-import type { FrameHeaders, NativeValue } from "../../src/spi/frame.ts";
-
-/**
- * Text as a column holds it. Some runtimes read a text only up to its first NUL, so that is written as two other
- * characters; all else stays as it is, and readable.
- */
-export function toText(text: string): string {
-  return text.includes("\0") || text.includes("\x1a")
-    ? text.replaceAll("\x1a", "\x1a1").replaceAll("\0", "\x1a0")
-    : text;
-}
-
-/** The text that a column holds. */
-export function fromText(column: string): string {
-  return column.includes("\x1a") ? column.replaceAll("\x1a0", "\0").replaceAll("\x1a1", "\x1a") : column;
-}
+/** Headers and records as they lie in the file. @module */
+import { headersFromText, headersToText } from "../../src/envelope/stored_text.ts";
+import type { FrameHeaders } from "../../src/spi/frame.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Text, numbers and booleans as JSON has them; the rest as a tag and a text. */
-type Written = string | boolean | readonly [tag: "n" | "i" | "d" | "b", text: string];
-
-/** Headers as bytes: JSON, in which NUL and lone surrogates are escaped. */
+/** Headers as bytes. */
 export function toHeaders(headers: FrameHeaders): Uint8Array {
-  return encoder.encode(JSON.stringify(Object.entries(headers).map(([name, value]) => [name, write(value)])));
+  return encoder.encode(headersToText(headers));
 }
 
 /** The headers that bytes hold. */
 export function fromHeaders(bytes: Uint8Array): FrameHeaders {
-  const entries = JSON.parse(decoder.decode(bytes)) as readonly (readonly [string, Written])[]; // written above
-  return Object.fromEntries(entries.map(([name, value]) => [name, read(value)]));
+  return headersFromText(decoder.decode(bytes));
 }
 
 /** Texts by name, as bytes. */
@@ -41,29 +23,4 @@ export function toRecord(record: Readonly<Record<string, string>>): Uint8Array {
 /** The texts by name that bytes hold. */
 export function fromRecord(bytes: Uint8Array): Readonly<Record<string, string>> {
   return fromHeaders(bytes) as Readonly<Record<string, string>>; // written as such
-}
-
-function write(value: NativeValue): Written {
-  if (typeof value === "string" || typeof value === "boolean") return value;
-  if (typeof value === "number") return ["n", Object.is(value, -0) ? "-0" : String(value)];
-  if (typeof value === "bigint") return ["i", String(value)];
-  if (value instanceof Date) return ["d", String(value.getTime())];
-  let binary = "";
-  for (let at = 0; at < value.length; at += 8_192) binary += String.fromCharCode(...value.subarray(at, at + 8_192));
-  return ["b", btoa(binary)];
-}
-
-function read(written: Written): NativeValue {
-  if (typeof written !== "object") return written;
-  const [tag, text] = written;
-  switch (tag) {
-    case "n":
-      return Number(text);
-    case "i":
-      return BigInt(text);
-    case "d":
-      return new Date(Number(text));
-    case "b":
-      return Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
-  }
 }
