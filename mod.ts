@@ -201,6 +201,7 @@ export type {
   Ordered,
   OrderedWithOvertaking,
   Outbox,
+  OutboxSettings,
   TxFor,
   TxOf,
   Unordered,

@@ -8,17 +8,25 @@ import type { RetryPolicy } from "../pipeline/retry.ts";
 import type { Extension } from "../spi/transport.ts";
 import type { Duration } from "../values/duration.ts";
 
+/** How an endpoint's units of work differ from those of `{ outbox: true }`. */
+export interface OutboxSettings {
+  /** How many messages share a commit, each on a savepoint of its own: one's failure is its own. Left out: 1. */
+  readonly group?: number;
+  /**
+   * For how long the inbox knows a message, from when it was handled: longer than it may take to come again. Left out:
+   * 7 days.
+   */
+  readonly inboxWindow?: Duration;
+}
 /**
  * `true`: inbox, handler and outbox commit in one store transaction, which is `ctx.tx`. `{ group: n }`: one for up to n
- * messages, each on its savepoint: one's failure is its own; if the commit fails, each is run again alone. `"memory"`:
- * messages leave once the handler has succeeded, nothing is stored. Sagas always have `true`, queries never.
+ * messages, each on its savepoint: one's failure is its own; if the commit fails, each is run again alone.
+ * `{ inboxWindow }`: how long the inbox knows a message. `"memory"`: messages leave once the handler has succeeded,
+ * nothing is stored. Sagas always have `true`, queries never.
  */
-export type Outbox = boolean | "memory" | {
-  /** How many messages share a commit. */
-  readonly group: number;
-};
+export type Outbox = boolean | "memory" | OutboxSettings;
 /** `ctx.tx` of an endpoint. */
-export type TxOf<Box extends Outbox, Tx> = Box extends true | { readonly group: number } ? Tx : undefined;
+export type TxOf<Box extends Outbox, Tx> = Box extends true | object ? Tx : undefined;
 /** `ctx.tx` of a handler: queries get neither inbox nor transaction. */
 export type TxFor<K extends Kind, Tx> = K extends "query" ? undefined : Tx;
 

@@ -32,6 +32,7 @@ import type { EndpointOptions } from "./endpoint_options.ts";
 const defaultConcurrency = 16;
 const prefetchPerSlot = 4;
 const defaultHoldInMs = 5 * 60_000;
+const defaultInboxWindow = "7d";
 
 /** What an endpoint needs before it can open its queue. */
 export interface EndpointPlan {
@@ -41,6 +42,7 @@ export interface EndpointPlan {
   readonly prefetch: number;
   readonly holdMs: number;
   readonly ordered: boolean;
+  readonly inboxWindowMs: number;
   readonly bindings: Bindings;
   readonly declared: readonly Declared[];
   readonly collectors: readonly BatchCollector[];
@@ -95,6 +97,7 @@ export function planEndpoint(
     prefetch,
     holdMs: Math.max(milliseconds(options.hold ?? defaultHoldInMs), milliseconds(options.timeout ?? 0)),
     ordered: options.order === "key",
+    inboxWindowMs: inboxWindowOf(options),
     bindings,
     declared,
     collectors,
@@ -122,16 +125,21 @@ export function planEndpoint(
   };
 }
 
+function inboxWindowOf({ outbox }: EndpointOptions): number {
+  return milliseconds((typeof outbox === "object" ? outbox.inboxWindow : undefined) ?? defaultInboxWindow);
+}
+
 /** Whether its messages are handled in units of work. */
 function isStored({ outbox }: EndpointOptions): boolean {
-  return outbox === true || typeof outbox === "object";
+  return outbox === true || (typeof outbox === "object" && outbox !== null);
 }
 
 function unitStage({ outbox }: EndpointOptions, storage: Storage): Stage {
-  if (typeof outbox !== "object" || outbox.group === 1) return unitOfWork(storage);
+  const group = typeof outbox === "object" ? outbox.group ?? 1 : 1;
+  if (group === 1) return unitOfWork(storage);
   const { name, capabilities } = storage.store;
-  if (capabilities.atomic === "database") return groupedUnits(storage, outbox.group);
-  throw new UnsupportedError(name, `{ outbox: { group: ${outbox.group} } }`, `Say { outbox: true }`);
+  if (capabilities.atomic === "database") return groupedUnits(storage, group);
+  throw new UnsupportedError(name, `{ outbox: { group: ${group} } }`, `Say { outbox: true }`);
 }
 
 function stagesAround(
@@ -265,8 +273,9 @@ function checkOptions(
     refuse(`it has a setting of "${extension.transport}", and the bus is on "${transport.name}". Leave it out`);
   }
   if (typeof options.outbox === "object") {
-    const { group } = options.outbox;
+    const { group = 1 } = options.outbox;
     if (!Number.isSafeInteger(group) || group < 1) refuse(`its group is ${group}. Give a whole number from 1`);
+    if (inboxWindowOf(options) === 0) refuse(`an inbox window of 0 knows no message. Leave it out`);
   }
   if (isStored(options)) checkBatches(builder);
 }

@@ -154,6 +154,7 @@ export class Endpoints {
         concurrency: plan.concurrency,
         keepsFailed: plan.options.keepFailed ?? true,
         ordered: plan.ordered,
+        inboxWindowMs: plan.inboxWindowMs,
         overtaking: plan.options.overtaking === "allowed",
         sendMiddleware: builder?.sendMiddleware ?? [],
         bindings: plan.bindings,

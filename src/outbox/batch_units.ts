@@ -27,7 +27,7 @@ export class StoreBatchUnits implements BatchUnits {
     const attempts = messages.map(({ attempt }) => attempt);
     const interrupted = (): boolean =>
       messages.every((each, at) => each.stopping || each.isOver(attempts[at] ?? each.attempt));
-    const inbox = messages.map((each) => keyOf(each, this.#storage));
+    const inbox = messages.map((each) => keyOf(each));
     const backoff = conflictBackoff(first.services.random);
     // What a commit of unknown outcome has made true, if it has.
     let unknown: { readonly failures: Failures; readonly handled: readonly Consumption[] } | undefined;

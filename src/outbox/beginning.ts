@@ -25,9 +25,14 @@ export function conflictBackoff(random: Random): Backoff {
  *
  * @throws {UnreadableMessageError} if nothing tells it from others
  */
-export function keyOf({ envelope, delivery: { frame }, deferral, services }: Consumption, storage: Storage): InboxKey {
+export function keyOf({ envelope, delivery: { frame }, deferral, services }: Consumption): InboxKey {
   if (referred(frame) !== undefined || headerText(frame.headers[names.id])) {
-    return storage.inboxKey(services.name, envelope.messageId, deferral);
+    return {
+      endpoint: services.name,
+      // With the number always: an id may end as a number would.
+      messageId: `${envelope.messageId}#${deferral}`,
+      keepUntil: services.clock.now() + services.inboxWindowMs,
+    };
   }
   throw new UnreadableMessageError(`it has no header "${names.id}", by which the endpoint's inbox would know it`);
 }

@@ -36,6 +36,8 @@ export interface DelivererOptions<in out Row extends OutboxRow> {
   readonly telemetry: Telemetry | undefined;
   /** Told of what is not sent, as it would come too late. Must not throw. */
   readonly dropped: (message: OutgoingMessage, error: Error) => void;
+  /** Called whenever there is nothing to do. Must not throw. */
+  readonly rest: () => void;
 }
 
 /**
@@ -71,7 +73,10 @@ export class Deliverer<in out Row extends OutboxRow> {
       limit: rowsAtOnce,
       leaseMs: leaseInMs,
       take: (rows, until) => this.#take(rows, until),
-      idle: () => this.#watch.look(),
+      idle: () => {
+        this.#watch.look();
+        options.rest();
+      },
     });
   }
 

@@ -48,7 +48,7 @@ class Groups {
   }
 
   add(consumption: Consumption): Promise<void> {
-    keyOf(consumption, this.#storage); // it fails here, not its group
+    keyOf(consumption); // it fails here, not its group
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waiting.push({ consumption, attempt: consumption.attempt, resolve, reject });
     // What comes in one turn is together; who comes first waits for no more than that.
@@ -88,7 +88,7 @@ class Groups {
     let unit;
     try {
       const first = members[0]?.consumption ?? fail();
-      const inbox = members.map(({ consumption }) => keyOf(consumption, this.#storage));
+      const inbox = members.map(({ consumption }) => keyOf(consumption));
       unit = await beginUnit(this.#storage, first, inbox, undefined, () => members.every(isOver));
       for (const [index, member] of members.entries()) {
         const { consumption } = member;

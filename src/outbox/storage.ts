@@ -11,8 +11,6 @@ import { Deliverer, leaseInMs } from "./deliverer.ts";
 import { rowOf } from "./stored_message.ts";
 import { UnitOfWork, type UnitOwner } from "./unit_of_work.ts";
 
-/** How long an inbox knows a message, in milliseconds. */
-const inboxWindowMs = 7 * 24 * 60 * 60_000;
 const pollPushedMs = 30_000;
 const pollMs = 1000;
 const sweepEveryMs = 60_000;
@@ -49,6 +47,8 @@ export class Storage implements UnitOwner {
   #status: StorageStatus = { state: "down" };
   #committing = 0;
   #sweptAt: number | undefined;
+  /** Of leases: this process, as long as it runs. */
+  #owner: string | undefined;
 
   constructor(options: StorageOptions) {
     this.store = options.store;
@@ -113,18 +113,11 @@ export class Storage implements UnitOwner {
       pollInMs: polled ? this.store.capabilities.wake === "push" ? pollPushedMs : pollMs : Infinity,
     };
     this.#deliverers ??= {
-      outbox: new Deliverer({ ...shared, of: "outbox", due: this.store.outbox }),
-      schedules: new Deliverer({ ...shared, of: "schedules", due: this.store.schedules }),
+      outbox: new Deliverer({ ...shared, of: "outbox", due: this.store.outbox, rest: () => this.#sweep() }),
+      schedules: new Deliverer({ ...shared, of: "schedules", due: this.store.schedules, rest: () => {} }),
     };
     this.#deliverers.outbox.start();
     this.#deliverers.schedules.start();
-  }
-
-  /** The record of a message in the inbox of an endpoint. */
-  inboxKey(endpoint: string, messageId: string, deferral: number): InboxKey {
-    const keepUntil = this.#with.services().clock.now() + inboxWindowMs;
-    // With the number always: an id may end as a number would.
-    return { endpoint, messageId: `${messageId}#${deferral}`, keepUntil };
   }
 
   /**
@@ -225,10 +218,20 @@ export class Storage implements UnitOwner {
     this.#sweptAt ??= now;
     if (now - this.#sweptAt < sweepEveryMs) return;
     this.#sweptAt = now;
-    const more = (): Promise<void> =>
-      this.store.sweep(sweepAtOnce).then((count) => count < sweepAtOnce ? undefined : more());
     // What is left over is swept the next time.
-    more().catch(() => {});
+    this.#sweepAlone().catch(() => {});
+  }
+
+  /** One process of the bus does it for all. */
+  async #sweepAlone(): Promise<void> {
+    if (!await this.#lease("sweep", sweepEveryMs)) return;
+    while (await this.store.sweep(sweepAtOnce) >= sweepAtOnce);
+  }
+
+  /** Whether this process has a lease, which is one of this bus' processes' alone. */
+  async #lease(name: string, ms: number): Promise<boolean> {
+    this.#owner ??= this.#with.services().newId();
+    return await this.store.lease(JSON.stringify([this.bus, name]), this.#owner, ms) !== undefined;
   }
 
   /** Where what is due later than the transport can keep it goes, outside of any unit of work. */

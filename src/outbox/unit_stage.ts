@@ -72,7 +72,7 @@ class Attempt {
 
   constructor(consumption: Consumption, storage: Storage) {
     const { random } = consumption.services;
-    this.#key = keyOf(consumption, storage);
+    this.#key = keyOf(consumption);
     this.#consumption = consumption;
     this.#storage = storage;
     this.#attempt = consumption.attempt;

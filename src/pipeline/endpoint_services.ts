@@ -85,6 +85,8 @@ export interface EndpointServices extends BusServices {
   /** Messages of a key must not pass each other, in any process. */
   readonly ordered: boolean;
   readonly overtaking: boolean;
+  /** For how long its inbox, if it has one, knows a message. */
+  readonly inboxWindowMs: number;
   readonly bindings: Bindings;
   readonly typeByTopic: TypeByTopic;
   readonly sendMiddleware: readonly SendMiddleware[];

@@ -254,6 +254,7 @@ export interface Store<out Tx> {
   readonly schedules: Due<ScheduleRow>;
   /**
    * Taken or renewed for `ms` by the store's clock; `undefined`: another has it. The fence grows with every new owner.
+   * Names are of the whole store: the core puts its bus' name into each.
    */
   lease(name: string, owner: string, ms: number): Promise<{ readonly fence: number } | undefined>;
   /** Deletes inbox records past `keepUntil`, at most `limit`; gives the number. 0 where they expire by themselves. */

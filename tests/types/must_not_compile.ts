@@ -100,6 +100,9 @@ bus.endpoint("bad", { outbox: true }).handle(GetOrder, async ({ orderId }, ctx) 
 });
 bus.endpoint("good", { outbox: true }).handle(SubmitOrder, async (_, ctx) => await ctx.tx`select 1`);
 bus.endpoint("good", { outbox: { group: 50 } }).handle(OrderEvent, async (_, ctx) => await ctx.tx`select 1`);
+bus.endpoint("good", { outbox: { inboxWindow: "30d" } }).handle(OrderEvent, async (_, ctx) => await ctx.tx`select 1`);
+// @ts-expect-error not a duration
+bus.endpoint("bad", { outbox: { inboxWindow: "a week" } });
 // @ts-expect-error a bus is not a delivery
 store.tx(bus);
 bus.endpoint("bad").handle(fault(SubmitOrder), ({ message }) => {
