@@ -3,7 +3,7 @@ import { ConfigurationError } from "../errors/configuration.ts";
 import type { Clock } from "../spi/clock.ts";
 import { type Duration, milliseconds } from "../values/duration.ts";
 import { epochMilliseconds, type Instant } from "../values/instant.ts";
-import { isBefore, type Timer, TimerQueue } from "./timer_queue.ts";
+import { Heap, type Heaped, keepPlace } from "../values/heap.ts";
 
 /** 2026-01-01T00:00:00Z: always the same, so that a timeline is, too. */
 const defaultStart = Date.UTC(2026, 0, 1);
@@ -12,6 +12,20 @@ const defaultStart = Date.UTC(2026, 0, 1);
 export interface VirtualClockOptions {
   /** Left out: 2026-01-01T00:00:00Z. */
   readonly start?: Instant;
+}
+
+interface Timer extends Heaped {
+  /** Epoch milliseconds. */
+  readonly due: number;
+  /** Which of two with the same `due` comes first. */
+  readonly sequence: number;
+  /** Taken away when it fires or is cancelled, so that whoever keeps the timer does not keep what it closes over. */
+  run: (() => void) | undefined;
+}
+
+/** Whether `a` fires before `b`. */
+function isBefore(a: Timer, b: Timer): boolean {
+  return a.due < b.due || (a.due === b.due && a.sequence < b.sequence);
 }
 
 /**
@@ -43,9 +57,9 @@ export class VirtualClock implements Clock {
   readonly background: Clock;
   /** The same time for timeouts, which end what should have ended by itself. */
   readonly timeouts: Clock;
-  readonly #timeouts: TimerQueue = new TimerQueue();
-  readonly #holding: TimerQueue = new TimerQueue();
-  readonly #background: TimerQueue = new TimerQueue();
+  readonly #timeouts: Heap<Timer> = new Heap(isBefore, keepPlace);
+  readonly #holding: Heap<Timer> = new Heap(isBefore, keepPlace);
+  readonly #background: Heap<Timer> = new Heap(isBefore, keepPlace);
   #now: number;
   #sequence = 0;
   /** The advance under way: the next begins when it has ended, so that timers keep their one order. */
@@ -58,7 +72,7 @@ export class VirtualClock implements Clock {
    */
   constructor(options: VirtualClockOptions = {}) {
     this.#now = options.start === undefined ? defaultStart : epochMilliseconds(options.start);
-    const view = (queue: TimerQueue): Clock => ({
+    const view = (queue: Heap<Timer>): Clock => ({
       now: () => this.#now,
       at: (time, run) => this.#at(queue, time, run),
     });
@@ -88,12 +102,12 @@ export class VirtualClock implements Clock {
 
   /** When the earliest timer is due that something in flight waits for; `undefined` if there is none. */
   nextHolding(): number | undefined {
-    return this.#holding.first()?.due;
+    return this.#holding.peek()?.due;
   }
 
   /** When the earliest timeout is due of something in flight; `undefined` if there is none. */
   nextTimeout(): number | undefined {
-    return this.#timeouts.first()?.due;
+    return this.#timeouts.peek()?.due;
   }
 
   /** When the earliest timer is due, of any kind; `undefined` if there is none. */
@@ -160,16 +174,16 @@ export class VirtualClock implements Clock {
     this.#now += by;
   }
 
-  #at(queue: TimerQueue, time: number, run: () => void): () => void {
+  #at(queue: Heap<Timer>, time: number, run: () => void): () => void {
     if (Number.isNaN(time)) {
       throw new ConfigurationError("Cannot set a timer for NaN: give epoch milliseconds");
     }
     if (time === Infinity) return () => {};
     // What is past counts as due now: among timers that are due it takes its turn, by creation.
-    const timer: Timer = { due: Math.max(time, this.#now), sequence: this.#sequence++, run, index: -1 };
-    queue.add(timer);
+    const timer: Timer = { due: Math.max(time, this.#now), sequence: this.#sequence++, run, place: -1 };
+    queue.push(timer);
     return () => {
-      queue.remove(timer);
+      queue.remove(timer.place);
       timer.run = undefined;
     };
   }
@@ -196,7 +210,7 @@ export class VirtualClock implements Clock {
 
   #fire(timer: Timer): void {
     for (const queue of [this.#holding, this.#background, this.#timeouts]) {
-      if (queue.first() === timer) queue.remove(timer);
+      if (queue.peek() === timer) queue.pop();
     }
     this.#now = Math.max(this.#now, timer.due);
     const { run } = timer;
@@ -205,9 +219,9 @@ export class VirtualClock implements Clock {
   }
 
   #first(): Timer | undefined {
-    let first = this.#holding.first();
+    let first = this.#holding.peek();
     for (const queue of [this.#background, this.#timeouts]) {
-      const other = queue.first();
+      const other = queue.peek();
       if (other !== undefined && (first === undefined || isBefore(other, first))) first = other;
     }
     return first;

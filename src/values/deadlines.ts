@@ -1,4 +1,5 @@
 /** Many timeouts on one clock. @module */
+import { Heap, type Heaped, keepPlace } from "./heap.ts";
 import { type Link, LinkedList } from "./linked_list.ts";
 
 /** What deadlines need of a clock: the `Clock` of `src/spi/clock.ts` is one. */
@@ -13,10 +14,9 @@ export interface DeadlineClock {
 export type Deadline<T> = Link<T>;
 
 /** The deadlines of one time, in order of creation. */
-class Bucket<T> extends LinkedList<T> {
+class Bucket<T> extends LinkedList<T> implements Heaped {
   readonly time: number;
-  /** Its place in the heap; −1 once it is out. */
-  index = -1;
+  place = -1;
 
   constructor(time: number) {
     super();
@@ -33,8 +33,7 @@ export class Deadlines<T> {
   readonly #clock: DeadlineClock;
   readonly #expired: (item: T) => void;
   readonly #buckets = new Map<number, Bucket<T>>();
-  /** By time, the earliest first; each knows its place. */
-  readonly #heap: Bucket<T>[] = [];
+  readonly #heap = new Heap<Bucket<T>>((a, b) => a.time < b.time, keepPlace);
   #size = 0;
   /** When the timer goes off; it may be too early, when what it was set for has been removed. */
   #armedFor = Infinity;
@@ -67,7 +66,7 @@ export class Deadlines<T> {
     if (bucket === undefined) {
       bucket = new Bucket<T>(time);
       this.#buckets.set(time, bucket);
-      this.#rise(bucket, this.#heap.length);
+      this.#heap.push(bucket);
     }
     this.#size++;
     const deadline = bucket.pushBack(item);
@@ -80,19 +79,17 @@ export class Deadlines<T> {
     const bucket = deadline.list as Bucket<T> | undefined;
     if (bucket === undefined || !bucket.remove(deadline)) return false;
     this.#size--;
-    if (bucket.size === 0 && bucket.index >= 0) this.#drop(bucket);
-    if (this.#heap.length === 0) this.#cancelTimer();
+    if (bucket.size === 0 && bucket.place >= 0) this.#drop(bucket);
+    if (this.#heap.size === 0) this.#cancelTimer();
     return true;
   }
 
   /** Takes all back. */
   clear(): void {
     // Item by item, so that a later `remove` of one of them finds that it is out.
-    for (const bucket of this.#heap) {
-      bucket.index = -1;
+    for (let bucket = this.#heap.pop(); bucket !== undefined; bucket = this.#heap.pop()) {
       while (bucket.popFront() !== undefined) this.#size--;
     }
-    this.#heap.length = 0;
     this.#buckets.clear();
     this.#cancelTimer();
   }
@@ -114,7 +111,7 @@ export class Deadlines<T> {
     const now = this.#clock.now();
     // Taken out first: what `expired` adds waits for its own turn, even if it is past.
     const due: Bucket<T>[] = [];
-    for (let first = this.#heap[0]; first !== undefined && first.time <= now; first = this.#heap[0]) {
+    for (let first = this.#heap.peek(); first !== undefined && first.time <= now; first = this.#heap.peek()) {
       this.#drop(first);
       due.push(first);
     }
@@ -129,7 +126,7 @@ export class Deadlines<T> {
         }
       }
     }
-    const next = this.#heap[0];
+    const next = this.#heap.peek();
     if (next !== undefined && next.time < this.#armedFor) this.#arm(next.time);
     if (failures.length > 0) throw failures[0];
   }
@@ -137,44 +134,6 @@ export class Deadlines<T> {
   /** Takes a bucket out of heap and map. */
   #drop(bucket: Bucket<T>): void {
     this.#buckets.delete(bucket.time);
-    const hole = bucket.index;
-    bucket.index = -1;
-    const last = this.#heap.pop();
-    if (last === undefined || last === bucket) return;
-    const parent = this.#heap[(hole - 1) >> 1];
-    if (hole > 0 && parent !== undefined && parent.time > last.time) this.#rise(last, hole);
-    else this.#sink(last, hole);
-  }
-
-  #rise(bucket: Bucket<T>, hole: number): void {
-    while (hole > 0) {
-      const above = (hole - 1) >> 1;
-      const parent = this.#heap[above];
-      if (parent === undefined || parent.time <= bucket.time) break;
-      this.#place(parent, hole);
-      hole = above;
-    }
-    this.#place(bucket, hole);
-  }
-
-  #sink(bucket: Bucket<T>, hole: number): void {
-    for (;;) {
-      let below = hole * 2 + 1;
-      let child = this.#heap[below];
-      const right = this.#heap[below + 1];
-      if (child !== undefined && right !== undefined && right.time < child.time) {
-        child = right;
-        below++;
-      }
-      if (child === undefined || child.time >= bucket.time) break;
-      this.#place(child, hole);
-      hole = below;
-    }
-    this.#place(bucket, hole);
-  }
-
-  #place(bucket: Bucket<T>, index: number): void {
-    this.#heap[index] = bucket;
-    bucket.index = index;
+    this.#heap.remove(bucket.place);
   }
 }

@@ -53,17 +53,6 @@ export class Deque<T> {
     return item;
   }
 
-  /** Takes the last item out; `undefined` if there is none. */
-  popBack(): T | undefined {
-    if (this.#size === 0) return undefined;
-    this.#size--;
-    const at = (this.#head + this.#size) & (this.#ring.length - 1);
-    const item = this.#ring[at];
-    this.#ring[at] = undefined;
-    this.#shrink();
-    return item;
-  }
-
   /** Takes all out. */
   clear(): void {
     this.#ring = new Array(smallest);

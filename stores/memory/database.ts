@@ -2,7 +2,7 @@
 import type { InboxKey, OutboxRow, ScheduleRow } from "../../src/spi/store.ts";
 import { KeyedLocks } from "../../src/values/keyed_locks.ts";
 import { DueRows } from "./due_rows.ts";
-import { type Heaped, OrderedHeap } from "./ordered_heap.ts";
+import { Heap } from "../../src/values/heap.ts";
 import { Sagas } from "./sagas.ts";
 
 /** A database for the stores of one process. Made with `memoryDatabase()`, passed to `memoryStore({ database })`. */
@@ -22,7 +22,7 @@ export interface MemoryDatabaseCounts {
   readonly schedules: number;
 }
 
-interface InboxRecord extends Heaped {
+interface InboxRecord {
   readonly name: string;
   readonly keepUntil: number;
 }
@@ -45,7 +45,7 @@ export class Database implements MemoryDatabase {
   /** Of inbox keys and of sagas, by their names. */
   readonly locks: KeyedLocks = new KeyedLocks();
   readonly #inbox = new Map<string, InboxRecord>();
-  readonly #byAge = new OrderedHeap<InboxRecord>((a, b) => a.keepUntil < b.keepUntil);
+  readonly #byAge = new Heap<InboxRecord>((a, b) => a.keepUntil < b.keepUntil);
   readonly #leases = new Map<string, LeaseRecord>();
 
   /** As {@linkcode MemoryDatabase.counts}. */
@@ -73,7 +73,7 @@ export class Database implements MemoryDatabase {
 
   /** Remembers that it was. */
   record(name: string, keepUntil: number): void {
-    const record = { name, keepUntil, place: -1 };
+    const record = { name, keepUntil };
     this.#inbox.set(name, record);
     this.#byAge.push(record);
   }
@@ -84,7 +84,7 @@ export class Database implements MemoryDatabase {
     for (; count < limit; count++) {
       const oldest = this.#byAge.peek();
       if (oldest === undefined || oldest.keepUntil >= now) break;
-      this.#byAge.remove(oldest);
+      this.#byAge.pop();
       this.#inbox.delete(oldest.name);
     }
     return count;

@@ -1,7 +1,7 @@
 /** What one bus has to send, now or later. @module */
 import type { Leased, OutboxRow, Parked, Postponed } from "../../src/spi/store.ts";
 import { goesBefore, KeyQueue, type Queued } from "./key_queue.ts";
-import { type Heaped, OrderedHeap } from "./ordered_heap.ts";
+import { Heap, type Heaped, keepPlace } from "../../src/values/heap.ts";
 
 /** A row and what has become of it. */
 export class Entry<out Row extends OutboxRow = OutboxRow> implements Heaped, Queued<Entry> {
@@ -36,10 +36,11 @@ export class DueRows<Row extends OutboxRow> {
   readonly #entries = new Map<string, Entry<Row>>();
   readonly #parked = new Set<Entry<Row>>();
   readonly #queues = new Map<string, KeyQueue<Entry>>();
-  readonly #waiting = new OrderedHeap<Entry<Row>>((a, b) =>
-    a.freeAt < b.freeAt || (a.freeAt === b.freeAt && a.sequence < b.sequence)
+  readonly #waiting = new Heap<Entry<Row>>(
+    (a, b) => a.freeAt < b.freeAt || (a.freeAt === b.freeAt && a.sequence < b.sequence),
+    keepPlace,
   );
-  readonly #ready = new OrderedHeap<Entry>(goesBefore);
+  readonly #ready = new Heap<Entry>(goesBefore, keepPlace);
   /** By what was handed out. */
   readonly #leases = new WeakMap<Leased<Row>, Entry<Row>>();
   /** Told of every change. */
@@ -93,7 +94,7 @@ export class DueRows<Row extends OutboxRow> {
   claimWritten(written: readonly Entry<Row>[], leaseMs: number, now: number): readonly Leased<Row>[] {
     const taken = new Set<Entry>();
     for (const entry of written.toSorted((a, b) => a.dueAt - b.dueAt || a.sequence - b.sequence)) {
-      if (entry.state === "ready") this.#ready.remove(entry);
+      if (entry.state === "ready") this.#ready.remove(entry.place);
       else if (entry.state !== "blocked" || entry.previous === undefined || !taken.has(entry.previous)) continue;
       taken.add(entry);
     }
@@ -192,7 +193,7 @@ export class DueRows<Row extends OutboxRow> {
   /** Frees what has become due, or whose lease has ended. */
   #advance(now: number): void {
     for (let entry = this.#waiting.peek(); entry !== undefined && entry.freeAt <= now; entry = this.#waiting.peek()) {
-      this.#waiting.remove(entry);
+      this.#waiting.remove(entry.place);
       this.#free(entry);
     }
   }
@@ -216,7 +217,7 @@ export class DueRows<Row extends OutboxRow> {
   }
 
   #block(entry: Entry): void {
-    this.#ready.remove(entry);
+    this.#ready.remove(entry.place);
     entry.state = "blocked";
   }
 
@@ -230,8 +231,8 @@ export class DueRows<Row extends OutboxRow> {
 
   #takeOut(entry: Entry<Row>): void {
     if (entry.place < 0) return;
-    if (entry.state === "ready") this.#ready.remove(entry);
-    else this.#waiting.remove(entry);
+    if (entry.state === "ready") this.#ready.remove(entry.place);
+    else this.#waiting.remove(entry.place);
   }
 
   /** Lets the next of its key go. */

@@ -13,8 +13,7 @@ test("a deque does what an array does, at both ends, in any order of operations"
     const choice = random() + (step < 25_000 ? 0.15 : -0.15);
     if (choice > 0.75) deque.pushBack(step), array.push(step);
     else if (choice > 0.5) deque.pushFront(step), array.unshift(step);
-    else if (choice > 0.25) assertEquals(deque.popFront(), array.shift());
-    else assertEquals(deque.popBack(), array.pop());
+    else assertEquals(deque.popFront(), array.shift());
     assertEquals(deque.size, array.length);
     assertEquals(deque.peekFront(), array[0]);
     if (step % 1000 === 0) assertEquals([...deque], array);
@@ -32,12 +31,7 @@ test("an undefined is an item", () => {
 
 test("an empty deque gives nothing, and a cleared one works on", () => {
   const deque = new Deque<number>();
-  assertEquals([deque.popFront(), deque.popBack(), deque.peekFront(), deque.size], [
-    undefined,
-    undefined,
-    undefined,
-    0,
-  ]);
+  assertEquals([deque.popFront(), deque.peekFront(), deque.size], [undefined, undefined, 0]);
   for (let item = 0; item < 100; item++) deque.pushBack(item);
   deque.clear();
   assertEquals([...deque], []);
@@ -55,7 +49,7 @@ test("what was taken out is not kept", async () => {
       deque.pushBack(item);
     }
     while (deque.size > 1) deque.popFront();
-    deque.popBack();
+    deque.popFront();
     const cleared = { cleared: true };
     references.push(new WeakRef(cleared));
     deque.pushBack(cleared);

@@ -1,6 +1,6 @@
 /** What waits in a queue, in order. @module */
 import { Deque } from "../../src/values/deque.ts";
-import { Heap } from "./heap.ts";
+import { Heap } from "../../src/values/heap.ts";
 import { type Message, precedes } from "./message.ts";
 
 /**

@@ -1,5 +1,5 @@
 /** Not two of one key in flight. @module */
-import { Heap } from "./heap.ts";
+import { Heap } from "../../src/values/heap.ts";
 import { type Message, precedes } from "./message.ts";
 
 interface Lock {
