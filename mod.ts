@@ -34,12 +34,12 @@ export {
   DeliveryLimitError,
   HandlersFailedError,
   HandlerTimeoutError,
-  NonErrorThrownError,
   NoUpcastError,
   UnknownContentTypeError,
   UnreadableMessageError,
   VersionAheadError,
 } from "./src/errors/receiving.ts";
+export { NonErrorThrownError } from "./src/errors/thrown.ts";
 export {
   BackpressureError,
   InvalidHeaderError,

@@ -49,6 +49,25 @@ export class DisconnectedError extends HeroError {
   }
 }
 
+/** The broker took messages back, as one was not settled in the time that it allows. */
+export class AcknowledgementTimeoutError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_ACKNOWLEDGEMENT_TIMEOUT";
+  /**
+   * Puts it into words.
+   *
+   * @param entity where it came from, as in `queue:orders`
+   * @param limitInMs what the broker allows
+   */
+  constructor(entity: string, limitInMs: number, options?: ErrorOptions) {
+    super(
+      `The broker took back what came from "${entity}": a message was not settled within ${limitInMs} ms. It comes ` +
+        `again. Lower the endpoint's prefetch, have its handlers end sooner, or raise the broker's limit`,
+      { ...options, details: { entity, limitInMs } },
+    );
+  }
+}
+
 /** What a queue, topic or table is, and what it should be, differ. */
 export class TopologyError extends HeroError {
   /** Stable: branch on it. */

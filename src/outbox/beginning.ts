@@ -1,6 +1,7 @@
 /** How units of deliveries begin. @module */
 import { ConfigurationError } from "../errors/configuration.ts";
-import { toError, UnreadableMessageError } from "../errors/receiving.ts";
+import { UnreadableMessageError } from "../errors/receiving.ts";
+import { toError } from "../errors/thrown.ts";
 import { AccessRefusedError, ClosedError, TopologyError } from "../errors/transport.ts";
 import { headerText, names } from "../envelope/headers.ts";
 import type { Consumption } from "../pipeline/consumption.ts";

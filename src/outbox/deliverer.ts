@@ -2,7 +2,8 @@
 import type { Registry } from "../contracts/registry.ts";
 import { AccessRefusedError, ClosedError, DisconnectedError } from "../errors/transport.ts";
 import { StoppedError } from "../errors/lifecycle.ts";
-import { toError, UnreadableMessageError } from "../errors/receiving.ts";
+import { UnreadableMessageError } from "../errors/receiving.ts";
+import { toError } from "../errors/thrown.ts";
 import { BackpressureError, MessageTooLargeError, MissedScheduleError, UnroutableError } from "../errors/sending.ts";
 import type { OutgoingMessage, SendTarget } from "../pipeline/outgoing_message.ts";
 import type { Clock } from "../spi/clock.ts";

@@ -1,5 +1,5 @@
 /** Looks for rows that are due. @module */
-import { toError } from "../errors/receiving.ts";
+import { toError } from "../errors/thrown.ts";
 import type { Clock } from "../spi/clock.ts";
 import type { Due, Leased } from "../spi/store.ts";
 import { exponentialBackoff } from "../values/backoff.ts";

@@ -1,5 +1,5 @@
 /** Puts the attempts of several messages into one unit of work. @module */
-import { toError } from "../errors/receiving.ts";
+import { toError } from "../errors/thrown.ts";
 import { ConflictError, OutcomeUnknownError } from "../errors/store.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import type { Run, Stage } from "../pipeline/stage.ts";

@@ -1,6 +1,6 @@
 /** What a bus has of its store. @module */
 import { StoppedError } from "../errors/lifecycle.ts";
-import { toError } from "../errors/receiving.ts";
+import { toError } from "../errors/thrown.ts";
 import type { BusServices } from "../pipeline/endpoint_services.ts";
 import type { OutgoingMessage, SendTarget } from "../pipeline/outgoing_message.ts";
 import { carries } from "../pipeline/send_pipeline.ts";

@@ -1,5 +1,5 @@
 /** How a message is consumed: read, handled, tried again, given up. @module */
-import { toError } from "../errors/receiving.ts";
+import { toError } from "../errors/thrown.ts";
 import type { Address } from "../spi/transport.ts";
 import { isPromise } from "../values/awaitable.ts";
 import { audit } from "./audit.ts";

@@ -6,11 +6,11 @@ import { exceptionInfo } from "../errors/exception_info.ts";
 import {
   DeliveryLimitError,
   NoUpcastError,
-  toError,
   UnknownContentTypeError,
   UnreadableMessageError,
   VersionAheadError,
 } from "../errors/receiving.ts";
+import { toError } from "../errors/thrown.ts";
 import { InvalidMessageError } from "../errors/sending.ts";
 import type { FrameHeaders } from "../spi/frame.ts";
 import type { Consumption } from "./consumption.ts";

@@ -1,6 +1,6 @@
 /** Everything that a bus sends, in batches. @module */
 import { BackpressureError } from "../errors/sending.ts";
-import { toError } from "../errors/receiving.ts";
+import { toError } from "../errors/thrown.ts";
 import { macrotask } from "../runtime/macrotask.ts";
 import type { Transport } from "../spi/transport.ts";
 import { isPromise } from "../values/awaitable.ts";

@@ -2,7 +2,7 @@
 import { names } from "../envelope/headers.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
 import { macrotask } from "../runtime/macrotask.ts";
-import { toError } from "../errors/receiving.ts";
+import { toError } from "../errors/thrown.ts";
 import { isPromise } from "../values/awaitable.ts";
 import { milliseconds } from "../values/duration.ts";
 import type { Consumption } from "./consumption.ts";

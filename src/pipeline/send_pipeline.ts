@@ -5,7 +5,7 @@ import type { Trace } from "../envelope/envelope.ts";
 import { type Rest, type SenderInfo, SentEnvelope } from "../envelope/sent_envelope.ts";
 import { checkHeaders, type Headers, names, noHeaders, sizeOfHeaders } from "../envelope/headers.ts";
 import { toHeaders } from "../envelope/wire.ts";
-import { toError } from "../errors/receiving.ts";
+import { toError } from "../errors/thrown.ts";
 import { MessageTooLargeError } from "../errors/sending.ts";
 import { UnsupportedError } from "../errors/configuration.ts";
 import type { Serializer } from "../spi/serializer.ts";

@@ -1,5 +1,5 @@
 /** Changes frames on their way to the transport. @module */
-import { toError } from "../errors/receiving.ts";
+import { toError } from "../errors/thrown.ts";
 import type { FrameTransform } from "../spi/frame_transform.ts";
 import type { OutgoingMessage, SendTarget } from "./outgoing_message.ts";
 

@@ -1,5 +1,5 @@
 /** A whole application, run from a seed, with everything that can go wrong. @module */
-import { toError } from "../errors/receiving.ts";
+import { toError } from "../errors/thrown.ts";
 import type { Awaitable } from "../values/awaitable.ts";
 import { type Random, seededRandom } from "../values/random.ts";
 import { SimulationError } from "./errors.ts";

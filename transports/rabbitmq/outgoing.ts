@@ -1,7 +1,7 @@
 /** What is to be published, as parcels. @module */
 import { names } from "../../src/envelope/headers.ts";
 import { BackpressureError, MessageTooLargeError } from "../../src/errors/sending.ts";
-import { toError } from "../../src/errors/receiving.ts";
+import { toError } from "../../src/errors/thrown.ts";
 import type { Clock } from "../../src/spi/clock.ts";
 import type { Frame, FrameHeaders } from "../../src/spi/frame.ts";
 import type { Address, Outgoing } from "../../src/spi/transport.ts";
