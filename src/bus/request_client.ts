@@ -10,7 +10,6 @@ import { ConfigurationError } from "../errors/configuration.ts";
 import type { ExceptionInfo } from "../errors/exception_info.ts";
 import { NotStartedError, StoppedError } from "../errors/lifecycle.ts";
 import { UnreadableMessageError } from "../errors/receiving.ts";
-import { toError } from "../errors/thrown.ts";
 import { RequestCycleError, RequestFaultError, RequestTimeoutError } from "../errors/sending.ts";
 import { DisconnectedError } from "../errors/transport.ts";
 import type { Cause } from "../pipeline/draft.ts";
@@ -21,6 +20,7 @@ import type { RequestOptions } from "../pipeline/sending.ts";
 import type { Clock } from "../spi/clock.ts";
 import type { Frame } from "../spi/frame.ts";
 import type { Delivery, Receiver, Sink, Transport } from "../spi/transport.ts";
+import { type AbortListener, AbortListeners } from "../values/abort_listeners.ts";
 import { type Deadline, Deadlines } from "../values/deadlines.ts";
 import { milliseconds } from "../values/duration.ts";
 
@@ -38,7 +38,7 @@ interface Pending {
   /** The caller's, and that of the handler that asks. */
   readonly signals: readonly AbortSignal[];
   /** Their listener. */
-  readonly abort: (event: Event) => void;
+  readonly abort: AbortListener;
   readonly deadlines: Deadlines<Pending>;
   deadline: Deadline<Pending> | undefined;
   readonly holder: Holder | undefined;
@@ -51,6 +51,7 @@ export type Owners = (definition: Definition) => { readonly name: string; readon
 export class RequestClient implements Requests, Sink {
   readonly #services: () => BusServices;
   readonly #owners: Owners;
+  readonly #aborts = new AbortListeners();
   readonly #pending = new Map<string, Pending>();
   /** Waits in handlers hold a delivery, others do not: a harness tells them apart. */
   readonly #holding: Deadlines<Pending>;
@@ -163,7 +164,7 @@ export class RequestClient implements Requests, Sink {
       to: options.to ?? services.routing.destination(definition).to,
       signals: [options.signal, within.signal].filter((signal) => signal !== undefined),
       // A listener of both: AbortSignal.any would leave something behind on a signal that lives long.
-      abort: ({ target }) => this.#reject(id, target instanceof AbortSignal ? target.reason : undefined),
+      abort: ({ reason }) => this.#reject(id, reason),
       deadlines,
       deadline: undefined,
       holder: within.holder,
@@ -171,7 +172,7 @@ export class RequestClient implements Requests, Sink {
     this.#pending.set(id, pending);
     if (within.holder !== undefined) within.holder.asking++;
     pending.deadline = deadlines.add(expiresAt, pending);
-    for (const signal of pending.signals) signal.addEventListener("abort", pending.abort, { once: true });
+    for (const signal of pending.signals) this.#aborts.add(signal, pending.abort);
     const { timeout: _, signal: __, ...rest } = options;
     const send = (receiver: Receiver): Promise<void> | undefined => {
       // The timeout and the signals count from the call on, also while the queue for answers is opened.
@@ -193,7 +194,7 @@ export class RequestClient implements Requests, Sink {
     this.#pending.delete(id);
     if (pending.holder !== undefined) pending.holder.asking--;
     if (pending.deadline !== undefined) pending.deadlines.remove(pending.deadline);
-    for (const signal of pending.signals) signal.removeEventListener("abort", pending.abort);
+    for (const signal of pending.signals) this.#aborts.remove(signal, pending.abort);
     return pending;
   }
 
@@ -280,5 +281,5 @@ function exceptionsOf(fault: unknown): readonly ExceptionInfo[] {
     );
     if (known.length > 0) return known;
   }
-  return [{ type: "Error", message: toError("The fault names no exception").message }];
+  return [{ type: "Error", message: "The fault names no exception" }];
 }

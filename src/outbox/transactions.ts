@@ -59,7 +59,7 @@ export async function joined<Result>(
 ): Promise<Result> {
   const { store } = storage;
   if (!isJoinable(store)) {
-    throw new UnsupportedError(store.name, "join a caller's transaction", `Use bus.transaction()`);
+    throw new UnsupportedError(store.name, "joining a caller's transaction", `Use bus.transaction()`);
   }
   const unit = storage.join(store, tx, newId());
   try {

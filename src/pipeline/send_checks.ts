@@ -4,6 +4,7 @@ import { checkId } from "../envelope/ids.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
 import { InvalidMessageError } from "../errors/sending.ts";
 import { type Duration, milliseconds } from "../values/duration.ts";
+import { otherThanObject } from "../values/kind_of.ts";
 import type { SendKind } from "./context.ts";
 import type { SendOptions } from "./sending.ts";
 
@@ -34,12 +35,8 @@ export function checkIds({ messageId, correlationId }: SendOptions<unknown>, def
  * @throws {InvalidMessageError}
  */
 export function checkPlain({ name }: Definition, message: unknown): void {
-  if (typeof message === "object" && message !== null && !Array.isArray(message)) return;
-  const what = message === null || message === undefined
-    ? String(message)
-    : Array.isArray(message)
-    ? "a list"
-    : `a ${typeof message}`;
+  const what = otherThanObject(message);
+  if (what === undefined) return;
   throw new InvalidMessageError(name, "send", [`it is ${what}, and without a schema a message is an object`]);
 }
 

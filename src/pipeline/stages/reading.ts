@@ -6,6 +6,7 @@ import { UnreadableMessageError } from "../../errors/receiving.ts";
 import type { FrameTransform } from "../../spi/frame_transform.ts";
 import type { Frame, FrameHeaders } from "../../spi/frame.ts";
 import { isPromise } from "../../values/awaitable.ts";
+import { otherThanObject } from "../../values/kind_of.ts";
 import { messageType } from "../../envelope/message_type.ts";
 import type { Match, Reading } from "../bindings.ts";
 import type { Consumption } from "../consumption.ts";
@@ -127,8 +128,8 @@ function readOne(consumption: Consumption, { as, read }: Reading, value: unknown
 
 /** Without a schema, a message is at least an object: what no application sends is not handed to one. */
 function plain(value: unknown, contract: string): unknown {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
-  const what = value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`;
+  const what = otherThanObject(value);
+  if (what === undefined) return value;
   throw new UnreadableMessageError(`its payload is ${what}, and "${contract}" is an object`);
 }
 
