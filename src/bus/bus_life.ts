@@ -179,6 +179,11 @@ export class BusLife {
       await this.#core.openStorage();
       this.#core.storage?.start();
       runtime = await this.#endpoints.open(plan, this.#core);
+      if (this.#stopping !== undefined) {
+        // Who stops the bus meanwhile does not wait for it.
+        await runtime.stop(Promise.resolve());
+        throw new StoppedError(this.#core.name, `connect "${builder.name}"`);
+      }
     } catch (error) {
       this.#endpoints.remove(builder.name);
       throw error;

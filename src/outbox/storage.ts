@@ -3,7 +3,7 @@ import { StoppedError } from "../errors/lifecycle.ts";
 import { toError } from "../errors/thrown.ts";
 import type { BusServices } from "../pipeline/endpoint_services.ts";
 import type { OutgoingMessage, SendTarget } from "../pipeline/outgoing_message.ts";
-import { carries } from "../pipeline/send_pipeline.ts";
+import { carries } from "../pipeline/send_plan.ts";
 import type { InboxKey, JoinableStore, Leased, OutboxRow, ScheduleRow, Scope, Store } from "../spi/store.ts";
 import type { Backlog } from "../spi/telemetry.ts";
 import type { Capabilities, Host } from "../spi/transport.ts";

@@ -3,14 +3,11 @@ import type { Contract } from "../contracts/contract.ts";
 import { type Definition, definitionOf } from "../contracts/definition.ts";
 import type { Trace } from "../envelope/envelope.ts";
 import { type Rest, type SenderInfo, SentEnvelope } from "../envelope/sent_envelope.ts";
-import { checkHeaders, type Headers, names, noHeaders, sizeOfHeaders } from "../envelope/headers.ts";
-import { toHeaders } from "../envelope/wire.ts";
+import { checkHeaders, type Headers, noHeaders } from "../envelope/headers.ts";
 import { toError } from "../errors/thrown.ts";
-import { MessageTooLargeError } from "../errors/sending.ts";
 import { UnsupportedError } from "../errors/configuration.ts";
 import type { Serializer } from "../spi/serializer.ts";
 import type { Clock } from "../spi/clock.ts";
-import type { Frame } from "../spi/frame.ts";
 import type { Telemetry } from "../spi/telemetry.ts";
 import type { Address, Capabilities } from "../spi/transport.ts";
 import { abortable } from "../values/abortable.ts";
@@ -18,12 +15,13 @@ import { isPromise } from "../values/awaitable.ts";
 import { milliseconds } from "../values/duration.ts";
 import type { SendKind, SendMiddleware } from "./context.ts";
 import { type Cause, type Draft, nothingSpecial, type Special } from "./draft.ts";
+import { frameOf } from "./framing.ts";
 import { OutgoingMessage, type OutgoingOptions, type SendTarget } from "./outgoing_message.ts";
 import { Reference } from "./reference.ts";
 import { SendingContext } from "./sending_context.ts";
 import { checkDestination, type Routing } from "./routing.ts";
 import { checkIds, checkKey, checkKind, checkPlain, checkPriority, checkTtl } from "./send_checks.ts";
-import { levelOf, planSend, type SendPlan } from "./send_plan.ts";
+import { carries, levelOf, planSend, type SendPlan } from "./send_plan.ts";
 import type { SendOptions } from "./sending.ts";
 
 /** What the pipeline of a bus is made of. */
@@ -233,7 +231,7 @@ export class SendPipeline {
     const content = new Reference(envelope, message);
     try {
       const posted = new OutgoingMessage(
-        this.#frame(content, definition, goes),
+        frameOf(content, definition.name, goes, this.#with),
         content,
         kind,
         own && to === plan.to ? plan : plan.alone,
@@ -249,24 +247,6 @@ export class SendPipeline {
     }
   }
 
-  #frame(content: Reference, { name }: Definition, { keeps }: SendTarget): Frame {
-    const { capabilities, serializer } = this.#with;
-    if (capabilities.references === true && keeps !== true) return content;
-    const { envelope, message } = content;
-    const { body, types } = serializer.serialize(message);
-    const frame: Frame = { contentType: serializer.contentType, headers: toHeaders(envelope, types), body };
-    if (body.byteLength > capabilities.maxFrameBytes) {
-      throw new MessageTooLargeError(name, "body", body.byteLength, capabilities.maxFrameBytes);
-    }
-    // Cheap bound first: most messages have a handful of short headers.
-    if (envelope.headers !== noHeaders || types !== undefined || envelope.trace !== undefined || !isShort(frame)) {
-      const limit = Math.min(mostHeaderBytes, capabilities.maxHeaderBytes);
-      const size = sizeOfHeaders(frame.headers);
-      if (size > limit) throw new MessageTooLargeError(name, "headers", size, limit);
-    }
-    return frame;
-  }
-
   /** Where what is due later than the transport can keep it waits. */
   #later(definition: Definition, waitInMs: number): SendTarget {
     const later = this.#with.later();
@@ -277,11 +257,6 @@ export class SendPipeline {
       `Schedule it on a bus with a durable store`,
     );
   }
-}
-
-/** Whether the transport keeps a message that long. */
-export function carries({ delay }: Capabilities, waitInMs: number): boolean {
-  return delay !== false && waitInMs <= delay.maxMs;
 }
 
 /** Epoch milliseconds; `undefined`: now. */
@@ -321,15 +296,6 @@ function taken(posted: OutgoingMessage, target: SendTarget): Promise<void> {
   // Whoever lets the held messages go awaits them; here nobody does.
   posted.done.catch(() => {});
   return Promise.resolve();
-}
-
-const mostHeaderBytes = 16 * 1024;
-const fewCharacters = 2048;
-
-/** Whether what the library itself says of a message is as short as it usually is. */
-function isShort({ headers }: Frame): boolean {
-  const { [names.type]: type, [names.meta]: meta } = headers;
-  return String(type).length + String(meta).length <= fewCharacters;
 }
 
 /** What flows on, and over it what was given. */

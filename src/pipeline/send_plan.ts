@@ -51,3 +51,8 @@ function baseTopics(definition: Definition, routing: Routing, own: Address): rea
 export function levelOf(priority: number, capabilities: Capabilities): number | undefined {
   return capabilities.priorities === 0 || priority === 0 ? undefined : Math.min(priority, capabilities.priorities - 1);
 }
+
+/** Whether the transport keeps a message that long. */
+export function carries({ delay }: Capabilities, waitInMs: number): boolean {
+  return delay !== false && waitInMs <= delay.maxMs;
+}

@@ -203,12 +203,14 @@ for (const [where, script] of hanging) {
 }
 
 test("a signal that aborts after the start does nothing", async () => {
-  const { bus } = scripted({});
+  const { bus, transport } = scripted({});
   const abort = new AbortController();
   await bus.start({ signal: abort.signal });
   abort.abort();
   await turn();
+  assertEquals([transport.openSources, transport.asked.includes("close")], [3, false]);
   await bus.publish(Happened, order);
+  assertEquals(transport.sent.length, 1);
   await bus.stop();
 });
 

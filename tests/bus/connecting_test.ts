@@ -3,6 +3,7 @@ import {
   command,
   ConfigurationError,
   consumer,
+  createBus,
   DuplicateOwnerError,
   event,
   NotStartedError,
@@ -10,6 +11,8 @@ import {
   StoppedError,
   UnknownEndpointError,
 } from "../../mod.ts";
+import { ScriptedTransport } from "../support/fakes/scripted_transport.ts";
+import { test } from "../support/runner.ts";
 import { Latch, trial } from "../support/trial.ts";
 
 const Work = command<{ id: string }>("connecting.work");
@@ -169,4 +172,25 @@ trial("a bus that stops takes its connections with it", async (t) => {
   });
   await t.settled();
   assertEquals(handled, 0);
+});
+
+test("a bus that stops while a consumer is being connected refuses it, and leaves no queue open", async () => {
+  const opening = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  const transport = new ScriptedTransport({
+    receive: () => {
+      asked.resolve();
+      return opening.promise;
+    },
+  });
+  const bus = createBus({ name: "app", transport });
+  await bus.start();
+  const connecting = bus.connect(consumer(Changed, () => {}));
+  connecting.catch(() => {});
+  await asked.promise;
+  const stopping = bus.stop();
+  opening.resolve();
+  await assertRejects(() => connecting, StoppedError, "connecting.changed");
+  await stopping;
+  assertEquals(transport.openSources, 0);
 });
