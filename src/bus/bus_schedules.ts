@@ -4,7 +4,8 @@ import type { Storage } from "../outbox/storage.ts";
 import { StoreSchedules } from "../outbox/store_schedules.ts";
 import { UnitOfWork } from "../outbox/unit_of_work.ts";
 import type { Cause } from "../pipeline/draft.ts";
-import type { BusServices, Schedules } from "../pipeline/endpoint_services.ts";
+import type { BusServices } from "../pipeline/endpoint_services.ts";
+import type { Schedules } from "../pipeline/schedules.ts";
 import type { SendTarget } from "../pipeline/outgoing_message.ts";
 import type { ScheduleOptions, ScheduleToken, When } from "../pipeline/sending.ts";
 

@@ -2,7 +2,8 @@
 import type { Contract } from "../contracts/contract.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
 import type { Cause } from "../pipeline/draft.ts";
-import type { BusServices, Schedules } from "../pipeline/endpoint_services.ts";
+import type { BusServices } from "../pipeline/endpoint_services.ts";
+import type { Schedules } from "../pipeline/schedules.ts";
 import type { OutgoingMessage, SendTarget } from "../pipeline/outgoing_message.ts";
 import { checkSchedule, dueTimeOf } from "../pipeline/schedule_checks.ts";
 import type { ScheduleOptions, ScheduleToken, When } from "../pipeline/sending.ts";

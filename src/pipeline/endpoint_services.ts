@@ -1,6 +1,4 @@
 /** What an endpoint has for what runs on it. @module */
-import type { Contract } from "../contracts/contract.ts";
-import type { Definition } from "../contracts/definition.ts";
 import type { Registry } from "../contracts/registry.ts";
 import type { HostInfo } from "../runtime/host.ts";
 import type { Serializers } from "../serialization/negotiation.ts";
@@ -11,45 +9,13 @@ import type { Address } from "../spi/transport.ts";
 import type { Random } from "../values/random.ts";
 import type { Bindings } from "./bindings.ts";
 import type { SendMiddleware } from "./context.ts";
-import type { Cause } from "./draft.ts";
 import type { Observers } from "./observers.ts";
 import type { SendTarget } from "./outgoing_message.ts";
+import type { Requests } from "./requests.ts";
 import type { Routing } from "./routing.ts";
+import type { Schedules } from "./schedules.ts";
 import type { SendPipeline } from "./send_pipeline.ts";
-import type { RequestOptions, ScheduleOptions, ScheduleToken, When } from "./sending.ts";
 import type { Statistics } from "./statistics.ts";
-
-/** A delivery that is held by the requests of its handlers. */
-export interface Holder {
-  /** How many requests wait for an answer. */
-  asking: number;
-}
-/** Makes requests and waits for their answers. */
-export interface Requests {
-  /** @param within `holder`: the delivery whose handler asks; `undefined` outside of handlers */
-  request(
-    contract: Contract,
-    message: unknown,
-    options: RequestOptions,
-    cause: Cause | undefined,
-    within: { readonly holder: Holder | undefined; readonly signal: AbortSignal | undefined },
-  ): Promise<unknown>;
-  /** The endpoint of this bus that owns the contract. */
-  owner(definition: Definition): string | undefined;
-}
-/** Sends later. */
-export interface Schedules {
-  schedule(
-    contract: Contract,
-    message: unknown,
-    when: When,
-    options: ScheduleOptions<unknown>,
-    cause: Cause | undefined,
-    target: SendTarget,
-  ): Promise<ScheduleToken>;
-  /** @param target where what is sent instead would go: in a unit of work, it is part of that */
-  unschedule(token: ScheduleToken, target: SendTarget): Promise<void>;
-}
 
 /** The type of what came by a topic, for foreign senders that do not say. */
 export type TypeByTopic = (topic: string) => string | undefined;
