@@ -33,14 +33,14 @@ export class BrokerSchedules implements Schedules {
       throw new UnsupportedError(
         "the bus",
         `a { token } for the schedule of "${definition.name}", by which to replace it`,
-        `Give it a store: createBus({ store })`,
+        `Give it a durable store: createBus({ store })`,
       );
     }
     if (options.late !== undefined) {
       throw new UnsupportedError(
         "the bus",
         `{ late } for the schedule of "${definition.name}": the broker sends what is due, however late`,
-        `Give it a store: createBus({ store }), or say { ttl }, which counts from the due time`,
+        `Give it a durable store: createBus({ store }), or say { ttl }, which counts from the due time`,
       );
     }
     if (target.holds) {

@@ -22,7 +22,6 @@ import type { Store } from "../spi/store.ts";
 import type { Change, DeployMode, Topology, Transport } from "../spi/transport.ts";
 import { checkName } from "../values/destination.ts";
 import { createUuidV7 } from "../values/uuid_v7.ts";
-import { BrokerSchedules } from "./broker_schedules.ts";
 import { BusSchedules } from "./bus_schedules.ts";
 import type { BusOptions } from "./bus_options.ts";
 import { type Owners, RequestClient } from "./request_client.ts";
@@ -97,7 +96,7 @@ export class BusCore {
     this.#makeStorage = () =>
       new Storage({
         store: store ?? defaults.store(),
-        durable: store !== undefined,
+        given: store !== undefined,
         polled,
         services,
         capabilities: transport.capabilities,
@@ -121,7 +120,7 @@ export class BusCore {
       newId,
       telemetry,
       middleware: this.sendMiddleware,
-      later: () => this.#storage?.durable === true ? this.#storage.later : undefined,
+      later: () => this.#storage?.given === true ? this.#storage.later : undefined,
       introduce: (definition) => this.#introduce(definition),
     });
     this.services = {
@@ -139,7 +138,7 @@ export class BusCore {
       observers: this.observers,
       telemetry,
       requests: this.requests,
-      schedules: new BusSchedules(new BrokerSchedules(services, transport), () => this.#storage, services),
+      schedules: new BusSchedules(transport, () => this.#storage, services),
     };
   }
 

@@ -8,18 +8,24 @@ import type { BusServices } from "../pipeline/endpoint_services.ts";
 import type { Schedules } from "../pipeline/schedules.ts";
 import type { SendTarget } from "../pipeline/outgoing_message.ts";
 import type { ScheduleOptions, ScheduleToken, When } from "../pipeline/sending.ts";
+import type { Transport } from "../spi/transport.ts";
+import { BrokerSchedules } from "./broker_schedules.ts";
 
 /**
  * Schedules of a bus. The store keeps them where the application has given one, and within a unit of work, whose part
- * they are; else the broker does.
+ * they are; else the broker does. A store that dies with its process does so only if the broker would not keep them
+ * longer.
  */
 export class BusSchedules implements Schedules {
   readonly #broker: Schedules;
+  readonly #brokerLasts: boolean;
   readonly #storage: () => Storage | undefined;
   readonly #services: () => BusServices;
 
-  constructor(broker: Schedules, storage: () => Storage | undefined, services: () => BusServices) {
-    this.#broker = broker;
+  constructor(transport: Transport, storage: () => Storage | undefined, services: () => BusServices) {
+    const { delay } = transport.capabilities;
+    this.#broker = new BrokerSchedules(services, transport);
+    this.#brokerLasts = delay !== false && delay.durable !== false;
     this.#storage = storage;
     this.#services = services;
   }
@@ -32,19 +38,24 @@ export class BusSchedules implements Schedules {
     cause: Cause | undefined,
     target: SendTarget,
   ): Promise<ScheduleToken> {
-    const store = this.#store(target instanceof UnitOfWork);
+    const store = this.#store(target instanceof UnitOfWork || this.#storeLasts);
     return (store ?? this.#broker).schedule(contract, message, when, options, cause, target);
   }
 
   unschedule(token: ScheduleToken, target: SendTarget): Promise<void> {
-    const store = this.#store(StoreSchedules.knows(token));
-    return (store ?? this.#broker).unschedule(token, target);
+    // Who has scheduled it need not be asked: the token says where it waits.
+    return (this.#store(StoreSchedules.knows(token)) ?? this.#broker).unschedule(token, target);
   }
 
-  #store(anyway: boolean): Schedules | undefined {
+  /** Whether the store keeps what is due later, and for longer than the broker. */
+  get #storeLasts(): boolean {
     const storage = this.#storage();
-    return storage !== undefined && (storage.durable || anyway)
-      ? new StoreSchedules(storage, this.#services)
-      : undefined;
+    if (storage === undefined || !storage.given) return false;
+    return storage.store.capabilities.durable !== false || !this.#brokerLasts;
+  }
+
+  #store(asked: boolean): Schedules | undefined {
+    const storage = this.#storage();
+    return storage !== undefined && asked ? new StoreSchedules(storage, this.#services) : undefined;
   }
 }

@@ -136,7 +136,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
   // deno-lint-ignore require-await -- async, so that what it refuses rejects
   async #join<Result>(tx: unknown, work: (unit: UnitOfWork) => Promise<Result>): Promise<Result> {
     const { storage, services } = this.#core;
-    if (storage === undefined || !storage.durable) throw noStore(this.name, "join a transaction");
+    if (storage === undefined || !storage.given) throw noStore(this.name, "join a transaction");
     return joined(storage, tx, services.newId, work);
   }
   async request<In, Reply>(
@@ -181,7 +181,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
   async transaction<Result>(work: (tx: Tx, sender: Sender) => Awaitable<Result>): Promise<Result> {
     this.#life.check("begin a transaction");
     const { storage, services, outbound } = this.#core;
-    if (storage?.durable === true) {
+    if (storage?.given === true) {
       // The store is the one whose transactions the bus' type tells of.
       return await transact(storage, services, (unit) => work(unit.tx as Tx, this.#senderInto(unit, unit)));
     }

@@ -21,8 +21,8 @@ const heldTooLongMs = 100;
 /** What a storage needs. */
 export interface StorageOptions {
   readonly store: Store<unknown>;
-  /** The application has given it: what waits for long is kept there. */
-  readonly durable: boolean;
+  /** The application has given it: it is there for all that the bus does, and not for a unit of work alone. */
+  readonly given: boolean;
   /** Whether it is asked now and then, though it has not said that there is anything. */
   readonly polled: boolean;
   readonly services: () => BusServices;
@@ -39,7 +39,7 @@ export type StorageStatus = Parameters<Host["status"]>[0];
 /** What a bus has of its store: begins units of work, and delivers what they leave. */
 export class Storage implements UnitOwner {
   readonly store: Store<unknown>;
-  readonly durable: boolean;
+  readonly given: boolean;
   readonly #with: StorageOptions;
   readonly #ending = new AbortController();
   #deliverers: { readonly outbox: Deliverer<OutboxRow>; readonly schedules: Deliverer<ScheduleRow> } | undefined;
@@ -52,7 +52,7 @@ export class Storage implements UnitOwner {
 
   constructor(options: StorageOptions) {
     this.store = options.store;
-    this.durable = options.durable;
+    this.given = options.given;
     this.#with = options;
   }
 

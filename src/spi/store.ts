@@ -24,6 +24,8 @@ import type { Address, Change, DeployMode, Host } from "./transport.ts";
 
 /** What a store can do. What an endpoint needs and the store lacks is refused at start. */
 export interface StoreCapabilities {
+  /** Whether what was committed outlives the process. Left out: it does. */
+  readonly durable?: boolean;
   /** What one unit may touch. `partition`: one saga or one message, no batch and no group. */
   readonly atomic: "database" | "partition";
   /** False: `tx` collects writes and reads nothing back. */

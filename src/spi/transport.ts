@@ -34,8 +34,11 @@ export interface Capabilities {
   readonly claim: "connection" | "lease" | "offset";
   /** The strictest order an `ordered` source keeps across processes: none, one consumer per queue, one per key. */
   readonly order: "none" | "queue" | "key";
-  /** Whether `dueAt` is kept, how far ahead, and whether `cancel` can take it back. */
-  readonly delay: false | { readonly maxMs: number; readonly cancel: boolean };
+  /**
+   * Whether `dueAt` is kept, how far ahead, whether `cancel` can take it back, and whether it outlives all processes of
+   * the bus (`durable`; left out: it does).
+   */
+  readonly delay: false | { readonly maxMs: number; readonly cancel: boolean; readonly durable?: boolean };
   /** The broker drops what has expired. */
   readonly expiry: boolean;
   /** The broker tells of a `mandatory` message that reached no queue. */

@@ -24,6 +24,7 @@ const name = "memory";
 export class MemoryStore implements Store<undefined>, DueHost, UnitHost {
   readonly name: string = name;
   readonly capabilities: StoreCapabilities = {
+    durable: false,
     atomic: "database",
     interactive: true,
     writers: Number.MAX_SAFE_INTEGER,

@@ -48,7 +48,7 @@ export class MemoryTransport implements Transport, Member, Crowd {
     this.capabilities = {
       claim: "connection",
       order: "key",
-      delay: { maxMs: Number.MAX_SAFE_INTEGER, cancel: true },
+      delay: { maxMs: Number.MAX_SAFE_INTEGER, cancel: true, durable: false },
       expiry: true,
       mandatory: true,
       hierarchy: true,
