@@ -69,7 +69,13 @@ export {
   StoreUnavailableError,
   TransactionEndedError,
 } from "./src/errors/store.ts";
-export { AccessRefusedError, ClosedError, DisconnectedError, TopologyError } from "./src/errors/transport.ts";
+export {
+  AccessRefusedError,
+  AcknowledgementTimeoutError,
+  ClosedError,
+  DisconnectedError,
+  TopologyError,
+} from "./src/errors/transport.ts";
 
 export type { Awaitable } from "./src/values/awaitable.ts";
 export { type ContextKey, contextKey } from "./src/values/context_key.ts";

@@ -35,6 +35,11 @@ export class Arrivals {
     this.#keys = ordered ? new Map() : undefined;
   }
 
+  /** Whether nothing is handed out, or waits for that. */
+  get idle(): boolean {
+    return this.#unsettled === 0 && this.#ready.size === 0;
+  }
+
   /** One has come, into the queue `queue`. */
   add(claim: Claim, queue: string, services: ArrivalServices): void {
     const { message, claims } = claim;

@@ -102,6 +102,8 @@ export class Claims {
   #unheard: Claim[] = [];
   /** Asked about, and not answered. */
   #asked: readonly Claim[] = [];
+  /** Of a stream: where the last message was. */
+  #last: number | undefined;
   #scheduled = false;
   #asking = false;
   #askedAt = 0;
@@ -132,6 +134,7 @@ export class Claims {
   add(message: Message, owner: { readonly address: Address }): Claim {
     const claim = new Claim(message, this, owner);
     this.#held.pushBack(claim);
+    this.#last = offsetOf(message);
     this.#open++;
     return claim;
   }
@@ -155,6 +158,19 @@ export class Claims {
     claim.state = "released";
     this.#released.push(claim);
     this.#schedule();
+  }
+
+  /** Acknowledges all that is accepted, now. */
+  hurry(): void {
+    if (this.#over) return;
+    this.flush();
+    this.#try(() => this.#acknowledgeAll());
+  }
+
+  /** Of a stream: where the first message is that is not acknowledged, or the next; `undefined`: none has come. */
+  get position(): number | undefined {
+    for (const claim of this.#held) if (claim.state !== "done") return offsetOf(claim.message);
+    return this.#last === undefined ? undefined : this.#last + 1;
   }
 
   /** Writes what can be written now. */
@@ -280,4 +296,10 @@ export class Claims {
     if (next <= this.#clock.now()) ask();
     else this.#endAsking = this.#clock.at(next, ask);
   }
+}
+
+/** Where a message is in its stream; `undefined`: it is of none. */
+function offsetOf({ properties }: Message): number | undefined {
+  const offset: unknown = properties.headers?.["x-stream-offset"];
+  return typeof offset === "number" ? offset : undefined;
 }

@@ -6,7 +6,8 @@ import { type Backoff, exponentialBackoff } from "../../src/values/backoff.ts";
 import type { Client } from "./client.ts";
 import { transportName, unreached } from "./errors.ts";
 import type { Node, RabbitmqTls, Settings } from "./options.ts";
-import { Wire } from "./wire.ts";
+import { readQuickly } from "./reader.ts";
+import { ChannelWire } from "./wire.ts";
 
 /** Whoever uses a connection. */
 export interface ConnectionOwner {
@@ -31,7 +32,6 @@ export class Connection {
   readonly #host: Host;
   readonly #purpose: string;
   readonly #owner: ConnectionOwner;
-  readonly #wires = new WeakMap<object, Wire>();
   #model: ChannelModel | undefined;
   #ready = false;
   #attempts = 0;
@@ -66,17 +66,15 @@ export class Connection {
 
   /** A new channel. Its errors end it alone, and never the process. */
   async channel(): Promise<Channel> {
-    return this.#taken(await this.#open("open a channel").createChannel());
+    const channel = tame(await this.#open("open a channel").createChannel());
+    ChannelWire.take(channel);
+    return channel;
   }
 
-  /** A new channel whose messages are confirmed. */
-  async confirmChannel(): Promise<ConfirmChannel> {
-    return this.#taken(await this.#open("open a channel").createConfirmChannel());
-  }
-
-  #taken<Kind extends Channel>(channel: Kind): Kind {
-    Wire.take(channel, this.#wires);
-    return tame(channel);
+  /** A new channel whose messages are confirmed, and a quicker way to publish on it, if the client lets it. */
+  async confirmChannel(): Promise<{ readonly channel: ConfirmChannel; readonly wire: ChannelWire | undefined }> {
+    const channel = tame(await this.#open("open a channel").createConfirmChannel());
+    return { channel, wire: ChannelWire.take(channel) };
   }
 
   /** Opens a channel for one thing. */
@@ -126,6 +124,7 @@ export class Connection {
   /** One life: resolves with why it ended, rejects if it did not begin. */
   async #live(): Promise<Error> {
     const model = await this.#connect();
+    readQuickly(model);
     const { promise: lost, resolve } = Promise.withResolvers<Error>();
     model.on("error", () => {}); // `close` follows
     model.on("close", (error?: Error) => {

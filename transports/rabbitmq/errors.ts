@@ -1,5 +1,10 @@
 /** What the broker says, as errors of the library. @module */
-import { AccessRefusedError, DisconnectedError, TopologyError } from "../../src/errors/transport.ts";
+import {
+  AccessRefusedError,
+  AcknowledgementTimeoutError,
+  DisconnectedError,
+  TopologyError,
+} from "../../src/errors/transport.ts";
 
 /** As extensions and errors name this transport. */
 export const transportName = "rabbitmq";
@@ -72,6 +77,18 @@ function value(text: string): string {
 }
 
 /**
+ * Why a channel of a consumer ended, as an error of the library.
+ *
+ * @param reason what the broker said; `undefined`: nothing, the connection broke
+ */
+export function lossOf(reason: Error | undefined, entity: string): Error {
+  const [, limit] = /acknowledgement on channel \d+ timed out.*?Timeout value used: (\d+) ms/s.exec(textOf(reason)) ??
+    [];
+  if (limit !== undefined) return new AcknowledgementTimeoutError(entity, Number(limit), { cause: reason });
+  return new DisconnectedError(transportName, `receive from "${entity}"`, { cause: reason });
+}
+
+/**
  * What the broker refused to do, as an error of the library.
  *
  * @param entity an address, as in `queue:orders`
@@ -80,6 +97,9 @@ function value(text: string): string {
 export function toTyped(error: unknown, entity: string, doing: string): Error {
   switch (codeOf(error)) {
     case codes.accessRefused:
+      if (textOf(error).includes("in exclusive use")) {
+        return new TopologyError([`${entity}: another consumer has it for itself`], { cause: error });
+      }
       return new AccessRefusedError(entity, doing, { cause: error });
     case codes.notFound:
       return new TopologyError([`${entity}: it is missing`], { cause: error });

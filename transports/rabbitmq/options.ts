@@ -50,8 +50,8 @@ export interface RabbitmqOptions {
   readonly maxUnconfirmed?: number;
   /** The largest body that the broker takes. Default: 16 MiB, which is what RabbitMQ 4 takes unless told otherwise. */
   readonly maxMessageBytes?: number;
-  /** Settings of all queues; those of an endpoint win. */
-  readonly queue?: RabbitmqQueueOptions;
+  /** Settings of all queues; those of an endpoint win. Not of what is one queue's own: streams, exclusive consumers. */
+  readonly queue?: Omit<RabbitmqQueueOptions, "offset" | "maxAge" | "exclusive">;
 }
 
 /** One node of the broker. */

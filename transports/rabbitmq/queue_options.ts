@@ -6,8 +6,18 @@ import { transportName } from "./errors.ts";
 
 /** What `rabbitmq.queue({ … })` sets. What shapes the queue cannot be changed once it is there. */
 export interface RabbitmqQueueOptions {
-  /** Replicated and counting deliveries, or not. Default: `"quorum"`; `"classic"` where `maxPriority` is given. */
-  readonly type?: "quorum" | "classic";
+  /**
+   * `"quorum"`: replicated, and counting deliveries. `"classic"`: neither. `"stream"`: kept after it was read, every
+   * process reads all of it from its `offset` on. Default: `"quorum"`; `"classic"` where `maxPriority` is given.
+   */
+  readonly type?: "quorum" | "classic" | "stream";
+  /**
+   * Of a stream: where this process begins. The first message that is kept, the last written block, what comes next, a
+   * place in it, or a time. After a lost connection it goes on where it was. Default: `"next"`.
+   */
+  readonly offset?: "first" | "last" | "next" | number | Date;
+  /** Of a stream: how long messages are kept; `maxLengthBytes` limits it, too. In blocks, so some stay longer. */
+  readonly maxAge?: Duration;
   /** The highest priority, 1 to 255: higher ones come first. Only of classic queues. */
   readonly maxPriority?: number;
   /** Of a quorum queue: after so many returns the broker gives a message up. Default: 100; the bus does so after 10. */
@@ -25,6 +35,8 @@ export interface RabbitmqQueueOptions {
   readonly overflow?: "drop-head" | "reject-publish";
   /** How long a message may wait; then it is dropped. */
   readonly messageTtl?: Duration;
+  /** Of a classic queue: nobody else may consume while this process does; others fail to start. Default: false. */
+  readonly exclusive?: boolean;
   /** Consumers with a higher one get messages first. Of this process, not of the queue. */
   readonly consumerPriority?: number;
   /** Anything else that the broker takes when a queue is declared, by its name there. Wins. */
@@ -60,8 +72,8 @@ export function checkQueueOptions(options: RabbitmqQueueOptions): void {
       refuse(`${maxPriority} is no { maxPriority }. Give 1 to 255; up to 10 is cheap`);
     }
   }
-  if (options.deliveryLimit !== undefined && typeOf(options) === "classic") {
-    refuse(`a classic queue counts no deliveries. Leave { deliveryLimit } out, or make it a quorum queue`);
+  if (options.deliveryLimit !== undefined && typeOf(options) !== "quorum") {
+    refuse(`only a quorum queue counts deliveries. Leave { deliveryLimit } out, or make it a quorum queue`);
   }
   for (const name of ["deliveryLimit", "maxLength", "maxLengthBytes"] as const) {
     const value = options[name];
@@ -70,9 +82,62 @@ export function checkQueueOptions(options: RabbitmqQueueOptions): void {
     }
   }
   const other = options.type as string | undefined; // from JavaScript
-  if (other !== undefined && other !== "quorum" && other !== "classic") {
-    throw new UnsupportedError(transportName, `queues of the type "${other}"`, `Give "quorum" or "classic"`);
+  if (other !== undefined && !["quorum", "classic", "stream"].includes(other)) {
+    throw new UnsupportedError(transportName, `queues of the type "${other}"`, `Give "quorum", "classic" or "stream"`);
   }
+  if (type === "stream") {
+    for (
+      const name of ["maxPriority", "singleActiveConsumer", "exclusive", "maxLength", "overflow", "messageTtl"] as const
+    ) {
+      if (options[name] !== undefined) refuse(`a stream has no { ${name} }. Leave it out, or give another { type }`);
+    }
+  } else {
+    for (const name of ["offset", "maxAge"] as const) {
+      if (options[name] !== undefined) {
+        refuse(`only a stream has { ${name} }. Give { type: "stream" }, or leave it out`);
+      }
+    }
+  }
+  if (options.exclusive === true && typeOf(options) !== "classic") {
+    refuse(
+      `only a classic queue has { exclusive }. Give { type: "classic" }, or { singleActiveConsumer: true } instead`,
+    );
+  }
+  if (options.exclusive === true && options.singleActiveConsumer === true) {
+    refuse(`with { singleActiveConsumer } others wait their turn, with { exclusive } they fail. Choose one`);
+  }
+  checkOffset(options.offset, refuse);
+}
+
+/**
+ * The same of the settings of all queues.
+ *
+ * @throws {ConfigurationError} if they contradict themselves, or fit single queues alone
+ */
+export function checkDefaults(options: RabbitmqQueueOptions): void {
+  checkQueueOptions(options);
+  if (options.type !== "stream" && options.exclusive !== true) return;
+  throw new ConfigurationError(
+    `Cannot make every queue of a bus a stream, or one with an exclusive consumer: error queues are queues, too. ` +
+      `Say so with rabbitmq.queue({ … }) in the extensions of an endpoint`,
+  );
+}
+
+function checkOffset(offset: unknown, refuse: (why: string) => never): void {
+  const fine = offset === undefined || offset === "first" || offset === "last" || offset === "next" ||
+    (typeof offset === "number" && Number.isSafeInteger(offset) && offset >= 0) ||
+    (offset instanceof Date && !Number.isNaN(offset.getTime()));
+  if (!fine) {
+    refuse(`${String(offset)} is no { offset }. Give "first", "last", "next", a whole number from 0 or a Date`);
+  }
+}
+
+/** As `x-stream-offset`: a name or interval, a number, or seconds in a timestamp. */
+export type StreamOffset = string | number | { readonly "!": "timestamp"; readonly value: number };
+
+/** An offset as the broker takes it. */
+export function streamOffset(offset: RabbitmqQueueOptions["offset"] = "next"): StreamOffset {
+  return offset instanceof Date ? { "!": "timestamp", value: Math.floor(offset.getTime() / 1_000) } : offset;
 }
 
 /** All settings of one queue, the later winning. Those of other transports are refused. */
@@ -99,6 +164,9 @@ export function mergedOptions(
 export function optionsOf({ name, extensions, ordered }: Entity, defaults: RabbitmqQueueOptions): RabbitmqQueueOptions {
   const options = mergedOptions(defaults, extensions);
   if (ordered !== true) return options;
+  if (options.type === "stream") {
+    throw new UnsupportedError(transportName, `{ order: "key" } on the stream "${name}"`, "Give it another { type }");
+  }
   if (options.singleActiveConsumer === false) {
     throw new ConfigurationError(
       `Cannot keep the order of "${name}" across processes: { singleActiveConsumer: false } has its queue give ` +
@@ -109,7 +177,7 @@ export function optionsOf({ name, extensions, ordered }: Entity, defaults: Rabbi
 }
 
 /** Of which type a queue is. */
-export function typeOf({ type, maxPriority }: RabbitmqQueueOptions): "quorum" | "classic" {
+export function typeOf({ type, maxPriority }: RabbitmqQueueOptions): "quorum" | "classic" | "stream" {
   return type ?? (maxPriority === undefined ? "quorum" : "classic");
 }
 
@@ -127,5 +195,7 @@ export function queueArguments(name: string, options: RabbitmqQueueOptions): Rea
   if (options.maxLengthBytes !== undefined) args["x-max-length-bytes"] = options.maxLengthBytes;
   if (options.overflow !== undefined) args["x-overflow"] = options.overflow;
   if (options.messageTtl !== undefined) args["x-message-ttl"] = milliseconds(options.messageTtl);
+  // The broker takes no milliseconds here.
+  if (options.maxAge !== undefined) args["x-max-age"] = `${Math.ceil(milliseconds(options.maxAge) / 1_000)}s`;
   return { ...args, ...options.arguments };
 }

@@ -1,7 +1,7 @@
 /** The entry point's functions. @module */
 import type { Extension } from "../../src/spi/transport.ts";
 import { type RabbitmqOptions, settingsOf } from "./options.ts";
-import { checkQueueOptions, queueExtension, type RabbitmqQueueOptions } from "./queue_options.ts";
+import { checkDefaults, queueExtension, type RabbitmqQueueOptions } from "./queue_options.ts";
 import { type RabbitmqTransport, RabbitTransport } from "./transport.ts";
 
 /** What {@linkcode rabbitmq} is: a function, and the settings of single queues. */
@@ -37,7 +37,7 @@ export interface Rabbitmq {
 export const rabbitmq: Rabbitmq = Object.assign(
   (options: string | RabbitmqOptions = {}): RabbitmqTransport => {
     const settings = settingsOf(typeof options === "string" ? { url: options } : options);
-    checkQueueOptions(settings.queue);
+    checkDefaults(settings.queue);
     return new RabbitTransport(settings);
   },
   { queue: queueExtension },

@@ -5,8 +5,10 @@ import type { Host, Receiver, Settlement, Sink } from "../../src/spi/transport.t
 import { exponentialBackoff } from "../../src/values/backoff.ts";
 import { Arrivals, type ArrivalServices } from "./arrivals.ts";
 import { type Claim, Claims, type RabbitDelivery } from "./claims.ts";
+import { Caution } from "./caution.ts";
 import type { Connection } from "./connection.ts";
-import { codeOf, toTyped, transportName } from "./errors.ts";
+import { codeOf, lossOf, toTyped, transportName } from "./errors.ts";
+import type { StreamOffset } from "./queue_options.ts";
 import { type CopyServices, settle, type Settling } from "./settling.ts";
 
 /** What a receiver asks of its transport. */
@@ -29,17 +31,22 @@ export interface ReceiverOptions {
   readonly queue: string;
   readonly credit: number;
   readonly ordered: boolean;
+  /** Whether the queue counts deliveries. */
+  readonly counts: boolean;
   readonly priority: number | undefined;
+  readonly exclusive: boolean;
+  /** Of a stream: where to begin, as the broker takes it. */
+  readonly offset: StreamOffset | undefined;
 }
 
-/** One channel of a receiver, and its consumer if there is one. */
+/** One channel of a receiver, and its consumers if there are any. */
 interface Session {
   readonly channel: Channel;
   readonly claims: Claims;
   /** Whether the broker is to send; what comes all the same goes back. */
   taking: boolean;
-  consumer: string | undefined;
-  /** With which prefetch; 0: there is none. */
+  readonly consumers: string[];
+  /** With which prefetch, together; 0: there is none. */
   prefetch: number;
 }
 
@@ -54,6 +61,11 @@ export class RabbitReceiver implements Receiver, Settling {
   readonly #options: ReceiverOptions;
   readonly #sink: Sink;
   readonly #arrivals: Arrivals;
+  readonly #caution: Caution;
+  /** What goes back would lose its place, or not come again: it stays until the channel ends. */
+  readonly #holds: boolean;
+  /** Of a stream: where to go on. */
+  #offset: StreamOffset | undefined;
   #session: Session | undefined;
   #credit: number;
   #stopped = false;
@@ -72,12 +84,16 @@ export class RabbitReceiver implements Receiver, Settling {
     this.#options = options;
     this.#credit = options.credit;
     this.address = `queue:${options.queue}`;
+    this.#holds = options.ordered || options.offset !== undefined;
+    // Whoever cancels a single active consumer hands its queue over.
+    this.#caution = new Caution(options.counts && !this.#holds);
+    this.#offset = options.offset;
     this.#arrivals = new Arrivals(sink, options, () => this.#stopped ? 0 : this.#credit);
   }
 
   /** Whether the broker has a consumer of it. */
   get consuming(): boolean {
-    return this.#session?.consumer !== undefined;
+    return (this.#session?.consumers.length ?? 0) > 0;
   }
 
   /** Whether nothing is unsettled or unheard. */
@@ -116,13 +132,14 @@ export class RabbitReceiver implements Receiver, Settling {
   /** As {@linkcode Settling}. */
   settled(delivery: RabbitDelivery): void {
     this.#arrivals.settled(delivery);
+    if (this.#caution.isolating) this.#isolate();
   }
 
   /** As {@linkcode Settling}: an ordered source takes it again by itself, so that nothing of its key passes it. */
   release(delivery: RabbitDelivery, claim: Claim): void {
-    if (this.#options.ordered && !this.#stopped) return this.#arrivals.repeat(delivery);
+    if (this.#holds && !this.#stopped) return this.#arrivals.repeat(delivery);
     this.#giveBack(claim);
-    this.#arrivals.settled(delivery);
+    this.settled(delivery);
   }
 
   credit(total: number): void {
@@ -172,6 +189,8 @@ export class RabbitReceiver implements Receiver, Settling {
     if (this.#session !== undefined) {
       await this.#reconcile().catch(() => {}); // the channel has ended, and takes nothing either
       const session = this.#session;
+      for (const claim of [...this.#arrivals.clear(), ...this.#caution.clear()]) this.#giveBack(claim);
+      session?.claims.flush();
       if (session !== undefined) await this.#services.remove(session.channel).catch(() => {});
     }
     this.#retire();
@@ -234,8 +253,8 @@ export class RabbitReceiver implements Receiver, Settling {
   #wanted({ prefetch }: Session): number {
     if (this.#stopped) return 0;
     // To take less it would have to give back, and others of a key would pass. It hands out less instead.
-    if (this.#options.ordered && prefetch > 0) return prefetch;
-    return Math.min(this.#credit, mostPrefetch);
+    if (this.#holds && prefetch > 0) return prefetch;
+    return this.#caution.allowed(Math.min(this.#credit, mostPrefetch));
   }
 
   async #open(): Promise<Session> {
@@ -247,13 +266,13 @@ export class RabbitReceiver implements Receiver, Settling {
       channel,
       claims: new Claims(channel, host.clock, () => this.#retire()),
       taking: false,
-      consumer: undefined,
+      consumers: [],
       prefetch: 0,
     };
     channel.on("error", (error: Error) => reason = error);
     channel.on("close", () => {
       if (this.#session !== session) return;
-      this.#ended(session, new DisconnectedError(transportName, `receive from "${this.address}"`, { cause: reason }));
+      this.#ended(session, lossOf(reason, this.address));
       // What is under way fails by itself, and is tried again without hurry. Else at once, when it is known whether the
       // connection has ended, too.
       if (this.#running === undefined) queueMicrotask(() => this.kick());
@@ -263,28 +282,33 @@ export class RabbitReceiver implements Receiver, Settling {
   }
 
   async #consume(session: Session, wanted: number): Promise<void> {
-    const { channel, claims, consumer } = session;
-    session.taking = false;
-    session.prefetch = 0;
-    if (consumer !== undefined) {
-      session.consumer = undefined;
-      await channel.cancel(consumer);
+    const { channel, claims } = session;
+    const { queue, priority, exclusive } = this.#options;
+    // A second consumer beside the first takes what more is wanted: the broker limits each by itself.
+    const grows = wanted > session.prefetch && session.consumers.length === 1 && !exclusive;
+    // Else what came and was not handed out goes to others, which the broker counts, unless it is handed out first.
+    const keeps = grows || (this.#caution.isolating && !this.#stopped);
+    session.taking = keeps;
+    if (!grows) {
+      session.prefetch = 0;
+      for (const consumer of session.consumers.splice(0)) await channel.cancel(consumer);
     }
-    // What came and was not handed out goes to others.
-    for (const claim of this.#arrivals.clear()) this.#giveBack(claim);
+    if (!keeps) { for (const claim of this.#arrivals.clear()) this.#giveBack(claim); }
     claims.flush();
-    if (wanted === 0) return;
+    if (wanted === 0) return this.#caution.isolating ? this.#isolate() : undefined;
+    const prefetch = wanted - session.prefetch;
     claims.prefetch = wanted;
-    await channel.prefetch(wanted);
     session.taking = true;
     session.prefetch = wanted;
-    const { priority } = this.#options;
-    const { consumerTag } = await channel.consume(
-      this.#options.queue,
-      (message) => this.#came(session, message),
-      priority === undefined ? {} : { priority },
-    );
-    session.consumer = consumerTag;
+    const [, { consumerTag }] = await Promise.all([
+      channel.prefetch(prefetch),
+      channel.consume(queue, (message) => this.#came(session, message), {
+        exclusive,
+        ...(priority === undefined ? {} : { priority }),
+        ...(this.#offset === undefined ? {} : { arguments: { "x-stream-offset": this.#offset } }),
+      }),
+    ]);
+    session.consumers.push(consumerTag);
   }
 
   #came(session: Session, message: ConsumeMessage | null): void {
@@ -297,18 +321,31 @@ export class RabbitReceiver implements Receiver, Settling {
       return;
     }
     const claim = session.claims.add(message, this);
-    if (session.taking && !this.#stopped) this.#arrivals.add(claim, this.#options.queue, this.#services);
-    else this.#giveBack(claim);
+    if (!session.taking || this.#stopped) return this.#giveBack(claim);
+    const { held, changed } = this.#caution.saw(claim);
+    if (!held) this.#arrivals.add(claim, this.#options.queue, this.#services);
+    if (changed) this.kick();
+  }
+
+  /** Hands out the next suspect, once all else is settled. */
+  #isolate(): void {
+    if (!this.#arrivals.idle || this.#session === undefined || this.#stopped) return;
+    this.#session.claims.hurry();
+    const claim = this.#caution.next();
+    if (claim === undefined) this.kick();
+    else this.#arrivals.add(claim, this.#options.queue, this.#services);
   }
 
   #giveBack(claim: Claim): void {
-    if (this.#options.ordered) claim.claims.keep(claim);
+    if (this.#holds) claim.claims.keep(claim);
     else claim.claims.release(claim);
   }
 
   #ended(session: Session, reason: Error): void {
     this.#session = undefined;
     this.#arrivals.forget();
+    this.#caution.reset();
+    if (this.#offset !== undefined) this.#offset = session.claims.position ?? this.#offset;
     const lost: readonly RabbitDelivery[] = session.claims.end();
     if (lost.length > 0) this.#sink.lost(lost, reason);
     if (this.#stopped && !this.#closed) this.#retire();

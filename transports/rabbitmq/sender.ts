@@ -12,6 +12,7 @@ import { Deque } from "../../src/values/deque.ts";
 import type { Connection } from "./connection.ts";
 import { codeOf, codes, entityIn, textOf, transportName } from "./errors.ts";
 import type { Parcel } from "./parcel.ts";
+import type { ChannelWire } from "./wire.ts";
 
 /** How often one may be the first on a channel that the broker ends, before it is taken for the reason. */
 const mostFailures = 3;
@@ -33,6 +34,7 @@ export class Sender {
   #firstTag = 1;
   #bytes = 0;
   #channel: ConfirmChannel | undefined;
+  #wire: ChannelWire | undefined;
   #opening = false;
   #blocked = false;
   #closed = false;
@@ -125,7 +127,7 @@ export class Sender {
 
   async #open(): Promise<void> {
     try {
-      const channel = await this.#connection.confirmChannel();
+      const { channel, wire } = await this.#connection.confirmChannel();
       this.#firstTag = 1;
       this.#reason = undefined;
       channel.on("error", (error: Error) => this.#reason = error);
@@ -134,6 +136,7 @@ export class Sender {
       channel.on("nack", ({ deliveryTag, multiple }) => this.#confirmed(deliveryTag, multiple, true));
       channel.on("return", (message) => this.#returned(message));
       this.#channel = channel;
+      this.#wire = wire;
     } catch {
       // The connection is on its way down; it calls `connected` when it is back.
     }
@@ -154,7 +157,9 @@ export class Sender {
       properties.expiration = Math.ceil(left);
     }
     try {
-      channel.publish(parcel.exchange, parcel.routingKey, parcel.content, properties);
+      if (this.#wire?.publish(parcel) !== true) {
+        channel.publish(parcel.exchange, parcel.routingKey, parcel.content, properties);
+      }
     } catch (error) {
       if (error instanceof RangeError || error instanceof TypeError) { // it cannot be written
         this.#settle(parcel, unwritable(parcel, error));
@@ -222,6 +227,7 @@ export class Sender {
   /** The channel has ended: what is not confirmed is published again, but for what ended it. */
   #ended(): void {
     this.#channel = undefined;
+    this.#wire = undefined;
     const reason = this.#reason;
     const again: Parcel[] = [];
     for (let parcel = this.#unconfirmed.popFront(); parcel !== undefined; parcel = this.#unconfirmed.popFront()) {

@@ -5,7 +5,7 @@ import type { Host, Source } from "../../src/spi/transport.ts";
 import type { Connection } from "./connection.ts";
 import type { Delays } from "./delays.ts";
 import type { Outbox } from "./outgoing.ts";
-import { mergedOptions, type RabbitmqQueueOptions } from "./queue_options.ts";
+import { mergedOptions, type RabbitmqQueueOptions, streamOffset, typeOf } from "./queue_options.ts";
 import type { ReceiverOptions, ReceiverServices } from "./receiver.ts";
 import type { Deployments } from "./topology.ts";
 
@@ -53,7 +53,15 @@ export function sourceServices(source: Source, parts: SourceParts): {
     opened = true;
   };
   return {
-    options: { queue, credit: source.credit, ordered, priority: settings.consumerPriority },
+    options: {
+      queue,
+      credit: source.credit,
+      ordered,
+      counts: lifetime === "durable" && typeOf(settings) === "quorum",
+      priority: settings.consumerPriority,
+      exclusive: settings.exclusive === true,
+      offset: lifetime === "durable" && typeOf(settings) === "stream" ? streamOffset(settings.offset) : undefined,
+    },
     services: {
       host,
       connection,

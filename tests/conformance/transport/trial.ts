@@ -220,8 +220,8 @@ export class Trial {
   /** What a new receiver finds in a queue. */
   async left(queue: string): Promise<readonly string[]> {
     const inbox = await this.receive(queue);
+    inbox.acceptAll();
     await this.quiet();
-    await inbox.accept();
     await inbox.stop();
     return inbox.texts;
   }

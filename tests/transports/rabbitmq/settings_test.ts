@@ -55,9 +55,18 @@ test("rabbitmq: settings of a queue that contradict each other are refused", () 
       { maxPriority: 5, deliveryLimit: 5 },
       { maxLength: 0 },
       { maxLengthBytes: -1 },
+      { type: "stream", messageTtl: "1h" },
+      { type: "stream", singleActiveConsumer: true },
+      { type: "stream", deliveryLimit: 5 },
+      { type: "stream", offset: -1 },
+      { offset: "first" },
+      { maxAge: "1h" },
+      { exclusive: true },
+      { type: "classic", exclusive: true, singleActiveConsumer: true },
     ] as const
   ) assertThrows(() => rabbitmq.queue(options), ConfigurationError);
-  assertThrows(() => rabbitmq.queue({ type: "stream" as "quorum" }), UnsupportedError, "stream");
+  assertThrows(() => rabbitmq.queue({ type: "lazy" as "quorum" }), UnsupportedError, "lazy");
+  assertThrows(() => rabbitmq({ queue: { type: "stream" } }), ConfigurationError, "error queues");
 });
 
 test("rabbitmq: without its client, what is missing and how to install it is told", async () => {
