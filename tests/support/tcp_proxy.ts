@@ -1,5 +1,7 @@
 /** A wire between a client and a server that a test can cut. */
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { Transform } from "node:stream";
+import { setImmediate } from "node:timers";
 
 /** One connection through it. */
 interface Wire {
@@ -7,12 +9,17 @@ interface Wire {
   readonly server: Socket;
 }
 
+/** Sees what a server sends, and may send something to it; true: its client shall not get it. */
+export type Sieve = (chunk: Uint8Array, toServer: (bytes: Uint8Array) => void) => boolean;
+
 /** Passes on to a port of this machine what comes to its own. */
 export class TcpProxy {
   readonly #target: number;
   readonly #server: Server;
   readonly #wires = new Set<Wire>();
   #refusing = false;
+  #drops: Sieve = () => false;
+  #piece = Infinity;
 
   private constructor(target: number) {
     this.#target = target;
@@ -51,10 +58,20 @@ export class TcpProxy {
   stall(): void {
     for (const { client, server } of this.#wires) {
       client.unpipe(server);
-      server.unpipe(client);
+      server.unpipe();
       client.pause();
       server.pause();
     }
+  }
+
+  /** Swallows, from now on, of what the server sends the pieces of which this holds; it may say something itself. */
+  drop(these: Sieve): void {
+    this.#drops = these;
+  }
+
+  /** Hands on, from now on, what the server sends in pieces of so many bytes. */
+  chop(sizeInBytes: number): void {
+    this.#piece = sizeInBytes;
   }
 
   /** Breaks all connections, and takes no new ones. */
@@ -90,7 +107,22 @@ export class TcpProxy {
     client.on("close", end(server));
     server.on("close", end(client));
     client.pipe(server, { end: false });
-    server.pipe(client, { end: false });
+    const drops = (chunk: Uint8Array): boolean => this.#drops(chunk, (bytes) => server.write(bytes));
+    const piece = (): number => this.#piece;
+    const sieve = new Transform({
+      transform(chunk: Uint8Array, _encoding, done) {
+        if (drops(chunk)) return done();
+        if (piece() >= chunk.byteLength) return done(null, chunk);
+        // Each on a turn of its own, else the socket would put them together again.
+        const next = (at: number): void => {
+          if (at >= chunk.byteLength) return done();
+          this.push(chunk.subarray(at, at + piece()));
+          setImmediate(next, at + piece());
+        };
+        next(0);
+      },
+    });
+    server.pipe(sieve, { end: false }).pipe(client, { end: false });
   }
 }
 

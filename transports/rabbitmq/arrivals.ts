@@ -35,6 +35,11 @@ export class Arrivals {
     this.#keys = ordered ? new Map() : undefined;
   }
 
+  /** How many have been handed out and are not settled. */
+  get unsettled(): number {
+    return this.#unsettled;
+  }
+
   /** Whether nothing is handed out, or waits for that. */
   get idle(): boolean {
     return this.#unsettled === 0 && this.#ready.size === 0;

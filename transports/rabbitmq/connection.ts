@@ -32,6 +32,7 @@ export class Connection {
   readonly #host: Host;
   readonly #purpose: string;
   readonly #owner: ConnectionOwner;
+  readonly #channels = new Set<Channel>();
   #model: ChannelModel | undefined;
   #ready = false;
   #attempts = 0;
@@ -64,16 +65,21 @@ export class Connection {
     void this.#run();
   }
 
+  /** How many channels it has. */
+  get channels(): number {
+    return this.#channels.size;
+  }
+
   /** A new channel. Its errors end it alone, and never the process. */
   async channel(): Promise<Channel> {
-    const channel = tame(await this.#open("open a channel").createChannel());
+    const channel = this.#tame(await this.#open("open a channel").createChannel());
     ChannelWire.take(channel);
     return channel;
   }
 
   /** A new channel whose messages are confirmed, and a quicker way to publish on it, if the client lets it. */
   async confirmChannel(): Promise<{ readonly channel: ConfirmChannel; readonly wire: ChannelWire | undefined }> {
-    const channel = tame(await this.#open("open a channel").createConfirmChannel());
+    const channel = this.#tame(await this.#open("open a channel").createConfirmChannel());
     return { channel, wire: ChannelWire.take(channel) };
   }
 
@@ -102,6 +108,14 @@ export class Connection {
   #open(doing: string): ChannelModel {
     if (this.#model === undefined) throw new DisconnectedError(transportName, doing);
     return this.#model;
+  }
+
+  /** An error that nobody listens to would end the process. What it means, `close` and rejected calls tell. */
+  #tame<Kind extends Channel>(channel: Kind): Kind {
+    this.#channels.add(channel);
+    channel.on("error", () => {});
+    channel.on("close", () => this.#channels.delete(channel));
+    return channel;
   }
 
   async #run(): Promise<void> {
@@ -220,12 +234,6 @@ export function bounded(host: Host, deadline: number, promise: Promise<unknown>)
       resolve();
     });
   });
-}
-
-/** An error that nobody listens to would end the process. What it means, `close` and rejected calls tell. */
-function tame<Kind extends Channel>(channel: Kind): Kind {
-  channel.on("error", () => {});
-  return channel;
 }
 
 /** Half-open sockets never end by themselves. The client has no call for it. */

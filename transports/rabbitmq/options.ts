@@ -48,6 +48,11 @@ export interface RabbitmqOptions {
   readonly connectTimeout?: Duration;
   /** How many messages may be sent and not yet confirmed; above it, senders wait. At least 1, default 2,000. */
   readonly maxUnconfirmed?: number;
+  /**
+   * How often the broker is asked whether the consumers that should be are there, for those whose end it did not tell.
+   * Default: 30 s.
+   */
+  readonly checkConsumersEvery?: Duration;
   /** The largest body that the broker takes. Default: 16 MiB, which is what RabbitMQ 4 takes unless told otherwise. */
   readonly maxMessageBytes?: number;
   /** Settings of all queues; those of an endpoint win. Not of what is one queue's own: streams, exclusive consumers. */
@@ -73,6 +78,7 @@ export interface Settings {
   readonly connectTimeoutInMs: number;
   readonly maxUnconfirmed: number;
   readonly maxMessageBytes: number;
+  readonly checkConsumersEveryInMs: number;
   readonly queue: RabbitmqQueueOptions;
 }
 
@@ -97,6 +103,7 @@ export function settingsOf(options: RabbitmqOptions): Settings {
     connectTimeoutInMs: milliseconds(options.connectTimeout ?? "10s"),
     maxUnconfirmed: atLeastOne("maxUnconfirmed", options.maxUnconfirmed ?? 2_000),
     maxMessageBytes: atLeastOne("maxMessageBytes", options.maxMessageBytes ?? 2 ** 24),
+    checkConsumersEveryInMs: atLeastOne("checkConsumersEvery", milliseconds(options.checkConsumersEvery ?? "30s")),
     queue: options.queue ?? {},
   };
 }

@@ -91,6 +91,21 @@ export class RabbitReceiver implements Receiver, Settling {
     this.#arrivals = new Arrivals(sink, options, () => this.#stopped ? 0 : this.#credit);
   }
 
+  /** From where it takes. */
+  get queue(): string {
+    return this.#options.queue;
+  }
+
+  /** Whether it should have a consumer at the broker. */
+  get wanting(): boolean {
+    return !this.#stopped && !this.#closed && this.#credit > 0 && !this.#caution.isolating;
+  }
+
+  /** How many have been handed out and are not settled. */
+  get unsettled(): number {
+    return this.#arrivals.unsettled;
+  }
+
   /** Whether the broker has a consumer of it. */
   get consuming(): boolean {
     return (this.#session?.consumers.length ?? 0) > 0;
@@ -166,6 +181,15 @@ export class RabbitReceiver implements Receiver, Settling {
       this.#first?.resolve();
       this.#services.troubled(undefined);
     }, (error: Error) => this.#failed(error));
+  }
+
+  /** Its consumer is gone, and nobody has said so: takes anew. */
+  renew(cause: Error): void {
+    const session = this.#session;
+    if (session === undefined || this.#closed) return;
+    this.#ended(session, new DisconnectedError(transportName, `receive from "${this.address}"`, { cause }));
+    void session.channel.close().catch(() => {});
+    this.kick();
   }
 
   /** Ends for good: what is unsettled goes back, and the sink hears of it. */
@@ -313,11 +337,7 @@ export class RabbitReceiver implements Receiver, Settling {
 
   #came(session: Session, message: ConsumeMessage | null): void {
     if (message === null) { // the queue is gone, or its node
-      if (this.#session !== session) return;
-      const cause = new Error("The broker has cancelled the consumer");
-      this.#ended(session, new DisconnectedError(transportName, `receive from "${this.address}"`, { cause }));
-      void session.channel.close().catch(() => {});
-      this.kick();
+      if (this.#session === session) this.renew(new Error("The broker has cancelled the consumer"));
       return;
     }
     const claim = session.claims.add(message, this);

@@ -18,6 +18,7 @@ import type {
 import { RabbitAdmin } from "./admin.ts";
 import { loadClient } from "./client.ts";
 import { bounded, Connection, type ConnectionOwner } from "./connection.ts";
+import { ConsumerWatch } from "./consumer_watch.ts";
 import { Delays, maxDelayInMs } from "./delays.ts";
 import { toTyped, transportName } from "./errors.ts";
 import type { Settings } from "./options.ts";
@@ -39,6 +40,7 @@ interface Open {
   readonly outbox: Outbox;
   readonly delays: Delays;
   readonly deployments: Deployments;
+  readonly watch: ConsumerWatch;
 }
 
 /** How a transport on RabbitMQ is doing, for metrics. */
@@ -53,9 +55,15 @@ export interface RabbitmqCounts {
   readonly unconfirmed: number;
   /** Messages that wait to be published. */
   readonly waiting: number;
+  /** Messages that were handed out and are not settled. */
+  readonly inFlight: number;
+  /** Channels that are open. */
+  readonly channels: number;
   /** Sources that are open. */
   readonly receivers: number;
-  /** Those of them that have a consumer at the broker: fewer for more than a moment is a fault. */
+  /** Those of them that should have a consumer at the broker: they are neither paused nor stopped. */
+  readonly consumersWanted: number;
+  /** Those of them that have one: fewer than wanted, for more than a moment, is a fault. */
   readonly consumers: number;
 }
 
@@ -110,7 +118,10 @@ export class RabbitTransport implements RabbitmqTransport {
       blocked: this.#blocked,
       unconfirmed: sender?.unconfirmed ?? 0,
       waiting: (sender?.outstanding ?? 0) - (sender?.unconfirmed ?? 0),
+      inFlight: receivers.reduce((sum, { unsettled }) => sum + unsettled, 0),
+      channels: (consuming?.channels ?? 0) + (publishing?.channels ?? 0),
       receivers: receivers.length,
+      consumersWanted: receivers.filter(({ wanting }) => wanting).length,
       consumers: receivers.filter(({ consuming }) => consuming).length,
     };
   }
@@ -168,7 +179,8 @@ export class RabbitTransport implements RabbitmqTransport {
     const delays = new Delays(consuming);
     const sender = new Sender(publishing, host.clock, this.#settings.maxUnconfirmed);
     const outbox = new Outbox({ sender, delays, clock: host.clock }, this.#settings);
-    const parts = { publishing, consuming, sender, outbox, delays, deployments };
+    const watch = new ConsumerWatch(host, this.#settings.checkConsumersEveryInMs, consuming, this.#receivers);
+    const parts = { publishing, consuming, sender, outbox, delays, deployments, watch };
     const giveUp = (reason: unknown) => {
       void consuming.close(0);
       void publishing.close(0);
@@ -188,6 +200,7 @@ export class RabbitTransport implements RabbitmqTransport {
       host.signal.removeEventListener("abort", abort);
     }
     this.#parts = parts;
+    watch.start();
     this.#tell();
   }
 
@@ -248,6 +261,7 @@ export class RabbitTransport implements RabbitmqTransport {
       this.#giveUp?.(new ClosedError(`the transport "${transportName}"`));
       return;
     }
+    parts.watch.stop();
     const receivers = [...this.#receivers];
     const stopped = Promise.all(receivers.map((receiver) => receiver.stop()));
     await bounded(host, deadline, Promise.all([stopped, parts.outbox.drained()]));

@@ -1,0 +1,193 @@
+/** What the broker does to channels and consumers: all comes back, and is told of. */
+import { assert, assertEquals, assertInstanceOf } from "@std/assert";
+import { BackpressureError } from "../../../src/errors/sending.ts";
+import { AcknowledgementTimeoutError, ClosedError } from "../../../src/errors/transport.ts";
+import type { Outgoing, Transport } from "../../../src/spi/transport.ts";
+import { Inbox } from "../../conformance/transport/inbox.ts";
+import { frame, topology } from "../../conformance/transport/trial.ts";
+import { TcpProxy } from "../../support/tcp_proxy.ts";
+import { privateNode } from "./private_node.ts";
+import { rig } from "./rig.ts";
+
+const onNode = privateNode(5720);
+
+async function receive(transport: Transport, queue: string, credit = 10): Promise<Inbox> {
+  const inbox = new Inbox(credit, [], () => Date.now());
+  inbox.receiver = await transport.receive({
+    queue,
+    topics: [],
+    lifetime: "durable",
+    credit,
+    ordered: false,
+    holdMs: 60_000,
+    extensions: [],
+  }, inbox);
+  return inbox;
+}
+
+function message(body: string, settled: Outgoing["settled"]): Outgoing {
+  return { frame: frame(body), messageId: body, to: "queue:q", alsoTo: [], mandatory: true, settled };
+}
+
+onNode("what is not settled within the broker's limit comes again, and the reason is typed", async (node) => {
+  const set = (name: string, value: number) => `application:set_env(rabbit, ${name}, ${value})`;
+  await node.control("eval", `${set("channel_tick_interval", 500)}, ${set("consumer_timeout", 1_000)}.`);
+  const { transport, states } = await node.open({});
+  await transport.deploy(topology(["q"]), "apply");
+  const inbox = await receive(transport, "q");
+  void transport.send([message("slow", () => {})]);
+  await node.until("the loss", () => inbox.lostDeliveries.length === 1, 30_000);
+  const [reason] = inbox.lostReasons;
+  assertInstanceOf(reason, AcknowledgementTimeoutError);
+  assertEquals(reason.details, { entity: "queue:q", limitInMs: 1_000 });
+  await node.until("it again", () => inbox.received.length === 2);
+  await inbox.accept();
+  assertEquals([states.at(-1), transport.counts.consumers], ["up", 1]);
+  await node.control("eval", `${set("consumer_timeout", 1_800_000)}.`);
+  await transport.close(node.clock.now() + 1_000);
+});
+
+// Case 13.
+onNode(
+  "what is sent while the broker takes nothing waits, to a bound; the rest is refused, and acks go on",
+  async (node) => {
+    const { transport, states } = await node.open({ maxUnconfirmed: 500 });
+    await transport.deploy(topology(["q"]), "apply");
+    const inbox = await receive(transport, "q", 1_000);
+    void transport.send([message("before", () => {})]);
+    await node.until("it", () => inbox.received.length === 1);
+    await node.control("set_vm_memory_high_watermark", "absolute", "1kB");
+    // The broker tells a connection that it is blocked once it publishes.
+    const counts = { confirmed: 0, refused: 0, other: 0 };
+    const settled = (error?: Error): void => {
+      if (error === undefined) counts.confirmed++;
+      else if (error instanceof BackpressureError) counts.refused++;
+      else counts.other++;
+    };
+    const body = "x".repeat(1_000);
+    const one = (at: number): Outgoing => ({ ...message(`${at}`, settled), frame: frame(body) });
+    void transport.send([one(0)]);
+    await node.until("the alarm", () => transport.counts.blocked !== undefined, 30_000);
+    assertEquals(states.at(-1), "degraded");
+    const total = 100_000;
+    for (let at = 1; at < total; at += 100) {
+      void transport.send(Array.from({ length: Math.min(100, total - at) }, (_, more) => one(at + more)));
+    }
+    const { unconfirmed, waiting } = transport.counts;
+    assert(unconfirmed + waiting <= 1_100, `${unconfirmed + waiting} are buffered`);
+    assert(counts.refused >= total - 1_100);
+    await inbox.accept();
+    await node.control("set_vm_memory_high_watermark", "absolute", "2GB");
+    await node.until("all that was taken", () => counts.confirmed + counts.refused === total, 60_000);
+    assertEquals([counts.other, transport.counts.blocked], [0, undefined]);
+    inbox.acceptAll();
+    await inbox.accept();
+    await node.until("all", () => inbox.received.length >= counts.confirmed + 1, 60_000);
+    assertEquals(inbox.received.length, counts.confirmed + 1);
+
+    await node.control("set_vm_memory_high_watermark", "absolute", "1kB");
+    let stopped: Error | undefined;
+    void transport.send([message("never", () => {}), message("lost", (error) => stopped = error)]);
+    await node.until("the alarm", () => transport.counts.blocked !== undefined, 30_000);
+    const deadline = node.clock.now() + 500;
+    await transport.close(deadline);
+    assert(node.clock.now() < deadline + 5_000);
+    assertInstanceOf(stopped, ClosedError);
+    await node.control("set_vm_memory_high_watermark", "absolute", "2GB");
+  },
+);
+
+onNode("a consumer whose end nobody told is found, and made again", async (node) => {
+  const proxy = await TcpProxy.to(node.port);
+  const url = `amqp://127.0.0.1:${proxy.port}`;
+  const { transport } = await node.open({ url, checkConsumersEvery: 300 });
+  await transport.deploy(topology(["missed"]), "apply");
+  const inbox = await receive(transport, "missed");
+  // basic.cancel of the broker never arrives.
+  let swallowed = 0;
+  proxy.drop((chunk) => {
+    const cancels = methodOf(chunk) === cancel;
+    if (cancels) swallowed++;
+    return cancels;
+  });
+  await node.control("delete_queue", "missed");
+  await node.until("the cancel to be lost", () => swallowed === 1);
+  for (let tries = 0; tries < 100; tries++) {
+    const settled = Promise.withResolvers<Error | undefined>();
+    void transport.send([{ ...message("after", settled.resolve), to: "queue:missed" }]);
+    if (await settled.promise === undefined) break;
+    await node.clock.pass(100);
+  }
+  await node.until("it", () => inbox.received.length === 1);
+  await transport.close(node.clock.now() + 1_000);
+  await proxy[Symbol.asyncDispose]();
+});
+
+// Case 11.
+rig("a channel that the broker ends for an unknown tag is made again, with all that was on it", async (rig) => {
+  const queue = await rig.queue();
+  const proxy = rig.bench.wire(rig.transport);
+  let harm: "consumer" | "publisher" | undefined = "consumer";
+  proxy.drop((chunk, toServer) => {
+    if (harm === undefined || methodOf(chunk) !== (harm === "consumer" ? deliver : confirm)) return false;
+    toServer(unknownTag(chunk));
+    harm = undefined;
+    return false;
+  });
+  const inbox = await rig.receive(queue, { credit: 3 });
+  await rig.send(`queue:${queue}`, "a");
+  await rig.came(inbox, 2);
+  assertEquals([inbox.texts, inbox.lostDeliveries.length], [["a", "a"], 1]);
+  assertEquals(inbox.received.map(({ deliveryCount }) => deliveryCount), [1, 2]);
+  // The credit is as it was: of four more, no more than three are unsettled.
+  for (const text of ["b", "c", "d", "e"]) await rig.send(`queue:${queue}`, text);
+  await rig.came(inbox, 4);
+  await rig.clock.pass(200);
+  assertEquals(inbox.unsettled.length, 3);
+  inbox.acceptAll();
+  await inbox.accept();
+  await rig.came(inbox, 6);
+
+  harm = "publisher";
+  await rig.send(`queue:${queue}`, "f");
+  await rig.until("the harm", () => harm === undefined);
+  await rig.send(`queue:${queue}`, "g");
+  await rig.until("both", () => ["f", "g"].every((text) => inbox.texts.includes(text)));
+  const { reconnects, consumers, connections } = rig.transport.counts;
+  assertEquals([reconnects, consumers, connections], [0, 1, 2]);
+});
+
+// Case 15.
+rig("what was settled after its connection was lost acknowledges nothing on the next one", async (rig) => {
+  const queue = await rig.queue();
+  const inbox = await rig.receive(queue);
+  await rig.send(`queue:${queue}`, "a");
+  await rig.came(inbox, 1);
+  const [first] = inbox.received;
+  await rig.bench.wire(rig.transport).cut();
+  await rig.came(inbox, 2);
+  await inbox.accept([first!]); // its tag, 1, is that of the second delivery, too
+  await rig.clock.pass(300);
+  assertEquals((await rig.transport.admin?.count(queue))?.waiting, 0);
+  await rig.bench.wire(rig.transport).cut();
+  await rig.came(inbox, 3); // so the first settlement was none
+  await inbox.accept([inbox.received[2]!]);
+  await rig.clock.pass(200);
+  await inbox.stop();
+  const left = await rig.receive(queue);
+  await rig.clock.pass(300);
+  assertEquals([left.received.length, rig.transport.counts.consumers], [0, 1]);
+});
+
+/** AMQP's methods of the class basic. */
+const [cancel, deliver, confirm] = [30, 60, 80];
+
+/** The method of a frame of the class basic, if a piece begins with one. */
+function methodOf(chunk: Uint8Array): number | undefined {
+  return chunk[0] === 1 && chunk[7] === 0 && chunk[8] === 60 && chunk[9] === 0 ? chunk[10] : undefined;
+}
+
+/** An acknowledgement of what was never delivered, on the channel of a frame. */
+function unknownTag([, high = 0, low = 0]: Uint8Array): Uint8Array {
+  return Uint8Array.of(1, high, low, 0, 0, 0, 13, 0, 60, 0, 80, 0, 0, 0, 0, 0, 0, 0x12, 0x67, 0, 0xce);
+}
