@@ -57,7 +57,7 @@ const makeOwn = (path: string): Promise<void> =>
   openNative(path, (database) => database.exec("CREATE TABLE own (text TEXT NOT NULL)"));
 
 test(
-  "two processes handle 1,000 messages each on one file, and no lock is an error",
+  "two processes handle 1,000 messages each on one file, and no lock is an error (case 35)",
   () =>
     withStore({ clock: realTime() }, async ({ path, store }) => {
       await makeOwn(path);
