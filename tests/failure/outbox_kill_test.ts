@@ -1,21 +1,15 @@
 /** A process is killed at every point of a message's way through inbox and outbox, for real, and started again. */
 import { assert, assertEquals } from "@std/assert";
-import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { type Random, seededRandom } from "../../src/values/random.ts";
-import { runtime, test } from "../support/runner.ts";
-import { runtimeCommand } from "../support/runtimes.ts";
+import { test } from "../support/runner.ts";
 import { share } from "../support/share.ts";
+import { start } from "./kill/child.ts";
 import { points } from "./kill/killer.ts";
 import { BrokerFile } from "./kill/lasting_broker.ts";
 import { type Ledger, ledgerAt } from "./kill/ledger.ts";
-
-const program = fileURLToPath(new URL("kill/orders_process.ts", import.meta.url));
-const [command, ...first] = runtimeCommand(runtime);
-const flags = runtime === "deno" ? ["run", "-A", "--no-check"] : [];
 
 /** The effects that an input has, and the messages that it leads to, by where they go. */
 const steps = ["order", "book", "remind"];
@@ -63,18 +57,13 @@ class Campaign {
     this.#broker.addInputs(this.#inputs, inputsEachTime);
     this.#inputs += inputsEachTime;
     const group = life % 2 === 0 || point.startsWith("savepoint") ? "4" : "";
-    const options = [this.#ledgerUrl, this.#brokerPath, point, times, life * betweenLivesInMs, group].map(String);
-    const child = spawn(command, [...first, ...flags, program, ...options], { stdio: ["ignore", "pipe", "pipe"] });
-    let errors = "";
-    child.stderr.setEncoding("utf8").on("data", (text: string) => errors += text);
-    child.stdout.on("data", () => {
-      if (point === "anywhere") setTimeout(() => child.kill("SIGKILL"), times);
+    const options = [this.#ledgerUrl, this.#brokerPath, point, times, life * betweenLivesInMs, group];
+    const child = start("orders_process.ts", options);
+    child.process.stdout?.on("data", () => {
+      if (point === "anywhere") setTimeout(() => child.process.kill("SIGKILL"), times);
     });
-    const end = await new Promise<string>((resolve, reject) => {
-      child.on("error", reject);
-      child.on("close", (status, signal) => resolve(signal ?? `${status} ${errors}`));
-    });
-    assert(end === "SIGKILL" || end === "0 ", `A process ended otherwise, killed at "${point}": ${end}`);
+    const end = await child.ended;
+    assert(end === "SIGKILL" || end === "well", `A process ended otherwise, killed at "${point}": ${end}`);
     return end === "SIGKILL";
   }
 

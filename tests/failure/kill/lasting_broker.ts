@@ -95,9 +95,10 @@ export class BrokerFile {
   get left(): number {
     return Number(this.#database.prepare("SELECT count(*) AS n FROM waiting").get()?.["n"]);
   }
-  /** All that it ever got, also twice. */
+  /** All that it ever got, in order, also twice. */
   sent(): readonly Sent[] {
-    return this.#database.prepare("SELECT message_id, destination, CAST(body AS TEXT) AS body FROM sent").all()
+    return this.#database.prepare("SELECT message_id, destination, CAST(body AS TEXT) AS body FROM sent ORDER BY rowid")
+      .all()
       .map((found) => ({
         messageId: String(found["message_id"]),
         to: String(found["destination"]),

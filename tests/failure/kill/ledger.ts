@@ -17,12 +17,14 @@ export interface Left {
 
 /** A database with a store and a ledger in it. Nothing in the ledger hinders a second effect: it would be seen. */
 export interface Ledger<in out Tx> {
-  /** Makes the ledger's table. */
+  /** Makes the ledger's tables. */
   prepare(): Promise<void>;
   /** The library's store in it. */
   store(): Store<Tx>;
   /** Writes an effect within a handler's transaction. */
   write(tx: Tx, effect: Effect): Promise<void>;
+  /** The next number, from 1: whoever has it holds all others up until its transaction has ended. */
+  next(tx: Tx): Promise<number>;
   /** All effects. */
   effects(): Promise<readonly Effect[]>;
   /** What the library has left. */
@@ -40,11 +42,18 @@ function inSqlite(path: string): Ledger<SqliteTransaction> {
   return {
     prepare: () =>
       openNative(path, (database) => {
-        database.exec("PRAGMA journal_mode = WAL; CREATE TABLE effects (step TEXT NOT NULL, input INTEGER NOT NULL)");
+        database.exec(
+          "PRAGMA journal_mode = WAL; CREATE TABLE effects (step TEXT NOT NULL, input INTEGER NOT NULL); " +
+            "CREATE TABLE numbers (last INTEGER NOT NULL); INSERT INTO numbers VALUES (0)",
+        );
       }),
     store: () => sqlite({ path, synchronous: "normal" }), // as much as a killed process can tell apart
     write: async (tx, { step, input }) => {
       await tx.run("INSERT INTO effects (step, input) VALUES (?, ?)", step, input);
+    },
+    next: async (tx) => {
+      const row = await tx.get<{ last: number }>("UPDATE numbers SET last = last + 1 RETURNING last");
+      return row?.last ?? 0;
     },
     effects: () =>
       openNative(path, (database) =>
