@@ -114,12 +114,11 @@ export const contentCases: readonly StoreCase[] = [
         { contentType: "", headers: {}, body: new Uint8Array() },
         { contentType: "text/plain", headers: {}, body: body.subarray(3, 7) },
       ];
-      const rows = frames.map((frame) =>
-        trial.row({ frame, dueAt: trial.clock.now() + 5, expiresAt: trial.clock.now() + 1e12 })
-      );
-      const schedules = frames.map((frame) => trial.schedule({ frame, dueAt: trial.clock.now() + 5 }));
+      const dueAt = trial.clock.now() + 1_000;
+      const rows = frames.map((frame) => trial.row({ frame, dueAt, expiresAt: trial.clock.now() + 1e12 }));
+      const schedules = frames.map((frame) => trial.schedule({ frame, dueAt }));
       await trial.commit({ outbox: rows, schedules: schedules.map((put) => ({ put })) });
-      await trial.clock.pass(10);
+      await trial.clock.pass(1_010);
       const other = await trial.elsewhere();
       assertEquals((await other.outbox.claim(trial.bus, 10, 1_000)).map(({ row }) => row), rows);
       assertEquals((await other.schedules.claim(trial.bus, 10, 1_000)).map(({ row }) => row), schedules);

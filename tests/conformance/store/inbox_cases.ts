@@ -96,7 +96,10 @@ export const inboxCases: readonly StoreCase[] = [
     async run(trial) {
       const key = trial.key();
       const other = await trial.elsewhere();
-      const [mine, theirs] = [await trial.begin({ inbox: [key] }), await trial.begin({ inbox: [key] }, other)];
+      const [mine, theirs] = [
+        await trial.begin({ inbox: [key] }),
+        await trial.begin({ inbox: [key], leaseMs: 50 }, other),
+      ];
       assertEquals([mine.duplicates, theirs.duplicates], [[false], [false]]);
       const rows = [trial.row(), trial.row()];
       await theirs.commit(changes({ outbox: [rows[1]!] }));
@@ -107,7 +110,7 @@ export const inboxCases: readonly StoreCase[] = [
         key.messageId,
       );
       assertEquals(await trial.load(saga), undefined);
-      await trial.clock.pass(31_000);
+      await trial.clock.pass(100);
       assertEquals(await trial.claim(), [rows[1]!.id]);
     },
   },

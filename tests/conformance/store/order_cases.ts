@@ -7,9 +7,9 @@ export const orderCases: readonly StoreCase[] = [
     name: "rows are claimed by due time, then in order of writing",
     async run(trial) {
       const now = trial.clock.now();
-      const rows = [30, 10, 20, 10, 30].map((ms) => trial.row({ dueAt: now + ms }));
+      const rows = [900, 700, 800, 700, 900].map((ms) => trial.row({ dueAt: now + ms }));
       await trial.commit({ outbox: rows });
-      await trial.clock.pass(100);
+      await trial.clock.pass(1_000);
       const order = [1, 3, 2, 0, 4].map((at) => rows[at]!.id);
       assertEquals(await trial.claim(2), order.slice(0, 2));
       assertEquals(await trial.claim(), order.slice(2));

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { listens } from "./rabbitmq.ts";
 
+export { listens };
+
 /** Debian's, a folder for each major version. */
 const versions = "/usr/lib/postgresql";
 const startInMs = 60_000;

@@ -1,0 +1,89 @@
+/** A database, as a store has it open. @module */
+import type { Clock } from "../../src/spi/clock.ts";
+import { explainCommit, explainOwn, isLost } from "./errors.ts";
+import type { SqlClient, SqlConnection, SqlRow } from "./sql_client.ts";
+import type { Statement } from "./statement.ts";
+
+/** What each statement of a list gave. */
+export type Results = readonly (readonly SqlRow[])[];
+
+/** Says what an error means. */
+type Explain = (error: unknown, where: string) => unknown;
+
+/** Sends statements, says what their errors mean, and tells whether the database is there. */
+export class Database<Tx> {
+  readonly client: SqlClient<Tx>;
+  /** As errors say it. */
+  readonly where: string;
+  readonly clock: Clock;
+  /** Aborts when the store is closed. */
+  readonly end: AbortSignal;
+  readonly #report: (error: Error | undefined) => void;
+
+  /** @param report told of each loss, and of each answer after one */
+  constructor(
+    client: SqlClient<Tx>,
+    where: string,
+    clock: Clock,
+    end: AbortSignal,
+    report: (error: Error | undefined) => void,
+  ) {
+    this.client = client;
+    this.where = where;
+    this.clock = clock;
+    this.end = end;
+    this.#report = report;
+  }
+
+  /** One statement that is a transaction of its own. */
+  async query({ text, values }: Statement): Promise<readonly SqlRow[]> {
+    return await this.watch(this.client.query(text, values), explainOwn);
+  }
+
+  /** Some statements in one transaction and one flight. */
+  async write(
+    statements: readonly Statement[],
+    signal: AbortSignal,
+    explain: Explain = explainCommit,
+  ): Promise<Results> {
+    const [first] = statements;
+    if (first === undefined) return [];
+    if (statements.length === 1) return [await this.watch(this.client.query(first.text, first.values), explain)];
+    const connection = await this.connect(signal);
+    const begun = connection.query("BEGIN");
+    return await this.commit(connection, statements, explain, [begun]);
+  }
+
+  /** Some statements, then the end of an open transaction, in one flight. Gives the connection back. */
+  async commit(
+    connection: SqlConnection<unknown>,
+    statements: readonly Statement[],
+    explain: Explain = explainCommit,
+    before: readonly Promise<unknown>[] = [],
+  ): Promise<Results> {
+    const sent = statements.map(({ text, values }) => connection.query(text, values));
+    // Where one fails, so does all that follows, and this undoes all of it.
+    const committed = connection.query("COMMIT");
+    const outcomes = await Promise.allSettled([...before, ...sent, committed]);
+    connection.release();
+    const failed = outcomes.find((outcome) => outcome.status === "rejected");
+    return await this.watch(failed === undefined ? Promise.all(sent) : Promise.reject(failed.reason), explain);
+  }
+
+  /** A connection for a transaction. */
+  async connect(signal: AbortSignal): Promise<SqlConnection<Tx>> {
+    return await this.watch(this.client.connect(signal), explainOwn);
+  }
+
+  /** Says what an error means, and tells of losses. */
+  async watch<Result>(answer: Promise<Result>, explain: Explain): Promise<Result> {
+    try {
+      const result = await answer;
+      this.#report(undefined);
+      return result;
+    } catch (error) {
+      if (isLost(error)) this.#report(error as Error); // `isLost` says so
+      throw explain(error, this.where);
+    }
+  }
+}

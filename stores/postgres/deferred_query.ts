@@ -1,0 +1,123 @@
+/** Queries of a transaction that may not be open yet. @module */
+import type { PendingQuery, Row } from "postgres";
+import type { UseTransaction } from "./sql_client.ts";
+
+/** A query as postgres.js makes it. */
+type Query = PendingQuery<Row[]>;
+/** Makes it, where the transaction is open. */
+export type MakeQuery<Tx> = (tx: Tx) => Query;
+
+/**
+ * A query that is made when it is to run. As postgres.js' own, it runs when somebody waits for it, and once; what is
+ * asked of it before is asked of the real one.
+ */
+export class DeferredQuery<Tx> implements PromiseLike<unknown> {
+  readonly #use: UseTransaction<Tx>;
+  readonly #make: MakeQuery<Tx>;
+  readonly #asked: ((query: Query) => unknown)[] = [];
+  #running: Promise<unknown> | undefined;
+  #query: Query | undefined;
+
+  constructor(use: UseTransaction<Tx>, make: MakeQuery<Tx>) {
+    this.#use = use;
+    this.#make = make;
+  }
+
+  /** Part of another query: of that one's transaction. */
+  fragment(tx: Tx): Query {
+    return this.#make(tx);
+  }
+
+  then<Done = unknown, Failed = never>(
+    done?: ((result: unknown) => Done | PromiseLike<Done>) | null,
+    failed?: ((reason: unknown) => Failed | PromiseLike<Failed>) | null,
+  ): Promise<Done | Failed> {
+    return this.#run().then(done, failed);
+  }
+  catch<Failed>(failed?: ((reason: unknown) => Failed | PromiseLike<Failed>) | null): Promise<unknown> {
+    return this.#run().catch(failed);
+  }
+  finally(then?: (() => void) | null): Promise<unknown> {
+    return this.#run().finally(then);
+  }
+  get [Symbol.toStringTag](): string {
+    return "Query";
+  }
+
+  execute(): this {
+    this.#run().catch(() => {}); // whoever waits for it gets it
+    return this;
+  }
+  simple(): this {
+    return this.#ask((query) => query.simple());
+  }
+  raw(): this {
+    return this.#ask((query) => query.raw());
+  }
+  values(): this {
+    return this.#ask((query) => query.values());
+  }
+  describe(): this {
+    return this.#ask((query) => query.describe());
+  }
+  cancel(): void {
+    if (this.#query !== undefined) this.#query.cancel();
+    else this.#ask((query) => query.cancel());
+  }
+  forEach(each: (row: Row, result: never) => void): Promise<unknown> {
+    return this.#instead((query) => query.forEach(each as () => void)); // as the caller has typed it
+  }
+  readable(): Promise<unknown> {
+    return this.#instead((query) => query.readable());
+  }
+  writable(): Promise<unknown> {
+    return this.#instead((query) => query.writable());
+  }
+  cursor(...args: readonly unknown[]): unknown {
+    const each = args.find((arg) => typeof arg === "function");
+    const [first] = args;
+    const rows = typeof first === "number" ? first : 1;
+    if (each !== undefined) return this.#instead((query) => query.cursor(rows, each as () => void)); // as above
+    return { [Symbol.asyncIterator]: () => this.#pages(rows) };
+  }
+
+  /** Each page is a part of the transaction: what is called meanwhile runs after it. */
+  async *#pages(rows: number): AsyncGenerator<readonly Row[]> {
+    const pages = await this.#instead((query) => ({ pages: query.cursor(rows)[Symbol.asyncIterator]() }));
+    const iterator = (pages as { readonly pages: AsyncIterator<readonly Row[]> }).pages; // made above
+    try {
+      for (;;) {
+        const next = await this.#use(() => iterator.next());
+        if (next.done === true) return;
+        yield next.value;
+      }
+    } finally {
+      await iterator.return?.();
+    }
+  }
+
+  #ask(what: (query: Query) => unknown): this {
+    this.#asked.push(what);
+    return this;
+  }
+  #instead(run: (query: Query) => unknown): Promise<unknown> {
+    return this.#running ??= this.#use((tx) => run(this.#build(tx)));
+  }
+  #run(): Promise<unknown> {
+    return this.#instead((query) => query);
+  }
+  #build(tx: Tx): Query {
+    const query = this.#make(tx);
+    for (const what of this.#asked) what(query);
+    return this.#query = query;
+  }
+}
+
+/** What stands in a query: parts that were not made yet are made. */
+export function madeOf<Tx>(value: unknown, tx: Tx): unknown {
+  if (value instanceof DeferredQuery) return value.fragment(tx);
+  if (Array.isArray(value) && value.some((each) => each instanceof DeferredQuery)) {
+    return value.map((each) => madeOf(each, tx));
+  }
+  return value;
+}

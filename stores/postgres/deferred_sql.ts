@@ -1,0 +1,75 @@
+/** postgres.js' transaction, before it is open. @module */
+import type { Row, Sql, TransactionSql } from "postgres";
+import { ConfigurationError } from "../../src/errors/configuration.ts";
+import { DeferredQuery, madeOf, type MakeQuery } from "./deferred_query.ts";
+import type { UseTransaction } from "./sql_client.ts";
+
+/** What would end the transaction behind the unit's back; comments may stand before it. */
+const forbidden = /^(?:\s|--[^\n]*\n?|\/\*[\s\S]*?\*\/|;)*(begin|start|commit|end|abort|rollback|savepoint|release)\b/i;
+
+/**
+ * Looks like a `TransactionSql`, and is one as soon as it is used.
+ *
+ * @param helpers of any connection: they only describe values
+ */
+export function deferredSql(use: UseTransaction<TransactionSql>, helpers: () => Sql): TransactionSql {
+  let savepoints = 0;
+  const query = (make: MakeQuery<TransactionSql>) => new DeferredQuery(use, make);
+  const tag = (first: unknown, ...rest: readonly unknown[]): unknown => {
+    if (!isTemplate(first)) return (helpers() as (...args: readonly unknown[]) => unknown)(first, ...rest); // as it is
+    check(first[0] ?? "");
+    const make = (tx: TransactionSql) => tx<Row[]>(first, ...rest.map((each) => madeOf(each, tx)) as never[]); // what the caller gave
+    return query(make);
+  };
+  const also = {
+    unsafe(text: string, ...rest: readonly unknown[]): unknown {
+      check(text);
+      return query((tx) => tx.unsafe(text, ...rest as [])); // as above
+    },
+    file: (...args: readonly unknown[]): unknown => query((tx) => tx.file(...args as [string])), // as above
+    notify: (channel: string, payload: string): Promise<unknown> => use((tx) => tx.notify(channel, payload)),
+    array: (...args: readonly unknown[]): unknown => helpers().array(...args as [never[]]), // as above
+    json: (value: never): unknown => helpers().json(value),
+    get typed(): unknown {
+      return helpers().typed;
+    },
+    get types(): unknown {
+      return helpers().typed;
+    },
+    prepare(): never {
+      throw new ConfigurationError(
+        `Cannot prepare the transaction of a unit of work: it commits with its inbox and outbox. Take it away`,
+      );
+    },
+    async savepoint(...args: readonly unknown[]): Promise<unknown> {
+      const work = args.at(-1) as (sql: TransactionSql) => unknown; // with a name before it, or without
+      const name = `hero_${++savepoints}`;
+      const run = (text: string) => use((tx) => tx.unsafe(text));
+      await run(`SAVEPOINT ${name}`);
+      try {
+        const found = work(own);
+        const result = await (Array.isArray(found) ? Promise.all(found) : found);
+        await run(`RELEASE SAVEPOINT ${name}`);
+        return result;
+      } catch (error) {
+        await run(`ROLLBACK TO SAVEPOINT ${name}`);
+        throw error;
+      }
+    },
+  };
+  const own = Object.defineProperties(tag, Object.getOwnPropertyDescriptors(also)) as unknown as TransactionSql;
+  return own;
+}
+
+function isTemplate(value: unknown): value is TemplateStringsArray {
+  return Array.isArray(value) && "raw" in value;
+}
+
+function check(text: string): void {
+  const found = forbidden.exec(text)?.[1];
+  if (found === undefined) return;
+  throw new ConfigurationError(
+    `Cannot run ${found.toUpperCase()} in a unit of work: the unit begins and ends its transaction. ` +
+      `Take it away, or use tx.savepoint()`,
+  );
+}

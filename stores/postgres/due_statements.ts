@@ -1,0 +1,145 @@
+/** The statements of a table of messages that wait. @module */
+import type { Names } from "./names.ts";
+import { nowMs, rowsOf } from "./statement.ts";
+
+/** What an inserted row brings. */
+export const insertColumns = "id text, unit text, key text, destination text, content_type text, headers text, " +
+  "start int, size int, written float8, expires float8, token text";
+
+/** In this order `claim` and `parked` give a row. */
+export const foundColumns = ["place", "fence", "attempts", "id", "unit", "key", "destination", "content_type"]
+  .concat("headers", "body", "written_due_at", "expires_at", "token", "error");
+
+/** A row by its place, as it was when it was leased. */
+const leasedList = "place bigint, fence bigint";
+const postponedList = `${leasedList}, free float8, error text, park boolean`;
+
+/** Texts of statements; what each is given is said where it is made. */
+export type DueStatements =
+  & Readonly<
+    Record<
+      | ("claim" | "lock" | "done" | "doneAlone" | "later" | "promote" | "lockTokens" | "remove" | "next" | "stats")
+      | ("parked" | "parkedAfter" | "unpark"),
+      string
+    >
+  >
+  & { insert(before: { readonly parts: string; readonly condition: string }): string };
+
+/**
+ * `waits` says of a row that one of its key goes before it, for sure: whoever takes that one away looks after it then. A
+ * row that does not say so is looked at when it is claimed. To say it, the one before must be held (`FOR SHARE`), so
+ * that it cannot be taken away by somebody who does not see this row yet. Nobody waits for such a hold.
+ *
+ * Who takes rows with keys away does it in a transaction of these statements, each of which sees what the others have
+ * committed: `lock`, so that two do not each believe that the other's row is still there; the taking away, which notes
+ * the keys (`set_config`, for the transaction alone); `promote`.
+ */
+export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStatements {
+  const t = names.table(of);
+  const more = of === "schedules" ? ", token" : "";
+  const clock = `clock AS MATERIALIZED (SELECT ${nowMs} AS now)`;
+  const now = "(SELECT now FROM clock)";
+  const head = `o.bus = $1::text AND NOT o.parked AND NOT o.waits`;
+  const ofKey = (row: string) => `o.bus = $1::text AND o."key" = ${row}."key" AND NOT o.parked`;
+  const found = foundColumns.map((name) => name === "token" ? (more === "" ? "NULL::text" : "o.token") : `o."${name}"`);
+  const each = `o.place = r.place AND o.fence = r.fence AND NOT o.parked`;
+  const noted = `SELECT set_config('hero.freed', coalesce(json_agg(json_build_array(bus, "key"))::text, '[]'), true) ` +
+    `FROM gone WHERE "key" IS NOT NULL`;
+  const lock = (rows: string) =>
+    `SELECT count(pg_advisory_xact_lock(h)) FROM (SELECT DISTINCT ` +
+    `hashtextextended('${names.channel}${of} ' || o.bus || ' ' || o."key", 0) AS h FROM ${rows} ` +
+    `AND o."key" IS NOT NULL ORDER BY h) AS l`;
+  const byToken = `${t} o WHERE o.bus = $1::text AND ` +
+    `o.token = ANY (ARRAY(SELECT json_array_elements_text($2::text::json)))`;
+  const parked = `SELECT ${found.join(", ")} FROM ${t} o WHERE o.bus = $1::text AND o.parked`;
+  return {
+    /**
+     * Bus, rows, bodies, for how long to lease, whether what goes before may be held; gives what was leased.
+     *
+     * @param before of the same statement: what must be there, and whether it may go on
+     */
+    insert: (before: { readonly parts: string; readonly condition: string }) =>
+      `WITH ${before.parts}${clock}, ` +
+      `incoming AS MATERIALIZED (SELECT r.*, CASE WHEN r.written = 0 THEN ${now} ` +
+      `ELSE greatest(-9e15, least(9e15, ceil(r.written)))::bigint END AS due ` +
+      `FROM ${rowsOf("$2", insertColumns)}${before.condition}), ` +
+      `standing AS MATERIALIZED (SELECT i.*, f.place AS first FROM incoming i LEFT JOIN LATERAL ` +
+      `(SELECT o.place FROM ${t} o WHERE ${ofKey("i")} AND o.due_at <= i.due ORDER BY o.due_at, o.place LIMIT 1) f ` +
+      `ON i."key" IS NOT NULL), ` +
+      `held AS MATERIALIZED (SELECT o.place FROM ${t} o WHERE $5::text = 'hold' AND NOT o.parked ` +
+      `AND o.place IN (SELECT first FROM standing) FOR SHARE OF o SKIP LOCKED), ` +
+      `ready AS (SELECT i.*, i.first IS NOT NULL AND i.first IN (SELECT place FROM held) AS waits, ` +
+      `$4::text IS NOT NULL AND i.due <= ${now} AND i.first IS NULL AS leases FROM standing i) ` +
+      `INSERT INTO ${t} AS o (bus, id, unit, "key", destination, content_type, headers, body, written_due_at, ` +
+      `expires_at, due_at, free_at, waits, fence${more}) SELECT $1::text, id, unit, "key", destination, content_type, ` +
+      `headers, substring($3::bytea FROM start + 1 FOR size), written, expires, due, ` +
+      `CASE WHEN leases THEN ${now} + $4::text::bigint ELSE due END, waits, CASE WHEN leases THEN 1 ELSE 0 END${more} ` +
+      `FROM ready ORDER BY n ON CONFLICT DO NOTHING ` +
+      `RETURNING o.place, o.fence, o.id, o.free_at`,
+    /** Bus, limit, for how long; gives whether it was taken, its place in time, and the row. */
+    claim: `WITH ${clock}, ` +
+      `heads AS MATERIALIZED (SELECT o.place, o."key", o.due_at FROM ${t} o WHERE ${head} AND o.due_at <= ${now} ` +
+      `AND o.free_at <= ${now} ORDER BY o.due_at, o.place LIMIT $2::text::bigint FOR UPDATE OF o SKIP LOCKED), ` +
+      `standing AS MATERIALIZED (SELECT h.*, f.place AS first FROM heads h LEFT JOIN LATERAL (SELECT o.place FROM ${t} o ` +
+      `WHERE ${ofKey("h")} ORDER BY o.due_at, o.place LIMIT 1) f ON h."key" IS NOT NULL), ` +
+      `leaders AS MATERIALIZED (SELECT place, "key", due_at, row_number() OVER (ORDER BY due_at, place) AS rank ` +
+      `FROM standing WHERE first IS NULL OR first = place), ` +
+      // Behind each that is taken, those of its key, as far as there is room and they are free.
+      `behind AS MATERIALIZED (SELECT b.place, b.due_at, l."key" FROM leaders l CROSS JOIN LATERAL (SELECT o.place, ` +
+      `o.due_at FROM ${t} o WHERE ${ofKey("l")} AND (o.due_at, o.place) > (l.due_at, l.place) AND o.due_at <= ${now} ` +
+      `ORDER BY o.due_at, o.place LIMIT $2::text::bigint - l.rank) b WHERE l."key" IS NOT NULL), ` +
+      `locked AS MATERIALIZED (SELECT o.place FROM ${t} o WHERE o.place IN (SELECT place FROM behind) AND NOT o.parked ` +
+      `AND o.free_at <= ${now} FOR UPDATE OF o SKIP LOCKED), ` +
+      `unbroken AS (SELECT b.place, b.due_at, bool_and(k.place IS NOT NULL) OVER (PARTITION BY b."key" ` +
+      `ORDER BY b.due_at, b.place) AS free FROM behind b LEFT JOIN locked k ON k.place = b.place), ` +
+      `taken AS MATERIALIZED (SELECT * FROM (SELECT place, due_at, false AS waits FROM leaders UNION ALL ` +
+      `SELECT place, due_at, true FROM unbroken WHERE free) a ORDER BY due_at, place LIMIT $2::text::bigint), ` +
+      `firsts AS MATERIALIZED (SELECT o.place FROM ${t} o WHERE NOT o.parked AND ` +
+      `o.place IN (SELECT first FROM standing WHERE first <> place) FOR SHARE OF o SKIP LOCKED), ` +
+      `changed AS (SELECT place, true AS takes, waits FROM taken UNION ALL SELECT s.place, false, true FROM standing s ` +
+      `JOIN firsts f ON f.place = s.first WHERE s.first <> s.place AND s.place NOT IN (SELECT place FROM taken)) ` +
+      `UPDATE ${t} o SET waits = c.waits, fence = o.fence + CASE WHEN c.takes THEN 1 ELSE 0 END, ` +
+      `free_at = CASE WHEN c.takes THEN ${now} + $3::text::bigint ELSE o.free_at END ` +
+      `FROM changed c WHERE o.place = c.place RETURNING c.takes, o.due_at, o.free_at, ` +
+      found.map((name) => name === 'o."body"' ? "CASE WHEN c.takes THEN o.body END" : name).join(", "),
+    /** Leased ones. */
+    lock: lock(`${t} o WHERE o.place = ANY (ARRAY(SELECT r.place FROM ${rowsOf("$1", leasedList)}))`),
+    done:
+      `WITH gone AS (DELETE FROM ${t} o USING ${rowsOf("$1", leasedList)} WHERE ${each} RETURNING o.bus, o."key") ` +
+      noted,
+    /** Without keys, in a transaction of its own. */
+    doneAlone: `DELETE FROM ${t} o USING ${rowsOf("$1", leasedList)} WHERE ${each}`,
+    later: `WITH changed AS (UPDATE ${t} o SET free_at = greatest(-9e15, least(9e15, ceil(r.free)))::bigint, ` +
+      `error = r.error, parked = r.park, attempts = o.attempts + 1, fence = o.fence + 1 ` +
+      `FROM ${rowsOf("$1", postponedList)} WHERE ${each} RETURNING o.bus, o."key", o.parked), ` +
+      `gone AS (SELECT * FROM changed WHERE parked) ${noted}`,
+    /** What the transaction has noted; gives as many rows as there are free now. */
+    promote: `WITH freed AS MATERIALIZED (SELECT DISTINCT e ->> 0 AS bus, e ->> 1 AS "key" ` +
+      `FROM json_array_elements(current_setting('hero.freed')::json) e), ` +
+      `firsts AS MATERIALIZED (SELECT f.place FROM freed CROSS JOIN LATERAL (SELECT o.place, o.waits FROM ${t} o ` +
+      `WHERE o.bus = freed.bus AND o."key" = freed."key" AND NOT o.parked ORDER BY o.due_at, o.place LIMIT 1) f ` +
+      `WHERE f.waits) ` +
+      `UPDATE ${t} o SET waits = false FROM firsts WHERE o.place = firsts.place RETURNING 1`,
+    /** Bus, tokens. */
+    lockTokens: lock(byToken),
+    remove: `WITH removed AS (DELETE FROM ${byToken} RETURNING o.bus, o."key", o.parked), ` +
+      `gone AS (SELECT * FROM removed WHERE NOT parked) ${noted}`,
+    /** Bus; gives since or until when, and now. */
+    next: `WITH ${clock} SELECT coalesce((SELECT o.free_at FROM ${t} o WHERE ${head} AND o.due_at <= ${now} ` +
+      `AND o.free_at <= ${now} AND (o."key" IS NULL OR NOT EXISTS (SELECT FROM ${t} p WHERE p.bus = $1::text ` +
+      `AND p."key" = o."key" AND NOT p.parked AND (p.due_at, p.place) < (o.due_at, o.place))) ` +
+      `ORDER BY o.due_at, o.place LIMIT 1), ` +
+      `least((SELECT min(o.due_at) FROM ${t} o WHERE ${head} AND o.due_at > ${now}), ` +
+      `(SELECT min(o.free_at) FROM ${t} o WHERE ${head} AND o.due_at <= ${now} AND o.free_at > ${now}))), ${now}`,
+    stats: `WITH ${clock} SELECT (SELECT count(*) FROM ${t} o WHERE o.bus = $1::text), ` +
+      `(SELECT count(*) FROM ${t} o WHERE o.bus = $1::text AND o.parked), ` +
+      `(SELECT min(o.due_at) FROM ${t} o WHERE ${head} AND o.due_at <= ${now})`,
+    /** Bus, limit. */
+    parked: `${parked} ORDER BY o.id LIMIT $2::text::bigint`,
+    parkedAfter: `${parked} AND o.id > $3::text ORDER BY o.id LIMIT $2::text::bigint`,
+    /** Bus, ids. */
+    unpark: `WITH ${clock} UPDATE ${t} o SET parked = false, attempts = 0, waits = false, due_at = clock.now, ` +
+      `free_at = clock.now FROM clock WHERE o.bus = $1::text AND o.parked ` +
+      `AND o.id = ANY (ARRAY(SELECT json_array_elements_text($2::text::json))) RETURNING 1`,
+  };
+}

@@ -1,0 +1,164 @@
+/** A table of messages that wait. @module */
+import { fromText, headersFromText, headersToText } from "../../src/envelope/stored_text.ts";
+import type { Leased, OutboxRow, Parked, Postponed, ScheduleRow } from "../../src/spi/store.ts";
+import { type DueStatements, dueStatements } from "./due_statements.ts";
+import type { Names } from "./names.ts";
+import type { SqlRow } from "./sql_client.ts";
+import { Bytes, bytesOf, column, type Statement } from "./statement.ts";
+
+/** What must be there before rows are written, as a part of the same statement. */
+export interface Before {
+  /** Parts of a WITH, each with a comma behind it; their parameters come from `$6` on. */
+  readonly parts: string;
+  /** As in ` WHERE …`. */
+  readonly condition: string;
+  readonly values: Statement["values"];
+}
+const nothing: Before = { parts: "", condition: "", values: [] };
+
+/** Writes and reads rows of one kind. */
+export class DueTable<Row extends OutboxRow> {
+  /** By which listeners know it. */
+  readonly name: "outbox" | "schedules";
+  readonly #sql: DueStatements;
+  /** Where leased rows are. */
+  readonly #places = new WeakMap<Leased<Row>, string>();
+
+  constructor(names: Names, name: "outbox" | "schedules") {
+    this.name = name;
+    this.#sql = dueStatements(names, name);
+  }
+
+  /**
+   * Adds rows.
+   *
+   * @param leaseMs for how long those that are due and first of their key are leased; `undefined`: none is
+   * @param hold whether rows may be held until the end of the transaction, as it is a short one
+   */
+  insert(bus: string, rows: readonly Row[], leaseMs: number | undefined, hold: boolean, before = nothing): Statement {
+    const bodies = new Bytes();
+    const list = rows.map((row) => ({
+      id: column(row.id),
+      unit: column(row.group),
+      key: row.key === undefined ? null : column(row.key),
+      destination: column(row.to),
+      content_type: column(row.frame.contentType),
+      headers: headersToText(row.frame.headers),
+      ...bodies.add(row.frame.body),
+      written: row.dueAt,
+      expires: row.expiresAt ?? null,
+      token: "token" in row ? column((row as unknown as ScheduleRow).token) : null,
+    }));
+    const lease = leaseMs === undefined ? null : String(Math.ceil(leaseMs));
+    return {
+      text: this.#sql.insert(before),
+      values: [column(bus), JSON.stringify(list), bodies.all, lease, hold ? "hold" : "", ...before.values],
+    };
+  }
+
+  /** What `insert` gave, of the rows that it wrote. */
+  inserted(rows: readonly Row[], found: readonly SqlRow[]): readonly Leased<Row>[] {
+    const leased = new Map(
+      found.filter(([, fence]) => Number(fence) > 0).map((row) => [fromText(String(row[2])), row]),
+    );
+    return rows.flatMap((row) => {
+      const at = leased.get(row.id);
+      if (at === undefined) return [];
+      leased.delete(row.id);
+      return [this.#lease(row, at[0], { fence: Number(at[1]), attempts: 0, until: Number(at[3]) })];
+    });
+  }
+
+  claim(bus: string, limit: number, leaseMs: number): Statement {
+    return { text: this.#sql.claim, values: [column(bus), String(limit), String(Math.ceil(leaseMs))] };
+  }
+  /** What `claim` gave: the rows, and how many others it found to wait. */
+  claimed(found: readonly SqlRow[]): { readonly leased: readonly Leased<Row>[]; readonly waiting: number } {
+    const taken = found.filter(([takes]) => takes === true);
+    const order = taken.map((row) => ({ row, due: Number(row[1]), place: Number(row[3]) }));
+    order.sort((a, b) => a.due - b.due || a.place - b.place);
+    const leased = order.map(({ row: [, , until, ...columns] }) => this.#found(columns, Number(until)));
+    return { leased, waiting: found.length - taken.length };
+  }
+
+  /** As `Due.done`. The last says by its length how many others are free now, if there is more than one. */
+  done(rows: readonly Leased<Row>[]): readonly Statement[] {
+    const values = [JSON.stringify(rows.flatMap((leased) => this.#at(leased)))];
+    if (rows.every(({ row }) => row.key === undefined)) return [{ text: this.#sql.doneAlone, values }];
+    return [{ text: this.#sql.lock, values }, { text: this.#sql.done, values }, {
+      text: this.#sql.promote,
+      values: [],
+    }];
+  }
+  /** As `Due.later`, and as above. */
+  later(rows: readonly Postponed<Row>[]): readonly Statement[] {
+    // The first of what is said twice; what comes later is outdated by then.
+    const seen = new Set<string>();
+    const list = rows.flatMap(({ leased, dueAt, error, park }) =>
+      this.#at(leased).filter(({ place, fence }) => seen.size < seen.add(`${place} ${fence}`).size)
+        .map((at) => ({ ...at, free: dueAt, error: column(error), park }))
+    );
+    const values = [JSON.stringify(list)];
+    const later = { text: this.#sql.later, values };
+    if (rows.every(({ leased, park }) => !park || leased.row.key === undefined)) return [later];
+    return [{ text: this.#sql.lock, values }, later, { text: this.#sql.promote, values: [] }];
+  }
+  /** Takes rows away by their tokens, where they are there. */
+  remove(bus: string, tokens: readonly string[]): readonly Statement[] {
+    const values = [column(bus), JSON.stringify(tokens.map(column))];
+    return [
+      { text: this.#sql.lockTokens, values },
+      { text: this.#sql.remove, values },
+      { text: this.#sql.promote, values: [] },
+    ];
+  }
+
+  next(bus: string): Statement {
+    return { text: this.#sql.next, values: [column(bus)] };
+  }
+  stats(bus: string): Statement {
+    return { text: this.#sql.stats, values: [column(bus)] };
+  }
+  parked(bus: string, after: string | undefined, limit: number): Statement {
+    const values = [column(bus), String(limit)];
+    return after === undefined
+      ? { text: this.#sql.parked, values }
+      : { text: this.#sql.parkedAfter, values: [...values, column(after)] };
+  }
+  /** What `parked` gave. */
+  parkedOf(found: readonly SqlRow[]): readonly Parked<Row>[] {
+    return found.map((columns) => ({ ...this.#found(columns, 0), error: fromText(String(columns.at(-1) ?? "")) }));
+  }
+  /** Gives as many rows as were parked. */
+  unpark(bus: string, ids: readonly string[]): Statement {
+    return { text: this.#sql.unpark, values: [column(bus), JSON.stringify(ids.map(column))] };
+  }
+
+  #at(leased: Leased<Row>): readonly { readonly place: string; readonly fence: number }[] {
+    const place = this.#places.get(leased);
+    return place === undefined ? [] : [{ place, fence: leased.fence }];
+  }
+
+  #found(columns: SqlRow, until: number): Leased<Row> {
+    const [place, fence, attempts, id, unit, key, destination, contentType, headers, body, dueAt, expiresAt, token] =
+      columns as readonly string[]; // in the order of `foundColumns`
+    const row: OutboxRow = {
+      id: fromText(id!),
+      group: fromText(unit!),
+      key: key === null ? undefined : fromText(key!),
+      to: fromText(destination!) as OutboxRow["to"],
+      frame: { contentType: fromText(contentType!), headers: headersFromText(headers!), body: bytesOf(body) },
+      dueAt: Number(dueAt),
+      expiresAt: expiresAt === null ? undefined : Number(expiresAt),
+    };
+    const full = this.name === "outbox" ? row : { ...row, token: fromText(token!) };
+    // A schedule has a token, and nothing else beside.
+    return this.#lease(full as Row, place, { fence: Number(fence), attempts: Number(attempts), until });
+  }
+
+  #lease(row: Row, place: unknown, rest: Omit<Leased<Row>, "row">): Leased<Row> {
+    const leased = { row, ...rest };
+    this.#places.set(leased, String(place));
+    return leased;
+  }
+}

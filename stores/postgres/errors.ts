@@ -1,0 +1,97 @@
+/** What PostgreSQL's errors mean. @module */
+import { HeroError } from "../../src/errors/hero_error.ts";
+import {
+  ConflictError,
+  OutcomeUnknownError,
+  StoreCorruptError,
+  StoreFullError,
+  StoreReadOnlyError,
+  StoreUnavailableError,
+} from "../../src/errors/store.ts";
+import { AccessRefusedError, TopologyError } from "../../src/errors/transport.ts";
+
+/** As errors say it. */
+export const storeName = "postgres";
+
+/** SQLSTATE: five of these, https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const sqlState = /^[0-9A-Z]{5}$/;
+/** As sockets and drivers name them; five letters as well. */
+const socketErrors = new Set(["EPIPE"]);
+
+/** The SQLSTATE of an error; `undefined`: it comes from elsewhere. */
+export function stateOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined;
+  return sqlState.test(error.code) && !socketErrors.has(error.code) ? error.code : undefined;
+}
+
+/** Whether the server said that the transaction can be done again, and would then succeed. */
+export function isRetryable(error: unknown): boolean {
+  const state = stateOf(error);
+  return state === "40001" || state === "40P01";
+}
+
+/** Whether the transaction has failed before, and the server takes nothing more. */
+export function isAborted(error: unknown): boolean {
+  return stateOf(error) === "25P02";
+}
+
+/** Whether the connection, or the server, went away. */
+export function isLost(error: unknown): boolean {
+  if (error instanceof HeroError || !(error instanceof Error)) return false;
+  const state = stateOf(error);
+  if (state === undefined) {
+    return "code" in error && typeof error.code === "string" || /connection/i.test(error.message);
+  }
+  return state.startsWith("08") || state.startsWith("57P");
+}
+
+/** An error of a handler's statement: as the driver has it, unless the whole unit has to be done again. */
+export function explain(error: unknown, where: string): unknown {
+  if (isRetryable(error)) return new ConflictError("what its statements touch", { cause: error });
+  if (error instanceof HeroError || !isLost(error)) return error;
+  return new StoreUnavailableError(storeName, where, (error as Error).message, { cause: error }); // `isLost` says so
+}
+
+/** An error of the store's own statements. */
+export function explainOwn(error: unknown, where: string): unknown {
+  if (error instanceof HeroError || !(error instanceof Error)) return error;
+  const cause = { cause: error };
+  const state = stateOf(error);
+  switch (state) {
+    case "42P01": // undefined_table
+    case "42703": // undefined_column
+    case "3F000": // invalid_schema_name
+      return new TopologyError(
+        [`the tables in "${where}" are missing or of an older version: ${error.message}`],
+        cause,
+      );
+    case "25006": // read_only_sql_transaction
+      return new StoreReadOnlyError(storeName, where, cause);
+    case "53100": // disk_full
+      return new StoreFullError(storeName, where, cause);
+    case "XX001": // data_corrupted
+    case "XX002": // index_corrupted
+      return new StoreCorruptError(storeName, where, cause);
+    case "28000": // invalid_authorization_specification
+    case "28P01": // invalid_password
+    case "42501": // insufficient_privilege
+      return new AccessRefusedError(where, "use the database", cause);
+    case "57014": // query_canceled: statement_timeout
+    case "55P03": // lock_not_available: lock_timeout
+    case "53200": // out_of_memory
+    case "53300": // too_many_connections
+    case "3D000": // invalid_catalog_name
+      return new StoreUnavailableError(storeName, where, error.message, cause);
+    default:
+      return explain(error, where);
+  }
+}
+
+/** What happens before a statement is sent. */
+const unsent = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "CONNECT_TIMEOUT", "57P03"]);
+
+/** An error of a commit, after which nobody may know whether it was written. */
+export function explainCommit(error: unknown, where: string): unknown {
+  const sent = !(error instanceof Error && "code" in error && unsent.has(String(error.code)));
+  return sent && isLost(error) ? new OutcomeUnknownError(storeName, { cause: error }) : explainOwn(error, where);
+}

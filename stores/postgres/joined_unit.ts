@@ -1,0 +1,81 @@
+/** A unit within a transaction that an application has begun. @module */
+import { TransactionEndedError } from "../../src/errors/store.ts";
+import type { Changes, Leased, OutboxRow, SagaRow, Scope, Unit } from "../../src/spi/store.ts";
+import { explainOwn, storeName } from "./errors.ts";
+import { sagaOf } from "./sagas.ts";
+import type { SqlRow, SqlSession } from "./sql_client.ts";
+import type { Statement } from "./statement.ts";
+import type { UnitHost, Written } from "./unit_of_work.ts";
+
+/** What a joined unit needs of its store. */
+export interface JoinHost extends Pick<UnitHost<unknown>, "load" | "find"> {
+  /** As errors say it. */
+  readonly where: string;
+  /** Leases nothing, holds nothing until the end, and has whoever listens told once it is committed. */
+  writeJoined(scope: Scope, changes: Changes): Written;
+}
+
+/** Writes what others commit. */
+export class JoinedUnit<Tx> implements Unit<Tx> {
+  readonly duplicates: readonly boolean[] = [];
+  readonly tx: Tx;
+  readonly #host: JoinHost;
+  readonly #session: SqlSession;
+  readonly #scope: Scope;
+  #ended = false;
+
+  constructor(host: JoinHost, session: SqlSession, tx: Tx, scope: Scope) {
+    this.#host = host;
+    this.#session = session;
+    this.tx = tx;
+    this.#scope = scope;
+  }
+
+  async load(saga: string, id: string, lock: boolean): Promise<SagaRow | undefined> {
+    const [found] = await this.#ask(this.#host.load(this.#scope.bus, saga, id, lock));
+    return found === undefined ? undefined : sagaOf(found);
+  }
+
+  async find(...query: Parameters<Unit<unknown>["find"]>): Promise<readonly SagaRow[]> {
+    return (await this.#ask(this.#host.find(this.#scope.bus, ...query))).map(sagaOf);
+  }
+
+  async savepoint<Result>(_member: number, work: () => Promise<Result>): Promise<Result> {
+    const run = (text: string) => this.#ask({ text, values: [] });
+    await run("SAVEPOINT hero_member");
+    try {
+      const result = await work();
+      await run("RELEASE SAVEPOINT hero_member");
+      return result;
+    } catch (error) {
+      await run("ROLLBACK TO SAVEPOINT hero_member");
+      throw error;
+    }
+  }
+
+  async commit(changes: Changes): Promise<readonly Leased<OutboxRow>[]> {
+    this.#check();
+    this.#ended = true;
+    const { statements, explain } = this.#host.writeJoined(this.#scope, changes);
+    const sent = await Promise.allSettled(statements.map(({ text, values }) => this.#session.query(text, values)));
+    for (const outcome of sent) if (outcome.status === "rejected") throw explain(outcome.reason);
+    return [];
+  }
+
+  rollback(): Promise<void> {
+    this.#ended = true;
+    return Promise.resolve();
+  }
+
+  #check(): void {
+    if (this.#ended) throw new TransactionEndedError(storeName);
+  }
+  async #ask({ text, values }: Statement): Promise<readonly SqlRow[]> {
+    this.#check();
+    try {
+      return await this.#session.query(text, values);
+    } catch (error) {
+      throw explainOwn(error, this.#host.where);
+    }
+  }
+}

@@ -1,0 +1,130 @@
+/** The entry point's function. @module */
+import type { Options, TransactionSql } from "postgres";
+import { ConfigurationError } from "../../src/errors/configuration.ts";
+import type { JoinableStore } from "../../src/spi/store.ts";
+import { type Duration, milliseconds } from "../../src/values/duration.ts";
+import { loadClient } from "./client.ts";
+import { Names } from "./names.ts";
+import { PostgresJs } from "./postgres_js.ts";
+import type { SqlClient } from "./sql_client.ts";
+import { PostgresStore } from "./store.ts";
+
+/** Where the tables are, and how they are watched: of every store. */
+export interface PostgresTableOptions {
+  /** The schema of the tables: letters, digits and `_`, at most 30. Made by deploying, if it is missing. Default: `"public"`. */
+  readonly schema?: string;
+  /** What the names of the tables begin with: letters, digits and `_`, at most 30. Default: `"hero_"`. */
+  readonly prefix?: string;
+  /** How often a process that waits for rows looks whether there are some. Default: `"1s"`. */
+  readonly pollInterval?: Duration;
+}
+
+/** Where a store over postgres.js keeps its rows, and how. */
+export interface PostgresOptions extends PostgresTableOptions {
+  /** As in `postgres://user:password@host:5432/database`. Left out: `connection` and the environment say it. */
+  readonly url?: string;
+  /**
+   * More options of postgres.js: `ssl`, `host`, `password`, `connection: { statement_timeout: 5000 }`, … Not used:
+   * `max`, `prepare`, `idle_timeout`, `max_lifetime`, `onclose`.
+   */
+  readonly connection?: Omit<
+    Options<Record<string, never>>,
+    "max" | "prepare" | "idle_timeout" | "max_lifetime" | "onclose"
+  >;
+  /**
+   * The most connections, without the one that listens. Each unit of work whose handler uses `ctx.tx` has one for itself:
+   * as many as the `concurrency` of all endpoints with an outbox together, and two more, let none of them wait.
+   * Default: 10.
+   */
+  readonly max?: number;
+  /** Whether statements are prepared. False behind a pooler that shares connections by transaction. Default: true. */
+  readonly prepare?: boolean;
+  /**
+   * Whether to listen for what other processes write, on a connection of its own; a URL: elsewhere, past a pooler.
+   * False: it is looked for every `pollInterval`. Default: true.
+   */
+  readonly listen?: boolean | string;
+}
+
+/** Where a store over another driver keeps its rows. */
+export interface PostgresClientOptions<in out Tx> extends PostgresTableOptions {
+  /** The driver; it is closed with the store. */
+  readonly client: SqlClient<Tx>;
+  /** As errors name the database. Default: `"the database"`. */
+  readonly where?: string;
+  /** Whether to listen, if the driver can. Default: true. */
+  readonly listen?: boolean;
+}
+
+/**
+ * Makes a store in a PostgreSQL database, over npm:postgres. Nothing happens before its bus starts;
+ * `bus.deploy("apply")` makes the tables.
+ *
+ * @param options the URL, or more
+ * @throws {ConfigurationError} if an option is none
+ * @throws {InvalidNameError} if schema or prefix are none
+ */
+export function postgres(options: string | PostgresOptions): JoinableStore<TransactionSql>;
+/** The same, over another driver; `Tx` is what handlers then write with. */
+export function postgres<Tx>(options: PostgresClientOptions<Tx>): JoinableStore<Tx>;
+export function postgres(
+  options: string | PostgresOptions | PostgresClientOptions<unknown>,
+): JoinableStore<TransactionSql> | JoinableStore<unknown> {
+  const given = typeof options === "string" ? { url: options } : options;
+  const { schema = "public", prefix = "hero_", pollInterval = "1s" } = given;
+  const names = new Names(schema, prefix);
+  const pollMs = milliseconds(pollInterval);
+  if (pollMs < 1) throw new ConfigurationError(`Cannot use { pollInterval: ${pollInterval} }. Say at least 1 ms`);
+  if ("client" in given) {
+    const { client, where = "the database", listen = true } = given;
+    const listens = listen && client.listen !== undefined;
+    return new PostgresStore({
+      load: () => Promise.resolve(client),
+      where,
+      names,
+      max: client.max,
+      listen: listens,
+      pollMs,
+    });
+  }
+  const { url, connection = {}, max = 10, prepare = true, listen = true } = given;
+  if (!Number.isInteger(max) || max < 1) {
+    throw new ConfigurationError(`Cannot use { max: ${max} }. Say how many connections there may be, at least 1`);
+  }
+  const where = placeOf(url, connection);
+  const listenUrl = typeof listen === "string" ? listen : undefined;
+  if (listenUrl !== undefined) placeOf(listenUrl, {});
+  return new PostgresStore<TransactionSql>({
+    load: async () => new PostgresJs(await loadClient(), { url, options: connection, max, prepare, listenUrl }),
+    where,
+    names,
+    max,
+    listen: listen !== false,
+    pollMs,
+  });
+}
+
+/** The database without the password. */
+function placeOf(
+  url: string | undefined,
+  { host, port, database }: NonNullable<PostgresOptions["connection"]>,
+): string {
+  if (url === undefined) {
+    return [
+      host ?? "localhost",
+      ...port === undefined ? [] : [`:${port}`],
+      ...database === undefined ? [] : [
+        `/${database}`,
+      ],
+    ].join("");
+  }
+  // Several hosts make no URL that a parser takes.
+  const found = /^postgres(?:ql)?:\/\/(?:[^@/]*@)?([^/?]*)(\/[^?]*)?/.exec(url);
+  if (found === null) {
+    throw new ConfigurationError(
+      `Cannot use this URL for a PostgreSQL store: it does not begin with "postgres://". ` +
+        `Say it as in postgres://user:password@host:5432/database`,
+    );
+  }
+  return `${found[1]}${found[2] ?? ""}`;
+}

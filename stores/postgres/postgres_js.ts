@@ -1,0 +1,116 @@
+/** postgres.js as a store uses it. @module */
+import type { Options, Row, Sql, TransactionSql } from "postgres";
+import type { Client } from "./client.ts";
+import { deferredSql } from "./deferred_sql.ts";
+import { type Dial, dialer, type Line, LinePool } from "./line_pool.ts";
+import type { SqlClient, SqlConnection, SqlRow, SqlSession, SqlValue, UseTransaction } from "./sql_client.ts";
+
+/** How postgres.js is used. */
+export interface PostgresJsOptions {
+  /** `undefined`: as `options` and the environment say, as always with postgres.js. */
+  readonly url: string | undefined;
+  readonly options: Options<Record<string, never>>;
+  readonly max: number;
+  readonly prepare: boolean;
+  /** Where to listen, if elsewhere. */
+  readonly listenUrl: string | undefined;
+}
+
+/** One connection, had by one unit. */
+class Connection implements SqlConnection<TransactionSql> {
+  readonly #line: Line;
+  readonly #release: () => void;
+  readonly #prepare: boolean;
+
+  constructor(line: Line, prepare: boolean, release: () => void) {
+    this.#line = line;
+    this.#prepare = prepare;
+    this.#release = release;
+  }
+
+  get tx(): TransactionSql {
+    // Of a client with one connection, what all share and what a transaction has to itself is the same.
+    return this.#line.sql as unknown as TransactionSql;
+  }
+  get lost(): boolean {
+    return this.#line.lost;
+  }
+  query(text: string, values: readonly SqlValue[] = []): Promise<readonly SqlRow[]> {
+    return ask(this.#line.sql, text, values, this.#prepare);
+  }
+  release(broken = false): void {
+    if (broken) this.#line.close();
+    this.#release();
+  }
+}
+
+/** A pool of connections by postgres.js. */
+export class PostgresJs implements SqlClient<TransactionSql> {
+  readonly max: number;
+  readonly #pool: LinePool;
+  readonly #prepare: boolean;
+  readonly #listenDial: Dial;
+  /** Makes fragments and typed values, and connects to nothing. */
+  readonly #helpers: () => Sql;
+
+  constructor(client: Client, { url, options, max, prepare, listenUrl }: PostgresJsOptions) {
+    this.max = max;
+    this.#prepare = prepare;
+    const dial = dialer(client, url, { ...options, prepare });
+    this.#pool = new LinePool(dial, max);
+    this.#listenDial = listenUrl === undefined ? dial : dialer(client, listenUrl, options);
+    let helpers: Sql | undefined;
+    this.#helpers = () => helpers ??= dial({ max: 1 });
+  }
+
+  async connect(signal: AbortSignal): Promise<SqlConnection<TransactionSql>> {
+    const line = await this.#pool.take(signal);
+    return new Connection(line, this.#prepare, () => this.#pool.release(line, true));
+  }
+
+  async query(text: string, values: readonly SqlValue[] = []): Promise<readonly SqlRow[]> {
+    const found = this.#pool.share();
+    const line = found instanceof Promise ? await found : found;
+    try {
+      return await ask(line.sql, text, values, this.#prepare);
+    } finally {
+      this.#pool.release(line, false);
+    }
+  }
+
+  join(tx: TransactionSql): SqlSession {
+    return { query: (text, values = []) => ask(tx, text, values, this.#prepare) };
+  }
+
+  defer(use: UseTransaction<TransactionSql>): TransactionSql {
+    return deferredSql(use, this.#helpers);
+  }
+
+  async listen(channel: string, heard: (payload: string) => void): Promise<() => Promise<void>> {
+    const sql = this.#listenDial({ max: 1, idle_timeout: 0, max_lifetime: null });
+    const end = () => sql.end({ timeout: 0 });
+    try {
+      // Told once more whenever it listens again: what was said meanwhile was not heard.
+      await sql.listen(channel, heard, () => heard(""));
+      return end;
+    } catch (error) {
+      await end().catch(() => {});
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#pool.end();
+  }
+}
+
+/** Positions instead of names: those may be transformed by the options. */
+async function ask(
+  sql: Pick<TransactionSql, "unsafe">,
+  text: string,
+  values: readonly SqlValue[],
+  prepare: boolean,
+): Promise<readonly SqlRow[]> {
+  const query = sql.unsafe<Row[]>(text, [...values] as (string | number | null)[], { prepare });
+  return await query.values() as readonly SqlRow[]; // arrays, by `values`
+}

@@ -1,0 +1,139 @@
+/** The instances of sagas. @module */
+import { fromText, headersFromText, headersToText } from "../../src/envelope/stored_text.ts";
+import type { Changes, SagaRow } from "../../src/spi/store.ts";
+import type { Names } from "./names.ts";
+import type { SqlRow } from "./sql_client.ts";
+import { Bytes, bytesOf, column, refusal, rowsOf, type Statement } from "./statement.ts";
+
+type SagaChanges = Changes["sagas"];
+
+const contents = "incarnation, version, data_schema, state, data, types, indexes";
+const list = "op text, saga text, id text, was text, was_version bigint, incarnation text, version bigint, " +
+  "data_schema bigint, state text, start int, size int, types text, indexes text";
+const indexList = "saga text, name text, value text, id text";
+
+/** The sagas' statements. */
+export class Sagas {
+  readonly #table: string;
+  readonly #index: string;
+  readonly #load: string;
+  readonly #apply: string;
+  readonly #reindex: string;
+
+  constructor(names: Names) {
+    const table = this.#table = names.table("sagas");
+    const index = this.#index = names.table("saga_indexes");
+    this.#load =
+      `SELECT saga, id, ${contents} FROM ${table} WHERE bus = $1::text AND saga = $2::text AND id = $3::text`;
+    const was = `s.bus = $1::text AND s.saga = r.saga AND s.id = r.id AND s.version = r.was_version ` +
+      `AND s.incarnation = r.was`;
+    const data = "substring($3::bytea FROM r.start + 1 FOR r.size)";
+    this.#apply = `WITH incoming AS MATERIALIZED (SELECT * FROM ${rowsOf("$2", list)}), ` +
+      `inserted AS (INSERT INTO ${table} (bus, saga, id, ${contents}) SELECT $1::text, saga, id, incarnation, version, ` +
+      `data_schema, state, ${data}, types, indexes FROM incoming r WHERE op = 'insert' ORDER BY saga, id ` +
+      `ON CONFLICT DO NOTHING RETURNING saga, id), ` +
+      `updated AS (UPDATE ${table} s SET incarnation = r.incarnation, version = r.version, ` +
+      `data_schema = r.data_schema, state = r.state, data = ${data}, types = r.types, indexes = r.indexes ` +
+      `FROM incoming r WHERE r.op = 'update' AND ${was} RETURNING s.saga, s.id), ` +
+      `deleted AS (DELETE FROM ${table} s USING incoming r WHERE r.op = 'delete' AND ${was} RETURNING s.saga, s.id), ` +
+      `done AS (SELECT * FROM inserted UNION ALL SELECT * FROM updated UNION ALL SELECT * FROM deleted) ` +
+      `SELECT ${refusal("conflict")} FROM incoming r ` +
+      `WHERE NOT EXISTS (SELECT FROM done WHERE done.saga = r.saga AND done.id = r.id)`;
+    this.#reindex = `WITH gone AS (DELETE FROM ${index} x USING ${rowsOf("$2", indexList)} ` +
+      `WHERE x.bus = $1::text AND x.saga = r.saga AND x.name = r.name AND x.value = r.value AND x.id = r.id) ` +
+      `INSERT INTO ${index} (bus, saga, name, value, id) SELECT $1::text, saga, name, value, id ` +
+      `FROM ${rowsOf("$3", indexList)} ON CONFLICT DO NOTHING`;
+  }
+
+  /** One, if it is there. */
+  load(bus: string, saga: string, id: string, lock: boolean): Statement {
+    return { text: lock ? `${this.#load} FOR UPDATE` : this.#load, values: [column(bus), column(saga), column(id)] };
+  }
+
+  /** As `Unit.find`. */
+  find(
+    bus: string,
+    saga: string,
+    where: Readonly<Record<string, string>>,
+    after: string | undefined,
+    limit: number,
+  ): Statement {
+    const values: string[] = [column(bus), column(saga), String(limit)];
+    const add = (value: string): string => `$${values.push(column(value))}::text`;
+    const later = after === undefined ? "" : ` AND id > ${add(after)}`;
+    const conditions = Object.entries(where).map(([name, value]) =>
+      ` AND id IN (SELECT id FROM ${this.#index} WHERE bus = $1::text AND saga = $2::text AND name = ${add(name)} ` +
+      `AND value = ${add(value)}${later})`
+    );
+    return {
+      text: `SELECT saga, id, ${contents} FROM ${this.#table} WHERE bus = $1::text AND saga = $2::text${later}` +
+        `${conditions.join("")} ORDER BY id LIMIT $3::text::bigint`,
+      values,
+    };
+  }
+
+  /** Makes it so; refuses where one is not as it was loaded. */
+  apply(bus: string, changes: SagaChanges): readonly Statement[] {
+    const bytes = new Bytes();
+    const rows = changes.map(({ before, after }) => ({
+      op: before === undefined ? "insert" : after === undefined ? "delete" : "update",
+      saga: column((before ?? after)!.saga), // one of them is given
+      id: column((before ?? after)!.id),
+      was: before === undefined ? null : column(before.incarnation),
+      was_version: before?.version ?? null,
+      ...after === undefined ? {} : contentsOf(after, bytes),
+    }));
+    const [gone, made] = [
+      changes.flatMap(({ before, after }) => indexOf(before, after)),
+      changes.flatMap(
+        ({ before, after }) => indexOf(after, before),
+      ),
+    ];
+    const apply = { text: this.#apply, values: [column(bus), JSON.stringify(rows), bytes.all] };
+    if (gone.length + made.length === 0) return [apply];
+    return [apply, { text: this.#reindex, values: [column(bus), JSON.stringify(gone), JSON.stringify(made)] }];
+  }
+}
+
+/** A row as `load` and `find` give it. */
+export function sagaOf(row: SqlRow): SagaRow {
+  const [saga, id, incarnation, version, schema, state, data, types, indexes] = row as readonly string[]; // see above
+  return {
+    saga: fromText(saga!),
+    id: fromText(id!),
+    incarnation: fromText(incarnation!),
+    version: Number(version),
+    schema: Number(schema),
+    state: fromText(state!),
+    data: bytesOf(data),
+    types: types === null ? undefined : fromText(types!),
+    index: headersFromText(indexes!) as SagaRow["index"], // written as such
+  };
+}
+
+function contentsOf({ incarnation, version, schema, state, data, types, index }: SagaRow, bytes: Bytes) {
+  return {
+    incarnation: column(incarnation),
+    version,
+    data_schema: schema,
+    state: column(state),
+    ...bytes.add(data),
+    types: types === undefined ? null : column(types),
+    indexes: headersToText(index),
+  };
+}
+
+/** What an instance has in the index and another has not. */
+function indexOf(of: SagaRow | undefined, other: SagaRow | undefined) {
+  if (of === undefined) return [];
+  return Object.entries(of.index)
+    .filter(([name, value]) =>
+      !(other !== undefined && Object.hasOwn(other.index, name) && other.index[name] === value)
+    )
+    .map(([name, value]) => ({
+      saga: column(of.saga),
+      name: column(name),
+      value: column(value),
+      id: column(of.id),
+    }));
+}

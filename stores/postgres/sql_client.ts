@@ -1,0 +1,66 @@
+/** What a store needs of a driver for PostgreSQL. @module */
+
+/** What a statement is given. */
+export type SqlValue = string | number | Uint8Array | null;
+/** The values of a row, in order of its columns: text, numbers (or their text), booleans, bytes. */
+export type SqlRow = readonly unknown[];
+
+/** Where statements go. */
+export interface SqlSession {
+  /**
+   * Runs one statement, with `$1`, `$2`, … for its values, each of which it casts itself. Statements run in the order of
+   * the calls; the next may be called before the one before has ended, and is sent at once where the driver can. The
+   * texts are few: preparing them pays.
+   */
+  query(text: string, values?: readonly SqlValue[]): Promise<readonly SqlRow[]>;
+}
+
+/** A connection that one unit of work has for itself. */
+export interface SqlConnection<out Tx> extends SqlSession {
+  /** What a handler writes with, on this connection. */
+  readonly tx: Tx;
+  /** The server or the way to it has gone: nothing more may be sent, as a driver could send it elsewhere. */
+  readonly lost: boolean;
+  /**
+   * Gives it back, outside of a transaction. A lost one is thrown away. Once.
+   *
+   * @param broken nobody knows how it is: it is thrown away, too
+   */
+  release(broken?: boolean): void;
+}
+
+/** Does something with the transaction: at once if it is open, else in order of the calls, when it is. */
+export type UseTransaction<out Tx> = <Result>(work: (tx: Tx) => Result | PromiseLike<Result>) => Promise<Result>;
+
+/**
+ * A driver, as a store uses it: `postgres({ client })`. `Tx` is what handlers write with.
+ *
+ * Errors come as the driver throws them: the five characters of SQLSTATE in `code`, `detail`, `constraint`; what is no
+ * SQLSTATE counts as a lost connection.
+ */
+export interface SqlClient<in out Tx> extends SqlSession {
+  /** The most connections that it opens, without the one that listens. */
+  readonly max: number;
+  /**
+   * A connection that is free, or a new one. Waits while all are taken.
+   *
+   * @param signal ends the wait
+   */
+  connect(signal: AbortSignal): Promise<SqlConnection<Tx>>;
+  /** Statements within a transaction that an application has begun. */
+  join(tx: Tx): SqlSession;
+  /**
+   * What stands for a transaction that is not open yet: each of its calls goes through `use`, and looks like the call of
+   * a `Tx`.
+   */
+  defer(use: UseTransaction<Tx>): Tx;
+  /**
+   * Listens on a connection of its own. Left out: the store has to look.
+   *
+   * @param heard called with the payload of each notification
+   * @returns ends it; resolves when it listens
+   */
+  listen?(channel: string, heard: (payload: string) => void): Promise<() => Promise<void>>;
+  /** Closes all connections. Once, after the last release. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,77 @@
+/** Statements, and how lists travel in them. @module */
+import { toText } from "../../src/envelope/stored_text.ts";
+import type { SqlValue } from "./sql_client.ts";
+
+/** A statement with its values. */
+export interface Statement {
+  readonly text: string;
+  readonly values: readonly SqlValue[];
+}
+
+/** Now, by the database's clock, in epoch milliseconds: within a transaction time goes on. */
+export const nowMs = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+
+/** Text as a column holds it. JSON of a half of a surrogate pair is refused by PostgreSQL. */
+export function column(text: string): string {
+  return toText(text).toWellFormed();
+}
+
+/**
+ * Rows of a list that travels as one text of JSON, so that a statement is the same for every length, and no driver has
+ * to know arrays. `n` counts from 1.
+ *
+ * @param parameter as in `$2`
+ * @param columns as in `id text, size int`
+ */
+export function rowsOf(parameter: string, columns: string): string {
+  const names = columns.split(",").map((each) => each.trim().split(" ")[0]).join(", ");
+  return `ROWS FROM (json_to_recordset(${parameter}::text::json) AS (${columns})) WITH ORDINALITY AS r(${names}, n)`;
+}
+
+/** Bodies one after the other: bytes have no place in JSON. */
+export class Bytes {
+  readonly #parts: Uint8Array[] = [];
+  #length = 0;
+
+  /** Adds some, and says where they are. */
+  add(bytes: Uint8Array): { readonly start: number; readonly size: number } {
+    const start = this.#length;
+    this.#parts.push(bytes);
+    this.#length += bytes.length;
+    return { start, size: bytes.length };
+  }
+
+  /** All of them. */
+  get all(): Uint8Array {
+    if (this.#parts.length === 1) return this.#parts[0]!; // there is one
+    const all = new Uint8Array(this.#length);
+    let at = 0;
+    for (const part of this.#parts) {
+      all.set(part, at);
+      at += part.length;
+    }
+    return all;
+  }
+}
+
+/** Bytes as the library has them: drivers give kinds of their own. */
+export function bytesOf(value: unknown): Uint8Array {
+  const bytes = value as Uint8Array; // of a column of bytes
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/**
+ * What a statement says by failing, as that undoes all: which of its list cannot be.
+ *
+ * @param kind as in `duplicate`
+ */
+export function refusal(kind: string): string {
+  return `('hero ${kind} ' || r.n)::integer`;
+}
+
+/** Which of a list was refused; `undefined`: the error is another one. */
+export function refused(error: unknown, kind: string): number | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const found = new RegExp(`"hero ${kind} (\\d+)"`).exec(error.message)?.[1];
+  return found === undefined ? undefined : Number(found) - 1;
+}

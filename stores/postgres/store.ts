@@ -1,0 +1,375 @@
+/** The store in a PostgreSQL database. @module */
+import { ConfigurationError } from "../../src/errors/configuration.ts";
+import { ConflictError, DuplicateError } from "../../src/errors/store.ts";
+import { ClosedError } from "../../src/errors/transport.ts";
+import type { Clock } from "../../src/spi/clock.ts";
+import type {
+  Changes,
+  Due,
+  InboxKey,
+  InUnit,
+  JoinableStore,
+  Leased,
+  OutboxRow,
+  ScheduleRow,
+  Scope,
+  StoreCapabilities,
+  Unit,
+} from "../../src/spi/store.ts";
+import { transactionOf } from "../../src/spi/transaction.ts";
+import type { Change, DeployMode, Host } from "../../src/spi/transport.ts";
+import { KeyedLocks } from "../../src/values/keyed_locks.ts";
+import { connected } from "./connecting.ts";
+import { Database, type Results } from "./database.ts";
+import { PostgresDue, type Session } from "./due.ts";
+import { type Before, DueTable } from "./due_table.ts";
+import { explainOwn, storeName } from "./errors.ts";
+import { type BusKey, Inbox } from "./inbox.ts";
+import { JoinedUnit, type JoinHost } from "./joined_unit.ts";
+import { Leases } from "./leases.ts";
+import { Listener } from "./listener.ts";
+import { Lookups } from "./lookups.ts";
+import { Migrations } from "./migrations.ts";
+import { tables } from "./migrations/0001_tables.ts";
+import type { Names } from "./names.ts";
+import { Sagas } from "./sagas.ts";
+import type { SqlClient } from "./sql_client.ts";
+import { refused, type Statement } from "./statement.ts";
+import { PostgresUnit, type UnitHost, type Written } from "./unit_of_work.ts";
+import { notice, readNotice, Wakes } from "./wakes.ts";
+
+/** How long what a commit gives is leased where the scope does not say. */
+const defaultLeaseMs = 30_000;
+
+/** What a store is made with, checked. */
+export interface Settings<Tx> {
+  /** Loads the driver; connects to nothing. */
+  readonly load: () => Promise<SqlClient<Tx>>;
+  /** The database, as errors say it: without a password. */
+  readonly where: string;
+  readonly names: Names;
+  /** The most units that write at once. */
+  readonly max: number;
+  readonly listen: boolean;
+  readonly pollMs: number;
+}
+
+/** What is there while it is open. */
+interface Open<Tx> extends Session {
+  readonly database: Database<Tx>;
+  readonly lookups: Lookups;
+}
+
+/** One end of a database. */
+export class PostgresStore<Tx> implements JoinableStore<Tx>, UnitHost<Tx>, JoinHost {
+  readonly name: string = storeName;
+  readonly capabilities: StoreCapabilities;
+  readonly outbox: Due<OutboxRow>;
+  readonly schedules: Due<ScheduleRow>;
+  readonly locks: KeyedLocks = new KeyedLocks();
+  readonly where: string;
+  readonly #settings: Settings<Tx>;
+  readonly #inbox: Inbox;
+  readonly #sagas: Sagas;
+  readonly #leases: Leases;
+  readonly #migrations: Migrations;
+  readonly #outbox: DueTable<OutboxRow>;
+  readonly #schedules: DueTable<ScheduleRow>;
+  readonly #units = new Set<PostgresUnit<Tx>>();
+  readonly #wakes = new Wakes();
+  readonly #end = new AbortController();
+  #opening: Promise<Open<Tx>> | undefined;
+  #open: Open<Tx> | undefined;
+  #listener: Listener | undefined;
+  /** Of the buses that have it open. */
+  readonly #hosts: Host[] = [];
+  #down = false;
+
+  constructor(settings: Settings<Tx>) {
+    this.#settings = settings;
+    const { names, where, max, listen } = settings;
+    this.where = where;
+    this.capabilities = {
+      atomic: "database",
+      interactive: true,
+      writers: max,
+      query: "indexed",
+      wake: listen ? "push" : "poll",
+      maxOperations: Number.MAX_SAFE_INTEGER,
+      maxBytes: 2 ** 28, // a value has 1 GB at most, and bytes travel as text
+    };
+    this.#inbox = new Inbox(names);
+    this.#sagas = new Sagas(names);
+    this.#leases = new Leases(names);
+    this.#migrations = new Migrations(names, [tables]);
+    this.#outbox = new DueTable(names, "outbox");
+    this.#schedules = new DueTable(names, "schedules");
+    const session = (doing: string): Session => this.#check(doing);
+    this.outbox = new PostgresDue(this.#outbox, session);
+    this.schedules = new PostgresDue(this.#schedules, session);
+  }
+
+  /** As {@linkcode UnitHost.database}. */
+  get database(): Database<Tx> {
+    return this.#check("go on").database;
+  }
+
+  tx(context: InUnit): Tx {
+    return transactionOf(this, context);
+  }
+
+  async open(host: Host): Promise<void> {
+    this.#end.signal.throwIfAborted();
+    host.signal.throwIfAborted();
+    this.#hosts.push(host);
+    try {
+      await (this.#opening ??= this.#connect(host.clock, host.signal));
+    } catch (error) {
+      this.#hosts.splice(this.#hosts.indexOf(host), 1);
+      this.#opening = undefined; // another bus may have more luck
+      throw error;
+    }
+    this.#end.signal.throwIfAborted();
+    host.status({ state: "up" });
+  }
+
+  async deploy(mode: DeployMode): Promise<readonly Change[]> {
+    const { database } = this.#check("deploy");
+    const plan = await database.watch(this.#migrations.plan(database.client), explainOwn);
+    if (mode !== "apply" || !plan.some(({ kind }) => kind === "create")) return plan;
+    const connection = await database.connect(database.end);
+    try {
+      await connection.query("BEGIN");
+      const changes = await this.#migrations.apply(connection);
+      await connection.query("COMMIT");
+      connection.release();
+      return changes;
+    } catch (error) {
+      connection.release(true); // which undoes what it began
+      throw explainOwn(error, this.where);
+    }
+  }
+
+  migrations(): readonly { readonly id: string; readonly script: string }[] {
+    return this.#migrations.scripts();
+  }
+
+  async begin(scope: Scope): Promise<Unit<Tx>> {
+    const { lookups } = this.#check("begin");
+    const { bus, inbox, signal } = scope;
+    signal.throwIfAborted();
+    const names = inbox.map(({ endpoint, messageId }) => `inbox ${JSON.stringify([bus, endpoint, messageId])}`);
+    const held: string[] = [];
+    try {
+      // In one order, so that no two units wait for each other.
+      for (const each of [...new Set(names)].sort()) {
+        if (!this.locks.tryAcquire(each)) await this.locks.acquire(each, signal);
+        held.push(each);
+      }
+      this.#check("begin");
+      const handled = inbox.length === 0 ? [] : await lookups.find(keysOf(bus, inbox));
+      signal.throwIfAborted();
+      this.#check("begin");
+      const duplicates = names.map((each, at) => names.indexOf(each) < at || handled[at] === true);
+      const unit = new PostgresUnit(this, scope, held, duplicates);
+      this.#units.add(unit);
+      return unit;
+    } catch (error) {
+      for (const each of held) this.locks.release(each);
+      throw error;
+    }
+  }
+
+  join(tx: Tx, scope: Scope): Unit<Tx> {
+    const { database } = this.#check("join a transaction");
+    return new JoinedUnit(this, database.client.join(tx), tx, scope);
+  }
+
+  async lease(name: string, owner: string, ms: number): Promise<{ readonly fence: number } | undefined> {
+    const { database } = this.#check("lease");
+    const [found] = await database.query(this.#leases.take(name, owner, ms));
+    return found === undefined ? undefined : { fence: Number(found[0]) };
+  }
+
+  async sweep(limit: number): Promise<number> {
+    const { database } = this.#check("sweep");
+    return (await database.query(this.#inbox.sweep(limit))).length;
+  }
+
+  async close(): Promise<void> {
+    if (this.#hosts.length > 1) {
+      this.#hosts.pop();
+      return;
+    }
+    if (this.#end.signal.aborted) return await this.#closed;
+    this.#hosts.length = 0;
+    const closed = new ClosedError(`the store "${storeName}"`);
+    const units = [...this.#units];
+    for (const unit of units) unit.end(closed);
+    this.#end.abort(closed);
+    this.#closed = this.#close(units);
+    await this.#closed;
+  }
+  #closed: Promise<void> | undefined;
+
+  async #close(units: readonly PostgresUnit<Tx>[]): Promise<void> {
+    const open = await this.#opening?.catch(() => undefined);
+    await Promise.all(units.map((unit) => unit.over));
+    await this.#listener?.ended();
+    await open?.database.client.close();
+  }
+
+  /** As {@linkcode UnitHost.load}. */
+  load(bus: string, saga: string, id: string, lock: boolean): Statement {
+    return this.#sagas.load(bus, saga, id, lock);
+  }
+
+  /** As {@linkcode UnitHost.find}. */
+  find(bus: string, ...query: Parameters<Unit<unknown>["find"]>): Statement {
+    return this.#sagas.find(bus, ...query);
+  }
+
+  /** As {@linkcode UnitHost.record}. */
+  record(bus: string, keys: readonly InboxKey[]): Pick<Written, "statements" | "explain"> {
+    return {
+      statements: keys.length === 0 ? [] : [this.#inbox.record(keysOf(bus, keys))],
+      explain: (error) => meaning(explainOwn(error, this.where), keys, []),
+    };
+  }
+
+  /** As {@linkcode UnitHost.write}. */
+  write(scope: Scope, handled: readonly InboxKey[], failed: readonly InboxKey[], changes: Changes): Written {
+    const { bus, leaseMs = defaultLeaseMs } = scope;
+    const { sagas, outbox, schedules } = changes;
+    const statements: Statement[] = [];
+    if (failed.length > 0) statements.push(this.#inbox.forget(keysOf(bus, failed)));
+    // What most units do is one statement, and so one transaction without a BEGIN.
+    const atOnce = handled.length > 0 && outbox.length > 0 && sagas.length + schedules.length === 0;
+    if (handled.length > 0 && !atOnce) statements.push(this.#inbox.record(keysOf(bus, handled)));
+    if (sagas.length > 0) statements.push(...this.#sagas.apply(bus, sagas));
+    statements.push(...this.#schedule(bus, schedules, true));
+    if (outbox.length > 0) {
+      const before: Before | undefined = atOnce
+        ? {
+          parts: `${this.#inbox.recording("$6")}, `,
+          condition: " WHERE (SELECT max(problem) FROM refused) IS NULL",
+          values: [this.#inbox.list(keysOf(bus, handled))],
+        }
+        : undefined;
+      statements.push(this.#outbox.insert(bus, outbox, leaseMs, true, before));
+    }
+    return {
+      statements,
+      committed: (results) => this.#committed(bus, changes, results),
+      explain: (error) => meaning(error, handled, sagas),
+    };
+  }
+
+  /** As {@linkcode JoinHost.writeJoined}. */
+  writeJoined({ bus }: Scope, { sagas, outbox, schedules }: Changes): Written {
+    const statements: Statement[] = [];
+    if (sagas.length > 0) statements.push(...this.#sagas.apply(bus, sagas));
+    statements.push(...this.#schedule(bus, schedules, false));
+    if (outbox.length > 0) statements.push(this.#outbox.insert(bus, outbox, undefined, false));
+    // Said when it is committed, and not at all if it is not.
+    if (outbox.length > 0) statements.push(this.#saying(notice("outbox", bus)));
+    if (schedules.length > 0) statements.push(this.#saying(notice("schedules", bus)));
+    return {
+      statements,
+      committed: () => [],
+      explain: (error) => meaning(explainOwn(error, this.where), [], sagas),
+    };
+  }
+
+  /** As {@linkcode UnitHost.ended}. */
+  ended(unit: PostgresUnit<Tx>): void {
+    this.#units.delete(unit);
+  }
+
+  #schedule(bus: string, changes: Changes["schedules"], hold: boolean): readonly Statement[] {
+    if (changes.length === 0) return [];
+    // Of each token, what is said of it last.
+    const last = new Map(changes.map((change) => ["cancel" in change ? change.cancel : change.put.token, change]));
+    const puts = [...last.values()].flatMap((change) => "put" in change ? [change.put] : []);
+    const remove = this.#schedules.remove(bus, [...last.keys()]);
+    return puts.length === 0 ? remove : [...remove, this.#schedules.insert(bus, puts, undefined, hold)];
+  }
+
+  #committed(bus: string, { outbox, schedules }: Changes, results: Results): readonly Leased<OutboxRow>[] {
+    const now = this.#open?.database.clock.now() ?? 0;
+    const leased = outbox.length === 0 ? [] : this.#outbox.inserted(outbox, results.at(-1) ?? []);
+    if (leased.length < outbox.length) {
+      const others = outbox.map(({ dueAt }) => Math.max(dueAt, now));
+      this.#wakes.tell("outbox", bus, Math.min(...others));
+    }
+    if (leased.length > 0) this.#wakes.tell("outbox", bus, leased[0]!.until); // there is one
+    if (schedules.length > 0) {
+      // What was taken away may have held up another of its key.
+      const times = schedules.map((change) => "put" in change ? Math.max(change.put.dueAt, now) : now);
+      this.#wakes.tell("schedules", bus, Math.min(...times));
+    }
+    return leased;
+  }
+
+  #saying(text: string): Statement {
+    return { text: "SELECT pg_notify($1::text, $2::text)", values: [this.#settings.names.channel, text] };
+  }
+
+  async #connect(clock: Clock, signal: AbortSignal): Promise<Open<Tx>> {
+    const { load, names, pollMs, listen } = this.#settings;
+    const end = this.#end.signal;
+    const client = await load();
+    const database = new Database(client, this.where, clock, end, (error) => this.#report(error));
+    try {
+      await connected(database, AbortSignal.any([signal, end]));
+    } catch (error) {
+      await client.close();
+      throw error;
+    }
+    const say = (text: string) => listen ? database.query(this.#saying(text)) : Promise.resolve();
+    const wakes = this.#wakes;
+    const lookups = new Lookups(async (keys) => await database.query(this.#inbox.find(keys)));
+    if (listen && client.listen !== undefined) {
+      this.#listener = new Listener({
+        listen: (channel, heard) => client.listen!(channel, heard), // seen above
+        channel: names.channel,
+        clock,
+        say,
+        heard: (text) => {
+          const [table, bus] = readNotice(text) ?? ["", ""];
+          wakes.tell(table, bus, clock.now());
+        },
+        end,
+      });
+      this.#listener.start();
+    }
+    return this.#open = { database, wakes, pollMs, say, lookups };
+  }
+
+  #report(error: Error | undefined): void {
+    if (this.#down === (error !== undefined)) return;
+    this.#down = error !== undefined;
+    for (const { status } of this.#hosts) {
+      status(error === undefined ? { state: "up" } : { state: "down", cause: error });
+    }
+  }
+
+  #check(doing: string): Open<Tx> {
+    this.#end.signal.throwIfAborted();
+    if (this.#open !== undefined) return this.#open;
+    throw new ConfigurationError(`Cannot ${doing}: the PostgreSQL store is not open. Start its bus first`);
+  }
+}
+
+function keysOf(bus: string, keys: readonly InboxKey[]): readonly BusKey[] {
+  return keys.map((key) => ({ ...key, bus }));
+}
+
+/** What the refusal of a statement means. */
+function meaning(error: unknown, keys: readonly InboxKey[], sagas: Changes["sagas"]): unknown {
+  const key = keys[refused(error, "duplicate") ?? -1];
+  if (key !== undefined) return new DuplicateError(key.endpoint, key.messageId);
+  const change = sagas[refused(error, "conflict") ?? -1];
+  const row = change?.before ?? change?.after;
+  return row === undefined ? error : new ConflictError(`saga ${row.saga} "${row.id}"`);
+}

@@ -1,0 +1,294 @@
+/** A unit of work. @module */
+import { StoreUnavailableError, TransactionEndedError } from "../../src/errors/store.ts";
+import type { Changes, InboxKey, Leased, OutboxRow, SagaRow, Scope, Unit } from "../../src/spi/store.ts";
+import type { KeyedLocks } from "../../src/values/keyed_locks.ts";
+import type { Database, Results } from "./database.ts";
+import { explain, explainOwn, isAborted, storeName } from "./errors.ts";
+import { sagaOf } from "./sagas.ts";
+import type { SqlConnection, SqlRow, UseTransaction } from "./sql_client.ts";
+import type { Statement } from "./statement.ts";
+
+/** What a unit's commit sends. */
+export interface Written {
+  readonly statements: readonly Statement[];
+  /** What became of it. */
+  committed(results: Results): readonly Leased<OutboxRow>[];
+  /** What a refusal means. */
+  explain(error: unknown): unknown;
+}
+
+/** What a unit needs of its store. */
+export interface UnitHost<Tx> {
+  readonly database: Database<Tx>;
+  /** Of inbox keys and sagas, within this process. */
+  readonly locks: KeyedLocks;
+  load(bus: string, saga: string, id: string, lock: boolean): Statement;
+  find(bus: string, ...rest: Parameters<Unit<unknown>["find"]>): Statement;
+  /** Records that they are handled; `undefined` where there are none. */
+  record(bus: string, keys: readonly InboxKey[]): Pick<Written, "statements" | "explain">;
+  /**
+   * @param handled whose records are to be written
+   * @param failed whose records are to be taken back
+   */
+  write(scope: Scope, handled: readonly InboxKey[], failed: readonly InboxKey[], changes: Changes): Written;
+  /** The unit is over. */
+  ended(unit: PostgresUnit<Tx>): void;
+}
+
+/** One member of a group, while it runs. */
+interface Member {
+  /** Whether its savepoint is set: with its first statement. */
+  begun: boolean;
+  /** Whether a statement of it failed: the transaction takes nothing more until that is undone. */
+  failed: boolean;
+}
+const savepoint = "hero_member";
+
+/** A unit of work: a transaction from the first use of `tx` on, else one flight at the end. */
+export class PostgresUnit<Tx> implements Unit<Tx> {
+  readonly duplicates: readonly boolean[];
+  readonly tx: Tx;
+  readonly #host: UnitHost<Tx>;
+  readonly #scope: Scope;
+  readonly #locks: string[];
+  #holdsSaga = false;
+  readonly #failed = new Set<number>();
+  #members: Promise<unknown> = Promise.resolve();
+  #member: Member | undefined;
+  /** From the first use on. */
+  #opening: Promise<SqlConnection<Tx>> | undefined;
+  #connection: SqlConnection<Tx> | undefined;
+  /** To be rolled back and given back. */
+  #held: SqlConnection<Tx> | undefined;
+  /** Why the transaction failed at its beginning. */
+  #refusal: unknown;
+  /** `commit` was called: nothing more is taken. */
+  #closing = false;
+  #ended: TransactionEndedError | undefined;
+  #rolledBack: Promise<void> = Promise.resolve();
+  readonly #abort = (): void => this.end(this.#scope.signal.reason);
+
+  /** @param locks that it holds, by name, and gives back */
+  constructor(host: UnitHost<Tx>, scope: Scope, locks: readonly string[], duplicates: readonly boolean[]) {
+    this.#host = host;
+    this.#scope = scope;
+    this.#locks = [...locks];
+    this.duplicates = duplicates;
+    const use: UseTransaction<Tx> = (work) => this.#use(({ tx }) => work(tx));
+    this.tx = host.database.client.defer(use);
+    scope.signal.addEventListener("abort", this.#abort, { once: true });
+  }
+
+  async load(saga: string, id: string, lock: boolean): Promise<SagaRow | undefined> {
+    this.#check();
+    const { bus } = this.#scope;
+    if (lock && this.#opening === undefined) await this.#lock(bus, saga, id);
+    const [found] = await this.#read(this.#host.load(bus, saga, id, lock && this.#opening !== undefined));
+    return found === undefined ? undefined : sagaOf(found);
+  }
+
+  async find(...query: Parameters<Unit<unknown>["find"]>): Promise<readonly SagaRow[]> {
+    this.#check();
+    return (await this.#read(this.#host.find(this.#scope.bus, ...query))).map(sagaOf);
+  }
+
+  async savepoint<Result>(number: number, work: () => Promise<Result>): Promise<Result> {
+    this.#check();
+    const before = this.#members;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#members = promise;
+    await before;
+    const member: Member = { begun: false, failed: false };
+    try {
+      this.#checkEnd();
+      this.#member = member;
+      const result = await work();
+      await this.#keep(member);
+      this.#failed.delete(number);
+      return result;
+    } catch (error) {
+      this.#failed.add(number);
+      if (this.#ended === undefined && member.begun) {
+        this.#send(`ROLLBACK TO SAVEPOINT ${savepoint}`);
+        this.#send(`RELEASE SAVEPOINT ${savepoint}`);
+      }
+      throw error;
+    } finally {
+      this.#member = undefined;
+      resolve();
+    }
+  }
+
+  async commit(changes: Changes): Promise<readonly Leased<OutboxRow>[]> {
+    this.#check();
+    this.#closing = true;
+    try {
+      await this.#members;
+      const connection = this.#opening === undefined ? undefined : await this.#opening;
+      this.#checkEnd();
+      return await (connection === undefined ? this.#write(changes) : this.#commit(connection, changes));
+    } finally {
+      this.end();
+    }
+  }
+
+  async rollback(): Promise<void> {
+    this.end();
+    await this.#rolledBack;
+  }
+
+  /** Undoes what is not committed and gives all back; what comes later rejects. */
+  end(cause?: unknown): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = new TransactionEndedError(storeName, cause === undefined ? undefined : { cause });
+    this.#scope.signal.removeEventListener("abort", this.#abort);
+    const connection = this.#held;
+    this.#held = undefined;
+    if (connection !== undefined) this.#rolledBack = undo(connection);
+    for (const lock of this.#locks) this.#host.locks.release(lock);
+    this.#locks.length = 0;
+    this.#host.ended(this);
+  }
+
+  /** What the store waits for before it closes. */
+  get over(): Promise<void> {
+    return this.#rolledBack;
+  }
+
+  async #write(changes: Changes): Promise<readonly Leased<OutboxRow>[]> {
+    const { database } = this.#host;
+    const written = this.#host.write(this.#scope, this.#handled(), [], changes);
+    try {
+      return written.committed(await database.write(written.statements, this.#scope.signal));
+    } catch (error) {
+      throw written.explain(error);
+    }
+  }
+
+  async #commit(connection: SqlConnection<Tx>, changes: Changes): Promise<readonly Leased<OutboxRow>[]> {
+    const { database } = this.#host;
+    const failed = this.#scope.inbox.filter((_, at) => this.#failed.has(at) && !this.duplicates[at]);
+    const written = this.#host.write(this.#scope, [], failed, changes);
+    if (connection.lost) throw new StoreUnavailableError(storeName, database.where, "the connection was lost");
+    // Too late for a signal: what is sent is sent.
+    this.#scope.signal.removeEventListener("abort", this.#abort);
+    this.#held = undefined;
+    // A transaction that has failed answers COMMIT with a rollback, and no error: something must ask.
+    const statements = written.statements.length > 0 ? written.statements : [{ text: "SELECT 1", values: [] }];
+    try {
+      return written.committed(await database.commit(connection, statements));
+    } catch (error) {
+      throw this.#refusal ?? written.explain(error);
+    }
+  }
+
+  #check(): void {
+    if (this.#closing && this.#ended === undefined) throw new TransactionEndedError(storeName);
+    this.#checkEnd();
+  }
+
+  #checkEnd(): void {
+    if (this.#ended !== undefined) throw this.#ended;
+  }
+
+  async #read({ text, values }: Statement): Promise<readonly SqlRow[]> {
+    if (this.#opening === undefined) return await this.#host.database.query({ text, values });
+    return await this.#use((connection) => connection.query(text, values), explainOwn);
+  }
+
+  /** In the transaction, in order of the calls. */
+  async #use<Result>(
+    work: (connection: SqlConnection<Tx>) => Result | PromiseLike<Result>,
+    means = explain,
+  ): Promise<Result> {
+    this.#check();
+    if (this.#opening === undefined) {
+      this.#opening = this.#begin();
+      // The first to be told, so that none overtakes those that wait.
+      this.#opening.then((connection) => this.#connection = connection, () => {});
+    }
+    const connection = this.#connection ?? await this.#opening;
+    this.#checkEnd();
+    const member = this.#member;
+    if (member?.begun === false) {
+      member.begun = true;
+      this.#send(`SAVEPOINT ${savepoint}`);
+    }
+    const { where } = this.#host.database;
+    try {
+      // Of what is sent to a connection that is lost, nobody knows where it ends up.
+      if (connection.lost) throw new StoreUnavailableError(storeName, where, "the connection was lost");
+      return await work(connection);
+    } catch (error) {
+      if (member !== undefined) member.failed = true;
+      if (connection.lost) this.end(error);
+      throw isAborted(error) && this.#refusal !== undefined ? this.#refusal : means(error, where);
+    }
+  }
+
+  /** In the first flight: the beginning, what no other process may handle from here on, and what asked for it. */
+  async #begin(): Promise<SqlConnection<Tx>> {
+    const { bus, signal } = this.#scope;
+    const connection = await this.#host.database.connect(signal);
+    if (this.#ended !== undefined) {
+      connection.release();
+      throw this.#ended;
+    }
+    this.#held = connection;
+    const { statements, explain } = this.#host.record(bus, this.#recorded());
+    for (const { text, values } of [{ text: "BEGIN", values: [] }, ...statements]) {
+      connection.query(text, values).catch((error) => this.#refusal ??= explain(error));
+    }
+    return connection;
+  }
+
+  /** Without an answer: where it fails, so does what follows. */
+  #send(text: string): void {
+    const connection = this.#held;
+    if (connection?.lost === false) connection.query(text).catch(() => {});
+  }
+
+  async #keep(member: Member): Promise<void> {
+    if (!member.begun) return;
+    if (!member.failed) return this.#send(`RELEASE SAVEPOINT ${savepoint}`);
+    // It went on though a statement had failed: was that on a savepoint of its own?
+    await this.#held?.query(`RELEASE SAVEPOINT ${savepoint}`);
+  }
+
+  /** Whose records are written with the beginning: one that fails has its own taken back. */
+  #recorded(): readonly InboxKey[] {
+    return this.#scope.inbox.filter((_, at) => !this.duplicates[at]);
+  }
+  /** Whose records are written with the commit. */
+  #handled(): readonly InboxKey[] {
+    return this.#scope.inbox.filter((_, at) => !this.duplicates[at] && !this.#failed.has(at));
+  }
+
+  async #lock(bus: string, saga: string, id: string): Promise<void> {
+    const name = `saga ${JSON.stringify([bus, saga, id])}`;
+    if (this.#locks.includes(name)) return;
+    const { locks } = this.#host;
+    if (!locks.tryAcquire(name)) {
+      // With one in hand it waits for no other, so that no two units wait for each other; `commit` finds the conflict.
+      if (this.#holdsSaga) return;
+      await locks.acquire(name, this.#scope.signal);
+      if (this.#ended !== undefined) {
+        locks.release(name);
+        throw this.#ended;
+      }
+    }
+    this.#locks.push(name);
+    this.#holdsSaga = true;
+  }
+}
+
+/** Never rejects: what is not committed is not there, whoever says so. */
+async function undo(connection: SqlConnection<unknown>): Promise<void> {
+  if (connection.lost) return connection.release();
+  try {
+    await connection.query("ROLLBACK");
+    connection.release();
+  } catch {
+    connection.release(true);
+  }
+}
