@@ -68,6 +68,7 @@ export {
   StoreReadOnlyError,
   StoreUnavailableError,
   TransactionEndedError,
+  UnitTooLargeError,
 } from "./src/errors/store.ts";
 export {
   AccessRefusedError,

@@ -138,8 +138,8 @@ function unitStage({ outbox }: EndpointOptions, storage: Storage): Stage {
   const group = typeof outbox === "object" ? outbox.group ?? 1 : 1;
   if (group === 1) return unitOfWork(storage);
   const { name, capabilities } = storage.store;
-  if (capabilities.atomic === "database") return groupedUnits(storage, group);
-  throw new UnsupportedError(name, `{ outbox: { group: ${group} } }`, `Say { outbox: true }`);
+  if (capabilities.atomic === "database" && group <= capabilities.maxOperations) return groupedUnits(storage, group);
+  throw new UnsupportedError(name, `{ outbox: { group: ${group} } }`, `Say { outbox: true }, or a smaller group`);
 }
 
 function stagesAround(
@@ -157,7 +157,18 @@ function stagesAround(
 function batchUnitsOf({ name, declared }: EndpointBuilder, storage: Storage): BatchUnits | undefined {
   if (declared.every(({ batch }) => batch === undefined)) return undefined;
   const { store } = storage;
-  if (store.capabilities.atomic === "database") return new StoreBatchUnits(storage);
+  const { atomic, maxOperations } = store.capabilities;
+  const tooLarge = declared.find(({ batch }) =>
+    batch !== undefined && checkBatchOptions(batch.options, name).size > maxOperations
+  );
+  if (tooLarge !== undefined) {
+    throw new UnsupportedError(
+      store.name,
+      `batches of more than ${maxOperations} messages of "${tooLarge.definition.name}" in a unit of work, on "${name}"`,
+      `Give a smaller { size }`,
+    );
+  }
+  if (atomic === "database") return new StoreBatchUnits(storage);
   throw new UnsupportedError(
     store.name,
     `batches in a unit of work, on "${name}"`,

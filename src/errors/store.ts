@@ -169,3 +169,24 @@ export class StoreUnavailableError extends HeroError {
     });
   }
 }
+
+/** A handler has sent, scheduled and changed more than the store writes at once. Nothing of it was written. */
+export class UnitTooLargeError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_UNIT_TOO_LARGE";
+  /**
+   * Puts it into words.
+   *
+   * @param store its name
+   * @param what what there is too much of
+   * @param size how many there are
+   * @param limit how many there may be
+   */
+  constructor(store: string, what: "operations" | "bytes", size: number, limit: number) {
+    super(
+      `Cannot commit ${size} ${what} in one unit of work: "${store}" takes at most ${limit}. ` +
+        `Send less while one message is handled, or handle fewer messages together`,
+      { details: { store, what, size, limit } },
+    );
+  }
+}

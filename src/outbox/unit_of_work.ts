@@ -1,5 +1,5 @@
 /** A unit of work of a store. @module */
-import { TransactionEndedError } from "../errors/store.ts";
+import { TransactionEndedError, UnitTooLargeError } from "../errors/store.ts";
 import type { OutgoingMessage } from "../pipeline/outgoing_message.ts";
 import type { OpenUnit } from "../pipeline/unit.ts";
 import type { Changes, InboxKey, InUnit, Leased, OutboxRow, Store, Unit } from "../spi/store.ts";
@@ -162,12 +162,14 @@ export class UnitOfWork implements OpenUnit {
    * Makes all of it true, and sends what is due. Nothing can be added from then on.
    *
    * @throws {ConflictError}, {@linkcode DuplicateError} or {@linkcode OutcomeUnknownError}, as `Unit.commit` says
+   * @throws {UnitTooLargeError} if it is more than the store takes at once
    */
   async commit(): Promise<void> {
     await this.#finish();
     const messages = this.#messages;
     const rows = await this.#owner.rowsOf(messages);
     const outbox = this.#rows.length === 0 ? rows : [...rows, ...this.#rows];
+    this.#checkSize(outbox);
     const { heldSince } = this.#unit;
     let leased;
     try {
@@ -176,6 +178,16 @@ export class UnitOfWork implements OpenUnit {
       if (heldSince !== undefined) this.#owner.ended(this.#inbox, heldSince);
     }
     this.#owner.committed(outbox, leased, messages);
+  }
+
+  #checkSize(outbox: readonly OutboxRow[]): void {
+    const { name, capabilities: { maxOperations, maxBytes } } = this.#store;
+    const operations = this.#inbox.length + outbox.length + this.#schedules.length;
+    if (operations > maxOperations) throw new UnitTooLargeError(name, "operations", operations, maxOperations);
+    let bytes = 0;
+    for (const { frame } of outbox) bytes += frame.body.byteLength;
+    for (const change of this.#schedules) if ("put" in change) bytes += change.put.frame.body.byteLength;
+    if (bytes > maxBytes) throw new UnitTooLargeError(name, "bytes", bytes, maxBytes);
   }
 
   /** Undoes all of it. Never rejects. */
