@@ -1,5 +1,6 @@
 /** The application: one bus, its endpoints, and the ledger that watches it. */
 import { type Bus, createBus } from "@hero/messaging";
+import type { Transport } from "@hero/messaging/spi";
 import { addActivity } from "./activity.ts";
 import { addGateway } from "./gateway.ts";
 import { Ledger } from "./ledger.ts";
@@ -14,11 +15,19 @@ export interface App extends AsyncDisposable {
   deploy(translations: Translations): void;
 }
 
+/** Where its messages move. */
+export interface AppOptions {
+  /** Left out: in memory. */
+  readonly transport?: Transport | undefined;
+  /** Before the names of its queues and topics, where others share the broker. */
+  readonly prefix?: string;
+}
+
 /** Starts it, with the first version of the translations. */
-export async function startApp(): Promise<App> {
+export async function startApp({ transport, prefix = "" }: AppOptions = {}): Promise<App> {
   let current = firstTranslations;
   const ledger = new Ledger();
-  const bus = createBus({ name: "webhooks" }); // no transport, no store: in memory
+  const bus = createBus({ name: "webhooks", prefix, ...(transport && { transport }) }); // no transport, no store: in memory
   addGateway(bus, () => current);
   addReadModel(bus);
   addActivity(bus);

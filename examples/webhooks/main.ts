@@ -1,11 +1,12 @@
 /**
- * A webhook gateway on real payloads: `deno task demo`.
+ * A webhook gateway on real payloads: `deno task demo`, or `deno task demo --transport rabbitmq`.
  *
- * Ends with 0 only if every payload is accounted for. All in memory: no server is needed.
+ * Ends with 0 only if every payload is accounted for. Without a transport, all is in memory: no server is needed.
  */
 import process from "node:process";
 import { balance, countKinds, drawUp, unbalanced } from "./accounts.ts";
 import { startApp } from "./app.ts";
+import { brokerOf } from "./broker.ts";
 import { CountWebhooks, GetActivity } from "./contracts.ts";
 import { feed, refused } from "./feed.ts";
 import { gateway } from "./gateway.ts";
@@ -16,18 +17,19 @@ import { fixedTranslations } from "./translations.ts";
 
 const roundsAtFullSpeed = 5;
 /** Should a message get lost, the demo fails instead of waiting for it. */
-const signal = AbortSignal.timeout(20_000);
+const signal = AbortSignal.timeout(60_000);
 
 const payloads = await readPayloads();
 const kinds = countKinds(payloads, 1 + roundsAtFullSpeed);
-const app = await startApp();
+const broker = await brokerOf(process.argv.slice(2));
+const app = await startApp(broker);
 const { bus, ledger } = app;
 const progress = (): string => {
   const { consumed, retried, faulted } = ledger.at(gateway);
   return `${ledger.arrivals} sent, ${consumed} handled, ${retried} retries, ${faulted} given up`;
 };
 
-step(`1. ${payloads.length} webhooks of ${kinds.size} kinds, each sent as a validated command`);
+step(`1. ${payloads.length} webhooks of ${kinds.size} kinds, each sent as a validated command (${broker.name})`);
 await watch(progress, feed(bus, payloads, ledger, signal));
 say(`what is no webhook is not even sent: ${(await refused(bus)).join("; ")}`);
 
@@ -61,5 +63,6 @@ const accounts = await drawUp(bus, ledger, kinds);
 const wrong = unbalanced([meanwhile, ...accounts]);
 say(...accountLines(accounts));
 await bus.stop();
+await broker[Symbol.asyncDispose]();
 say(wrong.length === 0 ? "every payload is accounted for" : `${wrong.length} accounts do not balance`);
 process.exitCode = wrong.length === 0 ? 0 : 1;

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { balance, countKinds, drawUp, unbalanced } from "../../examples/webhooks/accounts.ts";
-import { type App, startApp } from "../../examples/webhooks/app.ts";
+import { type App, type AppOptions, startApp } from "../../examples/webhooks/app.ts";
+import { brokerOf, overRabbitmq } from "../../examples/webhooks/broker.ts";
 import { CountWebhooks, GetActivity } from "../../examples/webhooks/contracts.ts";
 import { feed, refused } from "../../examples/webhooks/feed.ts";
 import { type Payload, readPayloads } from "../../examples/webhooks/payloads.ts";
@@ -8,12 +9,13 @@ import { describe, listPoison, putBack } from "../../examples/webhooks/poison.ts
 import { accountLines, bars, figures } from "../../examples/webhooks/report.ts";
 import { fixedTranslations } from "../../examples/webhooks/translations.ts";
 import { test } from "../support/runner.ts";
+import { skip, url } from "../transports/rabbitmq/broker.ts";
 
 /** Only so that what gets lost fails the test instead of hanging it. */
 const patience = (): AbortSignal => AbortSignal.timeout(50_000);
 
-async function withApp(work: (app: App) => Promise<void>): Promise<void> {
-  const app = await startApp();
+async function withApp(work: (app: App) => Promise<void>, options: AppOptions = {}): Promise<void> {
+  const app = await startApp(options);
   try {
     await work(app);
   } finally {
@@ -27,25 +29,40 @@ const issue = (body: string | null): Payload => ({
 });
 const fork: Payload = { kind: "fork", body: { repository: { full_name: "octo/hello" } } };
 
-test("the webhook gateway accounts for every payload there is, the poison included", async () => {
+/** Feeds all payloads, mends the bug and puts the poison back; then all must be accounted for. */
+async function accountForAll({ bus, ledger, deploy }: App): Promise<void> {
   const payloads = await readPayloads();
   assert(payloads.length > 700, `only ${payloads.length} payloads were read`);
-  await withApp(async ({ bus, ledger, deploy }) => {
-    await feed(bus, payloads, ledger, patience());
-    const poison = await listPoison(bus);
-    assertEquals(poison.length, 1);
-    assertEquals(poison[0]?.attempts, 4);
-    const meanwhile = await balance(bus, ledger);
-    assertEquals(meanwhile.actual, payloads.length);
-    assertEquals(meanwhile.expected, payloads.length);
+  await feed(bus, payloads, ledger, patience());
+  const poison = await listPoison(bus);
+  assertEquals(poison.length, 1);
+  assertEquals(poison[0]?.attempts, 4);
+  const meanwhile = await balance(bus, ledger);
+  assertEquals(meanwhile.actual, payloads.length);
+  assertEquals(meanwhile.expected, payloads.length);
 
-    deploy(fixedTranslations);
-    ledger.putBack(await putBack(bus));
-    await ledger.until(() => ledger.idle, patience());
-    const accounts = await drawUp(bus, ledger, countKinds(payloads, 1));
-    assertEquals(unbalanced(accounts), []);
-    assertEquals((await bus.counts("gateway")).failed, 0);
-  });
+  deploy(fixedTranslations);
+  ledger.putBack(await putBack(bus));
+  await ledger.until(() => ledger.idle, patience());
+  const accounts = await drawUp(bus, ledger, countKinds(payloads, 1));
+  assertEquals(unbalanced(accounts), []);
+  assertEquals((await bus.counts("gateway")).failed, 0);
+}
+
+test("the webhook gateway accounts for every payload there is, the poison included", () => withApp(accountForAll));
+
+test("rabbitmq: the webhook gateway accounts for every payload there is over a real broker, too", async () => {
+  const broker = await overRabbitmq(url);
+  try {
+    await withApp(accountForAll, broker);
+  } finally {
+    await broker[Symbol.asyncDispose]();
+  }
+}, { skip, timeoutInMs: 120_000 });
+
+test("a transport that the demo does not know is refused", async () => {
+  await assertRejects(() => brokerOf(["--transport", "pigeon"]), Error, `There is no transport "pigeon"`);
+  assertEquals((await brokerOf([])).transport, undefined);
 });
 
 test("the webhook gateway's accounts do not balance while a message lies in the error queue", async () => {
