@@ -113,11 +113,28 @@ export class DeferredQuery<Tx> implements PromiseLike<unknown> {
   }
 }
 
-/** What stands in a query: parts that were not made yet are made. */
+/** What describes a value, made where it is known for which connection: each has types of its own. */
+export class DeferredValue<Tx> {
+  readonly make: (tx: Tx) => unknown;
+
+  constructor(make: (tx: Tx) => unknown) {
+    this.make = make;
+  }
+}
+
+/** What stands in a query: parts that were not made yet are made, also within lists and plain objects. */
 export function madeOf<Tx>(value: unknown, tx: Tx): unknown {
   if (value instanceof DeferredQuery) return value.fragment(tx);
-  if (Array.isArray(value) && value.some((each) => each instanceof DeferredQuery)) {
-    return value.map((each) => madeOf(each, tx));
+  if (value instanceof DeferredValue) return value.make(tx);
+  if (Array.isArray(value)) {
+    const made = value.map((each) => madeOf(each, tx));
+    return made.some((each, at) => each !== value[at]) ? made : value;
   }
-  return value;
+  if (!isPlain(value)) return value;
+  const made = Object.entries(value).map(([name, each]) => [name, madeOf(each, tx)] as const);
+  return made.some(([name, each]) => each !== value[name]) ? Object.fromEntries(made) : value;
+}
+
+function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }

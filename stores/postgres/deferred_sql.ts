@@ -10,13 +10,13 @@ const forbidden = /^(?:\s|--[^\n]*\n?|\/\*[\s\S]*?\*\/|;)*(begin|start|commit|en
 /**
  * Looks like a `TransactionSql`, and is one as soon as it is used.
  *
- * @param helpers of any connection: they only describe values
+ * @param helpers of any connection: types are the same for all
  */
 export function deferredSql(use: UseTransaction<TransactionSql>, helpers: () => Sql): TransactionSql {
   let savepoints = 0;
   const query = (make: MakeQuery<TransactionSql>) => new DeferredQuery(use, make);
   const tag = (first: unknown, ...rest: readonly unknown[]): unknown => {
-    if (!isTemplate(first)) return (helpers() as (...args: readonly unknown[]) => unknown)(first, ...rest); // as it is
+    if (!isTemplate(first)) return new DeferredValue((tx: TransactionSql) => describe(tx, [first, ...rest]));
     check(first[0] ?? "");
     const make = (tx: TransactionSql) => tx<Row[]>(first, ...rest.map((each) => madeOf(each, tx)) as never[]); // what the caller gave
     return query(make);
@@ -28,7 +28,8 @@ export function deferredSql(use: UseTransaction<TransactionSql>, helpers: () => 
     },
     file: (...args: readonly unknown[]): unknown => query((tx) => tx.file(...args as [string])), // as above
     notify: (channel: string, payload: string): Promise<unknown> => use((tx) => tx.notify(channel, payload)),
-    array: (...args: readonly unknown[]): unknown => helpers().array(...args as [never[]]), // as above
+    array: (...args: readonly unknown[]): unknown =>
+      new DeferredValue((tx: TransactionSql) => tx.array(...args as [never[]])), // as above
     json: (value: never): unknown => helpers().json(value),
     get typed(): unknown {
       return helpers().typed;
@@ -59,6 +60,11 @@ export function deferredSql(use: UseTransaction<TransactionSql>, helpers: () => 
   };
   const own = Object.defineProperties(tag, Object.getOwnPropertyDescriptors(also)) as unknown as TransactionSql;
   return own;
+}
+
+/** What postgres.js makes of names, rows and lists. */
+function describe(tx: TransactionSql, args: readonly unknown[]): unknown {
+  return (tx as unknown as (...args: readonly unknown[]) => unknown)(...args.map((each) => madeOf(each, tx)));
 }
 
 function isTemplate(value: unknown): value is TemplateStringsArray {
