@@ -1,7 +1,7 @@
 /** postgres.js' transaction, before it is open. @module */
 import type { Row, Sql, TransactionSql } from "postgres";
 import { ConfigurationError } from "../../src/errors/configuration.ts";
-import { DeferredQuery, madeOf, type MakeQuery } from "./deferred_query.ts";
+import { DeferredQuery, DeferredValue, madeOf, type MakeQuery } from "./deferred_query.ts";
 import type { UseTransaction } from "./sql_client.ts";
 
 /** What would end the transaction behind the unit's back; comments may stand before it. */

@@ -33,7 +33,8 @@ onPostgres("tx takes what postgres.js takes: values, fragments, lists, helpers, 
   assertEquals((await tx`SELECT id FROM ${tx(items)} WHERE id = ANY (${tx.array([1, 2], 23)})`).length, 2);
   const [first] = await tx<{ tags: string[]; at: Date; body: unknown }[]>`SELECT * FROM ${tx(items)} WHERE id = 1`;
   assertEquals([first?.tags, first?.at, first?.body], [["x", "y"], at, { deep: [1] }]);
-  assertEquals(await tx`SELECT id, name FROM ${tx(items)} WHERE id = 2`.values(), [[2, "b"]] as never);
+  const [values] = await tx`SELECT id, name FROM ${tx(items)} WHERE id = 2`.values();
+  assertEquals(values as readonly unknown[], [2, "b"]);
   assertEquals((await tx.unsafe(`SELECT id FROM ${items} WHERE id = $1`, [3]))[0]?.["id"], 3);
   const { count } = await tx`UPDATE ${tx(items)} SET name = name || '!'`;
   assertEquals(count, 3);
