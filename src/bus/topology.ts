@@ -39,7 +39,7 @@ export function topologyOf(
   capabilities: Capabilities,
 ): Topology {
   const queues = new Map<string, Entity>();
-  const topics = new Set<string>();
+  const topics = new Map<string, Entity>();
   const bindings = new Map<string, { readonly topic: string; readonly to: Address }>();
   const bind = (topic: string, to: Address) => void bindings.set(`${topic} ${to}`, { topic, to });
   const queue = (address: Address, plan?: EndpointPlan) =>
@@ -50,7 +50,6 @@ export function topologyOf(
     });
   for (const plan of plans) {
     const own = topicsOf(plan, routing, capabilities);
-    for (const topic of own) topics.add(topic);
     if (plan.options.queue !== "instance") {
       queue(routing.queue(plan.name), plan);
       for (const topic of own) bind(topic, routing.queue(plan.name));
@@ -62,33 +61,40 @@ export function topologyOf(
     if (plan.options.audit !== undefined) queue(routing.named(plan.options.audit));
   }
   for (const definition of registry.all()) addContract(definition, routing, capabilities, topics, bind);
+  for (const { topic } of bindings.values()) if (!topics.has(topic)) topics.set(topic, { name: topic, extensions: [] });
   return {
     queues: [...queues.values()],
-    topics: [...topics].map((name) => ({ name, extensions: [] })),
+    topics: [...topics.values()],
     bindings: [...bindings.values()],
   };
 }
 
 /** What one contract needs, with its faults: a bus that learns of it later. */
 export function topologyOfContract(definition: Definition, routing: Routing, capabilities: Capabilities): Topology {
-  const topics = new Set<string>();
+  const topics = new Map<string, Entity>();
   const bindings: { readonly topic: string; readonly to: Address }[] = [];
   addContract(definition, routing, capabilities, topics, (topic, to) => void bindings.push({ topic, to }));
-  return { queues: [], topics: [...topics].map((name) => ({ name, extensions: [] })), bindings };
+  return { queues: [], topics: [...topics.values()], bindings };
 }
 
 function addContract(
   definition: Definition,
   routing: Routing,
   capabilities: Capabilities,
-  topics: Set<string>,
+  topics: Map<string, Entity>,
   bind: (topic: string, to: Address) => void,
 ): void {
   const related = definition.faultOf === undefined ? [definition, faultDefinition(definition)] : [definition];
   for (const first of related) {
     for (let at: Definition | undefined = first; at !== undefined; at = at.base) {
       const topic = nameOf(routing.topic(at));
-      topics.add(topic);
+      // Several contracts may be routed to one topic: what any says of it counts.
+      const before = topics.get(topic);
+      topics.set(topic, {
+        name: topic,
+        extensions: [...new Set([...before?.extensions ?? [], ...at.extensions])],
+        ...(at.kind !== "event" && (before === undefined || before.owned === true) ? { owned: true } : {}),
+      });
       if (at.base === undefined || !capabilities.hierarchy) continue;
       const base = routing.topic(at.base);
       // Both may be routed to one topic.

@@ -1,4 +1,5 @@
 /** What a message contract is: a typed, named, versioned value. @module */
+import type { Extension } from "../spi/transport.ts";
 import type { Destination } from "../values/destination.ts";
 import type { Duration } from "../values/duration.ts";
 import type { Schema } from "../values/schema.ts";
@@ -47,6 +48,13 @@ export interface ContractOptions<In, Out> {
   readonly schema?: Schema<In, Out>;
   /** Ordering, partition and session key. */
   readonly key?: (message: In) => string;
+  /**
+   * By what a transport chooses among the queues of a topic, where it can (RabbitMQ's direct and topic exchanges). Left
+   * out: the key.
+   */
+  readonly routingKey?: (message: In) => string;
+  /** The transport's own settings of the contract's topic: `rabbitmq.exchange({ … })`. */
+  readonly extensions?: readonly Extension[];
   /** How long the message is worth handling. */
   readonly ttl?: Duration;
   /** 0 (default) to 255, whole; above the transport's highest it counts as that. */

@@ -1,5 +1,6 @@
 /** What a contract holds at run time, for the library's own use. @module */
 import { ConfigurationError, InvalidNameError } from "../errors/configuration.ts";
+import type { Extension } from "../spi/transport.ts";
 import { checkName, type Destination, isDestination } from "../values/destination.ts";
 import { milliseconds } from "../values/duration.ts";
 import type { Schema } from "../values/schema.ts";
@@ -21,6 +22,9 @@ export interface Definition extends Contract<never, unknown, unknown, Kind> {
   /** Absent where it would not validate. */
   readonly schema: Schema<unknown, unknown> | undefined;
   readonly key: ((message: unknown) => string) | undefined;
+  readonly routingKey: ((message: unknown) => string) | undefined;
+  /** Of its topic. */
+  readonly extensions: readonly Extension[];
   readonly ttlInMs: number | undefined;
   readonly priority: number;
   readonly base: Definition | undefined;
@@ -63,11 +67,16 @@ export function define(identity: Identity, options: object): Definition {
   if (given.key !== undefined && typeof given.key !== "function") {
     throw new ConfigurationError(`Cannot use the key of "${name}": it must be a function from the message to a text`);
   }
+  if (given.routingKey !== undefined && typeof given.routingKey !== "function") {
+    throw new ConfigurationError(`Cannot use the routing key of "${name}": it must be a function to a text`);
+  }
   return make(identity, {
     version,
     schema: validating(given.schema, `the schema of "${name}"`),
     // The type parameters end here: what reads a definition hands it messages of its own contract only.
     key: given.key as ((message: unknown) => string) | undefined,
+    routingKey: given.routingKey as ((message: unknown) => string) | undefined, // as the key
+    extensions: given.extensions ?? [],
     ttlInMs: given.ttl === undefined ? undefined : positive(name, milliseconds(given.ttl)),
     priority,
     base: given.extends === undefined ? undefined : definitionOf(given.extends, `the base of "${name}"`),

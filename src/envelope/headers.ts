@@ -20,6 +20,8 @@ export const names = {
   type: "hero-type",
   meta: "hero-meta",
   types: "hero-types",
+  /** By what a transport chooses among the queues of a topic. */
+  routingKey: "hero-routing-key",
   traceparent: "traceparent",
   tracestate: "tracestate",
   baggage: "baggage",

@@ -3,7 +3,7 @@ import type { Contract } from "../contracts/contract.ts";
 import { type Definition, definitionOf } from "../contracts/definition.ts";
 import type { Trace } from "../envelope/envelope.ts";
 import { type Rest, type SenderInfo, SentEnvelope } from "../envelope/sent_envelope.ts";
-import { checkHeaders, type Headers, noHeaders } from "../envelope/headers.ts";
+import { checkHeaders, type Headers, names, noHeaders } from "../envelope/headers.ts";
 import { toError } from "../errors/thrown.ts";
 import { UnsupportedError } from "../errors/configuration.ts";
 import type { Serializer } from "../spi/serializer.ts";
@@ -201,7 +201,10 @@ export class SendPipeline {
     const priority = options.priority === undefined
       ? plan.priority
       : levelOf(checkPriority(definition, options.priority), this.#with.capabilities);
-    const allHeaders = merge(headers, cause?.envelope.headers);
+    const merged = merge(headers, cause?.envelope.headers);
+    const allHeaders = own && definition.routingKey !== undefined
+      ? { ...merged, [names.routingKey]: checkKey(definition, definition.routingKey(message)) }
+      : merged;
     const conversationId = cause?.envelope.conversationId ?? messageId;
     const span = this.#with.telemetry?.send({
       bus: this.#with.bus,

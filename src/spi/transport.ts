@@ -216,6 +216,8 @@ export interface Entity {
    * Left out: it is not. Changed later it may be a conflict.
    */
   readonly ordered?: boolean;
+  /** Of a topic: it is a command's or query's, so no more than one queue is to be bound to it. Left out: it is not. */
+  readonly owned?: boolean;
 }
 /** All that shall be at the broker for one bus. */
 export interface Topology {

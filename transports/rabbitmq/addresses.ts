@@ -18,13 +18,21 @@ const longestKey = 255;
  * channel because one is missing.
  *
  * @param key of the message: a fan-out exchange does not care, others may route by it
+ * @param chosen the routing key that the contract gives, which must fit
  * @throws {UnsupportedError} if it is none of this broker
  */
-export function routeOf(address: Address, key: string | undefined): Route {
+export function routeOf(address: Address, key: string | undefined, chosen?: string): Route {
+  if (chosen !== undefined && chosen.length * 3 > longestKey) {
+    throw new UnsupportedError(
+      transportName,
+      `the routing key "${chosen.slice(0, 50)}…"`,
+      "Give 85 characters at most",
+    );
+  }
   const queue = queueName(address);
   if (queue !== undefined) return { exchange: "", routingKey: queue };
   const topic = topicName(address);
-  if (topic !== undefined) return { exchange: topic, routingKey: fits(key) ? key : "" };
+  if (topic !== undefined) return { exchange: topic, routingKey: chosen ?? (fits(key) ? key : "") };
   if (address.startsWith("exchange:")) return { exchange: address.slice(9), routingKey: "" };
   // As MassTransit reads the addresses of answers: host and vhost are those of the connection.
   const [, name] = /^(?:rabbitmq|rabbitmqs|amqp|amqps):\/\/[^?]*\/([^/?]+)(?:\?.*)?$/.exec(address) ?? [];

@@ -55,8 +55,13 @@ export interface RabbitmqOptions {
   readonly checkConsumersEvery?: Duration;
   /** The largest body that the broker takes. Default: 16 MiB, which is what RabbitMQ 4 takes unless told otherwise. */
   readonly maxMessageBytes?: number;
+  /**
+   * Where its management plugin answers, as in `http://user:password@localhost:15672`; without a user it is asked as that
+   * of the first URL. With it, `bus.deploy` tells of missing and superfluous bindings, which AMQP does not.
+   */
+  readonly management?: string;
   /** Settings of all queues; those of an endpoint win. Not of what is one queue's own: streams, exclusive consumers. */
-  readonly queue?: Omit<RabbitmqQueueOptions, "offset" | "maxAge" | "exclusive">;
+  readonly queue?: Omit<RabbitmqQueueOptions, "offset" | "maxAge" | "exclusive" | "bind">;
 }
 
 /** One node of the broker. */
@@ -79,6 +84,7 @@ export interface Settings {
   readonly maxUnconfirmed: number;
   readonly maxMessageBytes: number;
   readonly checkConsumersEveryInMs: number;
+  readonly management: URL | undefined;
   readonly queue: RabbitmqQueueOptions;
 }
 
@@ -104,6 +110,7 @@ export function settingsOf(options: RabbitmqOptions): Settings {
     maxUnconfirmed: atLeastOne("maxUnconfirmed", options.maxUnconfirmed ?? 2_000),
     maxMessageBytes: atLeastOne("maxMessageBytes", options.maxMessageBytes ?? 2 ** 24),
     checkConsumersEveryInMs: atLeastOne("checkConsumersEvery", milliseconds(options.checkConsumersEvery ?? "30s")),
+    management: options.management === undefined ? undefined : managementOf(options.management),
     queue: options.queue ?? {},
   };
 }
@@ -111,6 +118,14 @@ export function settingsOf(options: RabbitmqOptions): Settings {
 function atLeastOne(name: string, value: number): number {
   if (Number.isSafeInteger(value) && value >= 1) return value;
   throw new ConfigurationError(`Cannot use ${value} as { ${name} } of rabbitmq(). Give a whole number from 1`);
+}
+
+function managementOf(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === "http:" || url?.protocol === "https:") return url;
+  throw new ConfigurationError(
+    `Cannot ask RabbitMQ's management plugin: { management } is no URL. Give one as in "http://localhost:15672"`,
+  );
 }
 
 /** The password must not be in an error, so the URL is not shown. */

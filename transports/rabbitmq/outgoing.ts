@@ -1,5 +1,6 @@
 /** What is to be published, as parcels. @module */
 import { names } from "../../src/envelope/headers.ts";
+import { UnsupportedError } from "../../src/errors/configuration.ts";
 import { BackpressureError, MessageTooLargeError } from "../../src/errors/sending.ts";
 import { toError } from "../../src/errors/thrown.ts";
 import type { Clock } from "../../src/spi/clock.ts";
@@ -8,7 +9,7 @@ import type { Address, Outgoing } from "../../src/spi/transport.ts";
 import { routeOf } from "./addresses.ts";
 import type { Claim, RabbitDelivery } from "./claims.ts";
 import { type Delays, maxDelayInMs } from "./delays.ts";
-import { toTyped } from "./errors.ts";
+import { toTyped, transportName } from "./errors.ts";
 import { asBuffer, copied, own, type Table, writeHeaders } from "./frame.ts";
 import { Parcel } from "./parcel.ts";
 import type { Sender } from "./sender.ts";
@@ -19,6 +20,7 @@ export class Outbox implements CopyServices {
   readonly #sender: Sender;
   readonly #delays: Delays;
   readonly #clock: Clock;
+  readonly #routed: (to: Address) => boolean;
   readonly #maxBytes: number;
   readonly #window: number;
   /** Those that wait for the way of a delay. */
@@ -26,12 +28,19 @@ export class Outbox implements CopyServices {
   #idle: (() => void) | undefined;
 
   constructor(
-    services: { readonly sender: Sender; readonly delays: Delays; readonly clock: Clock },
+    services: {
+      readonly sender: Sender;
+      readonly delays: Delays;
+      readonly clock: Clock;
+      /** Whether an address passes messages on by their routing key, which delays need for themselves. */
+      readonly routed: (to: Address) => boolean;
+    },
     limits: { readonly maxMessageBytes: number; readonly maxUnconfirmed: number },
   ) {
     this.#sender = services.sender;
     this.#delays = services.delays;
     this.#clock = services.clock;
+    this.#routed = services.routed;
     this.#maxBytes = limits.maxMessageBytes;
     this.#window = limits.maxUnconfirmed;
   }
@@ -134,14 +143,21 @@ export class Outbox implements CopyServices {
   /** Gives it to the sender, later if its way must be made first. */
   #post(letter: Letter, settled: (error: Error | undefined) => void): void {
     const { to, key, dueAt, expiresAt, table } = letter;
+    const chosen = table[names.routingKey];
+    const route = routeOf(to, key, typeof chosen === "string" ? chosen : undefined); // throws if there is none
     const now = this.#clock.now();
     if (dueAt === undefined || dueAt <= now) {
       delete table[own.due];
-      const { exchange, routingKey } = routeOf(to, key);
-      return this.#sender.add(parcel(letter, exchange, routingKey, expiresAt, settled));
+      return this.#sender.add(parcel(letter, route.exchange, route.routingKey, expiresAt, settled));
     }
     if (expiresAt !== undefined && expiresAt <= dueAt) return settled(undefined); // it expires before it is due
-    routeOf(to, key); // throws if there is none
+    if (this.#routed(to)) {
+      throw new UnsupportedError(
+        transportName,
+        `a delay of what is sent to "${to}", which passes on by routing keys`,
+        "Schedule it on a bus with a durable store, or send it to a queue",
+      );
+    }
     const post = () => {
       const left = dueAt - this.#clock.now();
       if (left > maxDelayInMs) table[own.due] = dueAt;

@@ -3,6 +3,7 @@ import { ConfigurationError, UnsupportedError } from "../../src/errors/configura
 import type { Entity, Extension } from "../../src/spi/transport.ts";
 import { type Duration, milliseconds } from "../../src/values/duration.ts";
 import { transportName } from "./errors.ts";
+import { isOfExchange } from "./exchange_options.ts";
 
 /** What `rabbitmq.queue({ … })` sets. What shapes the queue cannot be changed once it is there. */
 export interface RabbitmqQueueOptions {
@@ -39,7 +40,28 @@ export interface RabbitmqQueueOptions {
   readonly exclusive?: boolean;
   /** Consumers with a higher one get messages first. Of this process, not of the queue. */
   readonly consumerPriority?: number;
+  /**
+   * What of which exchange the queue gets, beside what its endpoint subscribes to; of an exchange that is named here,
+   * nothing else. It must be there, or be a contract's. Only of queues that are deployed.
+   */
+  readonly bind?: readonly RabbitmqBinding[];
+  /**
+   * Where what dies goes: what has expired, had no room, or was returned too often. It must be there: the queue of
+   * another endpoint is an exchange, too. Left out: what was returned too often goes to the endpoint's error queue,
+   * all else is dropped.
+   */
+  readonly deadLetter?: { readonly exchange: string; readonly routingKey?: string };
   /** Anything else that the broker takes when a queue is declared, by its name there. Wins. */
+  readonly arguments?: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** One of {@linkcode RabbitmqQueueOptions.bind}. */
+export interface RabbitmqBinding {
+  /** By its name at the broker: a contract's has that of its topic. */
+  readonly exchange: string;
+  /** For a topic exchange a pattern, as in `eu.*` or `#`; for a direct one the key. Default: the empty one. */
+  readonly routingKey?: string;
+  /** For a headers exchange: those that count, and `x-match`. */
   readonly arguments?: Readonly<Record<string, string | number | boolean>>;
 }
 
@@ -87,7 +109,15 @@ export function checkQueueOptions(options: RabbitmqQueueOptions): void {
   }
   if (type === "stream") {
     for (
-      const name of ["maxPriority", "singleActiveConsumer", "exclusive", "maxLength", "overflow", "messageTtl"] as const
+      const name of [
+        "maxPriority",
+        "singleActiveConsumer",
+        "exclusive",
+        "maxLength",
+        "overflow",
+        "messageTtl",
+        "deadLetter",
+      ] as const
     ) {
       if (options[name] !== undefined) refuse(`a stream has no { ${name} }. Leave it out, or give another { type }`);
     }
@@ -150,6 +180,13 @@ export function mergedOptions(
     if (transport !== transportName) {
       throw new UnsupportedError(transportName, `a setting of "${transport}"`, "Take it away, or use that transport");
     }
+    if (isOfExchange(value)) {
+      throw new UnsupportedError(
+        transportName,
+        "an exchange's setting on an endpoint",
+        "Give a contract rabbitmq.exchange({ … }), and an endpoint rabbitmq.queue({ … })",
+      );
+    }
     options = { ...options, ...value as RabbitmqQueueOptions }; // made by `queueExtension` alone
   }
   if (extensions.length > 0) checkQueueOptions(options);
@@ -195,6 +232,11 @@ export function queueArguments(name: string, options: RabbitmqQueueOptions): Rea
   if (options.maxLengthBytes !== undefined) args["x-max-length-bytes"] = options.maxLengthBytes;
   if (options.overflow !== undefined) args["x-overflow"] = options.overflow;
   if (options.messageTtl !== undefined) args["x-message-ttl"] = milliseconds(options.messageTtl);
+  if (options.deadLetter !== undefined) {
+    const { exchange, routingKey } = options.deadLetter;
+    args["x-dead-letter-exchange"] = exchange;
+    if (routingKey !== undefined) args["x-dead-letter-routing-key"] = routingKey;
+  }
   // The broker takes no milliseconds here.
   if (options.maxAge !== undefined) args["x-max-age"] = `${Math.ceil(milliseconds(options.maxAge) / 1_000)}s`;
   return { ...args, ...options.arguments };

@@ -1,5 +1,6 @@
 /** The entry point's functions. @module */
 import type { Extension } from "../../src/spi/transport.ts";
+import { exchangeExtension, type RabbitmqExchangeOptions } from "./exchange_options.ts";
 import { type RabbitmqOptions, settingsOf } from "./options.ts";
 import { checkDefaults, queueExtension, type RabbitmqQueueOptions } from "./queue_options.ts";
 import { type RabbitmqTransport, RabbitTransport } from "./transport.ts";
@@ -20,6 +21,12 @@ export interface Rabbitmq {
    * @throws {ConfigurationError} if they contradict themselves
    */
   queue(options: RabbitmqQueueOptions): Extension;
+  /**
+   * The settings of a contract's topic, for its `extensions`.
+   *
+   * @throws {ConfigurationError} for a type that there is not
+   */
+  exchange(options: RabbitmqExchangeOptions): Extension;
 }
 
 /**
@@ -40,5 +47,5 @@ export const rabbitmq: Rabbitmq = Object.assign(
     checkDefaults(settings.queue);
     return new RabbitTransport(settings);
   },
-  { queue: queueExtension },
+  { queue: queueExtension, exchange: exchangeExtension },
 );

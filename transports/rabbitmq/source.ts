@@ -45,7 +45,7 @@ export function sourceServices(source: Source, parts: SourceParts): {
     if (lifetime !== "durable") {
       // Not exclusive: while the broker still believes in a connection that is gone, it would refuse the next one.
       await channel.assertQueue(queue, { arguments: { "x-queue-type": "classic", "x-expires": goneAfterInMs } });
-      for (const topic of topics) await channel.bindQueue(queue, topic, "");
+      await deployments.bindInstance(channel, queue, topics, settings.bind ?? []);
     } else if (opened) {
       await deployments.queueAgain(channel, queue);
       delays.forget();

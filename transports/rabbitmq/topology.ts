@@ -2,11 +2,14 @@
 import type { Channel } from "amqplib";
 import { ConfigurationError } from "../../src/errors/configuration.ts";
 import type { Address, Change, DeployMode, Entity, Topology } from "../../src/spi/transport.ts";
-import { queueName } from "../../src/values/destination.ts";
+import { bind, type Binding, bindingsOf } from "./bindings.ts";
 import type { Connection } from "./connection.ts";
 import { bindDeadLetters, deadLetterArguments, declareDeadLetters } from "./dead_letters.ts";
 import { codeOf, codes, mismatchIn, textOf } from "./errors.ts";
-import { optionsOf, queueArguments, type RabbitmqQueueOptions, typeOf } from "./queue_options.ts";
+import { exchangeOptions, type RabbitmqExchangeOptions } from "./exchange_options.ts";
+import { extras, isSame } from "./extras.ts";
+import type { KnownBinding } from "./management.ts";
+import { optionsOf, queueArguments, type RabbitmqBinding, type RabbitmqQueueOptions, typeOf } from "./queue_options.ts";
 
 /** Declares one thing; twice is once. */
 type Declare = (channel: Channel) => Promise<unknown>;
@@ -44,19 +47,20 @@ function partsOfQueue(
   }];
 }
 
-function partOfTopic(name: string): Part {
+function partOfTopic(name: string, options: RabbitmqExchangeOptions): Part {
+  const { type = "fanout", alternate, arguments: args } = options;
+  const more = {
+    ...(args === undefined ? {} : { arguments: args }),
+    ...(alternate === undefined ? {} : { alternateExchange: alternate }),
+  };
   return {
     entity: `topic:${name}`,
-    detail: "a durable exchange of the type fanout",
+    detail: `a durable exchange of the type ${type}${
+      alternate === undefined ? "" : `, what nobody takes to "${alternate}"`
+    }`,
     check: (channel) => channel.checkExchange(name),
-    declare: (channel) => channel.assertExchange(name, "fanout"),
+    declare: (channel) => channel.assertExchange(name, type, more),
   };
-}
-
-/** From a topic to the exchange of a queue, or of another topic. */
-async function bind(channel: Channel, topic: string, to: Address): Promise<void> {
-  const target = queueName(to) ?? to.slice("topic:".length);
-  if (target !== topic) await channel.bindExchange(target, topic, "");
 }
 
 /** What has been deployed through one transport, and how. */
@@ -66,12 +70,22 @@ export class Deployments {
   readonly #queues = new Map<string, readonly Part[]>();
   readonly #topics = new Map<string, Part>();
   readonly #single = new Map<string, boolean>();
-  readonly #bindings = new Map<string, { readonly topic: string; readonly to: Address }>();
+  readonly #bindings = new Map<string, Binding>();
+  readonly #types = new Map<string, NonNullable<RabbitmqExchangeOptions["type"]>>();
+  readonly #list: (() => Promise<readonly KnownBinding[]>) | undefined;
 
-  /** @param defaults the settings of queues that say nothing else */
-  constructor(connection: Connection, defaults: RabbitmqQueueOptions) {
+  /**
+   * @param defaults the settings of queues that say nothing else
+   * @param list the bindings that there are, where the broker can be asked
+   */
+  constructor(
+    connection: Connection,
+    defaults: RabbitmqQueueOptions,
+    list?: () => Promise<readonly KnownBinding[]>,
+  ) {
     this.#connection = connection;
     this.#defaults = defaults;
+    this.#list = list;
   }
 
   /** As `Transport.deploy`. */
@@ -80,8 +94,14 @@ export class Deployments {
     const changes: Change[] = [];
     const created = new Set<string>();
     const asking = new Asking(this.#connection);
-    const topics = topology.topics.map(({ name }) => [name, [partOfTopic(name)]] as const);
+    const topics = topology.topics.map(({ name, extensions }) => {
+      const options = exchangeOptions(name, extensions);
+      this.#types.set(name, options.type ?? "fanout");
+      return [name, [partOfTopic(name, options)]] as const;
+    });
     const names = new Set(topology.queues.map(({ name }) => name));
+    const own = new Map(topology.queues.map((entity) => [entity.name, optionsOf(entity, this.#defaults).bind ?? []]));
+    const wanted = bindingsOf(topology.bindings, { types: this.#types, own });
     const queues = topology.queues.map((entity) => [entity.name, this.#partsOf(entity, names)] as const);
     for (const [, parts] of [...topics, ...queues]) {
       for (const part of parts) {
@@ -92,24 +112,17 @@ export class Deployments {
       }
     }
     asking.end();
-    for (const { topic, to } of topology.bindings) {
-      // AMQP cannot be asked for bindings: one is missing for sure where one of its ends is.
-      if (created.has(`topic:${topic}`) || created.has(to)) {
-        changes.push({ kind: "create", entity: `topic:${topic} -> ${to}`, detail: "a binding" });
-      }
-    }
+    changes.push(...await this.#compareBindings(topology, wanted, created, mode));
     if (mode === "apply") {
       const conflicts = new Set(changes.filter(({ kind }) => kind === "conflict").map(({ entity }) => entity));
-      const bindings = topology.bindings.filter(({ topic, to }) => {
-        return !conflicts.has(`topic:${topic}`) && !conflicts.has(to);
-      });
+      const bindings = wanted.filter(({ source, to }) => !conflicts.has(`topic:${source}`) && !conflicts.has(to));
       await this.#connection.with(async (channel) => {
-        for (const { topic, to } of bindings) await bind(channel, topic, to);
+        for (const binding of bindings) await bind(channel, binding);
         for (const complete of completions(queues.map(([, parts]) => parts))) await complete(channel);
       });
       for (const [name, [part]] of topics) if (part !== undefined) this.#topics.set(name, part);
       for (const [name, parts] of queues) this.#queues.set(name, parts);
-      for (const binding of bindings) this.#bindings.set(`${binding.topic} ${binding.to}`, binding);
+      for (const binding of bindings) this.#bindings.set(JSON.stringify(binding), binding);
     }
     return changes;
   }
@@ -119,7 +132,7 @@ export class Deployments {
     const all: Declare[] = [];
     for (const part of this.#topics.values()) all.push(part.declare);
     for (const parts of this.#queues.values()) for (const part of parts) all.push(part.declare);
-    for (const { topic, to } of this.#bindings.values()) all.push((channel) => bind(channel, topic, to));
+    for (const binding of this.#bindings.values()) all.push((channel) => bind(channel, binding));
     all.push(...completions(this.#queues.values()));
     let next = 0;
     while (next < all.length) {
@@ -137,7 +150,52 @@ export class Deployments {
   /** Declares a queue again, if it was deployed. */
   async queueAgain(channel: Channel, name: string): Promise<void> {
     for (const part of this.#queues.get(name) ?? []) await part.declare(channel);
-    for (const { topic, to } of this.#bindings.values()) if (to === `queue:${name}`) await bind(channel, topic, to);
+    for (const binding of this.#bindings.values()) if (binding.target === name) await bind(channel, binding);
+  }
+
+  /** Binds a queue that lives as long as its receiver, and has no exchange. */
+  async bindInstance(
+    channel: Channel,
+    queue: string,
+    topics: readonly string[],
+    own: readonly RabbitmqBinding[],
+  ): Promise<void> {
+    const wanted = topics.map((topic) => ({ topic, to: `queue:${queue}` }));
+    for (const each of bindingsOf(wanted, { types: this.#types, own: new Map([[queue, own]]) })) {
+      await channel.bindQueue(queue, each.source, each.routingKey, each.arguments);
+    }
+  }
+
+  /** What is missing and what is superfluous of the bindings. */
+  async #compareBindings(
+    topology: Topology,
+    wanted: readonly Binding[],
+    created: ReadonlySet<string>,
+    mode: DeployMode,
+  ): Promise<readonly Change[]> {
+    let known: readonly KnownBinding[] | undefined;
+    try {
+      known = await this.#list?.();
+    } catch (error) {
+      // It says what to look at; that it is away is no reason not to start.
+      if (mode !== "apply") throw error;
+    }
+    const missing = (binding: Binding): boolean =>
+      // AMQP cannot be asked for bindings: one is missing for sure where one of its ends is.
+      created.has(`topic:${binding.source}`) || created.has(binding.to) ||
+      (known !== undefined && !known.some((each) => isSame(each, binding)));
+    const changes: Change[] = wanted.filter(missing).map(({ entity }) => ({
+      kind: "create",
+      entity,
+      detail: "a binding",
+    }));
+    return known === undefined ? changes : [...changes, ...extras(topology, wanted, known)];
+  }
+
+  /** Whether an address is known to pass messages on by their routing key. */
+  routes(to: Address): boolean {
+    const type = to.startsWith("topic:") ? this.#types.get(to.slice("topic:".length)) : undefined;
+    return type === "direct" || type === "topic";
   }
 
   /** Whether a queue that was deployed here has a single active consumer; `undefined`: it was not deployed here. */
@@ -150,8 +208,8 @@ export class Deployments {
     const options = optionsOf(entity, this.#defaults);
     this.#single.set(name, options.singleActiveConsumer === true);
     const errors = `${name}_error`;
-    // A classic queue gives nothing up.
-    return typeOf(options) === "quorum" && queues.has(errors)
+    // A classic queue gives nothing up, and who says where to does not want it in the error queue.
+    return typeOf(options) === "quorum" && queues.has(errors) && options.deadLetter === undefined
       ? partsOfQueue(name, { ...deadLetterArguments(errors), ...queueArguments(name, options) }, errors)
       : partsOfQueue(name, queueArguments(name, options), undefined);
   }

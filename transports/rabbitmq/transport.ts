@@ -22,6 +22,7 @@ import { ConsumerWatch } from "./consumer_watch.ts";
 import { Delays, maxDelayInMs } from "./delays.ts";
 import { toTyped, transportName } from "./errors.ts";
 import type { Settings } from "./options.ts";
+import { type KnownBinding, Management } from "./management.ts";
 import { Outbox } from "./outgoing.ts";
 import { RabbitReceiver } from "./receiver.ts";
 import { Sender } from "./sender.ts";
@@ -175,10 +176,13 @@ export class RabbitTransport implements RabbitmqTransport {
         up();
       },
     });
-    const deployments = new Deployments(consuming, this.#settings.queue);
+    const deployments = new Deployments(consuming, this.#settings.queue, this.#lister(host));
     const delays = new Delays(consuming);
     const sender = new Sender(publishing, host.clock, this.#settings.maxUnconfirmed);
-    const outbox = new Outbox({ sender, delays, clock: host.clock }, this.#settings);
+    const outbox = new Outbox(
+      { sender, delays, clock: host.clock, routed: (to) => deployments.routes(to) },
+      this.#settings,
+    );
     const watch = new ConsumerWatch(host, this.#settings.checkConsumersEveryInMs, consuming, this.#receivers);
     const parts = { publishing, consuming, sender, outbox, delays, deployments, watch };
     const giveUp = (reason: unknown) => {
@@ -269,6 +273,14 @@ export class RabbitTransport implements RabbitmqTransport {
     for (const taker of [...this.#takers]) taker.close();
     parts.sender.close();
     await Promise.all([parts.consuming.close(deadline), parts.publishing.close(deadline)]);
+  }
+
+  /** What lists bindings, where there is a management plugin to ask. */
+  #lister({ clock }: Host): (() => Promise<readonly KnownBinding[]>) | undefined {
+    const { management: url, nodes: [{ credentials, vhost }] } = this.#settings;
+    if (url === undefined) return undefined;
+    const management = new Management(url, credentials, clock);
+    return () => management.bindings(vhost);
   }
 
   #block(reason: string | undefined): void {
