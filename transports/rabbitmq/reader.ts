@@ -1,21 +1,21 @@
 /** How frames come from the socket. @module */
 import type { ChannelModel } from "amqplib";
-import { Buffer } from "node:buffer";
+import { Buffer as NodeBuffer } from "node:buffer"; // what the client reads with
 import { type ClientFrame, readFrame } from "./decoding.ts";
 
 /** What is used of the client's own parts, in the place of which this stands. */
 interface ClientConnection {
   recvFrame?: () => ClientFrame | false;
   recvSinceLastCheck?: boolean;
-  rest?: Buffer;
+  rest?: NodeBuffer;
   readonly maxFrameSize?: unknown;
-  readonly stream?: { read?(): Buffer | null };
+  readonly stream?: { read?(): NodeBuffer | null };
 }
 
 /** What a frame has besides its payload, and the last of that. */
 const frameBytes = 8;
 const frameEnd = 0xce;
-const nothing = Buffer.alloc(0);
+const nothing = NodeBuffer.alloc(0);
 
 /**
  * Lets the frames of messages and confirms be read where they lie: the client makes nine views of bytes for each
@@ -26,13 +26,13 @@ export function readQuickly(model: ChannelModel): void {
   const client = connection?.recvFrame;
   const stream = connection?.stream;
   if (connection === undefined || typeof client !== "function" || typeof stream?.read !== "function") return;
-  if (!Buffer.isBuffer(connection.rest) || typeof connection.maxFrameSize !== "number") return;
+  if (!NodeBuffer.isBuffer(connection.rest) || typeof connection.maxFrameSize !== "number") return;
   let bytes = connection.rest;
   let at = 0;
   connection.rest = nothing;
 
   /** The client's own way, for what it alone knows: an error, too. */
-  const byClient = (frame: Buffer): ClientFrame | false => {
+  const byClient = (frame: NodeBuffer): ClientFrame | false => {
     connection.rest = frame;
     try {
       return client.call(connection);
@@ -59,7 +59,7 @@ export function readQuickly(model: ChannelModel): void {
       const incoming = stream.read?.() ?? null;
       if (incoming === null) return false;
       connection.recvSinceLastCheck = true;
-      bytes = left === 0 ? incoming : Buffer.concat([bytes.subarray(at), incoming]);
+      bytes = left === 0 ? incoming : NodeBuffer.concat([bytes.subarray(at), incoming]);
       at = 0;
     }
   };
