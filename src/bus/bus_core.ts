@@ -69,7 +69,7 @@ export class BusCore {
     this.#deploy = options.deploy ?? "apply";
     const prefix = options.prefix ?? "";
     if (prefix !== "") checkName(`the entities of "${name}" with the prefix`, prefix);
-    this.routing = new Routing(options.naming ?? {}, prefix, options.routes ?? {});
+    this.routing = new Routing(options.naming ?? {}, prefix, options.routes ?? {}, transport.name);
     for (const definition of this.routing.routed) this.registry.add(definition);
     for (const contract of options.contracts ?? []) {
       this.registry.add(definitionOf(contract, `{ contracts } of "${name}"`));

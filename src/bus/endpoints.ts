@@ -125,7 +125,7 @@ export class Endpoints {
       credit: plan.prefetch,
       ordered: plan.ordered,
       holdMs: plan.holdMs,
-      extensions: plan.options.extensions ?? [],
+      extensions: [...core.routing.extensions, ...plan.options.extensions ?? []],
     };
     const runtime = new EndpointRuntime(plan, services, source);
     this.#runtimes.set(plan.name, runtime);

@@ -190,8 +190,12 @@ const failureHeaders: ReadonlySet<string> = new Set([
   names.faultNotTold,
 ]);
 
+/** What MassTransit writes on what it gives up, and its connectors take off again. */
+const masstransits = /^MT-(?:Fault-|Reason$)/;
+
 function withoutFailure(headers: FrameHeaders): FrameHeaders {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !failureHeaders.has(name)));
+  const kept = Object.entries(headers).filter(([name]) => !failureHeaders.has(name) && !masstransits.test(name));
+  return Object.fromEntries(kept);
 }
 
 function exceptionsOf(headers: FrameHeaders): readonly ExceptionInfo[] {

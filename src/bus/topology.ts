@@ -45,7 +45,7 @@ export function topologyOf(
   const queue = (address: Address, plan?: EndpointPlan) =>
     void queues.set(nameOf(address), {
       name: nameOf(address),
-      extensions: plan?.options.extensions ?? [],
+      extensions: [...routing.extensions, ...plan?.options.extensions ?? []],
       ...(plan?.ordered === true ? { ordered: true } : {}),
     });
   for (const plan of plans) {

@@ -2,7 +2,7 @@
 import type { Contract } from "../contracts/contract.ts";
 import { type Definition, definitionOf } from "../contracts/definition.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
-import type { Address } from "../spi/transport.ts";
+import type { Address, Extension } from "../spi/transport.ts";
 import { type Destination, isDestination, queueName, topicName } from "../values/destination.ts";
 
 /**
@@ -22,6 +22,8 @@ export interface NamingPolicy {
   readonly topic?: (contract: Contract) => string;
   /** The name of an endpoint's queue. Left out: the endpoint's own. */
   readonly queue?: (endpoint: string) => string;
+  /** Settings of every queue, by transport: those of others do not count. An endpoint's own win. */
+  readonly extensions?: readonly Extension[];
 }
 
 /** By which rule a contract's address was found. */
@@ -38,10 +40,13 @@ export class Routing {
   readonly #naming: NamingPolicy;
   readonly #prefix: string;
   readonly #routes = new Map<Definition, Destination>();
+  /** The policy's settings of every queue, for this transport. */
+  readonly extensions: readonly Extension[];
 
   /** @throws {ConfigurationError} for a contract that stands in two routes, or an address that is none */
-  constructor(naming: NamingPolicy, prefix: string, routes: Routes) {
+  constructor(naming: NamingPolicy, prefix: string, routes: Routes, transport = "") {
     this.#naming = naming;
+    this.extensions = (naming.extensions ?? []).filter((each) => each.transport === transport);
     this.#prefix = prefix;
     for (const [address, contracts] of Object.entries(routes)) {
       const destination = checkDestination(address, "routes");

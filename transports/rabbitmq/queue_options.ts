@@ -9,9 +9,11 @@ import { isOfExchange } from "./exchange_options.ts";
 export interface RabbitmqQueueOptions {
   /**
    * `"quorum"`: replicated, and counting deliveries. `"classic"`: neither. `"stream"`: kept after it was read, every
-   * process reads all of it from its `offset` on. Default: `"quorum"`; `"classic"` where `maxPriority` is given.
+   * process reads all of it from its `offset` on. `"default"`: as the broker makes a queue of which nothing is said,
+   * classic unless it is told otherwise, which is what MassTransit declares. Left out: `"quorum"`; `"classic"` where
+   * `maxPriority` is given.
    */
-  readonly type?: "quorum" | "classic" | "stream";
+  readonly type?: "quorum" | "classic" | "stream" | "default";
   /**
    * Of a stream: where this process begins. The first message that is kept, the last written block, what comes next, a
    * place in it, or a time. After a lost connection it goes on where it was. Default: `"next"`.
@@ -104,7 +106,7 @@ export function checkQueueOptions(options: RabbitmqQueueOptions): void {
     }
   }
   const other = options.type as string | undefined; // from JavaScript
-  if (other !== undefined && !["quorum", "classic", "stream"].includes(other)) {
+  if (other !== undefined && !["quorum", "classic", "stream", "default"].includes(other)) {
     throw new UnsupportedError(transportName, `queues of the type "${other}"`, `Give "quorum", "classic" or "stream"`);
   }
   if (type === "stream") {
@@ -215,12 +217,13 @@ export function optionsOf({ name, extensions, ordered }: Entity, defaults: Rabbi
 
 /** Of which type a queue is. */
 export function typeOf({ type, maxPriority }: RabbitmqQueueOptions): "quorum" | "classic" | "stream" {
+  if (type === "default") return "classic";
   return type ?? (maxPriority === undefined ? "quorum" : "classic");
 }
 
 /** What a durable queue is declared with. */
 export function queueArguments(name: string, options: RabbitmqQueueOptions): Readonly<Record<string, unknown>> {
-  const args: Record<string, unknown> = { "x-queue-type": typeOf(options) };
+  const args: Record<string, unknown> = options.type === "default" ? {} : { "x-queue-type": typeOf(options) };
   if (typeOf(options) === "quorum") {
     // What failed before stays, however often an operator looks at it.
     const keeps = /_(?:error|skipped)$/.test(name);

@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Bus } from "../../../src/bus/bus.ts";
 import { command, createBus, event, query, UnroutableError } from "../../../mod.ts";
+import { masstransitNaming } from "../../../src/masstransit/mod.ts";
 import { rabbitmq, type RabbitmqTransport } from "../../../transports/rabbitmq/mod.ts";
 import { eventually, realTime } from "../../conformance/test_clock.ts";
 import { test } from "../../support/runner.ts";
@@ -145,3 +146,76 @@ withBus(
     assert(change?.detail.includes(`"x-single-active-consumer"`), change?.detail);
   },
 );
+
+/** A bus that lays out what it has as MassTransit does. */
+function sharing(prefix: string): Bus {
+  return createBus({
+    name: "shop",
+    transport: rabbitmq(url),
+    prefix,
+    naming: masstransitNaming({ namespace: "Contracts" }),
+  });
+}
+
+test("rabbitmq: with MassTransit's names, exchanges and queues are those that MassTransit declares", async () => {
+  const prefix = `mt${run}-`;
+  const bus = sharing(prefix);
+  const seen: string[] = [];
+  let broken = true;
+  bus.endpoint("submit-order").handle(Submit, ({ orderId }) => {
+    if (broken) throw new Error("The shelf is empty");
+    seen.push(orderId);
+  });
+  await bus.start();
+  try {
+    await raw(async (channel) => {
+      // What MassTransit would do, and be refused if anything differed.
+      for (
+        const name of [
+          `${prefix}Contracts:Submit`,
+          `${prefix}submit-order`,
+          `${prefix}MassTransit:Fault--Contracts:Submit--`,
+        ]
+      ) {
+        await channel.assertExchange(name, "fanout", { durable: true });
+      }
+      for (const name of ["submit-order", "submit-order_error", "submit-order_skipped"]) {
+        await channel.assertQueue(`${prefix}${name}`, { durable: true });
+        await channel.assertExchange(`${prefix}${name}`, "fanout", { durable: true });
+      }
+    });
+    await bus.send(Submit, { orderId: "1" });
+    const failed = async () => (await bus.counts("submit-order")).failed;
+    for (let tries = 0; tries < 200 && await failed() === 0; tries++) await clock.pass(50);
+    // As MassTransit leaves it: with headers of its own beside the body.
+    await raw(async (channel) => {
+      const message = await channel.get(`${prefix}submit-order_error`, { noAck: true });
+      if (message === false) throw new Error("Nothing is in the error queue");
+      const { properties: { headers, messageId, contentType }, content } = message;
+      channel.sendToQueue(`${prefix}submit-order_error`, content, {
+        messageId,
+        contentType,
+        headers: { ...headers, "MT-Reason": "fault", "MT-Fault-Message": "no", "MT-Host-MachineName": "kept" },
+      });
+      await channel.waitForConfirms();
+    });
+    await bus.pause("submit-order");
+    assertEquals(await bus.errors("submit-order").requeue("all"), 1);
+    const back = await raw((channel) => channel.get(`${prefix}submit-order`, { noAck: false }));
+    const left = back === false ? [] : Object.keys(back.properties.headers ?? {});
+    assertEquals(left.filter((name) => /^MT-|^hero-(reason|error|failed)/.test(name)), ["MT-Host-MachineName"]);
+    broken = false;
+    await bus.resume("submit-order");
+    await eventually(clock, "it", () => seen.length === 1);
+  } finally {
+    await bus.stop({ deadline: "2s" });
+    await raw(async (channel) => {
+      const { queues, topics } = bus.describe().topology;
+      for (const each of [...queues, ...topics]) {
+        const name = each.slice(each.indexOf(":") + 1);
+        await channel.deleteQueue(name);
+        await channel.deleteExchange(name);
+      }
+    });
+  }
+}, { skip });
