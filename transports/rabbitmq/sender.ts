@@ -16,6 +16,8 @@ import type { ChannelWire } from "./wire.ts";
 
 /** How often one may be the first on a channel that the broker ends, before it is taken for the reason. */
 const mostFailures = 3;
+/** The most that the broker takes, in milliseconds. */
+const longestExpiration = 2 ** 32 - 1;
 /** The most bytes that wait or are unconfirmed, before senders are asked to wait. */
 const mostBytes = 64 * 2 ** 20;
 
@@ -154,7 +156,8 @@ export class Sender {
         this.#settle(parcel, undefined);
         return true;
       }
-      properties.expiration = Math.ceil(left);
+      // Longer, the broker refuses it: then the message itself says when it expires.
+      if (left <= longestExpiration) properties.expiration = Math.ceil(left);
     }
     try {
       if (this.#wire?.publish(parcel) !== true) {
