@@ -156,15 +156,17 @@ export class RabbitTransport implements RabbitmqTransport {
       up: () => {
         delays.forget();
         for (const receiver of this.#receivers) receiver.kick();
+        consumingUp.isUp = true;
         consumingUp.resolve();
         up();
       },
       down: (cause) => {
-        consumingUp = Promise.withResolvers<void>();
+        // Only one that has been up: who waits for the first time still does.
+        if (consumingUp.isUp) consumingUp = { ...Promise.withResolvers<void>(), isUp: false };
         down(cause);
       },
     };
-    let consumingUp = Promise.withResolvers<void>();
+    let consumingUp = { ...Promise.withResolvers<void>(), isUp: false };
     const consuming = new Connection(client, this.#settings, host, "consume", consumingOwner);
     const publishing = new Connection(client, this.#settings, host, "publish", {
       ...common,
