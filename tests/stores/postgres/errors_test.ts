@@ -1,0 +1,208 @@
+/** What PostgreSQL's errors become. */
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { ConfigurationError, InvalidNameError } from "../../../src/errors/configuration.ts";
+import {
+  ConflictError,
+  OutcomeUnknownError,
+  StoreCorruptError,
+  StoreFullError,
+  StoreReadOnlyError,
+  StoreUnavailableError,
+} from "../../../src/errors/store.ts";
+import { AccessRefusedError, TopologyError } from "../../../src/errors/transport.ts";
+import { loadClient } from "../../../stores/postgres/client.ts";
+import { explain, explainCommit, explainOwn } from "../../../stores/postgres/errors.ts";
+import { postgres } from "../../../stores/postgres/mod.ts";
+import { test } from "../../support/runner.ts";
+import { onPostgres } from "./opened.ts";
+import { pgClient } from "./pg_client.ts";
+import { url } from "./server.ts";
+
+/** As drivers throw them. */
+function thrown(code: string, message = "as the server says"): Error {
+  return Object.assign(new Error(message), { code });
+}
+
+for (
+  const [code, kind] of [
+    ["40001", ConflictError],
+    ["40P01", ConflictError],
+    ["42P01", TopologyError],
+    ["42703", TopologyError],
+    ["3F000", TopologyError],
+    ["25006", StoreReadOnlyError],
+    ["53100", StoreFullError],
+    ["XX001", StoreCorruptError],
+    ["28P01", AccessRefusedError],
+    ["42501", AccessRefusedError],
+    ["57014", StoreUnavailableError],
+    ["53300", StoreUnavailableError],
+    ["3D000", StoreUnavailableError],
+    ["57P01", StoreUnavailableError],
+    ["08006", StoreUnavailableError],
+    ["CONNECTION_CLOSED", StoreUnavailableError],
+    ["ECONNREFUSED", StoreUnavailableError],
+    ["EPIPE", StoreUnavailableError],
+  ] as const
+) {
+  test(`PostgreSQL: ${code} of the store's own statement is a ${kind.name}, with its cause`, () => {
+    const error = thrown(code);
+    const found = explainOwn(error, "db");
+    assert(found instanceof kind, String(found));
+    assertEquals(found.cause, error);
+    assertEquals(explainOwn(found, "db"), found);
+  });
+}
+
+test("PostgreSQL: what is lost while it commits has an unknown outcome, unless it was never sent", () => {
+  for (const code of ["CONNECTION_CLOSED", "CONNECTION_DESTROYED", "ECONNRESET", "EPIPE", "57P01", "57P02", "08006"]) {
+    assert(explainCommit(thrown(code), "db") instanceof OutcomeUnknownError, code);
+  }
+  for (const code of ["ECONNREFUSED", "CONNECT_TIMEOUT", "57P03"]) {
+    assert(explainCommit(thrown(code), "db") instanceof StoreUnavailableError, code);
+  }
+  assert(explainCommit(thrown("40001"), "db") instanceof ConflictError);
+});
+
+test("PostgreSQL: what a handler's statement does wrong stays as the driver says it", () => {
+  for (const code of ["23505", "22012", "42601", "42P01", "57014"]) {
+    const error = thrown(code);
+    assertEquals(explain(error, "db"), error);
+  }
+  assertEquals(explain("text", "db"), "text");
+});
+
+test("PostgreSQL: a client that is not installed is named, with how to install it", async () => {
+  const missing = new Error("Cannot find package");
+  const error = await assertRejects(() => loadClient(() => Promise.reject(missing)), ConfigurationError, "npm install");
+  assertEquals(error.cause, missing);
+});
+
+test("PostgreSQL: options that are none are refused when the store is made", () => {
+  for (const name of ["", "1a", 'a"; DROP TABLE x; --', "a b", "a.b", "ä", "a".repeat(31)]) {
+    assertThrows(() => postgres({ url, schema: name }), InvalidNameError);
+    assertThrows(() => postgres({ url, prefix: name }), InvalidNameError);
+  }
+  assertThrows(() => postgres({ url, max: 0 }), ConfigurationError);
+  assertThrows(() => postgres({ url, pollInterval: 0 }), ConfigurationError);
+  const { message } = assertThrows(() => postgres("mysql://user:secret@host/db"), ConfigurationError);
+  assert(!message.includes("secret"));
+});
+
+onPostgres("tables that are missing are a TopologyError, which names the database and no password", async (opened) => {
+  const store = postgres({ url: url.replace("postgres@", "postgres:secret@"), schema: opened.bench.schema });
+  const signal = new AbortController().signal;
+  await store.open({ bus: "app", clock: opened.clock, signal, status: () => {} });
+  const error = await assertRejects(() => store.outbox.claim("app", 1, 1), TopologyError, "127.0.0.1");
+  assert(!error.message.includes("secret"));
+  assertEquals((await store.deploy("plan")).map(({ kind, entity }) => [kind, entity]), [
+    ["create", "migration:0001_tables"],
+  ]);
+  await store.close();
+});
+
+onPostgres("a database that is not there is waited for, until its bus gives up", async (opened) => {
+  const store = postgres({ url: "postgres://postgres@127.0.0.1:1/x", schema: opened.bench.schema });
+  const abort = new AbortController();
+  const opening = store.open({ bus: "app", clock: opened.clock, signal: abort.signal, status: () => {} });
+  const reason = new Error("given up");
+  setTimeout(() => abort.abort(reason), 500);
+  assertEquals(await assertRejects(() => opening), reason);
+  await store.close();
+});
+
+onPostgres("who may not use the database is told so at once", async (opened) => {
+  const { bench: { sql, schema }, clock } = opened;
+  const role = `role_${schema}`;
+  await sql.unsafe(`CREATE ROLE ${role} LOGIN`);
+  try {
+    await opened.store();
+    const store = postgres({ url: url.replace("postgres@", `${role}@`), schema });
+    await store.open({ bus: "app", clock, signal: new AbortController().signal, status: () => {} });
+    await assertRejects(() => store.outbox.claim("app", 1, 1), AccessRefusedError);
+    await assertRejects(() => store.deploy("apply"), AccessRefusedError);
+    await store.close();
+  } finally {
+    await sql.unsafe(`DROP ROLE ${role}`);
+  }
+});
+
+onPostgres(
+  "a statement that takes too long is the handler's failure, and a read-only database is named",
+  async (opened) => {
+    const impatient = await opened.store({ connection: { connection: { statement_timeout: 100 } } });
+    const unit = await impatient.begin(opened.scope());
+    const error = await assertRejects(() => unit.tx`SELECT pg_sleep(5)`.execute() as Promise<unknown>);
+    assertEquals((error as { code?: string }).code, "57014");
+    await unit.rollback();
+    const reader = await opened.store({ connection: { connection: { default_transaction_read_only: true } } as never });
+    await assertRejects(
+      async () => await (await reader.begin(opened.scope())).commit(opened.changes({ outbox: [opened.row()] })),
+      StoreReadOnlyError,
+    );
+    assertEquals((await reader.outbox.stats(opened.bus)).waiting, 0);
+  },
+);
+
+onPostgres("a connection that is cut ends its unit, writes nothing, and is replaced", async (opened) => {
+  const { bench: { sql } } = opened;
+  for (
+    const store of [
+      await opened.store(),
+      await opened.open(postgres({ client: pgClient(url), schema: opened.bench.schema })),
+    ]
+  ) {
+    const unit = await store.begin(opened.scope({ inbox: [opened.key("m")] }));
+    const tx = unit.tx as { unsafe?(text: string): Promise<unknown>; query?(text: string): Promise<unknown> };
+    const run = async (text: string) => void await (tx.unsafe === undefined ? tx.query!(text) : tx.unsafe(text));
+    await run(`CREATE TABLE "${opened.bench.schema}".lost (id int)`);
+    const [killed] = await sql`
+      SELECT count(pg_terminate_backend(pid))::int AS n FROM pg_stat_activity
+      WHERE state = 'idle in transaction' AND query LIKE ${`%${opened.bench.schema}%lost%`}`;
+    assertEquals(killed?.["n"], 1);
+    await opened.until("the loss to be seen", () => run("SELECT 1").then(() => false, () => true));
+    await assertRejects(() => unit.commit(opened.changes({ outbox: [opened.row()] })));
+    assertEquals(
+      (await sql`SELECT to_regclass(${`"${opened.bench.schema}".lost`})::text AS found`)[0]?.["found"],
+      null,
+    );
+    const next = await store.begin(opened.scope({ inbox: [opened.key("m")] }));
+    assertEquals(next.duplicates, [false]);
+    await next.rollback();
+    assertEquals((await store.outbox.stats(opened.bus)).waiting, 0);
+  }
+});
+
+onPostgres("schemas, prefixes, tokens, keys and indexes cannot say anything but themselves", async (opened) => {
+  const store = await opened.store();
+  const evil = `'); DROP SCHEMA "${opened.bench.schema}" CASCADE; --"\\`;
+  const row = opened.schedule({ token: evil, key: evil, id: evil, to: `queue:${evil}` as never });
+  const unit = await store.begin(opened.scope({ bus: evil, inbox: [{ ...opened.key(evil), endpoint: evil }] }));
+  await unit.commit(opened.changes({ schedules: [{ put: row }, { cancel: `${evil}x` }] }));
+  assertEquals((await store.schedules.claim(evil, 10, 1_000)).map((each) => each.row), [row]);
+  assertEquals(await store.schedules.unpark(evil, [evil]), 0);
+  const reader = await store.begin(opened.scope({ bus: evil }));
+  assertEquals(await reader.find(evil, { [evil]: evil }, evil, 10), []);
+  assertEquals(await store.lease(evil, evil, 1_000), { fence: 1 });
+  await reader.rollback();
+});
+
+onPostgres("several prefixes and schemas in one database do not meet", async (opened) => {
+  const stores = [await opened.store(), await opened.store({ prefix: "other_" })];
+  const unit = await stores[0]!.begin(opened.scope({ inbox: [opened.key("m")] }));
+  await unit.commit(opened.changes({ outbox: [opened.row()] }));
+  const other = await stores[1]!.begin(opened.scope({ inbox: [opened.key("m")] }));
+  assertEquals(other.duplicates, [false]);
+  assertEquals((await stores[1]!.outbox.stats(opened.bus)).waiting, 0);
+  await other.rollback();
+});
+
+onPostgres("the scripts that it prints make what it makes, by other means", async (opened) => {
+  const { bench: { sql } } = opened;
+  const store = opened.bench.store();
+  for (const { script } of store.migrations()) await sql.unsafe(script);
+  await opened.open(store);
+  assertEquals(await store.deploy("plan"), []);
+  const unit = await store.begin(opened.scope());
+  assertEquals((await unit.commit(opened.changes({ outbox: [opened.row()] }))).length, 1);
+});
