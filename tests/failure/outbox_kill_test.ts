@@ -1,15 +1,11 @@
 /** A process is killed at every point of a message's way through inbox and outbox, for real, and started again. */
 import { assert, assertEquals } from "@std/assert";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type Random, seededRandom } from "../../src/values/random.ts";
 import { test } from "../support/runner.ts";
 import { share } from "../support/share.ts";
 import { start } from "./kill/child.ts";
+import { type Bench, databases, withBench } from "./kill/databases.ts";
 import { points } from "./kill/killer.ts";
-import { BrokerFile } from "./kill/lasting_broker.ts";
-import { type Ledger, ledgerAt } from "./kill/ledger.ts";
 
 /** The effects that an input has, and the messages that it leads to, by where they go. */
 const steps = ["order", "book", "remind"];
@@ -26,25 +22,12 @@ const inputsEachTime = 6;
 
 /** One database and one broker, and the processes that lived on them. */
 class Campaign {
-  readonly #ledgerUrl: string;
-  readonly #brokerPath: string;
-  readonly #ledger: Ledger<unknown>;
-  readonly #broker: BrokerFile;
+  readonly #bench: Bench;
   #lives = 0;
   #inputs = 0;
 
-  constructor(folder: string) {
-    this.#ledgerUrl = `sqlite:${join(folder, "orders.db")}`;
-    this.#brokerPath = join(folder, "broker.db");
-    this.#ledger = ledgerAt(this.#ledgerUrl);
-    this.#broker = new BrokerFile(this.#brokerPath);
-  }
-
-  prepare(): Promise<void> {
-    return this.#ledger.prepare();
-  }
-  close(): void {
-    this.#broker.close();
+  constructor(bench: Bench) {
+    this.#bench = bench;
   }
 
   /**
@@ -53,11 +36,14 @@ class Campaign {
    * @param point where it kills itself; `anywhere`: it is killed from here, so many milliseconds after it has begun
    */
   async live(point: string, times: number): Promise<boolean> {
+    const { ledger, ledgerAddress, broker, brokerPath } = this.#bench;
     const life = ++this.#lives;
-    this.#broker.addInputs(this.#inputs, inputsEachTime);
+    broker.addInputs(this.#inputs, inputsEachTime);
     this.#inputs += inputsEachTime;
     const group = life % 2 === 0 || point.startsWith("savepoint") ? "4" : "";
-    const options = [this.#ledgerUrl, this.#brokerPath, point, times, life * betweenLivesInMs, group];
+    const later = ledger.clock === "process" ? life * betweenLivesInMs : 0;
+    await ledger.endLeases();
+    const options = [ledgerAddress, brokerPath, point, times, later, group];
     const child = start("orders_process.ts", options);
     child.process.stdout?.on("data", () => {
       if (point === "anywhere") setTimeout(() => child.process.kill("SIGKILL"), times);
@@ -69,8 +55,9 @@ class Campaign {
 
   /** Nothing was lost, and nothing was done twice. */
   async check(): Promise<void> {
-    const effects = await this.#ledger.effects();
-    const sent = this.#broker.sent();
+    const { ledger, broker } = this.#bench;
+    const effects = await ledger.effects();
+    const sent = broker.sent();
     const expected = Array.from({ length: this.#inputs }, (_, input) => input);
     for (const step of steps) {
       const done = effects.filter((each) => each.step === step).map(({ input }) => input).sort((a, b) => a - b);
@@ -85,9 +72,9 @@ class Campaign {
       assertEquals(inputs, expected, `The messages to "${to}"`);
     }
     const others = sent.filter(({ to }) => !destinations.includes(to) && to !== "topic:kill.submit");
-    assertEquals([others, this.#broker.givenUp()], [[], []]);
+    assertEquals([others, broker.givenUp()], [[], []]);
     // Orders, bills, books and reminders: what was handled on each endpoint is known there.
-    assertEquals(await this.#ledger.left(), { inbox: 4 * expected.length, outbox: 0, schedules: 0 });
+    assertEquals(await ledger.left(), { inbox: 4 * expected.length, outbox: 0, schedules: 0 });
   }
 }
 
@@ -101,18 +88,17 @@ function order(random: Random): readonly string[] {
 
 const kills = share(200);
 
-test(
-  `a process that is killed at any point, ${kills} times: each input has one effect and one set of messages`,
-  async () => {
+for (const database of databases) {
+  const name = `${database.name}: a process that is killed at any point, ${kills} times: ` +
+    "each input has one effect and one set of messages";
+  test(name, async () => {
     const random = seededRandom(20_261_125);
     const killed = new Map<string, number>();
     const total = (): number => [...killed.values()].reduce((sum, each) => sum + each, 0);
     for (let campaigns = 1; total() < kills; campaigns++) {
       assert(campaigns <= 2 + kills / 10, `Only ${total()} processes were killed: ${JSON.stringify([...killed])}`);
-      const folder = await mkdtemp(join(tmpdir(), "hero-kill-"));
-      const campaign = new Campaign(folder);
-      try {
-        await campaign.prepare();
+      await withBench(database, async (bench) => {
+        const campaign = new Campaign(bench);
         for (const point of order(random)) {
           if (total() >= kills) break;
           // What is claimed after a crash comes in one piece.
@@ -123,14 +109,10 @@ test(
         // Until quiet.
         assertEquals(await campaign.live("", 1), false);
         await campaign.check();
-      } finally {
-        campaign.close();
-        await rm(folder, { recursive: true, force: true });
-      }
+      });
     }
     if (kills < points.length) return;
     const never = points.filter((point) => !killed.has(point));
     assertEquals(never, [], "No process was killed there");
-  },
-  { timeoutInMs: 1_200_000 },
-);
+  }, { skip: database.skip, timeoutInMs: 1_200_000 });
+}

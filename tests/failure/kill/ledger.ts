@@ -1,4 +1,5 @@
 /** What was done, written by the handlers' own transactions: the judge of whether it was done once. */
+import { rm } from "node:fs/promises";
 import type { Store } from "../../../src/spi/store.ts";
 import { sqlite, type SqliteTransaction } from "../../../stores/sqlite/mod.ts";
 import { openNative } from "../../stores/sqlite/native.ts";
@@ -17,6 +18,8 @@ export interface Left {
 
 /** A database with a store and a ledger in it. Nothing in the ledger hinders a second effect: it would be seen. */
 export interface Ledger<in out Tx> {
+  /** Whose time leases run out by: a process', which can be told another time, or the database's own. */
+  readonly clock: "process" | "database";
   /** Makes the ledger's tables. */
   prepare(): Promise<void>;
   /** The library's store in it. */
@@ -29,17 +32,25 @@ export interface Ledger<in out Tx> {
   effects(): Promise<readonly Effect[]>;
   /** What the library has left. */
   left(): Promise<Left>;
+  /** Lets all leases run out, where it is the database that has the time. */
+  endLeases(): Promise<void>;
+  /** Ends this process' own connection. */
+  close(): Promise<void>;
+  /** Takes everything away. */
+  drop(): Promise<void>;
 }
 
-/** A ledger by its address: `sqlite:<path>`. Another database is another line here. */
-export function ledgerAt(url: string): Ledger<unknown> {
-  const [scheme, path = ""] = [url.slice(0, url.indexOf(":")), url.slice(url.indexOf(":") + 1)];
-  if (scheme === "sqlite") return inSqlite(path) as Ledger<unknown>; // its own store gives its own transactions
-  throw new TypeError(`There is no ledger for "${url}"`);
+/** A ledger by its address: `sqlite:<path>`, or that of a PostgreSQL database with a schema behind `#`. */
+export async function ledgerAt(url: string): Promise<Ledger<unknown>> {
+  // Each ledger's own store gives it its own transactions.
+  if (url.startsWith("sqlite:")) return inSqlite(url.slice("sqlite:".length)) as Ledger<unknown>;
+  const { inPostgres } = await import("./postgres_ledger.ts");
+  return inPostgres(url) as Ledger<unknown>;
 }
 
 function inSqlite(path: string): Ledger<SqliteTransaction> {
   return {
+    clock: "process",
     prepare: () =>
       openNative(path, (database) => {
         database.exec(
@@ -65,5 +76,10 @@ function inSqlite(path: string): Ledger<SqliteTransaction> {
           Number(database.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.["n"]);
         return { inbox: count("hero_inbox"), outbox: count("hero_outbox"), schedules: count("hero_schedules") };
       }),
+    endLeases: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+    drop: async () => {
+      for (const rest of ["", "-wal", "-shm"]) await rm(`${path}${rest}`, { force: true });
+    },
   };
 }

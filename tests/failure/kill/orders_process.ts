@@ -23,7 +23,7 @@ const Remind = command<Order>("kill.remind");
 
 const [url = "", brokerPath = "", point = "", times = "1", skew = "0", group = ""] = process.argv.slice(2);
 const killer = new Killer(point, Number(times));
-const ledger = ledgerAt(url);
+const ledger = await ledgerAt(url);
 const broker = new BrokerFile(brokerPath);
 const transport = new LastingTransport(broker, killer);
 const store = new KillingStore(ledger.store(), killer);
@@ -78,4 +78,5 @@ const isQuiet = async (): Promise<boolean> => {
 };
 while (!await isQuiet()) await new Promise((resolve) => setTimeout(resolve, 10));
 await bus.stop();
+await ledger.close();
 broker.close();

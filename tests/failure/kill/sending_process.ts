@@ -18,7 +18,7 @@ const Own = event<Tick>("processes.own", { key: ({ by }) => by });
 const Free = event<Tick>("processes.free");
 
 const [url = "", brokerPath = "", name = "", count = "0"] = process.argv.slice(2);
-const ledger = ledgerAt(url);
+const ledger = await ledgerAt(url);
 const broker = new BrokerFile(brokerPath);
 const bus = createBus({
   name: "service",
@@ -38,4 +38,5 @@ for (let at = 0; at < Number(count); at++) {
 }
 while ((await ledger.left()).outbox > 0) await new Promise((resolve) => setTimeout(resolve, 20));
 await bus.stop();
+await ledger.close();
 broker.close();
