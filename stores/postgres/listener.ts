@@ -27,7 +27,7 @@ export interface ListenerOptions {
 export class Listener {
   readonly #with: ListenerOptions;
   #running: Promise<void> | undefined;
-  #echo = "";
+  #echo: string | undefined;
   #heard: () => void = () => {};
   #replaced = 0;
 
