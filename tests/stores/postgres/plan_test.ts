@@ -1,0 +1,158 @@
+/** How PostgreSQL finds the rows: what waits or is parked costs nothing. */
+import { assert, assertEquals } from "@std/assert";
+import { DueTable } from "../../../stores/postgres/due_table.ts";
+import { Inbox } from "../../../stores/postgres/inbox.ts";
+import { Names } from "../../../stores/postgres/names.ts";
+import { Sagas } from "../../../stores/postgres/sagas.ts";
+import type { Statement } from "../../../stores/postgres/statement.ts";
+import type { OutboxRow, ScheduleRow } from "../../../src/spi/store.ts";
+import { onPostgres, type Opened } from "./opened.ts";
+
+const size = 20_000;
+
+/** Many rows of every kind: due, behind others of a hot key, leased, not yet due, parked. */
+async function fill({ bench: { sql, schema } }: Opened): Promise<void> {
+  const columns =
+    "bus, id, unit, key, destination, content_type, headers, body, written_due_at, due_at, free_at, waits, parked";
+  const kinds = [
+    ["due", "NULL", "1", "1", "false", "false"],
+    ["hot", "'hot'", "1", "1", "n > 1", "false"],
+    ["leased", "NULL", "1", "9e14", "false", "false"],
+    ["later", "'k' || n", "9e14", "9e14", "false", "false"],
+    ["parked", "'k' || n", "1", "1", "false", "true"],
+  ] as const;
+  for (const [table, more, value] of [["outbox", "", ""], ["schedules", ", token", ", n"]] as const) {
+    for (const [kind, key, due, free, waits, parked] of kinds) {
+      await sql.unsafe(
+        `INSERT INTO "${schema}".hero_${table} (${columns}${more}) SELECT 'app', '${kind}' || n, 'u', ${key}, 'queue:q', ` +
+          `'t', '[]', 'x', 0, ${due}, ${free}, ${waits}, ${parked}${value === "" ? "" : `, '${kind}' || n`} ` +
+          `FROM generate_series(1, ${kind === "leased" ? 200 : size}) n`,
+      );
+    }
+  }
+  await sql.unsafe(
+    `INSERT INTO "${schema}".hero_inbox SELECT 'app', 'e', 'm' || n, n FROM generate_series(1, ${size}) n`,
+  );
+  await sql.unsafe(
+    `INSERT INTO "${schema}".hero_sagas SELECT 'app', 'order', 'id' || n, 'i', 1, 1, 's', '', NULL, '[]' FROM generate_series(1, ${size}) n`,
+  );
+  await sql.unsafe(
+    `INSERT INTO "${schema}".hero_saga_indexes SELECT 'app', 'order', 'customer', 'c' || (n % 100), 'id' || n FROM generate_series(1, ${size}) n`,
+  );
+  for (const table of ["outbox", "schedules", "inbox", "sagas", "saga_indexes"]) {
+    await sql.unsafe(`VACUUM ANALYZE "${schema}".hero_${table}`);
+  }
+}
+
+interface Plan {
+  readonly "Node Type": string;
+  readonly "Relation Name"?: string;
+  readonly "Actual Rows": number;
+  readonly "Actual Loops": number;
+  readonly "Rows Removed by Filter"?: number;
+  readonly Plans?: readonly Plan[];
+}
+
+/** How a statement is run by an application that has run it often: for any values. Undoes what it does. */
+async function planOf({ bench: { sql } }: Opened, { text, values }: Statement): Promise<readonly Plan[]> {
+  const found = await sql.begin(async (tx) => {
+    await tx`SET LOCAL plan_cache_mode = force_generic_plan`;
+    await tx`SELECT set_config('hero.freed', '[["app","hot"]]', true)`;
+    await tx.unsafe(`PREPARE each AS ${text}`);
+    const given = values.map((value) =>
+      value === null ? "NULL" : `'${value instanceof Uint8Array ? "\\x" : String(value).replaceAll("'", "''")}'`
+    );
+    const list = given.length === 0 ? "" : `(${given.join(", ")})`;
+    const [row] = await tx.unsafe(`EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE each${list}`);
+    await tx`DEALLOCATE each`;
+    await tx`SAVEPOINT undo`.catch(() => {});
+    throw Object.assign(new Error("undone"), { plan: row?.["QUERY PLAN"] as readonly { readonly Plan: Plan }[] });
+  }).catch((error) => {
+    if (error.plan === undefined) throw error;
+    return error.plan as readonly { readonly Plan: Plan }[];
+  });
+  const all: Plan[] = [];
+  const walk = (plan: Plan): void => {
+    all.push(plan);
+    plan.Plans?.forEach(walk);
+  };
+  for (const { Plan } of found as readonly { readonly Plan: Plan }[]) walk(Plan);
+  return all;
+}
+
+onPostgres("no statement reads a table from end to end, nor much more than it gives", async (opened) => {
+  await opened.store();
+  await fill(opened);
+  const names = new Names(opened.bench.schema, "hero_");
+  const { bench: { sql, schema }, bus } = opened;
+  const [inbox, sagas] = [new Inbox(names), new Sagas(names)];
+  const statements: Record<string, Statement> = {
+    "inbox: find": inbox.find([{ ...opened.key("m1"), endpoint: "e", bus }]),
+    "inbox: record": inbox.record([{ ...opened.key("new"), endpoint: "e", bus }]),
+    "inbox: sweep": inbox.sweep(100),
+    "sagas: load": sagas.load(bus, "order", "id7", true),
+    "sagas: find": sagas.find(bus, "order", { customer: "c7" }, "id3", 10),
+  };
+  for (const name of ["outbox", "schedules"] as const) {
+    const table = new DueTable<OutboxRow>(names, name);
+    const place = async (id: string) =>
+      String((await sql.unsafe(`SELECT place FROM "${schema}".hero_${name} WHERE id = '${id}'`))[0]?.["place"]);
+    const places = JSON.stringify([{ place: await place("hot1"), fence: 0, free: 1, error: "", park: true }]);
+    const done = table.done([{ row: opened.row({ key: "hot" }), fence: 0, attempts: 0, until: 0 }]);
+    const later = table.later([{
+      leased: { row: opened.row({ key: "hot" }), fence: 0, attempts: 0, until: 0 },
+      dueAt: 0,
+      error: "",
+      park: true,
+    }]);
+    Object.assign(statements, {
+      [`${name}: insert`]: table.insert(bus, [opened.schedule({ key: "hot" })], 1_000, true),
+      [`${name}: claim`]: table.claim(bus, 100, 1_000),
+      [`${name}: next`]: table.next(bus),
+      [`${name}: parked`]: table.parked(bus, "parked5", 10),
+      [`${name}: unpark`]: table.unpark(bus, ["parked7"]),
+      [`${name}: lock`]: { text: done[0]!.text, values: [places] },
+      [`${name}: done`]: { text: done[1]!.text, values: [places] },
+      [`${name}: promote`]: done[2]!,
+      [`${name}: later`]: { text: later[1]!.text, values: [places] },
+    });
+  }
+  const schedules = new DueTable<ScheduleRow>(names, "schedules");
+  schedules.remove(bus, ["due7"]).slice(0, 2).forEach((each, at) => statements[`schedules: remove ${at}`] = each);
+  const wrong: string[] = [];
+  for (const [name, statement] of Object.entries(statements)) {
+    for (const plan of await planOf(opened, statement)) {
+      const read = (plan["Actual Rows"] + (plan["Rows Removed by Filter"] ?? 0)) * plan["Actual Loops"];
+      if (plan["Node Type"] === "Seq Scan" && plan["Relation Name"] !== undefined || read > 6_000) {
+        wrong.push(`${name}: ${plan["Node Type"]} of ${plan["Relation Name"]}, ${read} rows`);
+      }
+    }
+  }
+  assertEquals(wrong, []);
+}, 120_000);
+
+onPostgres("a hot key's backlog that nobody could mark is looked at once, and not with every claim", async (opened) => {
+  const store = await opened.store();
+  const { bench: { sql, schema }, bus } = opened;
+  // As joined transactions leave them.
+  for (let unit = 0; unit < 3; unit++) {
+    await sql.begin(async (tx) => {
+      const rows = Array.from({ length: 500 }, () => opened.row({ key: "hot" }));
+      await store.join(tx, opened.scope()).commit(opened.changes({ outbox: rows }));
+    });
+  }
+  const [first] = await store.outbox.claim(bus, 1, 60_000);
+  assert(first !== undefined);
+  const other = opened.row();
+  await sql.begin(async (tx) => void await store.join(tx, opened.scope()).commit(opened.changes({ outbox: [other] })));
+  assertEquals((await store.outbox.claim(bus, 100, 60_000)).map(({ row }) => row.id), [other.id]);
+  const waits = async () =>
+    (await sql.unsafe(`SELECT count(*) FILTER (WHERE waits)::int AS n FROM "${schema}".hero_outbox`))[0]?.["n"];
+  assertEquals(await waits(), 1_499);
+  await store.outbox.done([first]);
+  assertEquals(await waits(), 1_498);
+  const next = await store.outbox.claim(bus, 1_000, 60_000);
+  assertEquals(next.length, 1_000);
+  await store.outbox.done(next);
+  assertEquals((await store.outbox.claim(bus, 1_000, 60_000)).length, 499);
+});
