@@ -10,6 +10,7 @@ import { Inbox, text } from "../conformance/transport/inbox.ts";
 import { frame, topology } from "../conformance/transport/trial.ts";
 import { test } from "../support/runner.ts";
 import { canStartRabbitmq, type RabbitmqNode, startRabbitmqNode } from "../support/servers/rabbitmq.ts";
+import { share } from "../support/share.ts";
 
 const skip = canStartRabbitmq() ? undefined : "no RabbitMQ of Debian here: apt-get install rabbitmq-server";
 const clock = realTime();
@@ -70,8 +71,8 @@ onNode("a broker that is killed and comes back has lost nothing that was sent, d
     done.set(text(delivery), (done.get(text(delivery)) ?? 0) + 1);
     void inbox.accept([delivery]);
   });
-  const count = 20_000;
-  const delayed = 1_000;
+  const count = share(20_000);
+  const delayed = share(1_000);
   let settled = 0;
   const failures: Error[] = [];
   const note = (error?: Error) => {
@@ -84,8 +85,10 @@ onNode("a broker that is killed and comes back has lost nothing that was sent, d
   await eventually(clock, "the delayed to be taken", () => settled === delayed, 60_000);
   let killed: Promise<void> | undefined;
   for (let at = 0; at < count; at += 200) {
-    if (at === count / 2) killed = node.kill().then(() => node.start());
-    await transport.send(Array.from({ length: 200 }, (_, index) => message("queue:work", String(at + index), note)));
+    if (at >= count / 2) killed ??= node.kill().then(() => node.start());
+    await transport.send(
+      Array.from({ length: Math.min(200, count - at) }, (_, index) => message("queue:work", String(at + index), note)),
+    );
   }
   await killed;
   await eventually(clock, "all to be confirmed", () => settled === count + delayed, 120_000);
