@@ -3,6 +3,7 @@ import { UnsupportedError } from "../../src/errors/configuration.ts";
 import type { Address } from "../../src/spi/transport.ts";
 import { queueName, topicName } from "../../src/values/destination.ts";
 import { transportName } from "./errors.ts";
+import { hashExchange } from "./partitions.ts";
 
 /** What a message is published to. */
 export interface Route {
@@ -51,5 +52,5 @@ function fits(key: string | undefined): key is string {
 /** By which address a message came that was published to `exchange`, into the queue `queue`. */
 export function viaOf(exchange: string, routingKey: string, queue: string): Address {
   if (exchange === "") return `queue:${routingKey}`;
-  return exchange === queue ? `queue:${queue}` : `topic:${exchange}`;
+  return exchange === queue || exchange === hashExchange(queue) ? `queue:${queue}` : `topic:${exchange}`;
 }

@@ -13,6 +13,8 @@ import { Taker, type TakerServices } from "./taker.ts";
 /** What it asks of its transport. */
 interface AdminServices extends TakerServices {
   readonly connection: Connection;
+  /** The queues in which the messages of a queue wait. */
+  queuesOf(queue: string): readonly string[];
 }
 
 /** `Transport.admin` of RabbitMQ. */
@@ -25,8 +27,11 @@ export class RabbitAdmin implements Admin {
   }
 
   async count(queue: string): Promise<{ waiting: number; active: undefined; delayed: undefined }> {
-    const { messageCount } = await this.#with(queue, "count", (channel) => channel.checkQueue(queue));
-    return { waiting: messageCount, active: undefined, delayed: undefined };
+    let waiting = 0;
+    for (const each of this.#services(`count "queue:${queue}"`).queuesOf(queue)) {
+      waiting += (await this.#with(each, "count", (channel) => channel.checkQueue(each))).messageCount;
+    }
+    return { waiting, active: undefined, delayed: undefined };
   }
 
   /** What is looked at a quorum queue counts as a return. */
@@ -58,8 +63,11 @@ export class RabbitAdmin implements Admin {
   }
 
   async purge(queue: string): Promise<number> {
-    const { messageCount } = await this.#with(queue, "purge", (channel) => channel.purgeQueue(queue));
-    return messageCount;
+    let purged = 0;
+    for (const each of this.#services(`purge "queue:${queue}"`).queuesOf(queue)) {
+      purged += (await this.#with(each, "purge", (channel) => channel.purgeQueue(each))).messageCount;
+    }
+    return purged;
   }
 
   async #with<Result>(queue: string, doing: string, use: (channel: Channel) => Promise<Result>): Promise<Result> {

@@ -4,7 +4,7 @@ import { DisconnectedError } from "../../src/errors/transport.ts";
 import type { Host } from "../../src/spi/transport.ts";
 import { type Backoff, exponentialBackoff } from "../../src/values/backoff.ts";
 import type { Client } from "./client.ts";
-import { transportName, unreached } from "./errors.ts";
+import { textOf, transportName, unreached } from "./errors.ts";
 import type { Node, RabbitmqTls, Settings } from "./options.ts";
 import { readQuickly } from "./reader.ts";
 import { ChannelWire } from "./wire.ts";
@@ -81,6 +81,26 @@ export class Connection {
   async confirmChannel(): Promise<{ readonly channel: ConfirmChannel; readonly wire: ChannelWire | undefined }> {
     const channel = this.#tame(await this.#open("open a channel").createConfirmChannel());
     return { channel, wire: ChannelWire.take(channel) };
+  }
+
+  /** Whether the broker has a type of exchange: asked on a connection of its own, which the answer may end. */
+  async knows(type: string, args: Readonly<Record<string, string>> = {}): Promise<boolean> {
+    const model = await this.#connect();
+    let reason: unknown;
+    model.on("error", (error: Error) => reason = error);
+    try {
+      const channel = await model.createChannel();
+      channel.on("error", () => {}); // told by what is rejected
+      const name = `hero.probe.${type}`;
+      await channel.assertExchange(name, type, { durable: false, autoDelete: true, arguments: args });
+      await channel.deleteExchange(name);
+      return true;
+    } catch (error) {
+      if (textOf(reason).includes("unknown exchange type")) return false;
+      throw error;
+    } finally {
+      cut(model);
+    }
   }
 
   /** Opens a channel for one thing. */

@@ -28,6 +28,11 @@ export async function declareDeadLetters(channel: Channel): Promise<void> {
   ]);
 }
 
+/** The same for messages that were handed on by `queue`, where all of them died first. */
+export async function passOnFrom(channel: Channel, queue: string): Promise<void> {
+  await channel.bindExchange(exit, entry, "", { "x-match": "all-with-x", "x-first-death-queue": queue });
+}
+
 /** Makes the way to one of them, once what they share is there. */
 export async function bindDeadLetters(channel: Channel, errors: string): Promise<void> {
   await channel.bindQueue(errors, exit, errors);

@@ -61,7 +61,7 @@ export interface RabbitmqOptions {
    */
   readonly management?: string;
   /** Settings of all queues; those of an endpoint win. Not of what is one queue's own: streams, exclusive consumers. */
-  readonly queue?: Omit<RabbitmqQueueOptions, "offset" | "maxAge" | "exclusive" | "bind">;
+  readonly queue?: Omit<RabbitmqQueueOptions, "offset" | "maxAge" | "exclusive" | "bind" | "partitions">;
 }
 
 /** One node of the broker. */

@@ -30,6 +30,13 @@ export interface RabbitmqQueueOptions {
    * `order: "key"`, else false.
    */
   readonly singleActiveConsumer?: boolean;
+  /**
+   * In how many parts the queue is, 2 to 64, each with a single active consumer: with `order: "key"` as many processes
+   * take from it. Its messages are told apart by their key; those without one are all in one part. The processes share
+   * the parts among them, every few seconds. Needs the broker's plugin `rabbitmq_consistent_hash_exchange`. To change the
+   * number, empty the queue first.
+   */
+  readonly partitions?: number;
   /** How many messages may wait. */
   readonly maxLength?: number;
   /** How many bytes may wait, bodies alone. */
@@ -138,6 +145,16 @@ export function checkQueueOptions(options: RabbitmqQueueOptions): void {
   if (options.exclusive === true && options.singleActiveConsumer === true) {
     refuse(`with { singleActiveConsumer } others wait their turn, with { exclusive } they fail. Choose one`);
   }
+  const { partitions } = options;
+  if (partitions !== undefined) {
+    if (!(Number.isSafeInteger(partitions) && partitions >= 2 && partitions <= 64)) {
+      refuse(`${partitions} is no number of { partitions }. Give 2 to 64`);
+    }
+    if (type === "stream" || options.exclusive === true) {
+      refuse(`neither a stream nor an exclusive queue has { partitions }`);
+    }
+    if (options.singleActiveConsumer === false) refuse(`each of its { partitions } has a single active consumer`);
+  }
   checkOffset(options.offset, refuse);
 }
 
@@ -230,7 +247,9 @@ export function queueArguments(name: string, options: RabbitmqQueueOptions): Rea
     args["x-delivery-limit"] = options.deliveryLimit ?? (keeps ? noLimit : deliveryLimit);
   }
   if (options.maxPriority !== undefined) args["x-max-priority"] = options.maxPriority;
-  if (options.singleActiveConsumer === true) args["x-single-active-consumer"] = true;
+  if (options.singleActiveConsumer === true || options.partitions !== undefined) {
+    args["x-single-active-consumer"] = true;
+  }
   if (options.maxLength !== undefined) args["x-max-length"] = options.maxLength;
   if (options.maxLengthBytes !== undefined) args["x-max-length-bytes"] = options.maxLengthBytes;
   if (options.overflow !== undefined) args["x-overflow"] = options.overflow;

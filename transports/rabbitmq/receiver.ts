@@ -29,6 +29,8 @@ export interface ReceiverServices extends ArrivalServices {
 /** What differs from receiver to receiver. */
 export interface ReceiverOptions {
   readonly queue: string;
+  /** As senders know it: a part of a queue has a name of its own. */
+  readonly named: string;
   readonly credit: number;
   readonly ordered: boolean;
   /** Whether the queue counts deliveries. */
@@ -343,7 +345,7 @@ export class RabbitReceiver implements Receiver, Settling {
     const claim = session.claims.add(message, this);
     if (!session.taking || this.#stopped) return this.#giveBack(claim);
     const { held, changed } = this.#caution.saw(claim);
-    if (!held) this.#arrivals.add(claim, this.#options.queue, this.#services);
+    if (!held) this.#arrivals.add(claim, this.#options.named, this.#services);
     if (changed) this.kick();
   }
 
@@ -353,7 +355,7 @@ export class RabbitReceiver implements Receiver, Settling {
     this.#session.claims.hurry();
     const claim = this.#caution.next();
     if (claim === undefined) this.kick();
-    else this.#arrivals.add(claim, this.#options.queue, this.#services);
+    else this.#arrivals.add(claim, this.#options.named, this.#services);
   }
 
   #giveBack(claim: Claim): void {

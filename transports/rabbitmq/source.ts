@@ -30,11 +30,13 @@ interface SourceParts {
 export function sourceServices(source: Source, parts: SourceParts): {
   readonly options: ReceiverOptions;
   readonly services: Omit<ReceiverServices, "ended" | "troubled">;
+  /** In how many parts the queue is; `undefined`: it is one. */
+  readonly partitions: number | undefined;
 } {
   const { host, connection, outbox, delays, deployments, defaults } = parts;
   const { queue, topics, lifetime, ordered } = source;
   const settings = mergedOptions(defaults, source.extensions);
-  if (ordered && lifetime === "durable" && deployments.single(queue) === false) {
+  if (ordered && lifetime === "durable" && settings.partitions === undefined && deployments.single(queue) === false) {
     throw new ConfigurationError(
       `Cannot keep the order of "${queue}" across processes: its queue was deployed to give messages to all ` +
         `consumers at once. Deploy it as { ordered: true }, or with rabbitmq.queue({ singleActiveConsumer: true })`,
@@ -53,8 +55,10 @@ export function sourceServices(source: Source, parts: SourceParts): {
     opened = true;
   };
   return {
+    partitions: lifetime === "durable" ? settings.partitions : undefined,
     options: {
       queue,
+      named: queue,
       credit: source.credit,
       ordered,
       counts: lifetime === "durable" && typeOf(settings) === "quorum",

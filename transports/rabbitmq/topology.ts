@@ -4,11 +4,12 @@ import { ConfigurationError } from "../../src/errors/configuration.ts";
 import type { Address, Change, DeployMode, Entity, Topology } from "../../src/spi/transport.ts";
 import { bind, type Binding, bindingsOf } from "./bindings.ts";
 import type { Connection } from "./connection.ts";
-import { bindDeadLetters, deadLetterArguments, declareDeadLetters } from "./dead_letters.ts";
+import { bindDeadLetters, deadLetterArguments, declareDeadLetters, passOnFrom } from "./dead_letters.ts";
 import { codeOf, codes, mismatchIn, textOf } from "./errors.ts";
 import { exchangeOptions, type RabbitmqExchangeOptions } from "./exchange_options.ts";
 import { extras, isSame } from "./extras.ts";
 import type { KnownBinding } from "./management.ts";
+import { declareParts, hashing, partsOf } from "./partitions.ts";
 import { optionsOf, queueArguments, type RabbitmqBinding, type RabbitmqQueueOptions, typeOf } from "./queue_options.ts";
 
 /** Declares one thing; twice is once. */
@@ -70,6 +71,8 @@ export class Deployments {
   readonly #queues = new Map<string, readonly Part[]>();
   readonly #topics = new Map<string, Part>();
   readonly #single = new Map<string, boolean>();
+  readonly #partitions = new Map<string, number>();
+  #hashes: Promise<boolean> | undefined;
   readonly #bindings = new Map<string, Binding>();
   readonly #types = new Map<string, NonNullable<RabbitmqExchangeOptions["type"]>>();
   readonly #list: (() => Promise<readonly KnownBinding[]>) | undefined;
@@ -91,6 +94,7 @@ export class Deployments {
   /** As `Transport.deploy`. */
   async deploy(topology: Topology, mode: DeployMode): Promise<readonly Change[]> {
     checkNames(topology);
+    await this.#checkHashing(topology);
     const changes: Change[] = [];
     const created = new Set<string>();
     const asking = new Asking(this.#connection);
@@ -111,6 +115,7 @@ export class Deployments {
         if (change.kind === "create") created.add(part.entity);
       }
     }
+    changes.push(...await this.#surplus(topology, asking));
     asking.end();
     changes.push(...await this.#compareBindings(topology, wanted, created, mode));
     if (mode === "apply") {
@@ -192,6 +197,12 @@ export class Deployments {
     return known === undefined ? changes : [...changes, ...extras(topology, wanted, known)];
   }
 
+  /** The queues in which the messages of a queue wait. */
+  queuesOf(name: string): readonly string[] {
+    const count = this.#partitions.get(name);
+    return count === undefined ? [name] : partsOf(name, count);
+  }
+
   /** Whether an address is known to pass messages on by their routing key. */
   routes(to: Address): boolean {
     const type = to.startsWith("topic:") ? this.#types.get(to.slice("topic:".length)) : undefined;
@@ -207,12 +218,70 @@ export class Deployments {
     const { name } = entity;
     const options = optionsOf(entity, this.#defaults);
     this.#single.set(name, options.singleActiveConsumer === true);
+    if (options.partitions !== undefined) this.#partitions.set(name, options.partitions);
     const errors = `${name}_error`;
     // A classic queue gives nothing up, and who says where to does not want it in the error queue.
-    return typeOf(options) === "quorum" && queues.has(errors) && options.deadLetter === undefined
-      ? partsOfQueue(name, { ...deadLetterArguments(errors), ...queueArguments(name, options) }, errors)
-      : partsOfQueue(name, queueArguments(name, options), undefined);
+    const givesUp = typeOf(options) === "quorum" && queues.has(errors) && options.deadLetter === undefined;
+    const args = { ...(givesUp ? deadLetterArguments(errors) : {}), ...queueArguments(name, options) };
+    if (options.partitions === undefined) return partsOfQueue(name, args, givesUp ? errors : undefined);
+    return partsOfPartitions(name, options.partitions, args, givesUp ? errors : undefined);
   }
+
+  /** What is there of parts that a queue shall not have, and would still get messages. */
+  async #surplus(topology: Topology, asking: Asking): Promise<readonly Change[]> {
+    const changes: Change[] = [];
+    for (const entity of topology.queues) {
+      const { partitions } = optionsOf(entity, this.#defaults);
+      if (partitions === undefined) continue;
+      const next = `${entity.name}_${partitions}`;
+      try {
+        await asking.ask((channel) => channel.checkQueue(next));
+      } catch (error) {
+        if (codeOf(error) !== codes.notFound) throw error;
+        continue;
+      }
+      const detail = `"${next}" is a part that { partitions: ${partitions} } does not have. ` +
+        `Stop all that take from it, empty it, and delete it and its binding`;
+      changes.push({ kind: "conflict", entity: `queue:${entity.name}`, detail });
+    }
+    return changes;
+  }
+
+  /** @throws {ConfigurationError} if a queue shall be in parts, and the broker cannot choose by a key */
+  async #checkHashing({ queues }: Topology): Promise<void> {
+    const first = queues.find((entity) => optionsOf(entity, this.#defaults).partitions !== undefined);
+    if (first === undefined) return;
+    this.#hashes ??= this.#connection.knows(hashing);
+    const hashes = await this.#hashes.finally(() => this.#hashes = undefined);
+    if (hashes) return;
+    throw new ConfigurationError(
+      `Cannot deploy "${first.name}" in parts: the broker has no consistent hash exchange. ` +
+        `Run "rabbitmq-plugins enable rabbitmq_consistent_hash_exchange" there, or leave { partitions } out`,
+    );
+  }
+}
+
+/** The same of a queue in parts. */
+function partsOfPartitions(
+  name: string,
+  count: number,
+  args: Readonly<Record<string, unknown>>,
+  errors: string | undefined,
+): readonly Part[] {
+  return [{
+    entity: `queue:${name}`,
+    detail: `a durable queue in ${count} parts, chosen by the key`,
+    check: async (channel) => {
+      for (const each of [name, ...partsOf(name, count)]) await channel.checkQueue(each);
+    },
+    declare: (channel) => declareParts(channel, name, count, args),
+    ...(errors === undefined ? {} : {
+      complete: async (channel) => {
+        await bindDeadLetters(channel, errors);
+        await passOnFrom(channel, name);
+      },
+    }),
+  }];
 }
 
 /** One channel for many questions: a new one where an answer has ended it. */

@@ -24,7 +24,8 @@ import { toTyped, transportName } from "./errors.ts";
 import type { Settings } from "./options.ts";
 import { type KnownBinding, Management } from "./management.ts";
 import { Outbox } from "./outgoing.ts";
-import { RabbitReceiver } from "./receiver.ts";
+import { PartitionedReceiver } from "./partitioned_receiver.ts";
+import { RabbitReceiver, type ReceiverOptions, type ReceiverServices } from "./receiver.ts";
 import { Sender } from "./sender.ts";
 import { sourceServices } from "./source.ts";
 import type { Taker } from "./taker.ts";
@@ -81,6 +82,7 @@ export class RabbitTransport implements RabbitmqTransport {
   readonly admin: Admin;
   readonly #settings: Settings;
   readonly #receivers = new Set<RabbitReceiver>();
+  readonly #partitioned = new Set<PartitionedReceiver>();
   readonly #takers = new Set<Taker>();
   readonly #troubles = new Map<RabbitReceiver, Error>();
   #host: Host | undefined;
@@ -105,8 +107,14 @@ export class RabbitTransport implements RabbitmqTransport {
       maxHeaderBytes,
     };
     this.admin = new RabbitAdmin((doing) => {
-      const { consuming, outbox } = this.#open(doing);
-      return { connection: consuming, copies: outbox, clock: this.#hostOf().clock, takers: this.#takers };
+      const { consuming, outbox, deployments } = this.#open(doing);
+      return {
+        connection: consuming,
+        copies: outbox,
+        clock: this.#hostOf().clock,
+        takers: this.#takers,
+        queuesOf: (queue: string) => deployments.queuesOf(queue),
+      };
     });
   }
 
@@ -226,7 +234,7 @@ export class RabbitTransport implements RabbitmqTransport {
 
   async receive(source: Source, sink: Sink): Promise<Receiver> {
     const { consuming, outbox, delays, deployments } = this.#open(`receive from "${source.queue}"`);
-    const { options, services } = sourceServices(source, {
+    const { options, services, partitions } = sourceServices(source, {
       host: this.#hostOf(),
       connection: consuming,
       outbox,
@@ -234,6 +242,27 @@ export class RabbitTransport implements RabbitmqTransport {
       deployments,
       defaults: this.#settings.queue,
     });
+    if (partitions === undefined) return await this.#receive(sink, services, options);
+    const receiver = new PartitionedReceiver(source.queue, partitions, source.credit, {
+      host: this.#hostOf(),
+      connection: consuming,
+      open: (queue, credit) => this.#receive(sink, services, { ...options, queue, credit, ordered: true }),
+    });
+    this.#partitioned.add(receiver);
+    try {
+      await receiver.start();
+    } catch (error) {
+      await receiver.stop();
+      throw error instanceof HeroError ? error : toTyped(error, receiver.address, "receive from");
+    }
+    return receiver;
+  }
+
+  async #receive(
+    sink: Sink,
+    services: Omit<ReceiverServices, "ended" | "troubled">,
+    options: ReceiverOptions,
+  ): Promise<RabbitReceiver> {
     const receiver: RabbitReceiver = new RabbitReceiver(sink, {
       ...services,
       ended: (ended) => {
@@ -268,6 +297,7 @@ export class RabbitTransport implements RabbitmqTransport {
       return;
     }
     parts.watch.stop();
+    for (const each of this.#partitioned) void each.stop();
     const receivers = [...this.#receivers];
     const stopped = Promise.all(receivers.map((receiver) => receiver.stop()));
     await bounded(host, deadline, Promise.all([stopped, parts.outbox.drained()]));
