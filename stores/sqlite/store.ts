@@ -43,6 +43,8 @@ export interface Settings {
 /** One end of a file. */
 export class SqliteStore implements Store<SqliteTransaction>, UnitHost {
   readonly name: string = storeName;
+  /** Of its tables. */
+  readonly prefix: string;
   readonly capabilities: StoreCapabilities = {
     atomic: "database",
     interactive: true,
@@ -73,6 +75,7 @@ export class SqliteStore implements Store<SqliteTransaction>, UnitHost {
     this.#settings = settings;
     this.#files = files;
     const { prefix } = settings;
+    this.prefix = prefix;
     this.#inbox = new Inbox(prefix);
     this.#sagas = new Sagas(prefix);
     this.#leases = new Leases(prefix);

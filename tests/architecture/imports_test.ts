@@ -58,6 +58,8 @@ for (
     ["transports/kafka/mod.ts", "transports/rabbitmq/frame.ts"],
     ["transports/memory/mod.ts", "amqplib"],
     ["stores/memory/mod.ts", "stores/sqlite/database.ts"],
+    ["stores/sqlite/store.ts", "transports/sqlite/messages.ts"],
+    ["transports/sqlite/mod.ts", "stores/postgres/database.ts"],
     ["scheduling/due_loop.ts", "src/pipeline/compose.ts"],
     ["src/bus/bus.ts", "mod.ts"],
     ["src/bus/bus.ts", "tests/support/runner.ts"],
@@ -75,6 +77,7 @@ for (
     ["src/bus/create_bus.ts", "transports/memory/mod.ts"],
     ["src/runtime/async_context.ts", "node:async_hooks"],
     ["transports/postgres/mod.ts", "stores/postgres/database.ts"],
+    ["transports/sqlite/transport.ts", "stores/sqlite/store.ts"],
     ["transports/rabbitmq/connection.ts", "amqplib"],
     ["mod.ts", "transports/memory/mod.ts"],
   ] as const

@@ -1,0 +1,91 @@
+/** The statements of the table of messages. @module */
+
+/** What each does. */
+type Name =
+  | "insert"
+  | "cancel"
+  | "any"
+  | "nextAt"
+  | "claim"
+  | "lease"
+  | "page"
+  | "last"
+  | "due"
+  | "accept"
+  | "leased"
+  | "again"
+  | "wait"
+  | "renew"
+  | "uncount"
+  | "remove"
+  | "setState"
+  | "first"
+  | "firstTwo"
+  | "purge"
+  | "clearWaiting"
+  | "clearAt"
+  | "clearLater"
+  | "expired"
+  | "keep"
+  | "lineUp"
+  | "countWaiting"
+  | "countExpired"
+  | "countDue"
+  | "countAt";
+
+/**
+ * By what each does. The indexes are named, so that no statistics lead the planner to a scan.
+ *
+ * @param prefix of the tables
+ */
+export function messageStatements(prefix: string): Readonly<Record<Name, string>> {
+  const t = `"${prefix}messages"`;
+  const index = (name: string): string => `${t} INDEXED BY "${prefix}messages_${name}"`;
+  const waiting = `${index("waiting")} WHERE queue = ? AND state = ? AND state IN (2, 5)`;
+  // The index' own condition is said again: SQLite does not see that the other implies it.
+  const free = `${index("waiting")} WHERE queue = ? AND state = 2 AND state IN (2, 5)`;
+  const at = `${index("at")} WHERE queue = ? AND state IN (3, 4)`;
+  const keys = `${index("keys")} WHERE queue = ? AND "key" = ? AND keeps = 1`;
+  const held = `WHERE place = ? AND deliveries = ? AND state = 4`;
+  const columns =
+    `queue, state, rank, at, deliveries, keeps, mandatory, expires_at, sent_at, "key", message_id, via, content_type, ` +
+    `headers, body`;
+  return {
+    insert: `INSERT INTO ${t} (${columns}) VALUES (${columns.split(",").map(() => "?").join(", ")})`,
+    cancel: `DELETE FROM ${t} WHERE place = ? AND state = 3`,
+    any: `SELECT 1 FROM ${free} LIMIT 1`,
+    nextAt: `SELECT min(at) AS at FROM ${at}`,
+    claim: `UPDATE ${t} SET state = 4, at = ?, deliveries = deliveries + 1 WHERE place IN (SELECT place FROM ` +
+      `${free} ORDER BY rank, place LIMIT ?) RETURNING *`,
+    lease: `UPDATE ${t} SET state = 4, at = ?, deliveries = deliveries + 1 WHERE place = ?`,
+    page: `SELECT * FROM ${waiting} AND (rank, place) > (?, ?) AND place <= ? ` +
+      `AND (expires_at IS NULL OR expires_at > ?) ORDER BY rank, place LIMIT ?`,
+    last: `SELECT max(place) AS place FROM ${t}`,
+    due: `SELECT * FROM ${at} AND at <= ? ORDER BY at, place LIMIT ?`,
+    accept: `DELETE FROM ${t} ${held} RETURNING queue, "key", keeps`,
+    leased: `SELECT * FROM ${t} ${held}`,
+    again: `UPDATE ${t} SET state = 3, at = ?, deliveries = 0, keeps = 0, headers = ? WHERE place = ?`,
+    wait: `UPDATE ${t} SET at = ? WHERE place = ?`,
+    renew: `UPDATE ${t} SET at = ? ${held}`,
+    uncount: `UPDATE ${t} SET deliveries = deliveries - 1 WHERE place = ?`,
+    remove: `DELETE FROM ${t} WHERE place = ?`,
+    setState: `UPDATE ${t} SET state = ? WHERE place = ?`,
+    first: `SELECT place, state FROM ${keys} ORDER BY place LIMIT 1`,
+    firstTwo: `SELECT place, state FROM ${keys} ORDER BY place LIMIT 2`,
+    purge: `DELETE FROM ${t} WHERE place IN (SELECT place FROM ${waiting} AND place <= ? LIMIT ?)`,
+    clearWaiting: `DELETE FROM ${t} WHERE place IN (SELECT place FROM ${index("waiting")} ` +
+      `WHERE queue = ? AND state IN (2, 5) LIMIT ?)`,
+    clearAt: `DELETE FROM ${t} WHERE place IN (SELECT place FROM ${at} LIMIT ?)`,
+    clearLater: `DELETE FROM ${t} WHERE place IN (SELECT place FROM ${at} AND state = 3 LIMIT ?)`,
+    expired: `SELECT * FROM ${index("expiry")} WHERE expires_at <= ? AND state IN (2, 5) LIMIT ?`,
+    keep: `UPDATE ${t} SET keeps = 1 WHERE queue = ? AND "key" IS NOT NULL AND state <> 3`,
+    lineUp: `UPDATE ${t} SET state = 5 WHERE queue = ?1 AND keeps = 1 AND state = 2 AND (` +
+      `place NOT IN (SELECT min(place) FROM ${t} WHERE queue = ?1 AND keeps = 1 GROUP BY "key") OR ` +
+      `"key" IN (SELECT "key" FROM ${t} WHERE queue = ?1 AND keeps = 1 AND state = 4))`,
+    countWaiting: `SELECT count(*) AS count FROM ${index("waiting")} WHERE queue = ? AND state IN (2, 5)`,
+    countExpired: `SELECT count(*) AS count FROM ${index("expiry")} ` +
+      `WHERE queue = ? AND expires_at <= ? AND state IN (2, 5)`,
+    countDue: `SELECT count(*) AS count FROM ${at} AND at <= ?`,
+    countAt: `SELECT count(*) AS count FROM ${at} AND at > ? AND state = ?`,
+  };
+}

@@ -1,0 +1,313 @@
+/** The table of messages. @module */
+import type { Address } from "../../src/spi/transport.ts";
+import { toText } from "../../src/envelope/stored_text.ts";
+import type { Connection } from "../../stores/sqlite/database.ts";
+import { messageStatements } from "./message_statements.ts";
+import { before, type Contents, nowhere, type Row, state } from "./message.ts";
+import type { Entities, Queue } from "./topology.ts";
+
+/** More than this becomes due, or is dropped as expired, in no single transaction. */
+const batch = 500;
+/** How long what is mandatory and has lost its queue waits for another, in milliseconds. */
+const retryMs = 60_000;
+
+/** Whose queues have something new, and when: the queue's id, and epoch milliseconds. */
+export type News = Map<number, number>;
+
+/** Where a row stands in the order of its key. */
+type KeyRow = Pick<Row, "queue" | "key" | "keeps">;
+
+/** A row under a lease, as whoever holds it knows it. */
+export interface Held {
+  readonly place: number;
+  readonly deliveries: number;
+}
+
+/** The statements of the table of messages. All but looks need the writer's connection. */
+export class Messages {
+  readonly #entities: Entities;
+  readonly #sql: ReturnType<typeof messageStatements>;
+
+  /** @param prefix of the tables */
+  constructor(prefix: string, entities: Entities) {
+    this.#entities = entities;
+    this.#sql = messageStatements(prefix);
+  }
+
+  /** Puts a message into a queue, now or later. Gives its place. */
+  insert(
+    connection: Connection,
+    queue: Queue,
+    via: Address,
+    contents: Contents,
+    now: number,
+    news: News,
+    dueAt: number = now,
+  ): number {
+    const at = Math.ceil(dueAt);
+    const later = at > now;
+    const keeps = queue.ordered && contents.key !== null && !later;
+    const behind = keeps && connection.prepare(this.#sql.first).get(queue.id, contents.key) != null;
+    tell(news, queue.id, later ? at : now);
+    return this.#insert(connection, contents, {
+      queue: queue.id,
+      state: later ? state.later : behind ? state.behind : state.waiting,
+      at,
+      keeps: keeps ? 1 : 0,
+      via,
+    });
+  }
+
+  /** Keeps what a topic is to get later. Gives its place. */
+  insertLater(connection: Connection, topic: Address, contents: Contents, dueAt: number, news: News): number {
+    const at = Math.ceil(dueAt);
+    tell(news, nowhere, at);
+    return this.#insert(connection, contents, { queue: nowhere, state: state.later, at, keeps: 0, via: topic });
+  }
+
+  /** Takes back what is due later; false: it is gone. */
+  cancel(connection: Connection, place: number): boolean {
+    return Number(connection.prepare(this.#sql.cancel).run(place).changes) > 0;
+  }
+
+  /** When a queue has, or may have, something to claim; not after `now`: it has. `Infinity`: there is nothing. */
+  next(connection: Connection, queue: number, now: number): number {
+    if (connection.prepare(this.#sql.any).get(queue) != null) return now;
+    const at = (of: number): number =>
+      (connection.prepare(this.#sql.nextAt).get(of) as { readonly at: number | null }).at ?? Infinity;
+    return Math.min(at(queue), at(nowhere));
+  }
+
+  /** Leases what comes first in a queue; in order. */
+  claim(
+    connection: Connection,
+    queue: Queue,
+    limit: number,
+    until: number,
+    now: number,
+    news: News,
+  ): readonly Row[] {
+    this.promote(connection, nowhere, now, news);
+    this.promote(connection, queue.id, now, news);
+    const claimed: Row[] = [];
+    while (claimed.length < limit) {
+      const wanted = limit - claimed.length;
+      const found = connection.prepare(this.#sql.claim).all(until, queue.id, wanted) as Row[];
+      for (const row of found) {
+        if (row.expires_at === null || row.expires_at > now) claimed.push(row);
+        else this.remove(connection, row, news, now);
+      }
+      if (found.length < wanted) break;
+    }
+    return claimed.sort(before);
+  }
+
+  /** Leases what was there before `last`, in the order of places after `after`, whatever its key. */
+  take(
+    connection: Connection,
+    queue: Queue,
+    after: Pick<Row, "rank" | "place">,
+    last: number,
+    limit: number,
+    until: number,
+    now: number,
+    news: News,
+  ): readonly Row[] {
+    this.promote(connection, queue.id, now, news);
+    const found = this.browse(connection, queue.id, after, limit, now, last);
+    return found.map((row) => {
+      connection.prepare(this.#sql.lease).run(until, row.place);
+      return { ...row, deliveries: row.deliveries + 1 };
+    });
+  }
+
+  /** What waits, page by page. */
+  browse(
+    connection: Connection,
+    queue: number,
+    after: Pick<Row, "rank" | "place">,
+    limit: number,
+    now: number,
+    last: number = Number.MAX_SAFE_INTEGER,
+  ): readonly Row[] {
+    const page = [state.waiting, state.behind].flatMap((each) =>
+      connection.prepare(this.#sql.page).all(queue, each, after.rank, after.place, last, now, limit) as Row[]
+    );
+    return page.sort(before).slice(0, limit);
+  }
+
+  /** The last place that is taken. */
+  last(connection: Connection): number {
+    return (connection.prepare(this.#sql.last).get() as { readonly place: number | null }).place ?? 0;
+  }
+
+  /** Makes free what is due and what was leased for too long. */
+  promote(connection: Connection, queue: number, now: number, news: News): void {
+    const found = connection.prepare(this.#sql.due).all(queue, Math.floor(now), batch) as Row[];
+    for (const row of found) {
+      if (row.state === state.leased) this.#free(connection, row, news, now);
+      else this.#enter(connection, row, now, news);
+    }
+  }
+
+  /** Ends a lease: the message has gone. False: the lease had ended. */
+  accept(connection: Connection, { place, deliveries }: Held, news: News, now: number): boolean {
+    const row = connection.prepare(this.#sql.accept).get(place, deliveries) as KeyRow | null | undefined;
+    if (row == null) return false;
+    this.#nextOf(connection, row, news, now);
+    return true;
+  }
+
+  /** Ends a lease: anybody may have the message. `counted`: it had been delivered. False: the lease had ended. */
+  release(connection: Connection, { place, deliveries }: Held, counted: boolean, news: News, now: number): boolean {
+    const row = connection.prepare(this.#sql.leased).get(place, deliveries) as Row | null | undefined;
+    if (row == null) return false;
+    this.#free(connection, row, news, now);
+    if (!counted) connection.prepare(this.#sql.uncount).run(place);
+    return true;
+  }
+
+  /** The row under a lease; `undefined`: the lease has ended. */
+  held(connection: Connection, { place, deliveries }: Held): Row | undefined {
+    return (connection.prepare(this.#sql.leased).get(place, deliveries) ?? undefined) as Row | undefined;
+  }
+
+  /** Ends a lease: the message comes again, later, as if it were another. */
+  again(connection: Connection, row: Row, headers: string, dueAt: number, news: News, now: number): void {
+    const at = Math.ceil(dueAt);
+    connection.prepare(this.#sql.again).run(at, headers, row.place);
+    tell(news, row.queue, at);
+    this.#nextOf(connection, row, news, now);
+  }
+
+  /** Lengthens leases; gives those that had ended. */
+  renew(connection: Connection, held: readonly Held[], until: number): readonly Held[] {
+    return held.filter(({ place, deliveries }) =>
+      Number(connection.prepare(this.#sql.renew).run(until, place, deliveries).changes) === 0
+    );
+  }
+
+  /** Takes a message away, whatever it is. */
+  remove(connection: Connection, row: Row, news: News, now: number): void {
+    connection.prepare(this.#sql.remove).run(row.place);
+    this.#nextOf(connection, row, news, now);
+  }
+
+  /** Takes away up to so many that wait, up to a place; gives how many. */
+  purge(connection: Connection, queue: Queue, last: number, now: number): number {
+    this.promote(connection, queue.id, now, new Map());
+    const changes = [state.waiting, state.behind].map((each) =>
+      Number(connection.prepare(this.#sql.purge).run(queue.id, each, last, batch).changes)
+    );
+    return changes.reduce((sum, each) => sum + each, 0);
+  }
+
+  /** Takes away all of a queue that is gone, but what is leased where `leased` is false. At most a batch. */
+  clear(connection: Connection, queue: Queue, leased: boolean): number {
+    const changes = [this.#sql.clearWaiting, leased ? this.#sql.clearAt : this.#sql.clearLater].map((sql) =>
+      Number(connection.prepare(sql).run(queue.id, batch).changes)
+    );
+    return changes.reduce((sum, each) => sum + each, 0);
+  }
+
+  /** Whether something waits that has expired. */
+  anyExpired(connection: Connection, now: number): boolean {
+    return connection.prepare(this.#sql.expired).get(Math.floor(now), 1) != null;
+  }
+
+  /** Drops what has expired, at most a batch. */
+  expire(connection: Connection, now: number, news: News): number {
+    const found = connection.prepare(this.#sql.expired).all(Math.floor(now), batch) as Row[];
+    for (const row of found) this.remove(connection, row, news, now);
+    return found.length;
+  }
+
+  /** From now on the order of a queue's keys counts: all but the first of each are behind. */
+  order(connection: Connection, queue: Queue): void {
+    connection.prepare(this.#sql.keep).run(queue.id);
+    connection.prepare(this.#sql.lineUp).run(queue.id);
+    this.#entities.makeOrdered(connection, queue);
+  }
+
+  /** How many there are of each kind. */
+  count(connection: Connection, queue: Queue, now: number): { waiting: number; active: number; delayed: number } {
+    const count = (sql: string, ...values: readonly number[]): number =>
+      (connection.prepare(sql).get(queue.id, ...values) as { readonly count: number }).count;
+    const free = count(this.#sql.countWaiting) - count(this.#sql.countExpired, now) + count(this.#sql.countDue, now);
+    return {
+      waiting: free,
+      active: count(this.#sql.countAt, now, state.leased),
+      delayed: count(this.#sql.countAt, now, state.later),
+    };
+  }
+
+  /** What was due later takes its place, as if it were sent now. */
+  #enter(connection: Connection, row: Row, now: number, news: News): void {
+    const routes = row.queue === nowhere
+      ? this.#entities.route(connection, row.via as Address)
+      : this.#entities.byId(connection, row.queue).map((queue) => ({ queue, via: row.via as Address }));
+    if (row.queue === nowhere && routes.length === 0 && row.mandatory === 1) {
+      connection.prepare(this.#sql.wait).run(Math.ceil(now) + retryMs, row.place);
+      tell(news, row.queue, now + retryMs);
+      return;
+    }
+    connection.prepare(this.#sql.remove).run(row.place);
+    if (row.expires_at !== null && row.expires_at <= now) return;
+    for (const { queue, via } of routes) this.insert(connection, queue, via, row, now, news);
+  }
+
+  /** A lease has ended, and the message is still there. */
+  #free(connection: Connection, row: Row, news: News, now: number): void {
+    tell(news, row.queue, now);
+    if (row.keeps === 0) return void connection.prepare(this.#sql.setState).run(state.waiting, row.place);
+    const [first, second] = connection.prepare(this.#sql.firstTwo).all(row.queue, row.key) as Row[];
+    if (first === undefined || first.place < row.place) {
+      // It was taken out of turn.
+      connection.prepare(this.#sql.setState).run(state.behind, row.place);
+      if (first?.state === state.behind) connection.prepare(this.#sql.setState).run(state.waiting, first.place);
+      return;
+    }
+    connection.prepare(this.#sql.setState).run(state.waiting, row.place);
+    if (second?.state === state.waiting) connection.prepare(this.#sql.setState).run(state.behind, second.place);
+  }
+
+  /** One has left its key: the next one may come. */
+  #nextOf(connection: Connection, row: KeyRow, news: News, now: number): void {
+    if (row.keeps === 0) return;
+    const first = connection.prepare(this.#sql.first).get(row.queue, row.key) as Row | null | undefined;
+    if (first == null || first.state !== state.behind) return;
+    connection.prepare(this.#sql.setState).run(state.waiting, first.place);
+    tell(news, row.queue, now);
+  }
+
+  #insert(
+    connection: Connection,
+    contents: Contents,
+    row: { queue: number; state: number; at: number; keeps: number; via: Address },
+  ): number {
+    const { key, rank, message_id, content_type, headers, body, expires_at, sent_at, mandatory } = contents;
+    const { lastInsertRowid } = connection.prepare(this.#sql.insert).run(
+      row.queue,
+      row.state,
+      rank,
+      row.at,
+      0,
+      row.keeps,
+      mandatory,
+      expires_at,
+      sent_at,
+      key,
+      message_id,
+      toText(row.via),
+      content_type,
+      headers,
+      body,
+    );
+    return Number(lastInsertRowid);
+  }
+}
+
+/** The earliest time counts. */
+function tell(news: News, queue: number, at: number): void {
+  news.set(queue, Math.min(news.get(queue) ?? Infinity, at));
+}

@@ -1,0 +1,339 @@
+/** An open source. @module */
+import { ClaimLostError } from "../../src/errors/receiving.ts";
+import type { Address, Delivery, Receiver, Settlement, Sink, Source } from "../../src/spi/transport.ts";
+import type { Connection } from "../../stores/sqlite/database.ts";
+import { type Lease, type LeaseOwner, Leases } from "./leases.ts";
+import { deliveryOf, type Row } from "./message.ts";
+import type { News } from "./messages.ts";
+import { lifeOf, removeQueue, type Services } from "./services.ts";
+import { settle } from "./settling.ts";
+import type { Queue } from "./topology.ts";
+
+/** What is tried again waits so long, in milliseconds. */
+const retryMs = 250;
+
+/** Takes from a queue: claims as many as there is room for, renews their leases, settles them. */
+export class SqliteReceiver implements Receiver, LeaseOwner {
+  protected readonly services: Services;
+  protected readonly sink: Sink;
+  readonly #holdMs: number;
+  readonly #among: Set<SqliteReceiver>;
+  protected readonly leases: Leases;
+  #queue: Queue;
+  readonly #topics: readonly string[];
+  #credit: number;
+  /** The take under way. */
+  #taking: Promise<void> | undefined;
+  /** Something may have come since it looked. */
+  #news = false;
+  /** The last claim gave all that it had asked for: there is more, probably. */
+  #full = false;
+  #armedFor = Infinity;
+  #disarm: (() => void) | undefined;
+  #renewQueue: (() => void) | undefined;
+  #stopped: Promise<void> | undefined;
+  readonly #settling = new Set<Promise<void>>();
+  #closed = false;
+
+  /** @param among the receivers of its transport: it is one of them until it has stopped and holds nothing */
+  constructor(
+    services: Services,
+    queue: Queue,
+    source: Pick<Source, "credit" | "holdMs" | "topics">,
+    sink: Sink,
+    among: Set<SqliteReceiver>,
+  ) {
+    this.services = services;
+    this.sink = sink;
+    this.#queue = queue;
+    this.#topics = source.topics;
+    this.#credit = source.credit;
+    this.#holdMs = source.holdMs;
+    this.#among = among;
+    this.leases = new Leases(this, services.session.clock, services.leaseMs);
+    among.add(this);
+  }
+
+  get address(): Address {
+    return `queue:${this.#queue.name}`;
+  }
+  get queue(): Queue {
+    return this.#queue;
+  }
+  /** Whether it takes no more, and its queue was its own: what it has goes nowhere else. */
+  get abandoned(): boolean {
+    return this.#stopped !== undefined && this.#queue.lifetime !== "durable";
+  }
+  get #room(): number {
+    return this.#stopped !== undefined ? 0 : this.#credit - this.leases.unsettled;
+  }
+
+  /** Begins to take. */
+  start(): void {
+    if (this.#queue.lifetime !== "durable") this.#armQueue();
+    this.wake();
+  }
+
+  /** Something may be there at a time. */
+  expect(at: number): void {
+    if (this.#room <= 0) return; // it looks when there is room
+    if (at <= this.services.session.clock.now()) this.wake();
+    else this.#arm(at);
+  }
+
+  /** Something may be there. */
+  wake(): void {
+    this.#news = true;
+    if (this.#taking !== undefined || this.#room <= 0) return;
+    this.#taking = this.#take().finally(() => {
+      this.#taking = undefined;
+      if (this.#news) this.wake();
+    });
+  }
+
+  credit(total: number): void {
+    this.#credit = total;
+    this.wake();
+  }
+
+  settle(batch: readonly Settlement[]): Promise<void> {
+    const settled = this.#settle(batch);
+    this.#settling.add(settled);
+    const done = (): void => void this.#settling.delete(settled);
+    settled.then(done, done);
+    return settled;
+  }
+
+  async #settle(batch: readonly Settlement[]): Promise<void> {
+    let wanted: { settlement: Settlement; lease: Lease }[] = [];
+    for (const settlement of batch) {
+      const lease = this.leases.get(settlement.delivery);
+      if (lease === undefined || lease.settling) continue;
+      this.leases.settling(lease, true);
+      wanted.push({ settlement, lease });
+    }
+    if (wanted.length === 0) return;
+    const { session, announce } = this.services;
+    for (;;) {
+      try {
+        const settled = session.writer.write((connection) => settle(this.services, this, connection, wanted));
+        this.wake(); // what comes next is claimed in the same commit
+        const { news, failures } = await settled;
+        for (const { lease } of wanted) {
+          if (failures.has(lease)) this.leases.settling(lease, false);
+          else this.leases.delete(lease);
+        }
+        announce(news);
+        this.wake();
+        this.#checkEnd();
+        for (const failure of failures.values()) throw failure;
+        return;
+      } catch (error) {
+        if (wanted.every(({ lease }) => !lease.settling || !this.leases.has(lease))) throw error; // a copy that failed
+        if (this.#closed) return;
+        this.services.failed(error);
+        await this.services.pause(retryMs);
+        wanted = wanted.filter(({ lease }) => this.leases.has(lease)); // the others are lost meanwhile
+        if (wanted.length === 0) return;
+      }
+    }
+  }
+
+  stop(): Promise<void> {
+    return this.#stopped ??= this.#stop();
+  }
+
+  /** Takes no more; resolves once the file has what is being settled. */
+  async flush(): Promise<void> {
+    await this.stop();
+    while (this.#settling.size > 0) await Promise.allSettled(this.#settling);
+  }
+
+  /** Ends for good. Gives what is to go back; the sink hears of it if there is a reason. */
+  close(reason: Error | undefined): readonly Lease[] {
+    if (this.#closed) return [];
+    this.#closed = true;
+    void this.stop().catch(() => {});
+    const held = this.leases.clear();
+    if (reason !== undefined && held.length > 0) this.sink.lost(held.map(({ delivery }) => delivery), reason);
+    this.#checkEnd();
+    return held;
+  }
+
+  /** As {@linkcode LeaseOwner.renew}. */
+  renew(leases: readonly Lease[]): void {
+    const { session, messages, leaseMs } = this.services;
+    const until = Math.ceil(session.clock.now() + leaseMs);
+    session.writer.write((connection) => new Set(messages.renew(connection, leases, until))).then((gone) => {
+      for (const lease of leases) lease.until = until;
+      this.#lose(leases.filter((lease) => gone.has(lease)));
+    }, (error) => {
+      if (this.#closed) return;
+      this.services.failed(error);
+      const now = session.clock.now();
+      this.#lose(leases.filter((lease) => lease.until <= now));
+    });
+  }
+
+  /** As {@linkcode LeaseOwner.overdue}. */
+  overdue(leases: readonly Lease[]): void {
+    this.#lose(leases);
+    this.giveBack(leases, true);
+  }
+
+  /** Lets others have them. */
+  protected giveBack(leases: readonly (Pick<Lease, "place" | "deliveries">)[], counted: boolean): void {
+    const { session, messages, announce } = this.services;
+    session.writer.write((connection) => {
+      const news: News = new Map();
+      const now = session.clock.now();
+      for (const lease of leases) messages.release(connection, lease, counted, news, now);
+      return news;
+    }).then(announce, (error) => this.#closed || this.services.failed(error)); // else the leases run out
+  }
+
+  /** When there may be something to take; not after now: there is. */
+  protected look(connection: Connection, now: number): number {
+    return this.services.messages.next(connection, this.#queue.id, now);
+  }
+
+  /** Takes so many. */
+  protected claim(connection: Connection, limit: number, until: number, now: number, news: News): readonly Row[] {
+    return this.services.messages.claim(connection, this.#queue, limit, until, now, news);
+  }
+
+  /** A claim has given these. */
+  protected claimed(_rows: readonly Row[]): void {}
+
+  /** Nothing is unsettled. */
+  protected idle(): void {}
+
+  async #take(): Promise<void> {
+    const { session, announce, leaseMs } = this.services;
+    const { clock, writer, read } = session;
+    try {
+      while (this.#room > 0) {
+        this.#news = false;
+        if (!this.#full) {
+          const at = await read((reader) => {
+            this.services.entities.refresh(reader);
+            return this.look(reader, clock.now());
+          });
+          if (this.#room <= 0) break;
+          if (at > clock.now()) {
+            this.#arm(at);
+            break;
+          }
+        }
+        const wanted = this.#room;
+        const until = Math.ceil(clock.now() + leaseMs);
+        const { rows, news } = await writer.write((connection) => {
+          const news: News = new Map();
+          this.services.entities.refresh(connection);
+          return { news, rows: this.claim(connection, wanted, until, clock.now(), news) };
+        });
+        this.#full = rows.length >= wanted;
+        this.services.worked();
+        this.claimed(rows);
+        this.#deliver(rows, until);
+        announce(news);
+      }
+    } catch (error) {
+      if (this.#closed || this.#stopped !== undefined) return;
+      this.#full = false;
+      this.services.failed(error);
+      this.#arm(clock.now() + retryMs);
+    }
+  }
+
+  #deliver(rows: readonly Row[], until: number): void {
+    if (rows.length === 0) return;
+    const fit = Math.max(this.#room, 0); // there may be less than when it was asked
+    const now = this.services.session.clock.now();
+    const batch: Delivery[] = [];
+    for (const row of rows.slice(0, fit)) {
+      const delivery = readable(row);
+      const { place, deliveries } = row;
+      batch.push(delivery);
+      this.leases.add({ place, deliveries, delivery, until, holdUntil: now + this.#holdMs, settling: false });
+    }
+    if (rows.length > fit) this.giveBack(rows.slice(fit), false);
+    if (batch.length > 0) this.sink.deliver(batch);
+  }
+
+  #lose(leases: readonly Lease[]): void {
+    const lost = leases.filter((lease) => this.leases.has(lease));
+    if (lost.length === 0) return;
+    for (const lease of lost) this.leases.delete(lease);
+    this.sink.lost(lost.map(({ delivery }) => delivery), new ClaimLostError(this.#queue.name));
+    this.wake();
+    this.#checkEnd();
+  }
+
+  async #stop(): Promise<void> {
+    this.#disarm?.();
+    this.#armedFor = Infinity;
+    this.#renewQueue?.();
+    await undefined; // from here on it counts as stopped
+    await this.#taking;
+    if (this.#queue.lifetime !== "durable") {
+      await removeQueue(this.services, this.#queue).catch((error) => this.#closed || this.services.failed(error));
+    }
+    this.#checkEnd();
+  }
+
+  #arm(at: number): void {
+    if (at >= this.#armedFor || at === Infinity || this.#stopped !== undefined) return;
+    this.#disarm?.();
+    this.#armedFor = at;
+    const { clock } = this.services.session;
+    this.#disarm = (clock.background ?? clock).at(at, () => {
+      this.#armedFor = Infinity;
+      this.wake();
+    });
+  }
+
+  /** Keeps its own queue alive. One that is gone, as this process stood still for too long, is made anew. */
+  #armQueue(): void {
+    const { session, entities, leaseMs } = this.services;
+    const { clock, writer } = session;
+    this.#renewQueue = (clock.background ?? clock).at(clock.now() + leaseMs, () => {
+      writer.write((connection) => {
+        const until = Math.ceil(clock.now() + lifeOf(this.services));
+        if (entities.renew(connection, this.#queue, until)) return this.#queue;
+        return entities.addTemporary(connection, { ...this.#queue, topics: this.#topics }, until);
+      }).then((queue) => {
+        if (queue.id === this.#queue.id || this.#stopped !== undefined) return;
+        this.#lose([...this.leases.all]);
+        this.#queue = queue;
+        this.sink.readdressed();
+        this.wake();
+      }).catch((error) => this.#closed || this.services.failed(error)).finally(() => {
+        if (this.#stopped === undefined) this.#armQueue();
+      });
+    });
+  }
+
+  #checkEnd(): void {
+    if (this.leases.size > 0) return;
+    this.idle();
+    if (this.#stopped === undefined) return;
+    this.leases.disarm();
+    this.#among.delete(this);
+  }
+}
+
+/** A row as a delivery, also one that was damaged. */
+function readable(row: Row): Delivery {
+  try {
+    return deliveryOf(row);
+  } catch (error) {
+    return {
+      frame: { contentType: "", headers: {}, body: row.body },
+      key: undefined,
+      via: undefined,
+      deliveryCount: row.deliveries,
+      unreadable: error instanceof Error ? error : new Error(String(error)),
+    };
+  }
+}

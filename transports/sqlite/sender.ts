@@ -1,0 +1,114 @@
+/** What is sent. @module */
+import { BackpressureError, MessageTooLargeError, UnroutableError } from "../../src/errors/sending.ts";
+import type { Outgoing } from "../../src/spi/transport.ts";
+import type { Connection } from "../../stores/sqlite/database.ts";
+import { explainOwn } from "../../stores/sqlite/errors.ts";
+import { type Contents, contentsOf } from "./message.ts";
+import type { News } from "./messages.ts";
+import type { Services } from "./services.ts";
+
+/** The largest body. */
+export const maxFrameBytes: number = 2 ** 24;
+/** The most that all headers of one message may take. */
+export const maxHeaderBytes: number = 2 ** 20;
+
+/** What became of one message: a receipt, none, or why it was refused. */
+export type Sent = string | undefined | Error;
+
+/** Writes messages into the queues that their addresses lead to. May be done again. */
+export function insertAll(
+  { session, entities, messages }: Services,
+  connection: Connection,
+  batch: readonly Outgoing[],
+  news: News,
+): readonly Sent[] {
+  const now = session.clock.now();
+  entities.refresh(connection);
+  return batch.map((outgoing): Sent => {
+    const { to, alsoTo, dueAt = 0 } = outgoing;
+    const refusal = refusalOf(outgoing);
+    if (refusal !== undefined) return refusal;
+    let routes = entities.route(connection, to);
+    for (const more of alsoTo) {
+      const known = new Set(routes.map(({ queue }) => queue.id));
+      routes = [...routes, ...entities.route(connection, more).filter(({ queue }) => !known.has(queue.id))];
+    }
+    if (routes.length === 0 && outgoing.mandatory) return new UnroutableError(outgoing.messageId, to);
+    const contents: Contents = contentsOf(outgoing, now);
+    if (dueAt > now && to.startsWith("topic:")) {
+      return String(messages.insertLater(connection, to, contents, dueAt, news));
+    }
+    let place: number | undefined;
+    for (const { queue, via } of routes) {
+      place = messages.insert(connection, queue, via, contents, now, news, Math.max(dueAt, now));
+    }
+    return dueAt > now && place !== undefined ? String(place) : undefined;
+  });
+}
+
+/** Why a message cannot be written, whatever the queue. */
+export function refusalOf({ frame, messageId }: Outgoing): Error | undefined {
+  const { byteLength } = frame.body;
+  return byteLength > maxFrameBytes
+    ? new MessageTooLargeError(messageId, "body", byteLength, maxFrameBytes)
+    : undefined;
+}
+
+/** Sends in batches, each in one transaction that it may share with others. */
+export class Sender {
+  readonly #services: Services;
+  readonly #maxUnsent: number;
+  #unsent = 0;
+  /** Those who wait for room. */
+  readonly #waiting: (() => void)[] = [];
+  readonly #writing = new Set<Promise<void>>();
+
+  /** @param maxUnsent above it senders wait; from twice that on they are refused */
+  constructor(services: Services, maxUnsent: number) {
+    this.#services = services;
+    this.#maxUnsent = maxUnsent;
+  }
+
+  /** As `Transport.send`. */
+  send(batch: readonly Outgoing[]): void | Promise<void> {
+    const room = 2 * this.#maxUnsent - this.#unsent;
+    const taken = batch.slice(0, Math.max(room, 0));
+    for (const outgoing of batch.slice(taken.length)) {
+      outgoing.settled(new BackpressureError(outgoing.to, 2 * this.#maxUnsent));
+    }
+    if (taken.length > 0) this.#write(taken);
+    if (this.#unsent > this.#maxUnsent) return new Promise((resolve) => void this.#waiting.push(resolve));
+  }
+
+  /** Resolves once all that was sent is settled. */
+  async flush(): Promise<void> {
+    await Promise.all(this.#writing);
+  }
+
+  #write(batch: readonly Outgoing[]): void {
+    const { session, announce } = this.#services;
+    this.#unsent += batch.length;
+    const written = session.writer.write((connection) => {
+      const news: News = new Map();
+      return { sent: insertAll(this.#services, connection, batch, news), news };
+    }).then(({ sent, news }) => {
+      announce(news);
+      this.#settled(batch, sent);
+    }, (error) => {
+      const reason = explainOwn(error, session.file.path);
+      const failure = reason instanceof Error ? reason : new Error(String(reason));
+      this.#settled(batch, batch.map(() => failure));
+    }).finally(() => this.#writing.delete(written));
+    this.#writing.add(written);
+  }
+
+  #settled(batch: readonly Outgoing[], sent: readonly Sent[]): void {
+    this.#unsent -= batch.length;
+    batch.forEach((outgoing, at) => {
+      const result = sent[at];
+      if (result instanceof Error) outgoing.settled(result);
+      else outgoing.settled(undefined, result);
+    });
+    if (this.#unsent <= this.#maxUnsent) { for (const resolve of this.#waiting.splice(0)) resolve(); }
+  }
+}

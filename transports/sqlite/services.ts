@@ -1,0 +1,34 @@
+/** What the parts of a transport share. @module */
+import type { Session } from "../../stores/sqlite/due.ts";
+import type { Messages, News } from "./messages.ts";
+import type { Entities, Queue } from "./topology.ts";
+
+/** A transport that is open. */
+export interface Services {
+  readonly session: Session;
+  readonly entities: Entities;
+  readonly messages: Messages;
+  /** How long a lease lasts that is not renewed, in milliseconds. */
+  readonly leaseMs: number;
+  /** Tells receivers of this process what a commit has brought. */
+  announce(news: News): void;
+  /** Something could not be read or written, and is tried again. */
+  failed(error: unknown): void;
+  /** What was tried again has worked. */
+  worked(): void;
+  /** Waits so many milliseconds, or until the transport closes. */
+  pause(ms: number): Promise<void>;
+}
+
+/** How long a queue lives that its receiver does not renew, in milliseconds: three leases, a minute at least. */
+export function lifeOf({ leaseMs }: Services): number {
+  return Math.max(3 * leaseMs, 60_000);
+}
+
+/** Takes a queue that is not durable away, with all that waits in it. */
+export async function removeQueue({ session, entities, messages }: Services, queue: Queue): Promise<void> {
+  await session.writer.write((connection) => {
+    entities.remove(connection, queue);
+    messages.clear(connection, queue, false);
+  });
+}

@@ -1,0 +1,60 @@
+/** What becomes of deliveries, in a transaction. @module */
+import { UnroutableError } from "../../src/errors/sending.ts";
+import { headersToText } from "../../src/envelope/stored_text.ts";
+import type { FrameHeaders } from "../../src/spi/frame.ts";
+import type { Settlement } from "../../src/spi/transport.ts";
+import type { Connection } from "../../stores/sqlite/database.ts";
+import type { Lease } from "./leases.ts";
+import type { News } from "./messages.ts";
+import type { Services } from "./services.ts";
+
+/** One settlement, and what it is about. */
+export interface Settling {
+  readonly settlement: Settlement;
+  readonly lease: Lease;
+}
+
+/**
+ * Settles each whose lease has not ended; nothing is done to the others.
+ *
+ * @param receiver `abandoned`: its queue is gone, so nothing goes back there
+ * @returns why copies failed: those are still unsettled
+ */
+export function settle(
+  { session, messages, entities }: Services,
+  receiver: { readonly abandoned: boolean },
+  connection: Connection,
+  batch: readonly Settling[],
+): { readonly news: News; readonly failures: ReadonlyMap<Lease, Error> } {
+  const news: News = new Map();
+  const failures = new Map<Lease, Error>();
+  const now = session.clock.now();
+  entities.refresh(connection);
+  for (const { settlement, lease } of batch) {
+    const outcome = receiver.abandoned && settlement.outcome !== "move" ? "accept" : settlement.outcome;
+    if (outcome === "accept") messages.accept(connection, lease, news, now);
+    else if (outcome === "release") messages.release(connection, lease, true, news, now);
+    else {
+      const row = messages.held(connection, lease);
+      if (row === undefined) continue;
+      if (settlement.outcome === "again") {
+        messages.again(connection, row, merged(settlement, settlement.headers), settlement.dueAt, news, now);
+      } else if (settlement.outcome === "move") {
+        const routes = entities.route(connection, settlement.to);
+        if (routes.length === 0) {
+          failures.set(lease, new UnroutableError("a moved message", settlement.to));
+          continue;
+        }
+        // What is parked must not expire where it is parked: only its envelope still says when it would have.
+        const copy = { ...row, headers: merged(settlement, settlement.headers), expires_at: null, mandatory: 0 };
+        for (const { queue, via } of routes) messages.insert(connection, queue, via, copy, now, news);
+        messages.remove(connection, row, news, now);
+      }
+    }
+  }
+  return { news, failures };
+}
+
+function merged({ delivery }: Settlement, headers: FrameHeaders): string {
+  return headersToText({ ...delivery.frame.headers, ...headers });
+}

@@ -1,0 +1,48 @@
+/** What would else be left for ever. @module */
+import type { News } from "./messages.ts";
+import type { Services } from "./services.ts";
+
+/** How often, in milliseconds. */
+const everyMs = 15_000;
+
+/** Takes away, now and then, what has expired unseen, and the queues of receivers that died. */
+export class Sweeping {
+  readonly #services: Services;
+  #next = 0;
+  #sweeping = false;
+
+  constructor(services: Services) {
+    this.#services = services;
+  }
+
+  /** Looks, if it is time to. */
+  tick(): void {
+    const now = this.#services.session.clock.now();
+    if (now < this.#next || this.#sweeping) return;
+    this.#next = now + everyMs;
+    this.#sweeping = true;
+    this.#sweep().catch((error) => this.#services.failed(error)).finally(() => this.#sweeping = false);
+  }
+
+  async #sweep(): Promise<void> {
+    const { session, entities, messages, announce } = this.#services;
+    for (;;) {
+      const now = session.clock.now();
+      // Looking first, as writing nothing would take the writer as well.
+      const any = await session.read((reader) =>
+        messages.anyExpired(reader, now) || entities.abandoned(reader, now, 1).length > 0
+      );
+      if (!any) return;
+      const news = await session.writer.write((connection) => {
+        const news: News = new Map();
+        messages.expire(connection, now, news);
+        for (const queue of entities.abandoned(connection, now, 10)) {
+          // The queue goes last: what is left of it is found again through it.
+          if (messages.clear(connection, queue, true) === 0) entities.remove(connection, queue);
+        }
+        return news;
+      });
+      announce(news);
+    }
+  }
+}
