@@ -20,10 +20,9 @@ export function sqliteDatabase(path: string): Database<SqliteTransaction> {
   };
 }
 
-/** A server, where the entry point and its client are installed. Its transactions are SQL templates as they are. */
+/** A server. Imported only if it is asked for: whoever has no PostgreSQL needs no client. */
 export async function postgresDatabase(url: string): Promise<Database<Sql>> {
-  // By a name that is not written out: whoever has no PostgreSQL needs no client.
-  const entryPoint = "@hero/messaging/postgres";
-  const { postgres } = await import(entryPoint) as { readonly postgres: (url: string) => Store<Sql> };
-  return { store: postgres(url), sql: (tx) => tx };
+  const { postgres } = await import("@hero/messaging/postgres");
+  // Its transactions are templates as they are: the part of them that the service uses.
+  return { store: postgres(url) as Store<Sql>, sql: (tx) => tx };
 }

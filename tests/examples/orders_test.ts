@@ -4,10 +4,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { sqliteDatabase } from "../../examples/orders/database.ts";
+import process from "node:process";
+import client from "postgres";
+import { postgresDatabase, sqliteDatabase } from "../../examples/orders/database.ts";
 import { runDay, unbalanced } from "../../examples/orders/day.ts";
 import { startService } from "../../examples/orders/service.ts";
 import { addMail } from "../../examples/orders/tables.ts";
+import { skip as noPostgres, url as postgresUrl } from "../stores/postgres/server.ts";
 import { runtime, test } from "../support/runner.ts";
 import { runtimeCommand } from "../support/runtimes.ts";
 
@@ -42,6 +45,35 @@ test("the order service accounts for every order, row, mail and schedule, day af
       }
     }
   }));
+
+/** A database of its own on the server that tests use. */
+async function inDatabase(work: (url: string) => Promise<void>): Promise<void> {
+  const server = client(postgresUrl, { max: 1, onnotice: () => {} });
+  const name = `orders_${process.pid}_${Math.floor(performance.timeOrigin + performance.now()).toString(36)}`;
+  const own = new URL(postgresUrl);
+  own.pathname = `/${name}`;
+  await server.unsafe(`CREATE DATABASE ${name}`);
+  try {
+    await work(own.href);
+  } finally {
+    await server.unsafe(`DROP DATABASE ${name} WITH (FORCE)`);
+    await server.end();
+  }
+}
+
+test("the order service is the same on PostgreSQL", () =>
+  inDatabase(async (url) => {
+    const database = await postgresDatabase(url);
+    const bus = await startService({ database, paymentTime: "1s" });
+    try {
+      const accounts = await runDay(bus, database, { day: "monday", orders: 20, signal: patience() });
+      assertEquals(unbalanced(accounts), []);
+      assertEquals(accounts.map(({ actual }) => actual.length), [20, 40, 20]);
+      assertEquals(bus.statistics("orders").duplicate, 20);
+    } finally {
+      await bus.stop();
+    }
+  }), { skip: noPostgres });
 
 test("the order service's accounts do not balance where a mail is too many", () =>
   inFolder(async (path) => {
