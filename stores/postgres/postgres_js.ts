@@ -1,5 +1,6 @@
 /** postgres.js as a store uses it. @module */
 import type { Options, Row, Sql, TransactionSql } from "postgres";
+import { type ArrayType, arrayTypesOf, arrayTypesQuery, registerArrays } from "./array_types.ts";
 import type { Client } from "./client.ts";
 import { deferredSql } from "./deferred_sql.ts";
 import { type Dial, dialer, type Line, LinePool } from "./line_pool.ts";
@@ -52,11 +53,18 @@ export class PostgresJs implements SqlClient<TransactionSql> {
   readonly #listenDial: Dial;
   /** Makes fragments and typed values, and connects to nothing. */
   readonly #helpers: () => Sql;
+  #arrays: readonly ArrayType[] | undefined;
 
   constructor(client: Client, { url, options, max, prepare, listenUrl }: PostgresJsOptions) {
     this.max = max;
     this.#prepare = prepare;
-    const dial = dialer(client, url, { ...options, prepare });
+    if (options.fetch_types === false) this.#arrays = [];
+    const made = dialer(client, url, { ...options, prepare, fetch_types: false });
+    const dial: Dial = (own) => {
+      const sql = made(own);
+      registerArrays(sql, this.#arrays ?? []);
+      return sql;
+    };
     this.#pool = new LinePool(dial, max);
     this.#listenDial = listenUrl === undefined ? dial : dialer(client, listenUrl, options);
     let helpers: Sql | undefined;
@@ -72,10 +80,17 @@ export class PostgresJs implements SqlClient<TransactionSql> {
     const found = this.#pool.share();
     const line = found instanceof Promise ? await found : found;
     try {
+      // With the first statement, by which a store sees that its database is there.
+      if (this.#arrays === undefined) await this.#learn(line.sql);
       return await ask(line.sql, text, values, this.#prepare);
     } finally {
       this.#pool.release(line, false);
     }
+  }
+
+  async #learn(sql: Sql): Promise<void> {
+    const arrays = arrayTypesOf(await ask(sql, arrayTypesQuery, [], this.#prepare));
+    registerArrays(sql, this.#arrays = arrays);
   }
 
   join(tx: TransactionSql): SqlSession {

@@ -41,7 +41,7 @@ export function canStartPostgres(): boolean {
   return programs() !== undefined;
 }
 
-/** Starts a cluster, and waits until it listens. It outlives this process unless it is killed. */
+/** Starts a cluster, and waits until it answers. It outlives this process unless it is killed. */
 export async function startPostgresCluster(options: ClusterOptions): Promise<PostgresCluster> {
   const { port, directory } = options;
   const bin = programs();
@@ -56,8 +56,9 @@ export async function startPostgresCluster(options: ClusterOptions): Promise<Pos
       make(bin, directory, data);
       // Processes of the one that was killed may still hold its memory: then it ends at once, and is tried again.
       let running = false;
-      await until(`PostgreSQL to listen on ${port}`, async () => {
-        if (await listens(port)) return true;
+      await until(`PostgreSQL to answer on ${port}`, async () => {
+        // It listens before it has recovered.
+        if (await listens(port)) return answers(bin, port);
         if (!running) {
           running = true;
           launch(bin, data, options, () => running = false);
@@ -120,6 +121,10 @@ function launch(bin: string, data: string, { port, settings = [] }: ClusterOptio
   const child = spawn(...command(join(bin, "postgres"), args), { cwd: data, detached: true, stdio: "ignore" });
   child.once("exit", ended);
   child.unref();
+}
+
+function answers(bin: string, port: number): boolean {
+  return spawnSync(join(bin, "pg_isready"), ["-q", "-h", "127.0.0.1", "-p", String(port)]).status === 0;
 }
 
 function alive(pid: number): boolean {
