@@ -16,6 +16,9 @@ export const maxDelayInMs: number = unitInMs * (2 ** levels - 1);
 const prefix = "hero.delay.";
 /** What comes out of the last level. */
 const exit = `${prefix}out`;
+/** The exchange of the plugin, where the broker has it. */
+const plugged = "hero.delayed";
+const plugIn = "x-delayed-message";
 /** What comes out and has nowhere to go any more. */
 const lost = `${prefix}lost`;
 
@@ -31,16 +34,28 @@ function word(address: Address): string {
   return address.replace(/^(queue|topic|exchange):/, (_, kind: string) => kind.charAt(0)).replaceAll(".", "/");
 }
 
-/** The levels, made when they are first needed. */
+/** Where a message is published so that it comes out later. */
+export interface DelayRoute extends Route {
+  /** What the plugin wants to be told, in its header `x-delay`; `undefined`: the levels keep it. */
+  readonly delayInMs: number | undefined;
+}
+
+/** The levels, or the plugin where there is one, made when they are first needed. */
 export class Delays {
-  readonly #connection: Connection;
+  readonly #connection: Pick<Connection, "with" | "knows">;
+  readonly #by: "plugin" | "queues" | undefined;
+  #plugged = false;
   readonly #bound = new Map<Address, Promise<void>>();
   readonly #ready = new Set<Address>();
   #made: Promise<void> | undefined;
 
-  /** @param connection declares; it is not the one that publishes, which may be blocked */
-  constructor(connection: Connection) {
+  /**
+   * @param connection declares; it is not the one that publishes, which may be blocked
+   * @param by what keeps them; `undefined`: the plugin, if the broker has it
+   */
+  constructor(connection: Pick<Connection, "with" | "knows">, by?: "plugin" | "queues") {
     this.#connection = connection;
+    this.#by = by;
   }
 
   /** Whether it is known that a message for `to` comes out. */
@@ -75,12 +90,14 @@ export class Delays {
    *
    * @param ms up to {@linkcode maxDelayInMs}
    */
-  route(to: Address, ms: number): Route {
+  route(to: Address, ms: number): DelayRoute {
+    if (this.#plugged) return { exchange: plugged, routingKey: word(to), delayInMs: Math.max(1, Math.ceil(ms)) };
     const units = Math.min(2 ** levels - 1, Math.max(1, Math.ceil(ms / unitInMs)));
     const bits = units.toString(2).padStart(levels, "0");
     return {
       exchange: level(levels - 1 - bits.indexOf("1")), // those above only pass it on
       routingKey: `${[...bits].join(".")}.${word(to)}`,
+      delayInMs: undefined,
     };
   }
 
@@ -93,12 +110,16 @@ export class Delays {
       throw error;
     }
     await this.#connection.with(async (channel) => {
-      if (to.startsWith("queue:")) await channel.bindQueue(to.slice("queue:".length), exit, `#.${word(to)}`);
-      else await channel.bindExchange(to.slice(to.indexOf(":") + 1), exit, `#.${word(to)}`);
+      const [source, key] = this.#plugged ? [plugged, word(to)] : [exit, `#.${word(to)}`];
+      if (to.startsWith("queue:")) await channel.bindQueue(to.slice("queue:".length), source, key);
+      else await channel.bindExchange(to.slice(to.indexOf(":") + 1), source, key);
     });
   }
 
   async #make(): Promise<void> {
+    this.#plugged = this.#by === "plugin" ||
+      this.#by === undefined && await this.#connection.knows(plugIn, { "x-delayed-type": "direct" });
+    if (this.#plugged) return await this.#connection.with(makePlugged);
     const top = level(levels - 1);
     try {
       // The last that is made: if it is there, all are.
@@ -109,10 +130,20 @@ export class Delays {
   }
 }
 
-async function makeAll(channel: Channel): Promise<void> {
+/** Of the plugin: one exchange, which keeps messages itself. */
+async function makePlugged(channel: Channel): Promise<void> {
+  await makeLost(channel);
+  await channel.assertExchange(plugged, plugIn, { alternateExchange: lost, arguments: { "x-delayed-type": "direct" } });
+}
+
+async function makeLost(channel: Channel): Promise<void> {
   await channel.assertExchange(lost, "fanout");
   await channel.assertQueue(lost, { arguments: { "x-queue-type": "quorum" } });
   await channel.bindQueue(lost, lost, "");
+}
+
+async function makeAll(channel: Channel): Promise<void> {
+  await makeLost(channel);
   await channel.assertExchange(exit, "topic", { alternateExchange: lost });
   for (let number = 0; number < levels; number++) {
     const name = level(number);
@@ -139,7 +170,7 @@ async function makeAll(channel: Channel): Promise<void> {
  * handed it to, any of those below.
  */
 export function delayedFor(exchange: string, routingKey: string): Address | undefined {
-  if (!exchange.startsWith(prefix)) return undefined;
+  if (!exchange.startsWith(prefix) && exchange !== plugged) return undefined;
   const last = routingKey.slice(routingKey.lastIndexOf(".") + 1);
   const kind = last.startsWith("q") ? "queue" : last.startsWith("t") ? "topic" : "exchange";
   return `${kind}:${last.slice(1).replaceAll("/", ".")}`;

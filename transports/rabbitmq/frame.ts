@@ -23,10 +23,10 @@ export const own = {
 const ownPrefix = "hero-amqp-";
 
 /**
- * What the broker itself writes. A delayed message must not carry the history of an earlier delay: the broker takes
+ * What the broker itself writes, or its plug-in for delays. A delayed message must not carry the history of an earlier delay: the broker takes
  * that for a circle, and drops the message.
  */
-const brokers = /^x-(?:death|first-death-|last-death-|delivery-count|acquired-count)|^B?CC$/;
+const brokers = /^x-(?:death|first-death-|last-death-|delivery-count|acquired-count|delay$)|^B?CC$/;
 
 /** What a client that routes by headers does with these is not what their sender wants. */
 const reserved = /^B?CC$|^hero-amqp-/;

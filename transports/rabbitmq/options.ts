@@ -56,6 +56,11 @@ export interface RabbitmqOptions {
   /** The largest body that the broker takes. Default: 16 MiB, which is what RabbitMQ 4 takes unless told otherwise. */
   readonly maxMessageBytes?: number;
   /**
+   * What keeps messages that are due later. `"queues"`: 26 of them, on any broker. `"plugin"`: the one for delayed
+   * messages, which keeps them on one node of a cluster alone. Left out: the plugin where the broker has it.
+   */
+  readonly delays?: "plugin" | "queues";
+  /**
    * Where its management plugin answers, as in `http://user:password@localhost:15672`; without a user it is asked as that
    * of the first URL. With it, `bus.deploy` tells of missing and superfluous bindings, which AMQP does not.
    */
@@ -85,6 +90,7 @@ export interface Settings {
   readonly maxMessageBytes: number;
   readonly checkConsumersEveryInMs: number;
   readonly management: URL | undefined;
+  readonly delays: RabbitmqOptions["delays"];
   readonly queue: RabbitmqQueueOptions;
 }
 
@@ -110,6 +116,7 @@ export function settingsOf(options: RabbitmqOptions): Settings {
     maxUnconfirmed: atLeastOne("maxUnconfirmed", options.maxUnconfirmed ?? 2_000),
     maxMessageBytes: atLeastOne("maxMessageBytes", options.maxMessageBytes ?? 2 ** 24),
     checkConsumersEveryInMs: atLeastOne("checkConsumersEvery", milliseconds(options.checkConsumersEvery ?? "30s")),
+    delays: options.delays,
     management: options.management === undefined ? undefined : managementOf(options.management),
     queue: options.queue ?? {},
   };

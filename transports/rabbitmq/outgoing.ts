@@ -162,9 +162,11 @@ export class Outbox implements CopyServices {
       const left = dueAt - this.#clock.now();
       if (left > maxDelayInMs) table[own.due] = dueAt;
       else delete table[own.due];
-      const { exchange, routingKey } = this.#delays.route(to, Math.min(left, maxDelayInMs));
-      // The broker's own expiration would end a delay.
-      this.#sender.add(parcel({ ...letter, mandatory: true }, exchange, routingKey, undefined, settled));
+      const { exchange, routingKey, delayInMs } = this.#delays.route(to, Math.min(left, maxDelayInMs));
+      if (delayInMs !== undefined) table["x-delay"] = delayInMs;
+      // The plugin returns what is mandatory, as it is in no queue yet. The broker's own expiration would end a delay.
+      const mandatory = delayInMs === undefined;
+      this.#sender.add(parcel({ ...letter, mandatory }, exchange, routingKey, undefined, settled));
     };
     if (this.#delays.reaches(to)) return post();
     this.#preparing++;

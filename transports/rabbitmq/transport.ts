@@ -187,7 +187,7 @@ export class RabbitTransport implements RabbitmqTransport {
       },
     });
     const deployments = new Deployments(consuming, this.#settings.queue, this.#lister(host));
-    const delays = new Delays(consuming);
+    const delays = new Delays(consuming, this.#settings.delays);
     const sender = new Sender(publishing, host.clock, this.#settings.maxUnconfirmed);
     const outbox = new Outbox(
       { sender, delays, clock: host.clock, routed: (to) => deployments.routes(to) },
