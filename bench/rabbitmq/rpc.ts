@@ -22,7 +22,7 @@ async function hero(): Promise<Ask> {
   const queue = { type: "classic" } as const;
   await remove(["bench-echoes"]);
   const bus = createBus({ name: "bench", transport: rabbitmq({ url, queue }) });
-  bus.endpoint("bench-echoes", { prefetch }).handle(Echo, ({ value }) => ({ value }));
+  bus.endpoint("bench-echoes", { prefetch, concurrency: inFlight }).handle(Echo, ({ value }) => ({ value }));
   await bus.start();
   return (value) => bus.request(Echo, { value });
 }

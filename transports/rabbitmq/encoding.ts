@@ -44,6 +44,7 @@ export function publicationBytes(
   bytes += String(expiration).length;
   for (const name in headers) {
     const value: unknown = headers[name];
+    if (value === undefined) continue;
     if (3 * name.length > mostShort || name === "CC" || name === "BCC") return undefined;
     bytes += 3 * name.length + 16;
     if (typeof value === "string") bytes += 3 * value.length;
@@ -124,6 +125,7 @@ function table(into: Uint8Array, start: number, headers: Readonly<Record<string,
   let at = start + 4;
   for (const name in headers) {
     const value = headers[name];
+    if (value === undefined) continue;
     at = shortText(into, at, name);
     if (typeof value === "string") {
       into[at] = 0x53; // S

@@ -116,6 +116,7 @@ export class Outbox implements CopyServices {
         throw new MessageTooLargeError(typeOf(frame), "body", frame.body.byteLength, this.#maxBytes);
       }
       const table = writeHeaders(frame.headers);
+      if (table[names.id] === messageId) table[names.id] = undefined; // AMQP has a property for it
       if (key !== undefined) table[own.key] = key;
       if (expiresAt !== undefined) table[own.expires] = expiresAt;
       const properties = {
