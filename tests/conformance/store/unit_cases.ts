@@ -252,6 +252,28 @@ export const unitCases: readonly StoreCase[] = [
     },
   },
   {
+    name: "a unit of the only writer says since when it keeps others out; where there are more, it keeps nobody out",
+    applies: (_, { own }) => own !== undefined,
+    async run(trial) {
+      const { store, clock, under } = trial;
+      await under.own!.create();
+      const unit = await trial.begin();
+      assertEquals(unit.heldSince, undefined);
+      const before = clock.now();
+      await under.own!.add(unit.tx, "held");
+      const { heldSince } = unit;
+      if (store.capabilities.writers === 1) {
+        assert(heldSince !== undefined && heldSince >= before && heldSince <= clock.now(), `${heldSince}`);
+      } else assertEquals(heldSince, undefined);
+      await unit.commit(changes({}));
+      assertEquals(unit.heldSince, undefined);
+      const undone = await trial.begin();
+      await under.own!.add(undone.tx, "undone");
+      await undone.rollback();
+      assertEquals(undone.heldSince, undefined);
+    },
+  },
+  {
     name: "a unit that uses its transaction keeps others out or finds the conflict",
     applies: (_, { own }) => own !== undefined,
     async run(trial) {
