@@ -37,3 +37,13 @@ register(
   "rabbitmq with priorities",
   transportConformance(() => create({ queue: { maxPriority: 9 } })).filter(({ name }) => name === byPriority),
 );
+
+/** What direct reply-to cannot promise. */
+const byDirectReplies: Readonly<Record<string, string>> = {
+  "a mandatory answer to a reply source that is gone is told of": "the broker calls all such answers unroutable",
+};
+register(
+  "rabbitmq with direct replies",
+  transportConformance(() => create({ replies: "direct" }), byDirectReplies)
+    .filter(({ name }) => /\breply source/.test(name)),
+);

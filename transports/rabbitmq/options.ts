@@ -61,6 +61,12 @@ export interface RabbitmqOptions {
    */
   readonly delays?: "plugin" | "queues";
   /**
+   * How answers come back. `"queue"`: to a queue that outlives a lost connection for a minute, with what was answered
+   * meanwhile. `"direct"`: to a channel, a little faster; what is asked when a connection is lost fails with a
+   * `DisconnectedError`. Default: `"queue"`.
+   */
+  readonly replies?: "queue" | "direct";
+  /**
    * Where its management plugin answers, as in `http://user:password@localhost:15672`; without a user it is asked as that
    * of the first URL. With it, `bus.deploy` tells of missing and superfluous bindings, which AMQP does not.
    */
@@ -91,6 +97,7 @@ export interface Settings {
   readonly checkConsumersEveryInMs: number;
   readonly management: URL | undefined;
   readonly delays: RabbitmqOptions["delays"];
+  readonly replies: "queue" | "direct";
   readonly queue: RabbitmqQueueOptions;
 }
 
@@ -117,6 +124,7 @@ export function settingsOf(options: RabbitmqOptions): Settings {
     maxMessageBytes: atLeastOne("maxMessageBytes", options.maxMessageBytes ?? 2 ** 24),
     checkConsumersEveryInMs: atLeastOne("checkConsumersEvery", milliseconds(options.checkConsumersEvery ?? "30s")),
     delays: options.delays,
+    replies: options.replies ?? "queue",
     management: options.management === undefined ? undefined : managementOf(options.management),
     queue: options.queue ?? {},
   };

@@ -9,6 +9,7 @@ import type { Address, Outgoing } from "../../src/spi/transport.ts";
 import { routeOf } from "./addresses.ts";
 import type { Claim, RabbitDelivery } from "./claims.ts";
 import { type Delays, maxDelayInMs } from "./delays.ts";
+import { isDirect } from "./direct_replies.ts";
 import { toTyped, transportName } from "./errors.ts";
 import { asBuffer, copied, own, type Table, writeHeaders } from "./frame.ts";
 import { Parcel } from "./parcel.ts";
@@ -109,7 +110,8 @@ export class Outbox implements CopyServices {
   }
 
   #take(outgoing: Outgoing): void {
-    const { frame, to, key, messageId, priority, mandatory, dueAt, expiresAt } = outgoing;
+    const { frame, to, key, messageId, priority, dueAt, expiresAt } = outgoing;
+    const mandatory = outgoing.mandatory && !isDirect(to);
     const settled = (error: Error | undefined) => outgoing.settled(error);
     try {
       if (frame.body.byteLength > this.#maxBytes) {

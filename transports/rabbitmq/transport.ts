@@ -20,6 +20,7 @@ import { loadClient } from "./client.ts";
 import { bounded, Connection, type ConnectionOwner } from "./connection.ts";
 import { ConsumerWatch } from "./consumer_watch.ts";
 import { Delays, maxDelayInMs } from "./delays.ts";
+import { DirectReplies } from "./direct_replies.ts";
 import { toTyped, transportName } from "./errors.ts";
 import type { Settings } from "./options.ts";
 import { type KnownBinding, Management } from "./management.ts";
@@ -82,6 +83,7 @@ export class RabbitTransport implements RabbitmqTransport {
   readonly admin: Admin;
   readonly #settings: Settings;
   readonly #receivers = new Set<RabbitReceiver>();
+  readonly #direct = new Set<DirectReplies>();
   readonly #partitioned = new Set<PartitionedReceiver>();
   readonly #takers = new Set<Taker>();
   readonly #troubles = new Map<RabbitReceiver, Error>();
@@ -164,6 +166,7 @@ export class RabbitTransport implements RabbitmqTransport {
       up: () => {
         delays.forget();
         for (const receiver of this.#receivers) receiver.kick();
+        for (const replies of this.#direct) replies.kick();
         consumingUp.isUp = true;
         consumingUp.resolve();
         up();
@@ -234,6 +237,17 @@ export class RabbitTransport implements RabbitmqTransport {
 
   async receive(source: Source, sink: Sink): Promise<Receiver> {
     const { consuming, outbox, delays, deployments } = this.#open(`receive from "${source.queue}"`);
+    if (source.lifetime === "reply" && source.topics.length === 0 && this.#settings.replies === "direct") {
+      const replies = new DirectReplies(consuming, sink, source.credit, () => this.#direct.delete(replies));
+      this.#direct.add(replies);
+      try {
+        await replies.start();
+      } catch (error) {
+        await replies.stop();
+        throw error instanceof HeroError ? error : toTyped(error, `queue:${source.queue}`, "receive from");
+      }
+      return replies;
+    }
     const { options, services, partitions } = sourceServices(source, {
       host: this.#hostOf(),
       connection: consuming,
@@ -297,7 +311,7 @@ export class RabbitTransport implements RabbitmqTransport {
       return;
     }
     parts.watch.stop();
-    for (const each of this.#partitioned) void each.stop();
+    for (const each of [...this.#partitioned, ...this.#direct]) void each.stop();
     const receivers = [...this.#receivers];
     const stopped = Promise.all(receivers.map((receiver) => receiver.stop()));
     await bounded(host, deadline, Promise.all([stopped, parts.outbox.drained()]));
