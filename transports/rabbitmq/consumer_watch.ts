@@ -50,7 +50,9 @@ export class ConsumerWatch {
       try {
         channel ??= await this.#connection.channel();
         const { consumerCount } = await channel.checkQueue(receiver.queue);
-        if (consumerCount === 0) receiver.renew(new Error("The broker has no consumer of it any more"));
+        if (consumerCount === 0 && receiver.counted) {
+          receiver.renew(new Error("The broker has no consumer of it any more"));
+        }
       } catch (error) {
         channel = undefined; // the answer has ended it
         if (codeOf(error) !== codes.notFound) return;

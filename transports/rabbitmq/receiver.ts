@@ -98,6 +98,11 @@ export class RabbitReceiver implements Receiver, Settling {
     return this.#options.queue;
   }
 
+  /** Whether the broker counts its consumer: it does not count those of streams. */
+  get counted(): boolean {
+    return this.#options.offset === undefined;
+  }
+
   /** Whether it should have a consumer at the broker. */
   get wanting(): boolean {
     return !this.#stopped && !this.#closed && this.#credit > 0 && !this.#caution.isolating;

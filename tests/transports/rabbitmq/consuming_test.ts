@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { TopologyError } from "../../../src/errors/transport.ts";
 import { rabbitmq, type RabbitmqQueueOptions } from "../../../transports/rabbitmq/mod.ts";
+import type { Inbox } from "../../conformance/transport/inbox.ts";
 import { topology } from "../../conformance/transport/trial.ts";
 import { type Rig, rig } from "./rig.ts";
 
@@ -162,3 +163,31 @@ rig("what an endpoint gives back comes to it again, on a stream too", async (rig
   await rig.came(inbox, 3);
   assertEquals(inbox.texts, ["a", "b", "a"]);
 });
+
+rig("consumers that are there are left alone by who looks for those that are not", async (rig) => {
+  const kinds: readonly RabbitmqQueueOptions[] = [
+    { type: "quorum" },
+    { type: "quorum", singleActiveConsumer: true },
+    { type: "classic", exclusive: true },
+    { type: "stream", offset: "first" },
+  ];
+  const inboxes: Inbox[] = [];
+  for (const options of kinds) {
+    const { queue, extensions } = await made(rig, options);
+    const inbox = await rig.receive(queue, { extensions });
+    inboxes.push(inbox);
+    await rig.send(`queue:${queue}`, "held");
+    await rig.came(inbox, 1);
+  }
+  inboxes.push(await rig.receive(rig.name("reply"), { lifetime: "reply" }));
+  await rig.clock.pass(1_000); // ten looks
+  assertEquals(inboxes.map(({ received, lostDeliveries }) => [received.length, lostDeliveries.length]), [
+    [1, 0],
+    [1, 0],
+    [1, 0],
+    [1, 0],
+    [0, 0],
+  ]);
+  const { consumersWanted, consumers, receivers } = rig.transport.counts;
+  assertEquals([receivers, consumersWanted, consumers], [5, 5, 5]);
+}, { checkConsumersEvery: 100 });
