@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { canStartPgbouncer } from "./servers/pgbouncer.ts";
 import { canStartPostgres, startPostgresCluster, usualPort as postgresPort } from "./servers/postgres.ts";
 import { canStartRabbitmq, listens, startRabbitmqNode, usualPort } from "./servers/rabbitmq.ts";
 
@@ -37,6 +38,8 @@ async function rabbitmq(): Promise<string> {
 }
 
 async function postgres(): Promise<string> {
+  // One test is about it; it starts its own.
+  if (!canStartPgbouncer()) installs("pgbouncer");
   if (await listens(postgresPort)) return `listens on ${postgresPort} already`;
   if (spawnSync("docker", ["info"]).status === 0 && runs("docker", "compose", "up", "--wait", "postgres")) {
     return `started by Docker Compose on ${postgresPort}`;

@@ -30,12 +30,17 @@ export class PostgresBench implements AsyncDisposable {
   constructor(at: string = url) {
     this.schema = `t${run}_${process.pid}_${++schemas}`;
     this.url = at;
-    this.sql = client(at, { max: 2, onnotice: () => {} });
+    this.sql = client(at, { max: 2, onnotice: () => {}, fetch_types: false });
   }
 
   /** A store in this schema. */
   store(options: Partial<PostgresOptions> = {}): JoinableStore<TransactionSql> {
-    return postgres({ url: this.url, schema: this.schema, ...options });
+    // What is to survive a crash is proved elsewhere: here nobody has to wait for the disk.
+    const connection = {
+      ...options.connection,
+      connection: { synchronous_commit: false, ...options.connection?.connection },
+    };
+    return postgres({ url: this.url, schema: this.schema, ...options, connection });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,47 @@
+/** Behind a pooler that shares connections by transaction, nothing needs a session. */
+import process from "node:process";
+import { assert, assertEquals } from "@std/assert";
+import { command, createBus, event } from "../../../mod.ts";
+import { postgres } from "../../../stores/postgres/mod.ts";
+import { test } from "../../support/runner.ts";
+import { canStartPgbouncer, startPgbouncer } from "../../support/servers/pgbouncer.ts";
+import { Opened } from "./opened.ts";
+import { PostgresBench, skip, url } from "./server.ts";
+
+const missing = canStartPgbouncer() ? undefined : "no PgBouncer of Debian here: apt-get install pgbouncer";
+const Work = command<{ id: number }>("pooled.work");
+const Done = event<{ id: number }>("pooled.done");
+
+test("PostgreSQL: a bus behind a pooler with fewer connections than units does all of its work once", async () => {
+  const pooler = await startPgbouncer(6_440 + process.pid % 400, new URL(url), 3);
+  const opened = new Opened(new PostgresBench());
+  const { bench: { sql, schema } } = opened;
+  const bus = createBus({
+    name: "pooled",
+    // `listen` past the pooler, which would hand on no notices.
+    store: postgres({ url: pooler.url, schema, max: 8, prepare: false, listen: url }),
+  });
+  try {
+    const done: number[] = [];
+    bus.endpoint("work", { outbox: true, concurrency: 8 }).handle(Work, async ({ id }, ctx) => {
+      await ctx.tx`INSERT INTO ${ctx.tx(`${schema}.own`)} VALUES (${id})`;
+      await ctx.publish(Done, { id });
+    });
+    bus.endpoint("collected", { outbox: true, concurrency: 8 }).handle(Done, ({ id }) => void done.push(id));
+    await bus.deploy("apply");
+    await sql.unsafe(`CREATE TABLE "${schema}".own (id int)`);
+    await bus.start();
+    await Promise.all(Array.from({ length: 100 }, (_, id) => bus.send(Work, { id })));
+    await bus.schedule(Done, { id: 100 }, { in: 50 });
+    await opened.until("all to be done", () => done.length >= 101);
+    assertEquals(done.toSorted((a, b) => a - b), Array.from({ length: 101 }, (_, id) => id));
+    const [row] = await sql.unsafe(`SELECT count(*)::int AS n, count(DISTINCT id)::int AS d FROM "${schema}".own`);
+    assertEquals([row?.["n"], row?.["d"]], [100, 100]);
+    const [used] = await sql`SELECT count(*)::int AS n FROM pg_stat_activity WHERE query LIKE ${`%${schema}%`}`;
+    assert(used?.["n"] <= 3 + 2 + 1, `${used?.["n"]} connections`);
+  } finally {
+    await bus.stop();
+    await opened[Symbol.asyncDispose]();
+    await pooler[Symbol.asyncDispose]();
+  }
+}, { skip: skip ?? missing });
