@@ -1,5 +1,6 @@
 /** How frames get onto the socket. @module */
 import type { Channel } from "amqplib";
+import { Buffer } from "node:buffer";
 import { type Publication, publicationBytes, writePublication } from "./encoding.ts";
 
 /** What is written in one go, at most. */
@@ -29,7 +30,7 @@ interface FrameBuffer {
  */
 class Wire {
   readonly #write: (bytes: Uint8Array) => unknown;
-  #page: Uint8Array = new Uint8Array(pageBytes);
+  #page: Buffer = newPage();
   /** What of the page is not written yet. */
   #start = 0;
   #end = 0;
@@ -70,7 +71,7 @@ class Wire {
   #reserve(bytes: number): void {
     if (this.#end + bytes <= pageBytes) return;
     this.#send();
-    this.#page = new Uint8Array(pageBytes);
+    this.#page = newPage();
     this.#start = this.#end = 0;
   }
 
@@ -86,6 +87,11 @@ class Wire {
     this.#start = this.#end;
     this.#write(bytes);
   }
+}
+
+/** Not filled with zeros: only what has been written over leaves it. Not of the runtime's pool, which has other sizes. */
+function newPage(): Buffer {
+  return Buffer.allocUnsafeSlow(pageBytes);
 }
 
 /** The wires of connections. */
