@@ -7,4 +7,4 @@ export { type Rabbitmq, rabbitmq } from "./rabbitmq.ts";
 export type { RabbitmqCredentials, RabbitmqOptions, RabbitmqTls } from "./options.ts";
 export type { RabbitmqExchangeOptions } from "./exchange_options.ts";
 export type { RabbitmqBinding, RabbitmqQueueOptions } from "./queue_options.ts";
-export type { RabbitmqCounts, RabbitmqTransport } from "./transport.ts";
+export type { RabbitmqCounts, RabbitmqTransport } from "./counts.ts";

@@ -3,7 +3,8 @@ import type { Extension } from "../../src/spi/transport.ts";
 import { exchangeExtension, type RabbitmqExchangeOptions } from "./exchange_options.ts";
 import { type RabbitmqOptions, settingsOf } from "./options.ts";
 import { checkDefaults, queueExtension, type RabbitmqQueueOptions } from "./queue_options.ts";
-import { type RabbitmqTransport, RabbitTransport } from "./transport.ts";
+import type { RabbitmqTransport } from "./counts.ts";
+import { RabbitTransport } from "./transport.ts";
 
 /** What {@linkcode rabbitmq} is: a function, and the settings of single queues. */
 export interface Rabbitmq {

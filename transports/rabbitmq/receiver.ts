@@ -1,45 +1,15 @@
 /** An open source. @module */
 import type { Channel, ConsumeMessage } from "amqplib";
 import { ClosedError, DisconnectedError } from "../../src/errors/transport.ts";
-import type { Host, Receiver, Settlement, Sink } from "../../src/spi/transport.ts";
+import type { Receiver, Settlement, Sink } from "../../src/spi/transport.ts";
 import { exponentialBackoff } from "../../src/values/backoff.ts";
-import { Arrivals, type ArrivalServices } from "./arrivals.ts";
+import { Arrivals } from "./arrivals.ts";
 import { type Claim, Claims, type RabbitDelivery } from "./claims.ts";
 import { Caution } from "./caution.ts";
-import type { Connection } from "./connection.ts";
 import { codeOf, lossOf, toTyped, transportName } from "./errors.ts";
 import type { StreamOffset } from "./queue_options.ts";
+import type { ReceiverOptions, ReceiverServices } from "./receiver_options.ts";
 import { type CopyServices, settle, type Settling } from "./settling.ts";
-
-/** What a receiver asks of its transport. */
-export interface ReceiverServices extends ArrivalServices {
-  readonly copies: CopyServices;
-  readonly host: Host;
-  readonly connection: Connection;
-  /** Makes the queue, where it lives as long as the receiver; makes a durable one again if it was deployed. */
-  declare(channel: Channel): Promise<void>;
-  /** The queue is to be gone, where it lives as long as the receiver. */
-  remove(channel: Channel): Promise<void>;
-  /** The receiver has ended for good. */
-  ended(receiver: RabbitReceiver): void;
-  /** It cannot consume, or it can again. */
-  troubled(cause: Error | undefined): void;
-}
-
-/** What differs from receiver to receiver. */
-export interface ReceiverOptions {
-  readonly queue: string;
-  /** As senders know it: a part of a queue has a name of its own. */
-  readonly named: string;
-  readonly credit: number;
-  readonly ordered: boolean;
-  /** Whether the queue counts deliveries. */
-  readonly counts: boolean;
-  readonly priority: number | undefined;
-  readonly exclusive: boolean;
-  /** Of a stream: where to begin, as the broker takes it. */
-  readonly offset: StreamOffset | undefined;
-}
 
 /** One channel of a receiver, and its consumers if there are any. */
 interface Session {
@@ -211,7 +181,7 @@ export class RabbitReceiver implements Receiver, Settling {
       this.#ended(session, new ClosedError(`the transport "${transportName}"`));
       void session.channel.close().catch(() => {});
     }
-    this.#services.ended(this);
+    this.#services.ended();
   }
 
   async #stop(): Promise<void> {
@@ -237,7 +207,7 @@ export class RabbitReceiver implements Receiver, Settling {
       session.claims.end();
       void session.channel.close().catch(() => {});
     }
-    this.#services.ended(this);
+    this.#services.ended();
   }
 
   #failed(error: Error): void {

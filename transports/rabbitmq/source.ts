@@ -6,7 +6,7 @@ import type { Connection } from "./connection.ts";
 import type { Delays } from "./delays.ts";
 import type { Outbox } from "./outgoing.ts";
 import { mergedOptions, type RabbitmqQueueOptions, streamOffset, typeOf } from "./queue_options.ts";
-import type { ReceiverOptions, ReceiverServices } from "./receiver.ts";
+import type { ReceiverOptions, ReceiverServices } from "./receiver_options.ts";
 import type { Deployments } from "./topology.ts";
 
 /** How long a queue outlives its process: what comes while a connection is made again is not lost. */

@@ -4,65 +4,23 @@ import { ConfigurationError } from "../../src/errors/configuration.ts";
 import type { Address, Change, DeployMode, Entity, Topology } from "../../src/spi/transport.ts";
 import { bind, type Binding, bindingsOf } from "./bindings.ts";
 import type { Connection } from "./connection.ts";
-import { bindDeadLetters, deadLetterArguments, declareDeadLetters, passOnFrom } from "./dead_letters.ts";
-import { codeOf, codes, mismatchIn, textOf } from "./errors.ts";
+import { deadLetterArguments } from "./dead_letters.ts";
+import { codeOf, codes } from "./errors.ts";
 import { exchangeOptions, type RabbitmqExchangeOptions } from "./exchange_options.ts";
 import { extras, isSame } from "./extras.ts";
 import type { KnownBinding } from "./management.ts";
-import { declareParts, hashing, partsOf } from "./partitions.ts";
+import { hashing, partsOf } from "./partitions.ts";
+import {
+  Asking,
+  compare,
+  completions,
+  type Declare,
+  type Part,
+  partOfTopic,
+  partsOfPartitions,
+  partsOfQueue,
+} from "./pieces.ts";
 import { optionsOf, queueArguments, type RabbitmqBinding, type RabbitmqQueueOptions, typeOf } from "./queue_options.ts";
-
-/** Declares one thing; twice is once. */
-type Declare = (channel: Channel) => Promise<unknown>;
-
-/** Something that shall be, and how to find out whether it is. */
-interface Part {
-  readonly entity: string;
-  readonly detail: string;
-  readonly check: Declare;
-  readonly declare: Declare;
-  /** What it needs of others, once all are there. */
-  readonly complete?: Declare;
-}
-
-/**
- * A queue and what leads to it, with its arguments.
- *
- * @param errors the queue to which it gives messages up, which is declared beside it
- */
-function partsOfQueue(
-  name: string,
-  args: Readonly<Record<string, unknown>>,
-  errors: string | undefined,
-): readonly Part[] {
-  return [{
-    entity: `queue:${name}`,
-    detail: `a durable queue with ${Object.entries(args).map(([key, value]) => `${key} = ${value}`).join(", ")}`,
-    check: (channel) => channel.checkQueue(name),
-    declare: async (channel) => {
-      await channel.assertQueue(name, { arguments: args });
-      await channel.assertExchange(name, "fanout");
-      await channel.bindQueue(name, name, "");
-    },
-    ...(errors === undefined ? {} : { complete: (channel) => bindDeadLetters(channel, errors) }),
-  }];
-}
-
-function partOfTopic(name: string, options: RabbitmqExchangeOptions): Part {
-  const { type = "fanout", alternate, arguments: args } = options;
-  const more = {
-    ...(args === undefined ? {} : { arguments: args }),
-    ...(alternate === undefined ? {} : { alternateExchange: alternate }),
-  };
-  return {
-    entity: `topic:${name}`,
-    detail: `a durable exchange of the type ${type}${
-      alternate === undefined ? "" : `, what nobody takes to "${alternate}"`
-    }`,
-    check: (channel) => channel.checkExchange(name),
-    declare: (channel) => channel.assertExchange(name, type, more),
-  };
-}
 
 /** What has been deployed through one transport, and how. */
 export class Deployments {
@@ -259,84 +217,6 @@ export class Deployments {
         `Run "rabbitmq-plugins enable rabbitmq_consistent_hash_exchange" there, or leave { partitions } out`,
     );
   }
-}
-
-/** The same of a queue in parts. */
-function partsOfPartitions(
-  name: string,
-  count: number,
-  args: Readonly<Record<string, unknown>>,
-  errors: string | undefined,
-): readonly Part[] {
-  return [{
-    entity: `queue:${name}`,
-    detail: `a durable queue in ${count} parts, chosen by the key`,
-    check: async (channel) => {
-      for (const each of [name, ...partsOf(name, count)]) await channel.checkQueue(each);
-    },
-    declare: (channel) => declareParts(channel, name, count, args),
-    ...(errors === undefined ? {} : {
-      complete: async (channel) => {
-        await bindDeadLetters(channel, errors);
-        await passOnFrom(channel, name);
-      },
-    }),
-  }];
-}
-
-/** One channel for many questions: a new one where an answer has ended it. */
-class Asking {
-  readonly #connection: Connection;
-  #channel: Channel | undefined;
-
-  constructor(connection: Connection) {
-    this.#connection = connection;
-  }
-
-  async ask(question: Declare): Promise<void> {
-    this.#channel ??= await this.#connection.channel();
-    try {
-      await question(this.#channel);
-    } catch (error) {
-      this.#channel = undefined;
-      throw error;
-    }
-  }
-
-  end(): void {
-    void this.#channel?.close().catch(() => {}); // the connection has ended it
-  }
-}
-
-/** Compares, and makes what is missing where that is asked for. */
-async function compare(
-  { entity, detail, check, declare }: Part,
-  mode: DeployMode,
-  asking: Asking,
-): Promise<Change | undefined> {
-  try {
-    await asking.ask(check);
-  } catch (error) {
-    if (codeOf(error) !== codes.notFound) throw error;
-    if (mode === "apply") await asking.ask(declare);
-    return { kind: "create", entity, detail };
-  }
-  try {
-    // What is there is not changed by that, and what differs is told by nothing else.
-    await asking.ask(declare);
-  } catch (error) {
-    if (codeOf(error) === codes.accessRefused) return undefined; // no right to manage; it is there
-    if (codeOf(error) !== codes.preconditionFailed) throw error;
-    return { kind: "conflict", entity, detail: mismatchIn(error) ?? textOf(error) };
-  }
-  return undefined;
-}
-
-/** What is to be done once all queues are there. */
-function completions(queues: Iterable<readonly Part[]>): readonly Declare[] {
-  const all: Declare[] = [];
-  for (const parts of queues) for (const { complete } of parts) if (complete !== undefined) all.push(complete);
-  return all.length === 0 ? all : [declareDeadLetters, ...all];
 }
 
 /** @throws {ConfigurationError} if a queue would get the messages of a topic that only has its name */

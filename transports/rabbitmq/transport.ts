@@ -13,10 +13,10 @@ import type {
   Sink,
   Source,
   Topology,
-  Transport,
 } from "../../src/spi/transport.ts";
 import { RabbitAdmin } from "./admin.ts";
 import { loadClient } from "./client.ts";
+import type { RabbitmqCounts, RabbitmqTransport } from "./counts.ts";
 import { bounded, Connection, type ConnectionOwner } from "./connection.ts";
 import { ConsumerWatch } from "./consumer_watch.ts";
 import { Delays, maxDelayInMs } from "./delays.ts";
@@ -26,7 +26,8 @@ import type { Settings } from "./options.ts";
 import { type KnownBinding, Management } from "./management.ts";
 import { Outbox } from "./outgoing.ts";
 import { PartitionedReceiver } from "./partitioned_receiver.ts";
-import { RabbitReceiver, type ReceiverOptions, type ReceiverServices } from "./receiver.ts";
+import { RabbitReceiver } from "./receiver.ts";
+import type { ReceiverOptions, ReceiverServices } from "./receiver_options.ts";
 import { Sender } from "./sender.ts";
 import { sourceServices } from "./source.ts";
 import type { Taker } from "./taker.ts";
@@ -44,36 +45,6 @@ interface Open {
   readonly delays: Delays;
   readonly deployments: Deployments;
   readonly watch: ConsumerWatch;
-}
-
-/** How a transport on RabbitMQ is doing, for metrics. */
-export interface RabbitmqCounts {
-  /** Connections that are there: 2, one to publish and one to consume, when all is well. */
-  readonly connections: number;
-  /** How often a connection was lost and came back. */
-  readonly reconnects: number;
-  /** Why the broker takes no messages, as it said: a memory or disk alarm. */
-  readonly blocked: string | undefined;
-  /** Messages that are published and not confirmed. */
-  readonly unconfirmed: number;
-  /** Messages that wait to be published. */
-  readonly waiting: number;
-  /** Messages that were handed out and are not settled. */
-  readonly inFlight: number;
-  /** Channels that are open. */
-  readonly channels: number;
-  /** Sources that are open. */
-  readonly receivers: number;
-  /** Those of them that should have a consumer at the broker: they are neither paused nor stopped. */
-  readonly consumersWanted: number;
-  /** Those of them that have one: fewer than wanted, for more than a moment, is a fault. */
-  readonly consumers: number;
-}
-
-/** A transport on RabbitMQ. */
-export interface RabbitmqTransport extends Transport {
-  /** How it is doing, now. */
-  readonly counts: RabbitmqCounts;
 }
 
 /** One bus' end of a broker. */
@@ -279,9 +250,9 @@ export class RabbitTransport implements RabbitmqTransport {
   ): Promise<RabbitReceiver> {
     const receiver: RabbitReceiver = new RabbitReceiver(sink, {
       ...services,
-      ended: (ended) => {
-        this.#receivers.delete(ended);
-        this.#troubles.delete(ended);
+      ended: () => {
+        this.#receivers.delete(receiver);
+        this.#troubles.delete(receiver);
       },
       troubled: (cause) => {
         if (cause === undefined && !this.#troubles.delete(receiver)) return;
