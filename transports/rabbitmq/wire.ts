@@ -1,6 +1,6 @@
 /** How frames get onto the socket. @module */
 import type { Channel } from "amqplib";
-import { Buffer } from "node:buffer";
+import { Buffer as NodeBuffer } from "node:buffer"; // what the client writes
 import { type Publication, publicationBytes, writePublication } from "./encoding.ts";
 
 /** What is written in one go, at most. */
@@ -30,7 +30,7 @@ interface FrameBuffer {
  */
 class Wire {
   readonly #write: (bytes: Uint8Array) => unknown;
-  #page: Buffer = newPage();
+  #page: NodeBuffer = newPage();
   /** What of the page is not written yet. */
   #start = 0;
   #end = 0;
@@ -90,8 +90,8 @@ class Wire {
 }
 
 /** Not filled with zeros: only what has been written over leaves it. Not of the runtime's pool, which has other sizes. */
-function newPage(): Buffer {
-  return Buffer.allocUnsafeSlow(pageBytes);
+function newPage(): NodeBuffer {
+  return NodeBuffer.allocUnsafeSlow(pageBytes);
 }
 
 /** The wires of connections. */
