@@ -1,11 +1,13 @@
 /** A whole bus on RabbitMQ. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Bus } from "../../../src/bus/bus.ts";
-import { command, createBus, event, query, UnroutableError } from "../../../mod.ts";
+import { command, createBus, event, memoryStore, query, UnroutableError } from "../../../mod.ts";
 import { masstransitNaming } from "../../../src/masstransit/mod.ts";
 import { rabbitmq, type RabbitmqTransport } from "../../../transports/rabbitmq/mod.ts";
 import { eventually, realTime } from "../../conformance/test_clock.ts";
 import { test } from "../../support/runner.ts";
+import { usualPort } from "../../support/servers/rabbitmq.ts";
+import { TcpProxy } from "../../support/tcp_proxy.ts";
 import { raw, skip, url } from "./broker.ts";
 
 interface Submit {
@@ -219,3 +221,49 @@ test("rabbitmq: with MassTransit's names, exchanges and queues are those that Ma
     });
   }
 }, { skip });
+
+// Case 15.
+test(
+  "rabbitmq: what ran on when its connection was lost leaves nothing beside the second run, with an outbox",
+  async () => {
+    const proxy = await TcpProxy.to(usualPort);
+    const transport = rabbitmq({ url: `amqp://127.0.0.1:${proxy.port}` });
+    const bus = createBus({ name: "shop", transport, store: memoryStore(), prefix: `o${run}-` });
+    const gate = Promise.withResolvers<void>();
+    const told: string[] = [];
+    let runs = 0;
+    bus.endpoint("orders", { outbox: true }).handle(Submit, async ({ orderId }, ctx) => {
+      runs++;
+      const mine = runs;
+      if (mine === 1) await gate.promise;
+      await ctx.publish(Submitted, { orderId: `${orderId} by run ${mine}` });
+    });
+    bus.endpoint("audit").handle(Submitted, ({ orderId }) => void told.push(orderId));
+    await bus.start();
+    try {
+      await bus.send(Submit, { orderId: "1" });
+      await eventually(clock, "the first run", () => runs === 1);
+      await proxy.cut();
+      await eventually(clock, "the reconnect", () => transport.counts.connections === 2);
+      await clock.pass(500);
+      gate.resolve();
+      await eventually(clock, "the effect", () => told.length > 0);
+      await clock.pass(500);
+      assertEquals(told.length, 1, `${told}`);
+      assertEquals((await bus.counts("orders")).waiting, 0);
+      assertEquals((await bus.counts("orders")).failed, 0);
+    } finally {
+      await bus.stop({ deadline: "2s" });
+      await proxy[Symbol.asyncDispose]();
+      await raw(async (channel) => {
+        const { queues, topics } = bus.describe().topology;
+        for (const each of [...queues, ...topics]) {
+          const name = each.slice(each.indexOf(":") + 1);
+          await channel.deleteQueue(name);
+          await channel.deleteExchange(name);
+        }
+      });
+    }
+  },
+  { skip },
+);

@@ -6,6 +6,7 @@ import { TopologyError } from "../../../src/errors/transport.ts";
 import { rabbitmq } from "../../../transports/rabbitmq/mod.ts";
 import { rig } from "./rig.ts";
 
+// Case 9.
 rig("a message for a missing topic fails by itself, and those beside it are confirmed", async (rig) => {
   const queue = await rig.queue();
   const { transport } = rig;
@@ -26,6 +27,7 @@ rig("a command for a missing topic is unroutable", async (rig) => {
   await assertRejects(() => rig.send("topic:hero-there-is-none", "x", { mandatory: true }), UnroutableError);
 });
 
+// Case 17.
 rig("of three concurrent commands, the one without a queue fails, and no other", async (rig) => {
   const queue = await rig.queue();
   const results = await Promise.allSettled([

@@ -20,6 +20,7 @@ test("rabbitmq: a URL says user, password, host, port and vhost, each unescaped"
   });
 });
 
+// Case 83.
 test("rabbitmq: what a URL leaves out is guest, the usual port and the vhost /", () => {
   const [plain, secure] = settingsOf({ url: ["amqp://host", "amqps://host/"] }).nodes;
 
