@@ -1,6 +1,6 @@
 /** What handlers write with. @module */
 import { ConfigurationError } from "../../src/errors/configuration.ts";
-import type { Connection } from "./database.ts";
+import type { Connection, File } from "./database.ts";
 import type { SqliteValue } from "./value.ts";
 
 /** What a statement that writes did. */
@@ -59,6 +59,22 @@ export interface SqliteTransaction {
 /** Does something on the unit's connection, when it is its turn. */
 export type Use = <Result>(work: (connection: Connection) => Result) => Promise<Result>;
 
+/** What becomes true with a unit's commit and is none of its store's: a transport's rows in the same file. */
+export interface Joined {
+  /** Refuses with a `HeroError`, or does nothing. May be asked again. */
+  check(connection: Connection): void;
+  /** Writes; all has been checked. May be asked again, where the first try was undone. */
+  write(connection: Connection): void;
+  /** The unit is over. */
+  ended(committed: boolean): void;
+}
+/** The unit of a transaction, for what joins it. */
+export interface JoinableUnit {
+  readonly file: File;
+  /** @throws {TransactionEndedError} once the unit commits or has ended */
+  join(joined: Joined): void;
+}
+
 /** What would end the transaction behind the unit's back; comments may stand before it. */
 const forbidden =
   /^(?:\s|--[^\n]*\n?|\/\*[\s\S]*?\*\/|;)*(begin|commit|end|rollback|savepoint|release|vacuum|attach|detach)\b/i;
@@ -66,9 +82,16 @@ const forbidden =
 /** The transaction of a unit, over what the unit lets through. */
 export class Transaction implements SqliteTransaction {
   readonly #use: Use;
+  readonly #unit: JoinableUnit;
 
-  constructor(use: Use) {
+  constructor(use: Use, unit: JoinableUnit) {
     this.#use = use;
+    this.#unit = unit;
+  }
+
+  /** The unit of what `ctx.tx` gave; `undefined`: it is no transaction of a SQLite store. */
+  static unitOf(tx: unknown): JoinableUnit | undefined {
+    return tx instanceof Transaction ? tx.#unit : undefined;
   }
 
   prepare<Row>(sql: string): SqliteStatement<Row> {

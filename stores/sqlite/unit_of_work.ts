@@ -1,10 +1,10 @@
 /** A unit of work. @module */
 import { TransactionEndedError } from "../../src/errors/store.ts";
 import type { Changes, InboxKey, Leased, OutboxRow, SagaRow, Scope, Unit } from "../../src/spi/store.ts";
-import type { Connection } from "./database.ts";
+import type { Connection, File } from "./database.ts";
 import type { Session } from "./due.ts";
 import { explain, explainOwn, storeName } from "./errors.ts";
-import { Transaction } from "./transaction.ts";
+import { type JoinableUnit, type Joined, Transaction } from "./transaction.ts";
 
 /** What a unit needs of its store. */
 export interface UnitHost {
@@ -31,7 +31,7 @@ interface Member {
 }
 
 /** A unit of work: a transaction from the first use of `tx` on, else one commit at the end. */
-export class SqliteUnit implements Unit<Transaction> {
+export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
   readonly duplicates: readonly boolean[];
   readonly tx: Transaction;
   readonly #host: UnitHost;
@@ -39,6 +39,7 @@ export class SqliteUnit implements Unit<Transaction> {
   readonly #locks: string[];
   #holdsSaga = false;
   readonly #failed = new Set<number>();
+  readonly #joined: Joined[] = [];
   #members: Promise<unknown> = Promise.resolve();
   #member: Member | undefined;
   /** The transaction, from its first use on. */
@@ -57,12 +58,21 @@ export class SqliteUnit implements Unit<Transaction> {
     this.#scope = scope;
     this.#locks = [...locks];
     this.duplicates = duplicates;
-    this.tx = new Transaction((work) => this.#use(work));
+    this.tx = new Transaction((work) => this.#use(work), this);
     scope.signal.addEventListener("abort", this.#abort, { once: true });
   }
 
   get heldSince(): number | undefined {
     return this.#heldSince;
+  }
+
+  get file(): File {
+    return this.#host.session.file;
+  }
+
+  join(joined: Joined): void {
+    this.#check();
+    this.#joined.push(joined);
   }
 
   async load(saga: string, id: string, lock: boolean): Promise<SagaRow | undefined> {
@@ -114,6 +124,7 @@ export class SqliteUnit implements Unit<Transaction> {
       const write = (connection: Connection) => this.#write(connection, changes);
       if (this.#open === undefined) {
         const { leased, committed } = await writer.write(write, signal);
+        this.#endJoined(true);
         committed();
         return leased;
       }
@@ -122,6 +133,7 @@ export class SqliteUnit implements Unit<Transaction> {
       const { leased, committed } = write(connection);
       this.#writes = false;
       writer.commit();
+      this.#endJoined(true);
       committed();
       return leased;
     } catch (error) {
@@ -153,6 +165,7 @@ export class SqliteUnit implements Unit<Transaction> {
     }
     for (const lock of this.#locks) file.locks.release(lock);
     this.#locks.length = 0;
+    this.#endJoined(false);
     this.#host.ended(this);
   }
 
@@ -218,7 +231,14 @@ export class SqliteUnit implements Unit<Transaction> {
   }
 
   #write(connection: Connection, changes: Changes): ReturnType<UnitHost["write"]> {
-    return this.#host.write(connection, this.#scope, this.#handled(), changes);
+    for (const joined of this.#joined) joined.check(connection);
+    const written = this.#host.write(connection, this.#scope, this.#handled(), changes); // which may refuse, too
+    for (const joined of this.#joined) joined.write(connection);
+    return written;
+  }
+
+  #endJoined(committed: boolean): void {
+    for (const joined of this.#joined.splice(0)) joined.ended(committed);
   }
 
   async #lock(bus: string, saga: string, id: string): Promise<void> {

@@ -4,15 +4,13 @@ import { toText } from "../../src/envelope/stored_text.ts";
 import type { Connection } from "../../stores/sqlite/database.ts";
 import { messageStatements } from "./message_statements.ts";
 import { before, type Contents, nowhere, type Row, state } from "./message.ts";
+import { News } from "./news.ts";
 import type { Entities, Queue } from "./topology.ts";
 
 /** More than this becomes due, or is dropped as expired, in no single transaction. */
 const batch = 500;
 /** How long what is mandatory and has lost its queue waits for another, in milliseconds. */
 const retryMs = 60_000;
-
-/** Whose queues have something new, and when: the queue's id, and epoch milliseconds. */
-export type News = Map<number, number>;
 
 /** Where a row stands in the order of its key. */
 type KeyRow = Pick<Row, "queue" | "key" | "keeps">;
@@ -48,7 +46,7 @@ export class Messages {
     const later = at > now;
     const keeps = queue.ordered && contents.key !== null && !later;
     const behind = keeps && connection.prepare(this.#sql.first).get(queue.id, contents.key) != null;
-    tell(news, queue.id, later ? at : now);
+    news.add(queue.id, later ? at : now);
     return this.#insert(connection, contents, {
       queue: queue.id,
       state: later ? state.later : behind ? state.behind : state.waiting,
@@ -61,7 +59,7 @@ export class Messages {
   /** Keeps what a topic is to get later. Gives its place. */
   insertLater(connection: Connection, topic: Address, contents: Contents, dueAt: number, news: News): number {
     const at = Math.ceil(dueAt);
-    tell(news, nowhere, at);
+    news.add(nowhere, at);
     return this.#insert(connection, contents, { queue: nowhere, state: state.later, at, keeps: 0, via: topic });
   }
 
@@ -176,7 +174,7 @@ export class Messages {
   again(connection: Connection, row: Row, headers: string, dueAt: number, news: News, now: number): void {
     const at = Math.ceil(dueAt);
     connection.prepare(this.#sql.again).run(at, headers, row.place);
-    tell(news, row.queue, at);
+    news.add(row.queue, at);
     this.#nextOf(connection, row, news, now);
   }
 
@@ -195,7 +193,7 @@ export class Messages {
 
   /** Takes away up to so many that wait, up to a place; gives how many. */
   purge(connection: Connection, queue: Queue, last: number, now: number): number {
-    this.promote(connection, queue.id, now, new Map());
+    this.promote(connection, queue.id, now, new News());
     const changes = [state.waiting, state.behind].map((each) =>
       Number(connection.prepare(this.#sql.purge).run(queue.id, each, last, batch).changes)
     );
@@ -248,7 +246,7 @@ export class Messages {
       : this.#entities.byId(connection, row.queue).map((queue) => ({ queue, via: row.via as Address }));
     if (row.queue === nowhere && routes.length === 0 && row.mandatory === 1) {
       connection.prepare(this.#sql.wait).run(Math.ceil(now) + retryMs, row.place);
-      tell(news, row.queue, now + retryMs);
+      news.add(row.queue, now + retryMs);
       return;
     }
     connection.prepare(this.#sql.remove).run(row.place);
@@ -258,7 +256,7 @@ export class Messages {
 
   /** A lease has ended, and the message is still there. */
   #free(connection: Connection, row: Row, news: News, now: number): void {
-    tell(news, row.queue, now);
+    news.add(row.queue, now);
     if (row.keeps === 0) return void connection.prepare(this.#sql.setState).run(state.waiting, row.place);
     const [first, second] = connection.prepare(this.#sql.firstTwo).all(row.queue, row.key) as Row[];
     if (first === undefined || first.place < row.place) {
@@ -277,7 +275,7 @@ export class Messages {
     const first = connection.prepare(this.#sql.first).get(row.queue, row.key) as Row | null | undefined;
     if (first == null || first.state !== state.behind) return;
     connection.prepare(this.#sql.setState).run(state.waiting, first.place);
-    tell(news, row.queue, now);
+    news.add(row.queue, now);
   }
 
   #insert(
@@ -305,9 +303,4 @@ export class Messages {
     );
     return Number(lastInsertRowid);
   }
-}
-
-/** The earliest time counts. */
-function tell(news: News, queue: number, at: number): void {
-  news.set(queue, Math.min(news.get(queue) ?? Infinity, at));
 }

@@ -4,9 +4,9 @@ import type { Address, Delivery, Receiver, Settlement, Sink, Source } from "../.
 import type { Connection } from "../../stores/sqlite/database.ts";
 import { type Lease, type LeaseOwner, Leases } from "./leases.ts";
 import { deliveryOf, type Row } from "./message.ts";
-import type { News } from "./messages.ts";
+import { News } from "./news.ts";
 import { lifeOf, removeQueue, type Services } from "./services.ts";
-import { settle } from "./settling.ts";
+import { settle, type Settling } from "./settling.ts";
 import type { Queue } from "./topology.ts";
 
 /** What is tried again waits so long, in milliseconds. */
@@ -68,6 +68,11 @@ export class SqliteReceiver implements Receiver, LeaseOwner {
     return this.#stopped !== undefined ? 0 : this.#credit - this.leases.unsettled;
   }
 
+  /** Whether it is a receiver of that transport. */
+  isOf(services: Services): boolean {
+    return this.services === services;
+  }
+
   /** Begins to take. */
   start(): void {
     if (this.#queue.lifetime !== "durable") this.#armQueue();
@@ -105,13 +110,7 @@ export class SqliteReceiver implements Receiver, LeaseOwner {
   }
 
   async #settle(batch: readonly Settlement[]): Promise<void> {
-    let wanted: { settlement: Settlement; lease: Lease }[] = [];
-    for (const settlement of batch) {
-      const lease = this.leases.get(settlement.delivery);
-      if (lease === undefined || lease.settling) continue;
-      this.leases.settling(lease, true);
-      wanted.push({ settlement, lease });
-    }
+    let wanted = this.begin(batch);
     if (wanted.length === 0) return;
     const { session, announce } = this.services;
     for (;;) {
@@ -119,13 +118,9 @@ export class SqliteReceiver implements Receiver, LeaseOwner {
         const settled = session.writer.write((connection) => settle(this.services, this, connection, wanted));
         this.wake(); // what comes next is claimed in the same commit
         const { news, failures } = await settled;
-        for (const { lease } of wanted) {
-          if (failures.has(lease)) this.leases.settling(lease, false);
-          else this.leases.delete(lease);
-        }
+        this.undo(wanted.filter(({ lease }) => failures.has(lease)));
+        this.settled(wanted.filter(({ lease }) => !failures.has(lease)));
         announce(news);
-        this.wake();
-        this.#checkEnd();
         for (const failure of failures.values()) throw failure;
         return;
       } catch (error) {
@@ -137,6 +132,35 @@ export class SqliteReceiver implements Receiver, LeaseOwner {
         if (wanted.length === 0) return;
       }
     }
+  }
+
+  /** Whether a lease is neither settled nor lost. */
+  holds(lease: Lease): boolean {
+    return this.leases.has(lease);
+  }
+
+  /** Those of a batch that it holds and that are not being settled: they are now. */
+  begin(batch: readonly Settlement[]): readonly Settling[] {
+    const wanted: Settling[] = [];
+    for (const settlement of batch) {
+      const lease = this.leases.get(settlement.delivery);
+      if (lease === undefined || lease.settling) continue;
+      this.leases.settling(lease, true);
+      wanted.push({ settlement, lease });
+    }
+    return wanted;
+  }
+
+  /** They are settled after all not. */
+  undo(wanted: readonly Settling[]): void {
+    for (const { lease } of wanted) this.leases.settling(lease, false);
+  }
+
+  /** They are settled. */
+  settled(wanted: readonly Settling[]): void {
+    for (const { lease } of wanted) this.leases.delete(lease);
+    this.wake();
+    this.#checkEnd();
   }
 
   stop(): Promise<void> {
@@ -185,7 +209,7 @@ export class SqliteReceiver implements Receiver, LeaseOwner {
   protected giveBack(leases: readonly (Pick<Lease, "place" | "deliveries">)[], counted: boolean): void {
     const { session, messages, announce } = this.services;
     session.writer.write((connection) => {
-      const news: News = new Map();
+      const news = new News();
       const now = session.clock.now();
       for (const lease of leases) messages.release(connection, lease, counted, news, now);
       return news;
@@ -228,7 +252,7 @@ export class SqliteReceiver implements Receiver, LeaseOwner {
         const wanted = this.#room;
         const until = Math.ceil(clock.now() + leaseMs);
         const { rows, news } = await writer.write((connection) => {
-          const news: News = new Map();
+          const news = new News();
           this.services.entities.refresh(connection);
           return { news, rows: this.claim(connection, wanted, until, clock.now(), news) };
         });

@@ -4,7 +4,7 @@ import type { Outgoing } from "../../src/spi/transport.ts";
 import type { Connection } from "../../stores/sqlite/database.ts";
 import { explainOwn } from "../../stores/sqlite/errors.ts";
 import { type Contents, contentsOf } from "./message.ts";
-import type { News } from "./messages.ts";
+import { News } from "./news.ts";
 import type { Services } from "./services.ts";
 
 /** The largest body. */
@@ -89,7 +89,7 @@ export class Sender {
     const { session, announce } = this.#services;
     this.#unsent += batch.length;
     const written = session.writer.write((connection) => {
-      const news: News = new Map();
+      const news = new News();
       return { sent: insertAll(this.#services, connection, batch, news), news };
     }).then(({ sent, news }) => {
       announce(news);

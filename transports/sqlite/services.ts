@@ -1,6 +1,7 @@
 /** What the parts of a transport share. @module */
 import type { Session } from "../../stores/sqlite/due.ts";
-import type { Messages, News } from "./messages.ts";
+import type { Messages } from "./messages.ts";
+import type { News } from "./news.ts";
 import type { Entities, Queue } from "./topology.ts";
 
 /** A transport that is open. */

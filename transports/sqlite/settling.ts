@@ -5,7 +5,7 @@ import type { FrameHeaders } from "../../src/spi/frame.ts";
 import type { Settlement } from "../../src/spi/transport.ts";
 import type { Connection } from "../../stores/sqlite/database.ts";
 import type { Lease } from "./leases.ts";
-import type { News } from "./messages.ts";
+import { News } from "./news.ts";
 import type { Services } from "./services.ts";
 
 /** One settlement, and what it is about. */
@@ -26,7 +26,7 @@ export function settle(
   connection: Connection,
   batch: readonly Settling[],
 ): { readonly news: News; readonly failures: ReadonlyMap<Lease, Error> } {
-  const news: News = new Map();
+  const news = new News();
   const failures = new Map<Lease, Error>();
   const now = session.clock.now();
   entities.refresh(connection);

@@ -1,5 +1,5 @@
 /** What would else be left for ever. @module */
-import type { News } from "./messages.ts";
+import { News } from "./news.ts";
 import type { Services } from "./services.ts";
 
 /** How often, in milliseconds. */
@@ -34,7 +34,7 @@ export class Sweeping {
       );
       if (!any) return;
       const news = await session.writer.write((connection) => {
-        const news: News = new Map();
+        const news = new News();
         messages.expire(connection, now, news);
         for (const queue of entities.abandoned(connection, now, 10)) {
           // The queue goes last: what is left of it is found again through it.

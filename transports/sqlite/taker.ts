@@ -2,7 +2,7 @@
 import type { Receiver, Sink } from "../../src/spi/transport.ts";
 import type { Connection } from "../../stores/sqlite/database.ts";
 import type { Row } from "./message.ts";
-import type { News } from "./messages.ts";
+import type { News } from "./news.ts";
 import { SqliteReceiver } from "./receiver.ts";
 import type { Services } from "./services.ts";
 import type { Queue } from "./topology.ts";

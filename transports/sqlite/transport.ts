@@ -6,6 +6,7 @@ import type {
   Capabilities,
   Change,
   DeployMode,
+  Enlistment,
   Host,
   Outgoing,
   Receiver,
@@ -17,9 +18,12 @@ import type {
 import type { Connection, Listener } from "../../stores/sqlite/database.ts";
 import { Migrations } from "../../stores/sqlite/migrations.ts";
 import type { SqliteStore } from "../../stores/sqlite/store.ts";
+import { Transaction } from "../../stores/sqlite/transaction.ts";
 import { SqliteAdmin } from "./admin.ts";
+import { SqliteEnlistment } from "./enlistment.ts";
 import { nowhere, priorities } from "./message.ts";
-import { Messages, type News } from "./messages.ts";
+import { Messages } from "./messages.ts";
+import { News } from "./news.ts";
 import { queues } from "./migrations/0001_queues.ts";
 import { SqliteReceiver } from "./receiver.ts";
 import { maxFrameBytes, maxHeaderBytes, Sender } from "./sender.ts";
@@ -177,6 +181,15 @@ export class SqliteTransport implements Transport {
     return await session.writer.write((connection) => this.#messages.cancel(connection, place));
   }
 
+  enlist(tx: unknown, receiver: Receiver | undefined): Enlistment | undefined {
+    const { services } = this.#check("join a transaction");
+    const unit = Transaction.unitOf(tx);
+    if (unit === undefined || unit.file !== services.session.file) return undefined;
+    if (receiver === undefined) return new SqliteEnlistment(services, unit, undefined);
+    if (!(receiver instanceof SqliteReceiver) || !receiver.isOf(services)) return undefined;
+    return new SqliteEnlistment(services, unit, receiver);
+  }
+
   close(deadline: number): Promise<void> {
     return this.#closing ??= this.#close(deadline);
   }
@@ -196,7 +209,7 @@ export class SqliteTransport implements Transport {
     await this.#within(deadline, [
       ...receivers.map((receiver) => receiver.stop()),
       session.writer.write((connection) => {
-        for (const lease of held) messages.release(connection, lease, true, new Map(), session.clock.now());
+        for (const lease of held) messages.release(connection, lease, true, new News(), session.clock.now());
       }),
     ]);
     this.#receivers.clear();
@@ -234,7 +247,9 @@ export class SqliteTransport implements Transport {
 
   #announce(news: News): void {
     const listeners = this.#store.session.file.listeners;
-    for (const [queue, at] of news) for (const listener of [...listeners]) listener(this.#table, String(queue), at);
+    for (const [queue, at] of news.times) {
+      for (const listener of [...listeners]) listener(this.#table, String(queue), at);
+    }
   }
 
   #failed(error: unknown): void {
