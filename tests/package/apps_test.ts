@@ -108,11 +108,13 @@ function writeExamples(directory: string): readonly string[] {
 test("the declarations pass the oldest TypeScript that is promised, and refuse a wrong message", () => {
   inEmptyApp((directory) => {
     run(directory, [...install, "typescript@~5.4", "zod@^4"]);
-    const everything = entryPoints.map((path, index) =>
-      `import * as entry${index} from "@hero/messaging${path.slice(1)}";`
-    );
-    const uses = entryPoints.map((_, index) => `entry${index}`).join(", ");
-    writeFileSync(join(directory, "everything.ts"), `${everything.join("\n")}\nexport const all = [${uses}];\n`);
+    const all = (name: string, paths: readonly string[]): void => {
+      const imports = paths.map((path, index) => `import * as entry${index} from "@hero/messaging${path.slice(1)}";`);
+      const uses = paths.map((_, index) => `entry${index}`).join(", ");
+      writeFileSync(join(directory, name), `${imports.join("\n")}\nexport const all = [${uses}];\n`);
+    };
+    all("without_clients.ts", entryPoints.filter((path) => path !== "./postgres"));
+    all("everything.ts", entryPoints);
     writeFileSync(join(directory, "wrong.ts"), program.replace('{ name: "Ada" }', "{ name: 1 }"));
     const examples = writeExamples(directory);
     const strict = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess"];
@@ -120,7 +122,10 @@ test("the declarations pass the oldest TypeScript that is promised, and refuse a
     const check = ["node", join("node_modules", "typescript", "bin", "tsc"), ...strict, ...world] as const;
 
     assert(examples.length > 20, "The examples were not found");
-    run(directory, [...check, "main.ts", "everything.ts", ...examples]);
+    run(directory, [...check, "main.ts", "without_clients.ts", ...examples]);
+    // Whose handlers write with the client's own type needs the client, and that the types of Node.
+    run(directory, [...install, "postgres@^3.4.9", "@types/node@^22"]);
+    run(directory, [...check, "everything.ts"]);
     const refused = assertThrows(() => run(directory, [...check, "wrong.ts"]), Error);
     assertStringIncludes(refused.message, "Type 'number' is not assignable to type 'string'");
   });
