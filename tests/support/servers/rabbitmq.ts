@@ -93,6 +93,15 @@ export async function startRabbitmqNode(options: NodeOptions): Promise<RabbitmqN
   return node;
 }
 
+/** Ends a node that an earlier run has left, and takes away what it kept; there may be none. */
+export async function endRabbitmqNode({ port, directory }: NodeOptions): Promise<void> {
+  if (!await listens(port)) return;
+  const pid = Number(readFileSync(join(directory, "pid"), "utf8"));
+  process.kill(pid, "SIGKILL");
+  await until(`RabbitMQ ${pid} to be gone`, async () => !await listens(port) && !alive(pid));
+  rmSync(join(directory, "data"), { recursive: true, force: true });
+}
+
 function nameOf(port: number): string {
   return `hero${port}@localhost`;
 }

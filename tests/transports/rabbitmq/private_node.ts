@@ -7,8 +7,13 @@ import type { RabbitmqOptions, RabbitmqTransport } from "../../../transports/rab
 import { rabbitmq } from "../../../transports/rabbitmq/mod.ts";
 import { eventually, realTime, type TestClock } from "../../conformance/test_clock.ts";
 import { canMakeCertificates, type Certificates, makeCertificates } from "../../support/certificates.ts";
-import { test } from "../../support/runner.ts";
-import { canStartRabbitmq, type RabbitmqNode, startRabbitmqNode } from "../../support/servers/rabbitmq.ts";
+import { runtime, test } from "../../support/runner.ts";
+import {
+  canStartRabbitmq,
+  endRabbitmqNode,
+  type RabbitmqNode,
+  startRabbitmqNode,
+} from "../../support/servers/rabbitmq.ts";
 
 /** A transport, and what it tells of itself. */
 export interface Opening {
@@ -37,6 +42,9 @@ export interface PrivateNode extends RabbitmqNode {
   until(what: string, condition: () => boolean, within?: number): Promise<void>;
 }
 
+/** Runtimes may test at the same time. */
+const portsApart = { deno: 0, bun: 100, node: 200 } as const;
+
 /** Registers tests on one node, which starts with the first of them and ends with the last. */
 export function privateNode(port: number): (name: string, run: (node: PrivateNode) => Promise<void>) => void {
   const skip = !canStartRabbitmq()
@@ -50,7 +58,7 @@ export function privateNode(port: number): (name: string, run: (node: PrivateNod
     left++;
     test(`rabbitmq: ${name}`, async () => {
       try {
-        await run(await (node ??= start(port)));
+        await run(await (node ??= start(port + portsApart[runtime])));
       } finally {
         left--;
         if (left === 0) await (await node)?.[Symbol.asyncDispose]();
@@ -82,6 +90,7 @@ async function start(port: number): Promise<PrivateNode> {
       `management.tcp.port = ${management}`,
     ],
   };
+  await endRabbitmqNode(options); // of a run that was broken off
   const node = await startRabbitmqNode(options);
   const clock = realTime();
   const prepare = (settings: RabbitmqOptions): Opening => {
