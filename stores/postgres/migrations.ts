@@ -75,8 +75,13 @@ export class Migrations {
   }
 
   async #applied(session: SqlSession): Promise<ReadonlySet<string>> {
-    const [found] = await session.query(`SELECT to_regclass($1::text)::text`, [this.#table]);
-    if (found?.[0] == null) return new Set();
+    // Not to_regclass(): a connection may remember that it was not there.
+    const found = await session.query(
+      `SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace ` +
+        `WHERE n.nspname = $1::text AND c.relname = $2::text`,
+      [this.#names.schema, `${this.#names.prefix}migrations`],
+    );
+    if (found.length === 0) return new Set();
     return new Set((await session.query(`SELECT id FROM ${this.#table}`)).map(([id]) => String(id)));
   }
 }
