@@ -18,6 +18,8 @@ export interface PartitionServices {
   readonly connection: Connection;
   /** Opens a receiver of one part. */
   open(part: string, credit: number): Promise<RabbitReceiver>;
+  /** It takes nothing any more. */
+  ended(): void;
 }
 
 /**
@@ -76,6 +78,7 @@ export class PartitionedReceiver implements Receiver {
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#services.ended();
     this.#endWait();
     await this.#tending;
     await Promise.all([...this.#all()].map((receiver) => receiver.stop()));

@@ -228,10 +228,11 @@ export class RabbitTransport implements RabbitmqTransport {
       defaults: this.#settings.queue,
     });
     if (partitions === undefined) return await this.#receive(sink, services, options);
-    const receiver = new PartitionedReceiver(source.queue, partitions, source.credit, {
+    const receiver: PartitionedReceiver = new PartitionedReceiver(source.queue, partitions, source.credit, {
       host: this.#hostOf(),
       connection: consuming,
       open: (queue, credit) => this.#receive(sink, services, { ...options, queue, credit, ordered: true }),
+      ended: () => this.#partitioned.delete(receiver),
     });
     this.#partitioned.add(receiver);
     try {
