@@ -169,3 +169,8 @@ test("the fault of a derived message is also one of its base", () => {
 test("a fault of something that is no contract is refused", () => {
   assertThrows(() => fault({} as never), ConfigurationError, "the contract of a fault");
 });
+
+test("a routing key that is no function is refused where it is given", () => {
+  const options = { routingKey: "eu" as unknown as () => string };
+  assertThrows(() => event("orders.placed", options), ConfigurationError, "routing key");
+});
