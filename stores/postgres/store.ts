@@ -1,6 +1,5 @@
 /** The store in a PostgreSQL database. @module */
 import { ConfigurationError } from "../../src/errors/configuration.ts";
-import { ConflictError, DuplicateError } from "../../src/errors/store.ts";
 import { ClosedError } from "../../src/errors/transport.ts";
 import type { Clock } from "../../src/spi/clock.ts";
 import type {
@@ -22,9 +21,9 @@ import { KeyedLocks } from "../../src/values/keyed_locks.ts";
 import { connected } from "./connecting.ts";
 import { Database, type Results } from "./database.ts";
 import { PostgresDue, type Session } from "./due.ts";
-import { type Before, DueTable } from "./due_table.ts";
+import { DueTable } from "./due_table.ts";
 import { explainOwn, storeName } from "./errors.ts";
-import { type BusKey, Inbox } from "./inbox.ts";
+import { Inbox } from "./inbox.ts";
 import { JoinedUnit, type JoinHost } from "./joined_unit.ts";
 import { Leases } from "./leases.ts";
 import { Listener } from "./listener.ts";
@@ -34,12 +33,10 @@ import { tables } from "./migrations/0001_tables.ts";
 import type { Names } from "./names.ts";
 import { Sagas } from "./sagas.ts";
 import type { SqlClient } from "./sql_client.ts";
-import { refused, type Statement } from "./statement.ts";
+import type { Statement } from "./statement.ts";
 import { PostgresUnit, type UnitHost, type Written } from "./unit_of_work.ts";
-import { notice, readNotice, Wakes } from "./wakes.ts";
-
-/** How long what a commit gives is leased where the scope does not say. */
-const defaultLeaseMs = 30_000;
+import { readNotice, Wakes } from "./wakes.ts";
+import { keysOf, Writing } from "./writing.ts";
 
 /** What a store is made with, checked. */
 export interface Settings<Tx> {
@@ -75,6 +72,7 @@ export class PostgresStore<Tx> implements JoinableStore<Tx>, UnitHost<Tx>, JoinH
   readonly #migrations: Migrations;
   readonly #outbox: DueTable<OutboxRow>;
   readonly #schedules: DueTable<ScheduleRow>;
+  readonly #writing: Writing;
   readonly #units = new Set<PostgresUnit<Tx>>();
   readonly #wakes = new Wakes();
   readonly #end = new AbortController();
@@ -104,6 +102,15 @@ export class PostgresStore<Tx> implements JoinableStore<Tx>, UnitHost<Tx>, JoinH
     this.#migrations = new Migrations(names, [tables]);
     this.#outbox = new DueTable(names, "outbox");
     this.#schedules = new DueTable(names, "schedules");
+    this.#writing = new Writing({
+      where,
+      channel: names.channel,
+      inbox: this.#inbox,
+      sagas: this.#sagas,
+      outbox: this.#outbox,
+      schedules: this.#schedules,
+      committed: (...what) => this.#committed(...what),
+    });
     const session = (doing: string): Session => this.#check(doing);
     this.outbox = new PostgresDue(this.#outbox, session);
     this.schedules = new PostgresDue(this.#schedules, session);
@@ -231,68 +238,22 @@ export class PostgresStore<Tx> implements JoinableStore<Tx>, UnitHost<Tx>, JoinH
 
   /** As {@linkcode UnitHost.record}. */
   record(bus: string, keys: readonly InboxKey[]): Pick<Written, "statements" | "explain"> {
-    return {
-      statements: keys.length === 0 ? [] : [this.#inbox.record(keysOf(bus, keys))],
-      explain: (error) => meaning(explainOwn(error, this.where), keys, []),
-    };
+    return this.#writing.record(bus, keys);
   }
 
   /** As {@linkcode UnitHost.write}. */
   write(scope: Scope, handled: readonly InboxKey[], failed: readonly InboxKey[], changes: Changes): Written {
-    const { bus, leaseMs = defaultLeaseMs } = scope;
-    const { sagas, outbox, schedules } = changes;
-    const statements: Statement[] = [];
-    if (failed.length > 0) statements.push(this.#inbox.forget(keysOf(bus, failed)));
-    // What most units do is one statement, and so one transaction without a BEGIN.
-    const atOnce = handled.length > 0 && outbox.length > 0 && sagas.length + schedules.length === 0;
-    if (handled.length > 0 && !atOnce) statements.push(this.#inbox.record(keysOf(bus, handled)));
-    if (sagas.length > 0) statements.push(...this.#sagas.apply(bus, sagas));
-    statements.push(...this.#schedule(bus, schedules, true));
-    if (outbox.length > 0) {
-      const before: Before | undefined = atOnce
-        ? {
-          parts: `${this.#inbox.recording("$6")}, `,
-          condition: " WHERE (SELECT max(problem) FROM refused) IS NULL",
-          values: [this.#inbox.list(keysOf(bus, handled))],
-        }
-        : undefined;
-      statements.push(this.#outbox.insert(bus, outbox, leaseMs, true, before));
-    }
-    return {
-      statements,
-      committed: (results) => this.#committed(bus, changes, results),
-      explain: (error) => meaning(error, handled, sagas),
-    };
+    return this.#writing.write(scope, handled, failed, changes);
   }
 
   /** As {@linkcode JoinHost.writeJoined}. */
-  writeJoined({ bus }: Scope, { sagas, outbox, schedules }: Changes): Written {
-    const statements: Statement[] = [];
-    if (sagas.length > 0) statements.push(...this.#sagas.apply(bus, sagas));
-    statements.push(...this.#schedule(bus, schedules, false));
-    if (outbox.length > 0) statements.push(this.#outbox.insert(bus, outbox, undefined, false));
-    // Said when it is committed, and not at all if it is not.
-    if (outbox.length > 0) statements.push(this.#saying(notice("outbox", bus)));
-    if (schedules.length > 0) statements.push(this.#saying(notice("schedules", bus)));
-    return {
-      statements,
-      committed: () => [],
-      explain: (error) => meaning(explainOwn(error, this.where), [], sagas),
-    };
+  writeJoined(scope: Scope, changes: Changes): Written {
+    return this.#writing.writeJoined(scope, changes);
   }
 
   /** As {@linkcode UnitHost.ended}. */
   ended(unit: PostgresUnit<Tx>): void {
     this.#units.delete(unit);
-  }
-
-  #schedule(bus: string, changes: Changes["schedules"], hold: boolean): readonly Statement[] {
-    if (changes.length === 0) return [];
-    // Of each token, what is said of it last.
-    const last = new Map(changes.map((change) => ["cancel" in change ? change.cancel : change.put.token, change]));
-    const puts = [...last.values()].flatMap((change) => "put" in change ? [change.put] : []);
-    const remove = this.#schedules.remove(bus, [...last.keys()]);
-    return puts.length === 0 ? remove : [...remove, this.#schedules.insert(bus, puts, undefined, hold)];
   }
 
   #committed(bus: string, { outbox, schedules }: Changes, results: Results): readonly Leased<OutboxRow>[] {
@@ -311,10 +272,6 @@ export class PostgresStore<Tx> implements JoinableStore<Tx>, UnitHost<Tx>, JoinH
     return leased;
   }
 
-  #saying(text: string): Statement {
-    return { text: "SELECT pg_notify($1::text, $2::text)", values: [this.#settings.names.channel, text] };
-  }
-
   async #connect(clock: Clock, signal: AbortSignal): Promise<Open<Tx>> {
     const { load, names, pollMs, listen } = this.#settings;
     const end = this.#end.signal;
@@ -326,7 +283,7 @@ export class PostgresStore<Tx> implements JoinableStore<Tx>, UnitHost<Tx>, JoinH
       await client.close();
       throw error;
     }
-    const say = (text: string) => listen ? database.query(this.#saying(text)) : Promise.resolve();
+    const say = (text: string) => listen ? database.query(this.#writing.saying(text)) : Promise.resolve();
     const wakes = this.#wakes;
     const lookups = new Lookups(async (keys) => await database.query(this.#inbox.find(keys)));
     if (listen && client.listen !== undefined) {
@@ -359,17 +316,4 @@ export class PostgresStore<Tx> implements JoinableStore<Tx>, UnitHost<Tx>, JoinH
     if (this.#open !== undefined) return this.#open;
     throw new ConfigurationError(`Cannot ${doing}: the PostgreSQL store is not open. Start its bus first`);
   }
-}
-
-function keysOf(bus: string, keys: readonly InboxKey[]): readonly BusKey[] {
-  return keys.map((key) => ({ ...key, bus }));
-}
-
-/** What the refusal of a statement means. */
-function meaning(error: unknown, keys: readonly InboxKey[], sagas: Changes["sagas"]): unknown {
-  const key = keys[refused(error, "duplicate") ?? -1];
-  if (key !== undefined) return new DuplicateError(key.endpoint, key.messageId);
-  const change = sagas[refused(error, "conflict") ?? -1];
-  const row = change?.before ?? change?.after;
-  return row === undefined ? error : new ConflictError(`saga ${row.saga} "${row.id}"`);
 }

@@ -1,0 +1,116 @@
+/** What a unit's commit sends. @module */
+import { ConflictError, DuplicateError } from "../../src/errors/store.ts";
+import type { Changes, InboxKey, Leased, OutboxRow, ScheduleRow, Scope } from "../../src/spi/store.ts";
+import type { Results } from "./database.ts";
+import type { Before, DueTable } from "./due_table.ts";
+import { explainOwn } from "./errors.ts";
+import type { BusKey, Inbox } from "./inbox.ts";
+import type { Sagas } from "./sagas.ts";
+import { refused, type Statement } from "./statement.ts";
+import type { Written } from "./unit_of_work.ts";
+import { notice } from "./wakes.ts";
+
+/** How long what a commit gives is leased where the scope does not say. */
+const defaultLeaseMs = 30_000;
+
+/** The tables that it writes to, and what it tells. */
+export interface WritingOptions {
+  /** The database, as errors say it. */
+  readonly where: string;
+  readonly channel: string;
+  readonly inbox: Inbox;
+  readonly sagas: Sagas;
+  readonly outbox: DueTable<OutboxRow>;
+  readonly schedules: DueTable<ScheduleRow>;
+  /** Told what became true; gives what of it is this process' to send. */
+  readonly committed: (bus: string, changes: Changes, results: Results) => readonly Leased<OutboxRow>[];
+}
+
+/** Makes statements of changes. */
+export class Writing {
+  readonly #with: WritingOptions;
+
+  constructor(options: WritingOptions) {
+    this.#with = options;
+  }
+
+  /** Records that they are handled. */
+  record(bus: string, keys: readonly InboxKey[]): Pick<Written, "statements" | "explain"> {
+    return {
+      statements: keys.length === 0 ? [] : [this.#with.inbox.record(keysOf(bus, keys))],
+      explain: (error) => meaning(explainOwn(error, this.#with.where), keys, []),
+    };
+  }
+
+  /** All of a unit. */
+  write(scope: Scope, handled: readonly InboxKey[], failed: readonly InboxKey[], changes: Changes): Written {
+    const { bus, leaseMs = defaultLeaseMs } = scope;
+    const { sagas, outbox, schedules } = changes;
+    const statements: Statement[] = [];
+    if (failed.length > 0) statements.push(this.#with.inbox.forget(keysOf(bus, failed)));
+    // What most units do is one statement, and so one transaction without a BEGIN.
+    const atOnce = handled.length > 0 && outbox.length > 0 && sagas.length + schedules.length === 0;
+    if (handled.length > 0 && !atOnce) statements.push(this.#with.inbox.record(keysOf(bus, handled)));
+    if (sagas.length > 0) statements.push(...this.#with.sagas.apply(bus, sagas));
+    statements.push(...this.#schedule(bus, schedules, true));
+    if (outbox.length > 0) {
+      const before: Before | undefined = atOnce
+        ? {
+          parts: `${this.#with.inbox.recording("$6")}, `,
+          condition: " WHERE (SELECT max(problem) FROM refused) IS NULL",
+          values: [this.#with.inbox.list(keysOf(bus, handled))],
+        }
+        : undefined;
+      statements.push(this.#with.outbox.insert(bus, outbox, leaseMs, true, before));
+    }
+    return {
+      statements,
+      committed: (results) => this.#with.committed(bus, changes, results),
+      explain: (error) => meaning(error, handled, sagas),
+    };
+  }
+
+  /** Within a transaction that others commit. */
+  writeJoined({ bus }: Scope, { sagas, outbox, schedules }: Changes): Written {
+    const statements: Statement[] = [];
+    if (sagas.length > 0) statements.push(...this.#with.sagas.apply(bus, sagas));
+    statements.push(...this.#schedule(bus, schedules, false));
+    if (outbox.length > 0) statements.push(this.#with.outbox.insert(bus, outbox, undefined, false));
+    // Said when it is committed, and not at all if it is not.
+    if (outbox.length > 0) statements.push(this.saying(notice("outbox", bus)));
+    if (schedules.length > 0) statements.push(this.saying(notice("schedules", bus)));
+    return {
+      statements,
+      committed: () => [],
+      explain: (error) => meaning(explainOwn(error, this.#with.where), [], sagas),
+    };
+  }
+
+  #schedule(bus: string, changes: Changes["schedules"], hold: boolean): readonly Statement[] {
+    if (changes.length === 0) return [];
+    // Of each token, what is said of it last.
+    const last = new Map(changes.map((change) => ["cancel" in change ? change.cancel : change.put.token, change]));
+    const puts = [...last.values()].flatMap((change) => "put" in change ? [change.put] : []);
+    const remove = this.#with.schedules.remove(bus, [...last.keys()]);
+    return puts.length === 0 ? remove : [...remove, this.#with.schedules.insert(bus, puts, undefined, hold)];
+  }
+
+  /** Says something to all who listen, once the transaction is committed. */
+  saying(text: string): Statement {
+    return { text: "SELECT pg_notify($1::text, $2::text)", values: [this.#with.channel, text] };
+  }
+}
+
+/** Keys of a bus. */
+export function keysOf(bus: string, keys: readonly InboxKey[]): readonly BusKey[] {
+  return keys.map((key) => ({ ...key, bus }));
+}
+
+/** What the refusal of a statement means. */
+function meaning(error: unknown, keys: readonly InboxKey[], sagas: Changes["sagas"]): unknown {
+  const key = keys[refused(error, "duplicate") ?? -1];
+  if (key !== undefined) return new DuplicateError(key.endpoint, key.messageId);
+  const change = sagas[refused(error, "conflict") ?? -1];
+  const row = change?.before ?? change?.after;
+  return row === undefined ? error : new ConflictError(`saga ${row.saga} "${row.id}"`);
+}
