@@ -233,7 +233,7 @@ export class SqliteReceiver implements Receiver, LeaseOwner {
   protected idle(): void {}
 
   async #take(): Promise<void> {
-    const { session, announce, leaseMs } = this.services;
+    const { session, announce, leaseMs, turn } = this.services;
     const { clock, writer, read } = session;
     try {
       while (this.#room > 0) {
@@ -261,6 +261,7 @@ export class SqliteReceiver implements Receiver, LeaseOwner {
         this.claimed(rows);
         this.#deliver(rows, until);
         announce(news);
+        if (rows.length > 0 && this.#room > 0) await turn();
       }
     } catch (error) {
       if (this.#closed || this.#stopped !== undefined) return;

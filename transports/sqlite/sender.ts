@@ -12,6 +12,9 @@ export const maxFrameBytes: number = 2 ** 24;
 /** The most that all headers of one message may take. */
 export const maxHeaderBytes: number = 2 ** 20;
 
+/** So many batches may be settled in one turn of the event loop. */
+const maxBatches = 32;
+
 /** What became of one message: a receipt, none, or why it was refused. */
 export type Sent = string | undefined | Error;
 
@@ -59,6 +62,8 @@ export class Sender {
   readonly #services: Services;
   readonly #maxUnsent: number;
   #unsent = 0;
+  /** How many were settled since the event loop has turned. */
+  #batches = 0;
   /** Those who wait for room. */
   readonly #waiting: (() => void)[] = [];
   readonly #writing = new Set<Promise<void>>();
@@ -86,14 +91,18 @@ export class Sender {
   }
 
   #write(batch: readonly Outgoing[]): void {
-    const { session, announce } = this.#services;
+    const { session, announce, turn } = this.#services;
     this.#unsent += batch.length;
     const written = session.writer.write((connection) => {
       const news = new News();
       return { sent: insertAll(this.#services, connection, batch, news), news };
     }).then(({ sent, news }) => {
       announce(news);
-      this.#settled(batch, sent);
+      if (++this.#batches < maxBatches) return this.#settled(batch, sent);
+      return turn().then(() => {
+        this.#batches = 0;
+        this.#settled(batch, sent);
+      });
     }, (error) => {
       const reason = explainOwn(error, session.file.path);
       const failure = reason instanceof Error ? reason : new Error(String(reason));

@@ -17,6 +17,8 @@ export interface Services {
   failed(error: unknown): void;
   /** What was tried again has worked. */
   worked(): void;
+  /** Lets the event loop turn: SQLite answers within the call, so that work on it alone would never end the turn. */
+  turn(): Promise<void>;
   /** Waits so many milliseconds, or until the transport closes. */
   pause(ms: number): Promise<void>;
 }

@@ -104,6 +104,7 @@ export class SqliteTransport implements Transport {
       this.#opened = false;
       throw error;
     }
+    const { setImmediate } = await import("node:timers");
     if (this.#closing !== undefined) {
       await this.#store.close();
       throw closed();
@@ -117,6 +118,7 @@ export class SqliteTransport implements Transport {
       announce: (news) => this.#announce(news),
       failed: (error) => this.#failed(error),
       worked: () => this.#worked(),
+      turn: () => new Promise((resolve) => void setImmediate(resolve)),
       pause: (ms) => this.#pause(ms),
     };
     const sweeping = new Sweeping(services);
