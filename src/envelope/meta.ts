@@ -16,7 +16,7 @@ export interface Meta {
   fault?: string;
   sent?: number;
   expires?: number;
-  host?: HostInfo;
+  host?: HostInfo | undefined;
 }
 
 /** Text that JSON writes as it is: ids and addresses mostly are. */
@@ -28,11 +28,12 @@ const written = new WeakMap<HostInfo, string>();
 
 /** Written key by key, as `JSON.stringify` would: it is made for every message, and that took a third of the header. */
 export function writeMeta(envelope: Envelope): string {
-  const { correlationId, conversationId, initiatorId, requestId, sourceAddress, destinationAddress } = envelope;
-  const { responseAddress, faultAddress, sentAt, expiresAt, host } = envelope;
+  const { messageId, correlationId, conversationId, initiatorId, requestId, sourceAddress } = envelope;
+  const { destinationAddress, responseAddress, faultAddress, sentAt, expiresAt, host } = envelope;
   let text = "";
   if (correlationId !== undefined) text += `,"correlation":${quote(correlationId)}`;
-  if (conversationId !== undefined) text += `,"conversation":${quote(conversationId)}`;
+  // Of a first message it is the message's id: brokers pay for each byte, and most messages are first ones.
+  if (conversationId !== undefined && conversationId !== messageId) text += `,"conversation":${quote(conversationId)}`;
   if (initiatorId !== undefined) text += `,"initiator":${quote(initiatorId)}`;
   if (requestId !== undefined) text += `,"request":${quote(requestId)}`;
   if (sourceAddress !== undefined) text += `,"source":${quote(sourceAddress)}`;
@@ -52,8 +53,13 @@ function flat(text: string): string {
 
 function writeHost(host: HostInfo): string {
   let text = written.get(host);
-  if (text === undefined) written.set(host, text = JSON.stringify(host));
+  if (text === undefined) written.set(host, text = hostText(host));
   return text;
+}
+
+/** In this order, without the names: half as long. */
+function hostText({ machine, process, processId, bus, runtime, version }: HostInfo): string {
+  return JSON.stringify([machine, process, processId, bus, runtime, version]);
 }
 
 /** Hosts by their JSON: what comes is mostly from few. A hostile sender must not fill the memory. */
@@ -61,7 +67,8 @@ const read = new Map<string, HostInfo>();
 const mostHosts = 1000;
 const hostKey = `,"host":`;
 
-const noMeta: Meta = Object.freeze({});
+/** Of a message that says nothing of the kind. */
+export const noMeta: Meta = Object.freeze({});
 const texts = [
   "correlation",
   "conversation",
@@ -96,7 +103,7 @@ export function readMeta(text: string | undefined): Meta {
 
 /** Learns a host's text, if that is all there is of it. */
 function learn(text: string, host: HostInfo): void {
-  if (JSON.stringify(host) !== text) return;
+  if (hostText(host) !== text) return;
   if (read.size >= mostHosts) read.clear();
   read.set(text, host);
 }
@@ -115,6 +122,7 @@ function checked(parsed: unknown): Meta {
   }
   // Checked key by key below, but for the host, which is only shown.
   const meta = parsed as Meta;
+  if (meta.host !== undefined) meta.host = hostOf(meta.host);
   for (const key of texts) {
     if (meta[key] === null) delete meta[key];
     else if (meta[key] !== undefined && typeof meta[key] !== "string") throw wrong(key, "text");
@@ -124,6 +132,13 @@ function checked(parsed: unknown): Meta {
     else if (meta[key] !== undefined && !Number.isFinite(meta[key])) throw wrong(key, "a number of milliseconds");
   }
   return meta;
+}
+
+/** What others put there is only shown. */
+function hostOf(value: unknown): HostInfo | undefined {
+  if (!Array.isArray(value)) return value as HostInfo | undefined;
+  const [machine, process, processId, bus, runtime, version] = value;
+  return { machine, process, processId, bus, runtime, version };
 }
 
 function wrong(key: string, what: string): UnreadableMessageError {

@@ -2,7 +2,7 @@
 import type { Frame, FrameHeaders, NativeValue } from "../spi/frame.ts";
 import type { Envelope } from "./envelope.ts";
 import { applicationHeaders, headerText, names } from "./headers.ts";
-import { readMeta, writeMeta } from "./meta.ts";
+import { noMeta, readMeta, writeMeta } from "./meta.ts";
 import { traceOf } from "./trace.ts";
 
 /** The headers of a frame that carries `envelope`. `types` is the serializer's. */
@@ -36,11 +36,13 @@ export function toHeaders(envelope: Envelope, types: string | undefined): FrameH
 export function fromHeaders(frame: Frame, messageId: () => string): Envelope {
   const { headers } = frame;
   const meta = readMeta(headerText(headers[names.meta]));
+  const id = headerText(headers[names.id]) || messageId();
   return {
-    messageId: headerText(headers[names.id]) || messageId(),
+    messageId: id,
     type: headerText(headers[names.type]) ?? "",
     correlationId: meta.correlation,
-    conversationId: meta.conversation,
+    // Of a first message it is not said.
+    conversationId: meta.conversation ?? (meta === noMeta ? undefined : id),
     initiatorId: meta.initiator,
     requestId: meta.request,
     sourceAddress: meta.source,

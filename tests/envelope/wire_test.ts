@@ -48,8 +48,14 @@ test("the wire has the id, the type and the rest as compact JSON, beside trace c
     headers["hero-meta"],
     `{"correlation":"c-1","conversation":"v-1","initiator":"i-1","request":"r-1","source":"queue:source",` +
       `"destination":"topic:a","response":"queue:replies","fault":"queue:faults","sent":1000,"expires":2000,` +
-      `"host":{"machine":"m","process":"p","processId":1,"bus":"b","runtime":"r","version":"v"}}`,
+      `"host":["m","p",1,"b","r","v"]}`,
   );
+});
+
+test("a message that begins a conversation does not say so: the conversation has its id", () => {
+  const headers = toHeaders({ ...full, conversationId: full.messageId }, undefined);
+  assertEquals(String(headers["hero-meta"]).includes("conversation"), false);
+  assertEquals(read(headers).conversationId, full.messageId);
 });
 
 test("what is not known is not on the wire", () => {
