@@ -8,6 +8,12 @@ interface Watcher {
 }
 
 /**
+ * After word of a write it looks so often, in milliseconds: a commit can be seen only once the disk has it, which is
+ * after the write that the system told of; and some runtimes leave out the last of several words in a short time.
+ */
+const looksMs: readonly number[] = [1, 2, 4, 8, 16, 32, 64];
+
+/**
  * Tells when another connection has written to the file. A commit appends to the write-ahead log, of which the system
  * tells; where it does not (some file systems, a file that was replaced), a look at `PRAGMA data_version` every so often
  * does. That number changes on the writer's connection with commits of others alone.
@@ -20,6 +26,9 @@ export class Waking {
   #version = -1;
   #watcher: Watcher | undefined;
   #disarm: (() => void) | undefined;
+  #disarmLook: (() => void) | undefined;
+  /** How often it has looked since the last word. */
+  #looks = 0;
   #closed = false;
 
   /**
@@ -39,7 +48,7 @@ export class Waking {
     const { watch } = await import("node:fs");
     if (this.#closed) return;
     try {
-      this.#watcher = watch(`${this.#session.file.path}-wal`, { persistent: false }, () => this.#look());
+      this.#watcher = watch(`${this.#session.file.path}-wal`, { persistent: false }, () => this.#told());
       this.#watcher.on("error", () => this.#unwatch());
     } catch {
       // Then it looks every so often.
@@ -49,12 +58,31 @@ export class Waking {
   close(): void {
     this.#closed = true;
     this.#disarm?.();
+    this.#disarmLook?.();
     this.#unwatch();
   }
 
   #unwatch(): void {
     this.#watcher?.close();
     this.#watcher = undefined;
+  }
+
+  #told(): void {
+    if (this.#closed) return;
+    this.#look();
+    this.#disarmLook?.();
+    this.#looks = 0;
+    this.#lookSoon();
+  }
+
+  #lookSoon(): void {
+    const ms = looksMs[this.#looks++];
+    if (ms === undefined || this.#closed) return;
+    const { clock } = this.#session;
+    this.#disarmLook = (clock.background ?? clock).at(clock.now() + ms, () => {
+      this.#look();
+      this.#lookSoon();
+    });
   }
 
   #arm(): void {

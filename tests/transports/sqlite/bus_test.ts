@@ -1,0 +1,125 @@
+/** Whole buses over queues in a file. */
+import { assertEquals, assertRejects } from "@std/assert";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { command, createBus, event, query, RequestTimeoutError } from "@hero/messaging";
+import { sqlite } from "@hero/messaging/sqlite";
+import { sqliteTransport } from "@hero/messaging/sqlite/transport";
+import { eventually, realTime } from "../../conformance/test_clock.ts";
+import { openNative } from "../../stores/sqlite/native.ts";
+import { test } from "../../support/runner.ts";
+
+const Submit = command<{ readonly id: number }>("queues.submit");
+const Submitted = event<{ readonly id: number }>("queues.submitted", { key: () => "k" });
+const Get = query<{ readonly id: number }, { readonly status: string }>("queues.get");
+
+async function withFile(run: (path: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "hero-sqlite-"));
+  try {
+    await run(join(folder, "queues.db"));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function tables(path: string): Promise<unknown> {
+  return openNative(
+    path,
+    (database) => database.prepare("SELECT queue FROM hero_queue_overview").all().map(({ queue }) => queue),
+  );
+}
+
+test("commands, events by key, requests and replies go over one file; what fails comes again and ends in the error queue", () =>
+  withFile(async (path) => {
+    const bus = createBus({ name: "orders", transport: sqliteTransport(path, { synchronous: "normal" }) });
+    const seen: number[] = [];
+    let tries = 0;
+    let lucky = false;
+    bus.endpoint("orders", { redeliver: ["50ms"] }).handle(Submit, async ({ id }, ctx) => {
+      if (id === 13 && !lucky) {
+        tries++;
+        throw new Error("unlucky");
+      }
+      await ctx.publish(Submitted, { id });
+    }).handle(Get, ({ id }) => ({ status: `status of ${id}` }));
+    bus.endpoint("billing", { order: "key" }).handle(Submitted, ({ id }) => void seen.push(id));
+    await bus.start();
+    try {
+      for (let id = 0; id < 20; id++) await bus.send(Submit, { id });
+      assertEquals(await bus.request(Get, { id: 7 }, { timeout: "20s" }), { status: "status of 7" });
+      await eventually(realTime(), "all events", () => seen.length === 19);
+      await eventually(realTime(), "the second try", () => tries === 2);
+      const failed = async (): Promise<number> => (await Array.fromAsync(bus.errors("orders").list())).length;
+      let parked = 0;
+      await eventually(realTime(), "the error", () => {
+        void failed().then((count) => parked = count);
+        return parked === 1;
+      });
+      lucky = true;
+      assertEquals(await bus.errors("orders").requeue("all"), 1);
+      await eventually(realTime(), "what was put back", () => seen.length === 20);
+      assertEquals([new Set(seen).size, await failed()], [20, 0]);
+    } finally {
+      await bus.stop();
+    }
+    assertEquals(await tables(path), [
+      "billing",
+      "billing_error",
+      "billing_skipped",
+      "orders",
+      "orders_error",
+      "orders_skipped",
+    ]);
+  }));
+
+test("two buses on one file talk, and a request that nobody answers in time says so", () =>
+  withFile(async (path) => {
+    const transport = () => sqliteTransport(path, { synchronous: "normal" });
+    const server = createBus({ name: "server", transport: transport() });
+    let held = Promise.withResolvers<void>();
+    server.endpoint("get").handle(Get, async ({ id }) => {
+      if (id < 0) await held.promise;
+      return { status: String(id) };
+    });
+    const client = createBus({ name: "client", transport: transport() });
+    await server.start();
+    await client.start();
+    try {
+      assertEquals(await client.request(Get, { id: 1 }, { timeout: "20s" }), { status: "1" });
+      await assertRejects(() => client.request(Get, { id: -1 }, { timeout: "100ms" }), RequestTimeoutError);
+      held.resolve();
+      held = Promise.withResolvers();
+    } finally {
+      await client.stop();
+      await server.stop();
+    }
+  }));
+
+test("with store and transport on one file, what a unit commits has one effect and one message", () =>
+  withFile(async (path) => {
+    const store = sqlite({ path, synchronous: "normal" });
+    const bus = createBus({ name: "orders", transport: sqliteTransport(store), store });
+    const seen: number[] = [];
+    let thrown = false;
+    bus.endpoint("orders", { outbox: true, redeliver: ["20ms"] }).handle(Submit, async ({ id }, ctx) => {
+      await store.tx(ctx).run("INSERT INTO own VALUES (?)", id);
+      await ctx.publish(Submitted, { id });
+      if (id === 2 && !thrown) {
+        thrown = true;
+        throw new Error("after its writes");
+      }
+    });
+    bus.endpoint("billing").handle(Submitted, ({ id }) => void seen.push(id));
+    await openNative(path, (database) => database.exec("CREATE TABLE own (id INTEGER)"));
+    await bus.start();
+    try {
+      for (let id = 0; id < 5; id++) await bus.send(Submit, { id });
+      await eventually(realTime(), "all", () => seen.length === 5);
+    } finally {
+      await bus.stop();
+    }
+    assertEquals(seen.toSorted(), [0, 1, 2, 3, 4]);
+    const own = await openNative(path, (database) => database.prepare("SELECT id FROM own ORDER BY id").all().length);
+    assertEquals(own, 5);
+  }));
