@@ -1,5 +1,6 @@
 /** Looks for rows that are due. @module */
 import { toError } from "../errors/thrown.ts";
+import { macrotask } from "../runtime/macrotask.ts";
 import type { Clock } from "../spi/clock.ts";
 import type { Due, Leased } from "../spi/store.ts";
 import { exponentialBackoff } from "../values/backoff.ts";
@@ -80,6 +81,8 @@ export class DueLoop<in out Row> {
         if (rows.length > 0) {
           vain = 0;
           await take(rows, until);
+          // There is a backlog, and store and transport may never wait for anything: nothing else would get its turn.
+          if (rows.length >= limit) await new Promise<void>((resolve) => void macrotask(resolve));
           continue;
         }
       } catch (thrown) {

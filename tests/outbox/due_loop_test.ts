@@ -55,6 +55,15 @@ test("DueLoop claims as long as there is something, and then waits without looki
   assertEquals(clock.pending, 0);
 });
 
+test("DueLoop lets others have their turn between the batches of a backlog", async () => {
+  const batch = Array.from({ length: 10 }, (_, place) => ({ id: `row ${place}` }));
+  const { claims, loop } = looking((time) => time <= 1000 ? batch : [], never);
+  loop.start();
+  await turn();
+  assert(claims.length < 1000);
+  await loop.stop();
+});
+
 test("DueLoop looks when the store says that something is due, and not before", async () => {
   const clock = { start: 0 };
   const { claims, loop, pass } = looking(
