@@ -12,6 +12,9 @@ import type { Queue } from "./topology.ts";
 /** What is tried again waits so long, in milliseconds. */
 const retryMs = 250;
 
+/** After so much the event loop turns, where handlers are done at once: a claim counts like so many messages. */
+const [maxWork, claimCost] = [256, 16] as const;
+
 /** Takes from a queue: claims as many as there is room for, renews their leases, settles them. */
 export class SqliteReceiver implements Receiver, LeaseOwner {
   protected readonly services: Services;
@@ -28,6 +31,8 @@ export class SqliteReceiver implements Receiver, LeaseOwner {
   #news = false;
   /** The last claim gave all that it had asked for: there is more, probably. */
   #full = false;
+  /** What was taken since the event loop has turned. */
+  #work = 0;
   #armedFor = Infinity;
   #disarm: (() => void) | undefined;
   #renewQueue: (() => void) | undefined;
@@ -261,7 +266,10 @@ export class SqliteReceiver implements Receiver, LeaseOwner {
         this.claimed(rows);
         this.#deliver(rows, until);
         announce(news);
-        if (rows.length > 0 && this.#room > 0) await turn();
+        this.#work += claimCost + rows.length;
+        if (this.#work < maxWork) continue;
+        await turn();
+        this.#work = 0;
       }
     } catch (error) {
       if (this.#closed || this.#stopped !== undefined) return;

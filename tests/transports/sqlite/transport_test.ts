@@ -170,6 +170,27 @@ test("while another process has the lock, sending waits, the event loop goes on,
     await inbox.accept();
   }));
 
+test("a backlog that is handled at once does not keep the event loop from turning", () =>
+  withRig({ clock: realTime(), deploy: ["q"] }, async (rig) => {
+    const transport = await rig.connect();
+    for (let at = 0; at < 10; at++) {
+      await rig.send(transport, "queue:q", ...Array.from({ length: 300 }, () => ({ text: "" })));
+    }
+    const inbox = await rig.receive(transport, "q", { credit: 0 });
+    inbox.acceptAll();
+    let turns = 0;
+    const turn = (): void => {
+      if (inbox.received.length === 3_000) return;
+      turns++;
+      setTimeout(turn, 0);
+    };
+    setTimeout(turn, 0);
+    inbox.allowed = 10;
+    inbox.receiver.credit(10);
+    await eventually(rig.clock, "all", () => inbox.received.length === 3_000);
+    assert(turns > 5, `The event loop has turned ${turns} times`);
+  }));
+
 test("what another process writes wakes a receiver that never looks by itself", () =>
   withRig({ clock: realTime(), deploy: ["q"] }, async (rig) => {
     const [sender, taker] = [await rig.elsewhere(), await rig.elsewhere({ pollInterval: "1h" })];
