@@ -32,7 +32,11 @@ export class Messages {
     this.#sql = messageStatements(prefix);
   }
 
-  /** Puts a message into a queue, now or later. Gives its place. */
+  /**
+   * Puts a message into a queue, now or later.
+   *
+   * @param lease until when whoever sends has it at once, unless it has to wait
+   */
   insert(
     connection: Connection,
     queue: Queue,
@@ -41,19 +45,27 @@ export class Messages {
     now: number,
     news: News,
     dueAt: number = now,
-  ): number {
+    lease?: number,
+  ): { readonly place: number; readonly state: number } {
     const at = Math.ceil(dueAt);
     const later = at > now;
     const keeps = queue.ordered && contents.key !== null && !later;
     const behind = keeps && connection.prepare(this.#sql.first).get(queue.id, contents.key) != null;
-    news.add(queue.id, later ? at : now);
-    return this.#insert(connection, contents, {
+    const leased = lease !== undefined && !later && !behind;
+    if (!leased) news.add(queue.id, later ? at : now);
+    const row = {
       queue: queue.id,
-      state: later ? state.later : behind ? state.behind : state.waiting,
-      at,
+      state: later ? state.later : behind ? state.behind : leased ? state.leased : state.waiting,
+      at: leased ? lease : at,
       keeps: keeps ? 1 : 0,
       via,
-    });
+    };
+    return { place: this.#insert(connection, contents, row), state: row.state };
+  }
+
+  /** Whether something waits that could be claimed. */
+  anyWaiting(connection: Connection, queue: number): boolean {
+    return connection.prepare(this.#sql.any).get(queue) != null;
   }
 
   /** Keeps what a topic is to get later. Gives its place. */
@@ -70,7 +82,7 @@ export class Messages {
 
   /** When a queue has, or may have, something to claim; not after `now`: it has. `Infinity`: there is nothing. */
   next(connection: Connection, queue: number, now: number): number {
-    if (connection.prepare(this.#sql.any).get(queue) != null) return now;
+    if (this.anyWaiting(connection, queue)) return now;
     const at = (of: number): number =>
       (connection.prepare(this.#sql.nextAt).get(of) as { readonly at: number | null }).at ?? Infinity;
     return Math.min(at(queue), at(nowhere));
@@ -289,7 +301,7 @@ export class Messages {
       row.state,
       rank,
       row.at,
-      0,
+      row.state === state.leased ? 1 : 0,
       row.keeps,
       mandatory,
       expires_at,

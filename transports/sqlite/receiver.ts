@@ -4,7 +4,9 @@ import type { Address, Delivery, Receiver, Settlement, Sink, Source } from "../.
 import type { Connection } from "../../stores/sqlite/database.ts";
 import { type Lease, type LeaseOwner, Leases } from "./leases.ts";
 import { deliveryOf, type Row } from "./message.ts";
+import type { Held } from "./messages.ts";
 import { News } from "./news.ts";
+import type { Handed } from "./offers.ts";
 import { lifeOf, removeQueue, type Services } from "./services.ts";
 import { settle, type Settling } from "./settling.ts";
 import type { Queue } from "./topology.ts";
@@ -31,6 +33,8 @@ export class SqliteReceiver implements Receiver, LeaseOwner {
   #news = false;
   /** The last claim gave all that it had asked for: there is more, probably. */
   #full = false;
+  /** Room that is kept for what is being written for it. */
+  #reserved = 0;
   /** What was taken since the event loop has turned. */
   #work = 0;
   #armedFor = Infinity;
@@ -70,7 +74,29 @@ export class SqliteReceiver implements Receiver, LeaseOwner {
     return this.#stopped !== undefined && this.#queue.lifetime !== "durable";
   }
   get #room(): number {
-    return this.#stopped !== undefined ? 0 : this.#credit - this.leases.unsettled;
+    return this.#stopped !== undefined ? 0 : this.#credit - this.leases.unsettled - this.#reserved;
+  }
+  /** How many it would take at once, having found nothing that waits. */
+  get hungry(): number {
+    return this.#taking === undefined && this.takesOffers ? this.#room : 0;
+  }
+  /** Whether it takes what was not there when it began. */
+  protected get takesOffers(): boolean {
+    return true;
+  }
+
+  /** Keeps room for what is being written for it; negative: gives that back. */
+  reserve(count: number): void {
+    this.#reserved += count;
+  }
+
+  /** Takes what was written for it. */
+  handed(all: readonly Handed[], until: number): void {
+    const deliveries = all.map(({ place, outgoing: { frame, key }, via }) => {
+      const delivery: Delivery = { frame, key, via, deliveryCount: 1 };
+      return { place, deliveries: 1, delivery };
+    });
+    this.#give(deliveries, until);
   }
 
   /** Whether it is a receiver of that transport. */
@@ -211,14 +237,17 @@ export class SqliteReceiver implements Receiver, LeaseOwner {
   }
 
   /** Lets others have them. */
-  protected giveBack(leases: readonly (Pick<Lease, "place" | "deliveries">)[], counted: boolean): void {
+  protected giveBack(leases: readonly Held[], counted: boolean): void {
     const { session, messages, announce } = this.services;
-    session.writer.write((connection) => {
+    const given = session.writer.write((connection) => {
       const news = new News();
       const now = session.clock.now();
       for (const lease of leases) messages.release(connection, lease, counted, news, now);
       return news;
-    }).then(announce, (error) => this.#closed || this.services.failed(error)); // else the leases run out
+    }).then(announce, (error) => {
+      if (!this.#closed) this.services.failed(error); // then the leases run out
+    }).finally(() => this.#settling.delete(given));
+    this.#settling.add(given);
   }
 
   /** When there may be something to take; not after now: there is. */
@@ -280,17 +309,19 @@ export class SqliteReceiver implements Receiver, LeaseOwner {
   }
 
   #deliver(rows: readonly Row[], until: number): void {
-    if (rows.length === 0) return;
+    this.#give(rows.map((row) => ({ place: row.place, deliveries: row.deliveries, delivery: readable(row) })), until);
+  }
+
+  #give(all: readonly (Held & { readonly delivery: Delivery })[], until: number): void {
+    if (all.length === 0) return;
     const fit = Math.max(this.#room, 0); // there may be less than when it was asked
-    const now = this.services.session.clock.now();
+    const holdUntil = this.services.session.clock.now() + this.#holdMs;
     const batch: Delivery[] = [];
-    for (const row of rows.slice(0, fit)) {
-      const delivery = readable(row);
-      const { place, deliveries } = row;
+    for (const { place, deliveries, delivery } of all.slice(0, fit)) {
       batch.push(delivery);
-      this.leases.add({ place, deliveries, delivery, until, holdUntil: now + this.#holdMs, settling: false });
+      this.leases.add({ place, deliveries, delivery, until, holdUntil, settling: false });
     }
-    if (rows.length > fit) this.giveBack(rows.slice(fit), false);
+    if (all.length > fit) this.giveBack(all.slice(fit), false);
     if (batch.length > 0) this.sink.deliver(batch);
   }
 

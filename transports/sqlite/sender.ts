@@ -3,8 +3,10 @@ import { BackpressureError, MessageTooLargeError, UnroutableError } from "../../
 import type { Outgoing } from "../../src/spi/transport.ts";
 import type { Connection } from "../../stores/sqlite/database.ts";
 import { explainOwn } from "../../stores/sqlite/errors.ts";
-import { type Contents, contentsOf } from "./message.ts";
+import { type Contents, contentsOf, state } from "./message.ts";
 import { News } from "./news.ts";
+import { Offers } from "./offers.ts";
+import type { SqliteReceiver } from "./receiver.ts";
 import type { Services } from "./services.ts";
 
 /** The largest body. */
@@ -24,6 +26,7 @@ export function insertAll(
   connection: Connection,
   batch: readonly Outgoing[],
   news: News,
+  offers?: Offers,
 ): readonly Sent[] {
   const now = session.clock.now();
   entities.refresh(connection);
@@ -43,7 +46,12 @@ export function insertAll(
     }
     let place: number | undefined;
     for (const { queue, via } of routes) {
-      place = messages.insert(connection, queue, via, contents, now, news, Math.max(dueAt, now));
+      const receiver = dueAt > now ? undefined : offers?.receiver(connection, queue);
+      const lease = receiver === undefined ? undefined : offers?.until;
+      const row = messages.insert(connection, queue, via, contents, now, news, Math.max(dueAt, now), lease);
+      place = row.place;
+      if (row.state === state.waiting) offers?.close(queue);
+      else if (row.state === state.leased && receiver !== undefined) offers?.hand(receiver, { place, outgoing, via });
     }
     return dueAt > now && place !== undefined ? String(place) : undefined;
   });
@@ -61,6 +69,7 @@ export function refusalOf({ frame, messageId }: Outgoing): Error | undefined {
 export class Sender {
   readonly #services: Services;
   readonly #maxUnsent: number;
+  readonly #receivers: Iterable<SqliteReceiver>;
   #unsent = 0;
   /** How many were settled since the event loop has turned. */
   #batches = 0;
@@ -68,9 +77,13 @@ export class Sender {
   readonly #waiting: (() => void)[] = [];
   readonly #writing = new Set<Promise<void>>();
 
-  /** @param maxUnsent above it senders wait; from twice that on they are refused */
-  constructor(services: Services, maxUnsent: number) {
+  /**
+   * @param maxUnsent above it senders wait; from twice that on they are refused
+   * @param receivers to whom messages may be handed at once
+   */
+  constructor(services: Services, maxUnsent: number, receivers: Iterable<SqliteReceiver>) {
     this.#services = services;
+    this.#receivers = receivers;
     this.#maxUnsent = maxUnsent;
   }
 
@@ -91,12 +104,16 @@ export class Sender {
   }
 
   #write(batch: readonly Outgoing[]): void {
-    const { session, announce, turn } = this.#services;
+    const { session, announce, turn, messages, leaseMs } = this.#services;
     this.#unsent += batch.length;
+    let offers: Offers | undefined;
     const written = session.writer.write((connection) => {
+      offers?.undone(); // it is done again
+      offers = new Offers(messages, this.#receivers, Math.ceil(session.clock.now() + leaseMs));
       const news = new News();
-      return { sent: insertAll(this.#services, connection, batch, news), news };
-    }).then(({ sent, news }) => {
+      return { sent: insertAll(this.#services, connection, batch, news, offers), news, offers };
+    }).then(({ sent, news, offers }) => {
+      offers.committed();
       announce(news);
       if (++this.#batches < maxBatches) return this.#settled(batch, sent);
       return turn().then(() => {
@@ -104,6 +121,7 @@ export class Sender {
         this.#settled(batch, sent);
       });
     }, (error) => {
+      offers?.undone();
       const reason = explainOwn(error, session.file.path);
       const failure = reason instanceof Error ? reason : new Error(String(reason));
       this.#settled(batch, batch.map(() => failure));

@@ -38,6 +38,10 @@ export class Taker extends SqliteReceiver implements Receiver {
     this.idle();
   }
 
+  protected override get takesOffers(): boolean {
+    return false;
+  }
+
   protected override look(connection: Connection, now: number): number {
     const [row] = this.services.messages.browse(connection, this.queue.id, this.#after, 1, now, this.#last);
     if (row !== undefined) return now;

@@ -125,7 +125,7 @@ export class SqliteTransport implements Transport {
     const open: Open = {
       host,
       services,
-      sender: new Sender(services, this.#settings.maxUnsent),
+      sender: new Sender(services, this.#settings.maxUnsent, this.#receivers),
       waking: new Waking(session, this.#settings.pollMs, () => {
         for (const receiver of [...this.#receivers]) receiver.wake();
       }, () => sweeping.tick()),
@@ -209,7 +209,7 @@ export class SqliteTransport implements Transport {
     const held = receivers.flatMap((receiver) => receiver.close(reason));
     for (const end of [...this.#pauses]) end();
     await this.#within(deadline, [
-      ...receivers.map((receiver) => receiver.stop()),
+      ...receivers.map((receiver) => receiver.flush()),
       session.writer.write((connection) => {
         for (const lease of held) messages.release(connection, lease, true, new News(), session.clock.now());
       }),

@@ -170,6 +170,41 @@ test("while another process has the lock, sending waits, the event loop goes on,
     await inbox.accept();
   }));
 
+test("a message for a receiver that waits is leased by the commit that writes it; what waits already goes first", () =>
+  withRig({ deploy: ["q"] }, async (rig) => {
+    const transport = await rig.connect();
+    const inbox = await rig.receive(transport, "q", { credit: 2 });
+    await rig.clock.pass(0);
+    const states = (): Promise<unknown> =>
+      select(rig, "SELECT state, deliveries FROM hero_queue_messages ORDER BY place");
+    const [leased, waiting] = [{ state: 4, deliveries: 1 }, { state: 2, deliveries: 0 }];
+    await rig.send(transport, "queue:q", { text: "a" }, { text: "b" }, { text: "c" });
+    assertEquals([inbox.texts, await states()], [["a", "b"], [leased, leased, waiting]]);
+    await inbox.accept();
+    await rig.send(transport, "queue:q", { text: "d" });
+    await rig.clock.pass(0);
+    assertEquals(inbox.texts, ["a", "b", "c", "d"]);
+    assertEquals(inbox.received.map(({ deliveryCount, via }) => [deliveryCount, via]).at(0), [1, "queue:q"]);
+    await inbox.accept();
+    assertEquals(await states(), []);
+  }));
+
+test("a batch that cannot be written keeps no room of the receiver that it was for", () =>
+  withRig({ deploy: ["q"] }, async (rig) => {
+    const transport = await rig.connect();
+    const inbox = await rig.receive(transport, "q", { credit: 1 });
+    await rig.clock.pass(0);
+    const body = Symbol("no bytes") as unknown as Uint8Array; // from JavaScript
+    const bad = { frame: { contentType: "a/b", headers: {}, body } };
+    const made = [{ text: "lost" }, bad].map((sending) => rig.outgoing("queue:q", sending));
+    await transport.send(made.map(({ outgoing }) => outgoing));
+    for (const { settled } of made) await assertRejects(() => settled);
+    await rig.send(transport, "queue:q", { text: "next" });
+    await rig.clock.pass(0);
+    assertEquals(inbox.texts, ["next"]);
+    await inbox.accept();
+  }));
+
 test("a backlog that is handled at once does not keep the event loop from turning", () =>
   withRig({ clock: realTime(), deploy: ["q"] }, async (rig) => {
     const transport = await rig.connect();

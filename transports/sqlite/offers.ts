@@ -1,0 +1,71 @@
+/** Messages that whoever sends them hands to a receiver of its own process, in the commit that writes them. @module */
+import type { Address, Outgoing } from "../../src/spi/transport.ts";
+import type { Connection } from "../../stores/sqlite/database.ts";
+import type { Messages } from "./messages.ts";
+import type { SqliteReceiver } from "./receiver.ts";
+import type { Queue } from "./topology.ts";
+
+/** A message that was written as leased. */
+export interface Handed {
+  readonly place: number;
+  readonly outgoing: Outgoing;
+  readonly via: Address;
+}
+
+/** What one transaction hands over: so a message costs no second commit before it is handled. */
+export class Offers {
+  /** Until when what is handed over is leased. */
+  readonly until: number;
+  readonly #messages: Messages;
+  readonly #receivers: Iterable<SqliteReceiver>;
+  /** By queue, those that wait for messages; none where something waits already, which goes first. */
+  readonly #hungry = new Map<number, readonly SqliteReceiver[]>();
+  readonly #handed = new Map<SqliteReceiver, Handed[]>();
+
+  /** @param receivers of the transport */
+  constructor(messages: Messages, receivers: Iterable<SqliteReceiver>, until: number) {
+    this.#messages = messages;
+    this.#receivers = receivers;
+    this.until = until;
+  }
+
+  /** The receiver with the most room that waits for a message of this queue. */
+  receiver(connection: Connection, queue: Queue): SqliteReceiver | undefined {
+    let hungry = this.#hungry.get(queue.id);
+    if (hungry === undefined) {
+      const all = [...this.#receivers].filter((each) => each.queue.id === queue.id && each.hungry > 0);
+      hungry = all.length > 0 && !this.#messages.anyWaiting(connection, queue.id) ? all : [];
+      this.#hungry.set(queue.id, hungry);
+    }
+    let best: SqliteReceiver | undefined;
+    for (const each of hungry) if (each.hungry > (best?.hungry ?? 0)) best = each;
+    return best;
+  }
+
+  /** One waits: the next ones do, too. */
+  close(queue: Queue): void {
+    this.#hungry.set(queue.id, []);
+  }
+
+  hand(receiver: SqliteReceiver, handed: Handed): void {
+    receiver.reserve(1);
+    const list = this.#handed.get(receiver);
+    if (list === undefined) this.#handed.set(receiver, [handed]);
+    else list.push(handed);
+  }
+
+  /** All is written. */
+  committed(): void {
+    for (const [receiver, handed] of this.#handed) {
+      receiver.reserve(-handed.length);
+      receiver.handed(handed, this.until);
+    }
+    this.#handed.clear();
+  }
+
+  /** Nothing is. */
+  undone(): void {
+    for (const [receiver, { length }] of this.#handed) receiver.reserve(-length);
+    this.#handed.clear();
+  }
+}
