@@ -62,14 +62,24 @@ export function contentsOf(outgoing: Outgoing, now: number): Contents {
   };
 }
 
-/** What comes of a row. */
+/** What comes of a row, also of one that was damaged. */
 export function deliveryOf(row: Row): Delivery {
-  return {
-    frame: { contentType: fromText(row.content_type), headers: headersFromText(row.headers), body: row.body },
-    key: row.key === null ? undefined : fromText(row.key),
-    via: fromText(row.via),
-    deliveryCount: row.deliveries,
-  };
+  try {
+    return {
+      frame: { contentType: fromText(row.content_type), headers: headersFromText(row.headers), body: row.body },
+      key: row.key === null ? undefined : fromText(row.key),
+      via: fromText(row.via),
+      deliveryCount: row.deliveries,
+    };
+  } catch (error) {
+    return {
+      frame: { contentType: "", headers: {}, body: row.body },
+      key: undefined,
+      via: undefined,
+      deliveryCount: row.deliveries,
+      unreadable: error instanceof Error ? error : new Error(String(error)),
+    };
+  }
 }
 
 /** By priority, then in order of their places. */

@@ -6,8 +6,9 @@ import { type Lease, type LeaseOwner, Leases } from "./leases.ts";
 import { deliveryOf, type Row } from "./message.ts";
 import type { Held } from "./messages.ts";
 import { News } from "./news.ts";
-import type { Handed } from "./offers.ts";
-import { lifeOf, removeQueue, type Services } from "./services.ts";
+import type { Handed, Taking } from "./offers.ts";
+import { OwnQueue, type QueueOwner } from "./own_queue.ts";
+import type { Services } from "./services.ts";
 import { settle, type Settling } from "./settling.ts";
 import type { Queue } from "./topology.ts";
 
@@ -18,14 +19,13 @@ const retryMs = 250;
 const [maxWork, claimCost] = [256, 16] as const;
 
 /** Takes from a queue: claims as many as there is room for, renews their leases, settles them. */
-export class SqliteReceiver implements Receiver, LeaseOwner {
+export class SqliteReceiver implements Receiver, Taking, LeaseOwner, QueueOwner {
   protected readonly services: Services;
   protected readonly sink: Sink;
   readonly #holdMs: number;
   readonly #among: Set<SqliteReceiver>;
   protected readonly leases: Leases;
   #queue: Queue;
-  readonly #topics: readonly string[];
   #credit: number;
   /** The take under way. */
   #taking: Promise<void> | undefined;
@@ -39,7 +39,7 @@ export class SqliteReceiver implements Receiver, LeaseOwner {
   #work = 0;
   #armedFor = Infinity;
   #disarm: (() => void) | undefined;
-  #renewQueue: (() => void) | undefined;
+  readonly #own: OwnQueue | undefined;
   #stopped: Promise<void> | undefined;
   readonly #settling = new Set<Promise<void>>();
   #closed = false;
@@ -55,11 +55,11 @@ export class SqliteReceiver implements Receiver, LeaseOwner {
     this.services = services;
     this.sink = sink;
     this.#queue = queue;
-    this.#topics = source.topics;
     this.#credit = source.credit;
     this.#holdMs = source.holdMs;
     this.#among = among;
     this.leases = new Leases(this, services.session.clock, services.leaseMs);
+    if (queue.lifetime !== "durable") this.#own = new OwnQueue(services, queue, source.topics, this);
     among.add(this);
   }
 
@@ -76,7 +76,7 @@ export class SqliteReceiver implements Receiver, LeaseOwner {
   get #room(): number {
     return this.#stopped !== undefined ? 0 : this.#credit - this.leases.unsettled - this.#reserved;
   }
-  /** How many it would take at once, having found nothing that waits. */
+  /** As {@linkcode Taking.hungry}. */
   get hungry(): number {
     return this.#taking === undefined && this.takesOffers ? this.#room : 0;
   }
@@ -85,12 +85,12 @@ export class SqliteReceiver implements Receiver, LeaseOwner {
     return true;
   }
 
-  /** Keeps room for what is being written for it; negative: gives that back. */
+  /** As {@linkcode Taking.reserve}. */
   reserve(count: number): void {
     this.#reserved += count;
   }
 
-  /** Takes what was written for it. */
+  /** As {@linkcode Taking.handed}. */
   handed(all: readonly Handed[], until: number): void {
     const deliveries = all.map(({ place, outgoing: { frame, key }, via }) => {
       const delivery: Delivery = { frame, key, via, deliveryCount: 1 };
@@ -106,7 +106,7 @@ export class SqliteReceiver implements Receiver, LeaseOwner {
 
   /** Begins to take. */
   start(): void {
-    if (this.#queue.lifetime !== "durable") this.#armQueue();
+    this.#own?.start();
     this.wake();
   }
 
@@ -236,6 +236,14 @@ export class SqliteReceiver implements Receiver, LeaseOwner {
     this.giveBack(leases, true);
   }
 
+  /** As {@linkcode QueueOwner.renewed}: what was there is gone. */
+  renewed(queue: Queue): void {
+    this.#lose([...this.leases.all]);
+    this.#queue = queue;
+    this.sink.readdressed();
+    this.wake();
+  }
+
   /** Lets others have them. */
   protected giveBack(leases: readonly Held[], counted: boolean): void {
     const { session, messages, announce } = this.services;
@@ -309,7 +317,7 @@ export class SqliteReceiver implements Receiver, LeaseOwner {
   }
 
   #deliver(rows: readonly Row[], until: number): void {
-    this.#give(rows.map((row) => ({ place: row.place, deliveries: row.deliveries, delivery: readable(row) })), until);
+    this.#give(rows.map((row) => ({ place: row.place, deliveries: row.deliveries, delivery: deliveryOf(row) })), until);
   }
 
   #give(all: readonly (Held & { readonly delivery: Delivery })[], until: number): void {
@@ -337,12 +345,10 @@ export class SqliteReceiver implements Receiver, LeaseOwner {
   async #stop(): Promise<void> {
     this.#disarm?.();
     this.#armedFor = Infinity;
-    this.#renewQueue?.();
+    this.#own?.stop();
     await undefined; // from here on it counts as stopped
     await this.#taking;
-    if (this.#queue.lifetime !== "durable") {
-      await removeQueue(this.services, this.#queue).catch((error) => this.#closed || this.services.failed(error));
-    }
+    await this.#own?.remove();
     this.#checkEnd();
   }
 
@@ -357,47 +363,11 @@ export class SqliteReceiver implements Receiver, LeaseOwner {
     });
   }
 
-  /** Keeps its own queue alive. One that is gone, as this process stood still for too long, is made anew. */
-  #armQueue(): void {
-    const { session, entities, leaseMs } = this.services;
-    const { clock, writer } = session;
-    this.#renewQueue = (clock.background ?? clock).at(clock.now() + leaseMs, () => {
-      writer.write((connection) => {
-        const until = Math.ceil(clock.now() + lifeOf(this.services));
-        if (entities.renew(connection, this.#queue, until)) return this.#queue;
-        return entities.addTemporary(connection, { ...this.#queue, topics: this.#topics }, until);
-      }).then((queue) => {
-        if (queue.id === this.#queue.id || this.#stopped !== undefined) return;
-        this.#lose([...this.leases.all]);
-        this.#queue = queue;
-        this.sink.readdressed();
-        this.wake();
-      }).catch((error) => this.#closed || this.services.failed(error)).finally(() => {
-        if (this.#stopped === undefined) this.#armQueue();
-      });
-    });
-  }
-
   #checkEnd(): void {
     if (this.leases.size > 0) return;
     this.idle();
     if (this.#stopped === undefined) return;
     this.leases.disarm();
     this.#among.delete(this);
-  }
-}
-
-/** A row as a delivery, also one that was damaged. */
-function readable(row: Row): Delivery {
-  try {
-    return deliveryOf(row);
-  } catch (error) {
-    return {
-      frame: { contentType: "", headers: {}, body: row.body },
-      key: undefined,
-      via: undefined,
-      deliveryCount: row.deliveries,
-      unreadable: error instanceof Error ? error : new Error(String(error)),
-    };
   }
 }

@@ -5,8 +5,7 @@ import type { Connection } from "../../stores/sqlite/database.ts";
 import { explainOwn } from "../../stores/sqlite/errors.ts";
 import { type Contents, contentsOf, state } from "./message.ts";
 import { News } from "./news.ts";
-import { Offers } from "./offers.ts";
-import type { SqliteReceiver } from "./receiver.ts";
+import { Offers, type Taking } from "./offers.ts";
 import type { Services } from "./services.ts";
 
 /** The largest body. */
@@ -69,7 +68,7 @@ export function refusalOf({ frame, messageId }: Outgoing): Error | undefined {
 export class Sender {
   readonly #services: Services;
   readonly #maxUnsent: number;
-  readonly #receivers: Iterable<SqliteReceiver>;
+  readonly #receivers: Iterable<Taking>;
   #unsent = 0;
   /** How many were settled since the event loop has turned. */
   #batches = 0;
@@ -81,7 +80,7 @@ export class Sender {
    * @param maxUnsent above it senders wait; from twice that on they are refused
    * @param receivers to whom messages may be handed at once
    */
-  constructor(services: Services, maxUnsent: number, receivers: Iterable<SqliteReceiver>) {
+  constructor(services: Services, maxUnsent: number, receivers: Iterable<Taking>) {
     this.#services = services;
     this.#receivers = receivers;
     this.#maxUnsent = maxUnsent;

@@ -2,7 +2,7 @@
 import type { Session } from "../../stores/sqlite/due.ts";
 import type { Messages } from "./messages.ts";
 import type { News } from "./news.ts";
-import type { Entities, Queue } from "./topology.ts";
+import type { Entities } from "./topology.ts";
 
 /** A transport that is open. */
 export interface Services {
@@ -21,17 +21,4 @@ export interface Services {
   turn(): Promise<void>;
   /** Waits so many milliseconds, or until the transport closes. */
   pause(ms: number): Promise<void>;
-}
-
-/** How long a queue lives that its receiver does not renew, in milliseconds: three leases, a minute at least. */
-export function lifeOf({ leaseMs }: Services): number {
-  return Math.max(3 * leaseMs, 60_000);
-}
-
-/** Takes a queue that is not durable away, with all that waits in it. */
-export async function removeQueue({ session, entities, messages }: Services, queue: Queue): Promise<void> {
-  await session.writer.write((connection) => {
-    entities.remove(connection, queue);
-    messages.clear(connection, queue, false);
-  });
 }
