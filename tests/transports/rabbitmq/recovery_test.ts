@@ -129,8 +129,9 @@ rig("a channel that the broker ends for an unknown tag is made again, with all t
   const proxy = rig.bench.wire(rig.transport);
   let harm: "consumer" | "publisher" | undefined = "consumer";
   proxy.drop((chunk, toServer) => {
-    if (harm === undefined || methodOf(chunk) !== (harm === "consumer" ? deliver : confirm)) return false;
-    toServer(unknownTag(chunk));
+    const frame = harm === undefined ? undefined : frameWith(harm === "consumer" ? deliver : confirm, chunk);
+    if (frame === undefined) return false;
+    toServer(unknownTag(frame));
     harm = undefined;
     return false;
   });
@@ -185,6 +186,16 @@ const [cancel, deliver, confirm] = [30, 60, 80];
 /** The method of a frame of the class basic, if a piece begins with one. */
 function methodOf(chunk: Uint8Array): number | undefined {
   return chunk[0] === 1 && chunk[7] === 0 && chunk[8] === 60 && chunk[9] === 0 ? chunk[10] : undefined;
+}
+
+/** The first frame with a method of the class basic, wherever it is in a piece that begins with a frame. */
+function frameWith(method: number, chunk: Uint8Array): Uint8Array | undefined {
+  for (let at = 0; at + 11 <= chunk.length;) {
+    const frame = chunk.subarray(at);
+    if (methodOf(frame) === method) return frame;
+    at += 8 + new DataView(frame.buffer, frame.byteOffset).getUint32(3);
+  }
+  return undefined;
 }
 
 /** An acknowledgement of what was never delivered, on the channel of a frame. */
