@@ -1,0 +1,30 @@
+/** Measures one case: `run.ts CASE`. @module */
+import { abreast, Consumed } from "../support/flow.ts";
+import { type Case, runCase, type Work } from "../support/program.ts";
+import { type ConsumerOptions, place, startConsumer } from "./consumer.ts";
+import { naive } from "./naive.ts";
+import { collected, grouped, single } from "./settings.ts";
+
+/** So many publishers, each awaiting its own: more than are handled at once. */
+const PUBLISHERS = 256;
+
+async function consumer(options: ConsumerOptions): Promise<Work> {
+  const consumed = new Consumed();
+  const bus = await startConsumer(options, () => consumed.one());
+  return async (count) => {
+    const done = consumed.expect(count);
+    await abreast(PUBLISHERS, count, () => place(bus));
+    await done;
+  };
+}
+
+const cases: Readonly<Record<string, Case>> = {
+  "single": { count: 10_000, prepare: () => consumer(single) },
+  "single-naive": { count: 6_000, prepare: () => naive(single) },
+  "grouped": { count: 20_000, prepare: () => consumer(grouped) },
+  "grouped-naive": { count: 6_000, prepare: () => naive(grouped) },
+  "collected": { count: 15_000, prepare: () => consumer(collected) },
+  "collected-naive": { count: 6_000, prepare: () => naive(collected) },
+};
+
+await runCase(cases);
