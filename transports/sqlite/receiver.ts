@@ -142,26 +142,33 @@ export class SqliteReceiver implements Receiver, Taking, LeaseOwner, QueueOwner 
 
   async #settle(batch: readonly Settlement[]): Promise<void> {
     let wanted = this.begin(batch);
-    if (wanted.length === 0) return;
-    const { session, announce } = this.services;
-    for (;;) {
-      try {
-        const settled = session.writer.write((connection) => settle(this.services, this, connection, wanted));
-        this.wake(); // what comes next is claimed in the same commit
-        const { news, failures } = await settled;
+    while (wanted.length > 0) {
+      const written = await this.#write(wanted);
+      if (written !== undefined) {
+        const { news, failures } = written;
         this.undo(wanted.filter(({ lease }) => failures.has(lease)));
         this.settled(wanted.filter(({ lease }) => !failures.has(lease)));
-        announce(news);
+        this.services.announce(news);
         for (const failure of failures.values()) throw failure;
         return;
-      } catch (error) {
-        if (wanted.every(({ lease }) => !lease.settling || !this.leases.has(lease))) throw error; // a copy that failed
-        if (this.#closed) return;
-        this.services.failed(error);
-        await this.services.pause(retryMs);
-        wanted = wanted.filter(({ lease }) => this.leases.has(lease)); // the others are lost meanwhile
-        if (wanted.length === 0) return;
       }
+      await this.services.pause(retryMs);
+      if (this.#closed) return;
+      wanted = wanted.filter(({ lease }) => this.leases.has(lease)); // the others are lost meanwhile
+    }
+  }
+
+  /** Writes settlements; `undefined`: they could not be, and nothing was. */
+  async #write(wanted: readonly Settling[]): Promise<ReturnType<typeof settle> | undefined> {
+    try {
+      const settled = this.services.session.writer.write((connection) =>
+        settle(this.services, this, connection, wanted)
+      );
+      this.wake(); // what comes next is claimed in the same commit
+      return await settled;
+    } catch (error) {
+      if (!this.#closed) this.services.failed(error);
+      return undefined;
     }
   }
 

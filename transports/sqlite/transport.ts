@@ -267,7 +267,8 @@ export class SqliteTransport implements Transport {
   }
 
   #pause(ms: number): Promise<void> {
-    const { clock } = this.#store.session;
+    if (this.#open === undefined) return Promise.resolve();
+    const { clock } = this.#open.services.session;
     return new Promise((resolve) => {
       const end = (): void => {
         cancel();

@@ -205,6 +205,33 @@ test("a batch that cannot be written keeps no room of the receiver that it was f
     await inbox.accept();
   }));
 
+test("a settlement that cannot be written is tried again until it is, and health says so meanwhile", () =>
+  withRig({ deploy: ["q"] }, async (rig) => {
+    const states: string[] = [];
+    const transport = sqliteTransport(rig.path, { synchronous: "normal", ...quiet });
+    const { signal } = new AbortController();
+    await transport.open({ bus: "orders", clock: rig.clock, signal, status: ({ state }) => states.push(state) });
+    const inbox = await rig.receive(transport, "q");
+    await rig.send(transport, "queue:q", { text: "a" });
+    const refuse =
+      "CREATE TRIGGER refuse BEFORE DELETE ON hero_queue_messages BEGIN SELECT raise(ABORT, 'not now'); END";
+    await openNative(rig.path, (database) => database.exec(refuse));
+    const accepted = inbox.accept();
+    await rig.clock.pass(1_000);
+    assertEquals(states.at(-1), "degraded");
+    await openNative(rig.path, (database) => database.exec("DROP TRIGGER refuse"));
+    await rig.clock.pass(1_000);
+    await accepted;
+    assertEquals(await transport.admin?.count("q"), { waiting: 0, active: 0, delayed: 0 });
+    await rig.send(transport, "queue:q", { text: "b" });
+    await openNative(rig.path, (database) => database.exec(refuse));
+    const late = inbox.accept();
+    await rig.clock.pass(100);
+    const closed = transport.close(rig.clock.now() + 1_000);
+    await rig.clock.pass(2_000);
+    await Promise.all([closed, late]); // neither rejects
+  }));
+
 test("a backlog that is handled at once does not keep the event loop from turning", () =>
   withRig({ clock: realTime(), deploy: ["q"] }, async (rig) => {
     const transport = await rig.connect();
