@@ -127,16 +127,20 @@ onNode("a consumer whose end nobody told is found, and made again", async (node)
 rig("a channel that the broker ends for an unknown tag is made again, with all that was on it", async (rig) => {
   const queue = await rig.queue();
   const proxy = rig.bench.wire(rig.transport);
-  let harm: "consumer" | "publisher" | undefined = "consumer";
+  let harm: typeof deliver | typeof confirm | undefined = deliver;
+  let doHarm = (): void => {};
   proxy.drop((chunk, toServer) => {
-    const frame = harm === undefined ? undefined : frameWith(harm === "consumer" ? deliver : confirm, chunk);
+    const frame = harm === undefined ? undefined : frameWith(harm, chunk);
     if (frame === undefined) return false;
-    toServer(unknownTag(frame));
     harm = undefined;
+    const tag = unknownTag(frame);
+    doHarm = () => toServer(tag);
     return false;
   });
   const inbox = await rig.receive(queue, { credit: 3 });
   await rig.send(`queue:${queue}`, "a");
+  await rig.came(inbox, 1);
+  doHarm();
   await rig.came(inbox, 2);
   assertEquals([inbox.texts, inbox.lostDeliveries.length], [["a", "a"], 1]);
   assertEquals(inbox.received.map(({ deliveryCount }) => deliveryCount), [1, 2]);
@@ -149,9 +153,10 @@ rig("a channel that the broker ends for an unknown tag is made again, with all t
   await inbox.accept();
   await rig.came(inbox, 6);
 
-  harm = "publisher";
+  harm = confirm;
   await rig.send(`queue:${queue}`, "f");
-  await rig.until("the harm", () => harm === undefined);
+  await rig.until("the confirmation", () => harm === undefined);
+  doHarm();
   await rig.send(`queue:${queue}`, "g");
   await rig.until("both", () => ["f", "g"].every((text) => inbox.texts.includes(text)));
   const { reconnects, consumers, connections } = rig.transport.counts;
@@ -181,7 +186,9 @@ rig("what was settled after its connection was lost acknowledges nothing on the 
 });
 
 /** AMQP's methods of the class basic. */
-const [cancel, deliver, confirm] = [30, 60, 80];
+const cancel = 30;
+const deliver = 60;
+const confirm = 80;
 
 /** The method of a frame of the class basic, if a piece begins with one. */
 function methodOf(chunk: Uint8Array): number | undefined {
