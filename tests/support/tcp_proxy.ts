@@ -9,8 +9,8 @@ interface Wire {
   readonly server: Socket;
 }
 
-/** Sees what a server sends, and may send something to it; true: its client shall not get it. */
-export type Sieve = (chunk: Uint8Array, toServer: (bytes: Uint8Array) => void) => boolean;
+/** Sees what a server sends, and may send something to it; true: its client shall not get it; bytes: those instead. */
+export type Sieve = (chunk: Uint8Array, toServer: (bytes: Uint8Array) => void) => boolean | Uint8Array;
 
 /** Passes on to a port of this machine what comes to its own. */
 export class TcpProxy {
@@ -64,7 +64,10 @@ export class TcpProxy {
     }
   }
 
-  /** Swallows, from now on, of what the server sends the pieces of which this holds; it may say something itself. */
+  /**
+   * Swallows, from now on, of what the server sends the pieces of which this holds, or hands on what it gives instead;
+   * it may say something itself.
+   */
   drop(these: Sieve): void {
     this.#drops = these;
   }
@@ -107,11 +110,13 @@ export class TcpProxy {
     client.on("close", end(server));
     server.on("close", end(client));
     client.pipe(server, { end: false });
-    const drops = (chunk: Uint8Array): boolean => this.#drops(chunk, (bytes) => server.write(bytes));
+    const drops = (chunk: Uint8Array): ReturnType<Sieve> => this.#drops(chunk, (bytes) => server.write(bytes));
     const piece = (): number => this.#piece;
     const sieve = new Transform({
-      transform(chunk: Uint8Array, _encoding, done) {
-        if (drops(chunk)) return done();
+      transform(whole: Uint8Array, _encoding, done) {
+        const sieved = drops(whole);
+        if (sieved === true) return done();
+        const chunk = sieved === false ? whole : sieved;
         if (piece() >= chunk.byteLength) return done(null, chunk);
         // Each on a turn of its own, else the socket would put them together again.
         const next = (at: number): void => {

@@ -106,9 +106,11 @@ onNode("a consumer whose end nobody told is found, and made again", async (node)
   // basic.cancel of the broker never arrives.
   let swallowed = 0;
   proxy.drop((chunk) => {
-    const cancels = methodOf(chunk) === cancel;
-    if (cancels) swallowed++;
-    return cancels;
+    const frame = frameWith(cancel, chunk);
+    if (frame === undefined) return false;
+    swallowed++;
+    const at = frame.byteOffset - chunk.byteOffset;
+    return Uint8Array.from([...chunk.subarray(0, at), ...frame.subarray(sizeOf(frame))]);
   });
   await node.control("delete_queue", "missed");
   await node.until("the cancel to be lost", () => swallowed === 1);
@@ -200,9 +202,13 @@ function frameWith(method: number, chunk: Uint8Array): Uint8Array | undefined {
   for (let at = 0; at + 11 <= chunk.length;) {
     const frame = chunk.subarray(at);
     if (methodOf(frame) === method) return frame;
-    at += 8 + new DataView(frame.buffer, frame.byteOffset).getUint32(3);
+    at += sizeOf(frame);
   }
   return undefined;
+}
+
+function sizeOf(frame: Uint8Array): number {
+  return 8 + new DataView(frame.buffer, frame.byteOffset).getUint32(3);
 }
 
 /** An acknowledgement of what was never delivered, on the channel of a frame. */
