@@ -256,8 +256,20 @@ export function bounded(host: Host, deadline: number, promise: Promise<unknown>)
   });
 }
 
-/** Half-open sockets never end by themselves. The client has no call for it. */
+/** What the client keeps to itself. */
+interface Wired {
+  readonly connection: {
+    readonly stream?: { destroy?(): void };
+    readonly heartbeater?: { clear?(): void };
+  };
+}
+
+/**
+ * Half-open sockets never end by themselves. The client has no call for it, and does not hear of it: its heartbeats
+ * would go on, and keep the process alive.
+ */
 function cut(model: ChannelModel): void {
-  const { connection } = model as { readonly connection: { readonly stream?: { destroy?(): void } } };
+  const { connection } = model as ChannelModel & Wired;
+  connection.heartbeater?.clear?.();
   connection.stream?.destroy?.();
 }
