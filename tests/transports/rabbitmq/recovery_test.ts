@@ -103,17 +103,14 @@ onNode("a consumer whose end nobody told is found, and made again", async (node)
   const { transport } = await node.open({ url, checkConsumersEvery: 300 });
   await transport.deploy(topology(["missed"]), "apply");
   const inbox = await receive(transport, "missed");
-  // basic.cancel of the broker never arrives.
-  let swallowed = 0;
+  // basic.cancel of the broker never arrives. It sends none where the consumer is found to be gone even before.
   proxy.drop((chunk) => {
     const frame = frameWith(cancel, chunk);
     if (frame === undefined) return false;
-    swallowed++;
     const at = frame.byteOffset - chunk.byteOffset;
     return Uint8Array.from([...chunk.subarray(0, at), ...frame.subarray(sizeOf(frame))]);
   });
   await node.control("delete_queue", "missed");
-  await node.until("the cancel to be lost", () => swallowed === 1);
   for (let tries = 0; tries < 100; tries++) {
     const settled = Promise.withResolvers<Error | undefined>();
     void transport.send([{ ...message("after", settled.resolve), to: "queue:missed" }]);
