@@ -1,0 +1,78 @@
+/** An instance of a saga while it is worked on, and what the machine asks of whoever runs it. @module */
+import type { Contract } from "../contracts/contract.ts";
+import type { MessageContext } from "../pipeline/context.ts";
+import type { Awaitable } from "../values/awaitable.ts";
+
+/** What is stored of an instance, beside its id: changed in place by the machine. */
+export interface SagaInstance {
+  readonly id: string;
+  /** New for each instance: what belongs to an earlier one of the same id is told apart. */
+  readonly incarnation: string;
+  state: string;
+  data: object;
+  /** By the key of a composite: the events that have arrived of it. */
+  readonly arrived: Record<string, readonly string[]>;
+  /** By the name of a timeout: the token that alone is valid. */
+  readonly timeouts: Record<string, string>;
+  /** By request id: the key of its step, and the token of its timeout. */
+  readonly requests: Record<string, { readonly step: string; readonly token: string }>;
+  /** What is to be undone, in the order in which it was registered. */
+  readonly undos: UndoRecord[];
+  /** While it compensates. */
+  compensating: Compensation | undefined;
+}
+
+/** One registered undo. */
+export interface UndoRecord {
+  readonly name: string;
+  /** The key of the step that registered it. */
+  readonly step: string;
+  /** The message that was being handled. */
+  readonly message: unknown;
+}
+
+/** A compensation under way: undos run one by one, each in a unit of its own. */
+export interface Compensation {
+  readonly downTo: string | undefined;
+  /** The key of the `compensate` step: those behind it follow. */
+  readonly step: string;
+  /** The message that was being handled when it began. */
+  readonly message: unknown;
+  /** Which run of it this is: a continuation that is stale is told by it. */
+  readonly token: string;
+}
+
+/** What comes to an instance. */
+export type Occurrence =
+  | { readonly kind: "event"; readonly event: string; readonly message: unknown }
+  | { readonly kind: "timeout"; readonly timeout: string; readonly token: string }
+  | { readonly kind: "completed"; readonly requestId: string; readonly message: unknown }
+  | { readonly kind: "faulted"; readonly requestId: string; readonly message: unknown }
+  | { readonly kind: "timedOut"; readonly requestId: string; readonly token: string }
+  | { readonly kind: "compensate"; readonly token: string };
+
+/** What became of it. `unhandled`: no rule took it. `stale`: it belongs to something that is over. */
+export type Handled = "handled" | "ignored" | "unhandled" | "stale";
+
+/** What a machine asks for; whoever runs it makes all of it true together with the instance, or nothing. */
+export interface SagaEffects {
+  /** What the contexts of its steps are made on. */
+  readonly context: MessageContext;
+  /** Epoch milliseconds. */
+  now(): number;
+  newId(): string;
+  publish(contract: Contract, message: unknown): Awaitable<void>;
+  send(contract: Contract, message: unknown): Awaitable<void>;
+  respond(reply: unknown): Awaitable<void>;
+  /** Sends a request whose answer comes to the instance; its timeout comes as `timedOut` with `token`. */
+  request(contract: Contract, message: unknown, request: {
+    readonly requestId: string;
+    readonly token: string;
+    readonly dueAt: number;
+  }): Awaitable<void>;
+  /** Has `timedOut` or `timeout` come at `dueAt`. */
+  schedule(timeout: string, token: string, dueAt: number): Awaitable<void>;
+  unschedule(token: string): Awaitable<void>;
+  /** Has `compensate` come once this unit has been committed. */
+  resume(token: string): Awaitable<void>;
+}
