@@ -12,6 +12,7 @@ const order = [
   "encryption",
   "pipeline",
   "outbox",
+  "saga",
   "mediator",
   "bus",
   "sagas",
