@@ -15,7 +15,6 @@ const order = [
   "saga",
   "mediator",
   "bus",
-  "sagas",
   "routing_slips",
   "telemetry",
   "masstransit",
