@@ -17,13 +17,24 @@ const clock = realTime();
 /** Beside the one at the usual port. */
 const port = 5690;
 
-/** Registers a test with a node of its own. */
+/** What one test made: no other may find it at work on the next node of the port. */
+const transports = new Set<RabbitmqTransport>();
+
+/** Registers a test with a node of its own; what it fails with tells how the node and the transports were then. */
 function onNode(name: string, run: (node: RabbitmqNode) => Promise<void>): void {
   test(`rabbitmq: ${name}`, async () => {
     const node = await startRabbitmqNode({ port, directory: mkdtempSync(join(tmpdir(), "hero-rabbitmq-")) });
     try {
       await run(node);
+    } catch (error) {
+      console.log(JSON.stringify([...transports].map(({ counts }) => counts)));
+      const columns = ["name", "messages_ready", "messages_unacknowledged", "consumers", "state"];
+      console.log(await node.control("list_queues", ...columns).catch(String));
+      console.log(await node.control("list_consumers").catch(String));
+      throw error;
     } finally {
+      for (const transport of transports) await transport.close(clock.now());
+      transports.clear();
       await node[Symbol.asyncDispose]();
     }
   }, { skip, timeoutInMs: 240_000 });
@@ -34,6 +45,7 @@ function made(
   { url }: RabbitmqNode,
 ): { readonly transport: RabbitmqTransport; readonly states: string[]; open(): Promise<void> } {
   const transport = rabbitmq({ url, heartbeat: "5s" });
+  transports.add(transport);
   const states: string[] = [];
   const signal = new AbortController().signal;
   return {
@@ -93,7 +105,10 @@ onNode("a broker that is killed and comes back has lost nothing that was sent, d
   await killed;
   await eventually(clock, "all to be confirmed", () => settled === count + delayed, 120_000);
   assertEquals(failures, []);
-  await eventually(clock, "all to come", () => done.size === count + delayed, 120_000);
+  const missing = () => later.map(({ messageId }) => messageId).filter((each) => !done.has(each));
+  await eventually(clock, "all to come", () => done.size === count + delayed, 120_000).catch((error: Error) => {
+    throw new Error(`${done.size} of ${count + delayed} came; delayed and missing: ${missing()}`, { cause: error });
+  });
   const twice = [...done.values()].filter((times) => times > 1).length;
   console.log(`${twice} of ${count + delayed} came more than once`);
   assert(states.includes("down"), "It did not notice");

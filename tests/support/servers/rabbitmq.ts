@@ -132,6 +132,8 @@ function launch({ port, directory, config: more = [], plugins = [] }: NodeOption
       RABBITMQ_CONFIG_FILE: config,
       RABBITMQ_ENABLED_PLUGINS_FILE: enabled,
       RABBITMQ_PID_FILE: pidFile,
+      // What a delay's queue had under way when it was killed it sends again; else after three minutes.
+      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "-rabbit dead_letter_worker_publisher_confirm_timeout 5000",
     },
   });
   child.unref();
