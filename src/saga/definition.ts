@@ -42,7 +42,7 @@ export interface SagaDefinition {
 
 /** What becomes of an event that no rule of the state takes. */
 export type Unhandled = "fault" | "ignore" | "redeliver";
-/** What becomes of an event whose instance is not there; `run`: its rules in `initially` do, without a `create`. */
+/** What becomes of an event whose instance is not there; `run`: its rules of the scope `missing`, which keep nothing. */
 export type Missing = "discard" | "fault" | "redeliver" | "run";
 
 /** A message that the saga handles, and how it finds its instances. */
@@ -63,15 +63,18 @@ export interface EventDefinition {
 export interface RuleDefinition {
   /** Its place among the rules; with it a path names a step. */
   readonly key: string;
-  /** `initially`, `finally`, `duringAny`, or the states of `during`. */
-  readonly scope: "initial" | "final" | "any" | readonly string[];
+  /**
+   * `initially`, `finally`, `duringAny`, the states of `during`; `missing`: there is no instance. A rule that is
+   * triggered by entering or leaving a state is so wherever it stands.
+   */
+  readonly scope: "initial" | "final" | "any" | "missing" | readonly string[];
   readonly trigger: Trigger;
   readonly steps: readonly Step[];
 }
 export type Trigger =
   | { readonly on: "event"; readonly event: string; readonly filter: ((context: never) => boolean) | undefined }
   | { readonly on: "ignore"; readonly events: readonly string[] }
-  /** A composite: `key` names what has arrived of it in the instance. */
+  /** A composite: `key` names what has arrived of it in the instance; the same events have the same key. */
   | { readonly on: "all"; readonly key: string; readonly events: readonly string[] }
   | { readonly on: "timeout"; readonly timeout: string }
   | { readonly on: "beforeEnter" | "enter" | "leave" | "afterLeave"; readonly state: string };
@@ -169,7 +172,7 @@ export interface RetryStep {
   readonly policy: RetryPolicy;
   readonly steps: readonly Step[];
 }
-/** `catch`: for what was thrown by the steps before it in its list. */
+/** `catch`: for what was thrown by the steps before it in its list; what they did before that stays done. */
 export interface CatchStep {
   readonly kind: "catch";
   readonly key: string;

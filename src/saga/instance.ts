@@ -1,5 +1,6 @@
 /** An instance of a saga while it is worked on, and what the machine asks of whoever runs it. @module */
 import type { Contract } from "../contracts/contract.ts";
+import type { ExceptionInfo } from "../errors/exception_info.ts";
 import type { MessageContext } from "../pipeline/context.ts";
 import type { Awaitable } from "../values/awaitable.ts";
 
@@ -10,7 +11,7 @@ export interface SagaInstance {
   readonly incarnation: string;
   state: string;
   data: object;
-  /** By the key of a composite: the events that have arrived of it. */
+  /** By the key of a composite: the events that have arrived of it; none: it has fired, which it does once. */
   readonly arrived: Record<string, readonly string[]>;
   /** By the name of a timeout: the token that alone is valid. */
   readonly timeouts: Record<string, string>;
@@ -31,28 +32,43 @@ export interface UndoRecord {
   readonly message: unknown;
 }
 
-/** A compensation under way: undos run one by one, each in a unit of its own. */
+/** A compensation under way: undos run one by one, each in a unit of its own; then, in one more, what waits for them. */
 export interface Compensation {
+  /** The earliest undo of this name is the last that runs; `undefined`: all run. */
   readonly downTo: string | undefined;
-  /** The key of the `compensate` step: those behind it follow. */
-  readonly step: string;
-  /** The message that was being handled when it began. */
-  readonly message: unknown;
-  /** Which run of it this is: a continuation that is stale is told by it. */
+  /** What follows, in this order. */
+  readonly then: readonly Continuation[];
+  /** New for each undo: a continuation that is stale is told by it. */
   readonly token: string;
+}
+
+/** Steps that wait for a compensation. */
+export interface Continuation {
+  /** The key of a step: those behind it in its list go on. */
+  readonly step: string;
+  /** The message that was being handled. */
+  readonly message: unknown;
+  /** What had been caught, where they are steps of a `catch`. */
+  readonly error: ExceptionInfo | undefined;
 }
 
 /** What comes to an instance. */
 export type Occurrence =
   | { readonly kind: "event"; readonly event: string; readonly message: unknown }
+  /** An event without an instance, which it needs: is given a blank one, of which nothing may be kept. */
+  | { readonly kind: "missing"; readonly event: string; readonly message: unknown }
   | { readonly kind: "timeout"; readonly timeout: string; readonly token: string }
   | { readonly kind: "completed"; readonly requestId: string; readonly message: unknown }
   | { readonly kind: "faulted"; readonly requestId: string; readonly message: unknown }
   | { readonly kind: "timedOut"; readonly requestId: string; readonly token: string }
   | { readonly kind: "compensate"; readonly token: string };
 
-/** What became of it. `unhandled`: no rule took it. `stale`: it belongs to something that is over. */
-export type Handled = "handled" | "ignored" | "unhandled" | "stale";
+/**
+ * What became of it. `unhandled`: no rule took it, which is a fault. `redeliver`: it is to come again later, as the saga
+ * says, or because the instance compensates. `stale`: it belongs to something that is over. Only where it is `handled`
+ * has the instance changed.
+ */
+export type Handled = "handled" | "ignored" | "unhandled" | "redeliver" | "stale";
 
 /** What a machine asks for; whoever runs it makes all of it true together with the instance, or nothing. */
 export interface SagaEffects {
@@ -61,6 +77,12 @@ export interface SagaEffects {
   /** Epoch milliseconds. */
   now(): number;
   newId(): string;
+  /** A number in [0, 1), for jitter. */
+  random(): number;
+  /** Holds the unit, for a `retry` in place. Rejects when the delivery is lost or the bus stops. */
+  wait(milliseconds: number): Promise<void>;
+  /** Told of each transition, as it is made; for the history. */
+  transitioned(from: string, to: string): void;
   publish(contract: Contract, message: unknown): Awaitable<void>;
   send(contract: Contract, message: unknown): Awaitable<void>;
   respond(reply: unknown): Awaitable<void>;
@@ -70,7 +92,7 @@ export interface SagaEffects {
     readonly token: string;
     readonly dueAt: number;
   }): Awaitable<void>;
-  /** Has `timedOut` or `timeout` come at `dueAt`. */
+  /** Has `timeout` come at `dueAt`. */
   schedule(timeout: string, token: string, dueAt: number): Awaitable<void>;
   unschedule(token: string): Awaitable<void>;
   /** Has `compensate` come once this unit has been committed. */
