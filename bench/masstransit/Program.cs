@@ -1,5 +1,5 @@
-// MassTransit on the work of bench/mediator, bench/memory and bench/rabbitmq. Usage: bench <scenario> <count>; the last line is {"value"}.
-// mediator, memory, rabbitmq, rabbitmq-rpc: per second; rabbitmq-cpu: microseconds per message; rabbitmq-p99: milliseconds at 1,000 a second;
+// MassTransit on the work of bench/mediator, bench/memory, bench/saga and bench/rabbitmq. Usage: bench <scenario> <count>; the last line is {"value"}.
+// mediator, memory, rabbitmq, rabbitmq-rpc: per second; saga: transitions per second; rabbitmq-cpu: microseconds per message; rabbitmq-p99: milliseconds at 1,000 a second;
 // rabbitmq-start: milliseconds from the start of the process to the first message.
 using System.Diagnostics;
 using System.Text.Json;
@@ -79,6 +79,39 @@ async Task InMemory()
                 await bus.Publish(new BenchMessage(NewId.NextGuid(), payload, 0));
         }));
         await BenchConsumer.Done;
+    });
+    await host.StopAsync();
+}
+
+async Task Saga()
+{
+    var builder = NewHost();
+    builder.Services.AddMassTransit(x =>
+    {
+        x.AddSagaStateMachine<OrderMachine, OrderState>().InMemoryRepository();
+        x.UsingInMemory((context, configure) =>
+        {
+            configure.PrefetchCount = Prefetch;
+            configure.ConfigureEndpoints(context);
+        });
+    });
+    builder.Services.AddOptions<MassTransitHostOptions>().Configure(o => o.WaitUntilStarted = true);
+    using var host = builder.Build();
+    await host.StartAsync();
+    var bus = host.Services.GetRequiredService<IBus>();
+    await Measure(async n =>
+    {
+        OrderMachine.Expect(n / 2);
+        await Task.WhenAll(Enumerable.Range(0, Publishers).Select(async first =>
+        {
+            for (var i = first; i < n / 2; i += Publishers)
+            {
+                var id = NewId.NextGuid();
+                await bus.Publish(new Submitted(id));
+                await bus.Publish(new Paid(id));
+            }
+        }));
+        await OrderMachine.Done;
     });
     await host.StopAsync();
 }
@@ -175,6 +208,7 @@ switch (scenario)
 {
     case "mediator": await Mediate(); return 0;
     case "memory": await InMemory(); return 0;
+    case "saga": await Saga(); return 0;
     case "rabbitmq": await OverRabbit(cpu: false); return 0;
     case "rabbitmq-cpu": await OverRabbit(cpu: true); return 0;
     case "rabbitmq-p99": await Paced(); return 0;

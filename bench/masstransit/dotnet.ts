@@ -37,7 +37,8 @@ export type Scenario =
   | "rabbitmq-cpu"
   | "rabbitmq-p99"
   | "rabbitmq-rpc"
-  | "rabbitmq-start";
+  | "rabbitmq-start"
+  | "saga";
 
 /** The value that a scenario says. */
 export function massTransit(scenario: Scenario, count: number): Measure {
