@@ -1,5 +1,6 @@
 /** Errors of sagas that run. @module */
 import { HeroError } from "./hero_error.ts";
+import { messageOf } from "./thrown.ts";
 
 /** A message is for an instance that is not there. Thrown where its event says `onMissing: "fault"`, as by default. */
 export class SagaNotFoundError extends HeroError {
@@ -71,6 +72,71 @@ export class SagaVersionAheadError extends HeroError {
       `Cannot read the instance "${id}" of "${saga}": its data is of version ${version}, and this process knows ` +
         `version ${known}. Deploy that version here, then put the message back`,
       { ...options, details: { saga, id, version, known } },
+    );
+  }
+}
+
+/** An undo of a compensation failed. The instance stays as it was before the undo, which is due again. */
+export class CompensationFailedError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_COMPENSATION_FAILED";
+  /** The saga's name. */
+  readonly saga: string;
+  /** The instance's. */
+  readonly id: string;
+  /** The name under which the undo was registered. */
+  readonly undo: string;
+  /**
+   * Puts it into words. What the undo threw is the cause.
+   *
+   * @param undo the name under which it was registered
+   */
+  constructor(saga: string, id: string, undo: string, options: ErrorOptions) {
+    super(
+      `The undo "${undo}" of the instance "${id}" of "${saga}" failed: ${messageOf(options.cause)}. ` +
+        `Nothing of it was kept, and those before it wait; mend the cause, then put the message back`,
+      { ...options, details: { saga, id, undo } },
+    );
+    this.saga = saga;
+    this.id = id;
+    this.undo = undo;
+  }
+}
+
+/** An instance has registered an undo that its saga does not have any more. */
+export class UnknownUndoError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_UNKNOWN_UNDO";
+  /**
+   * Puts it into words.
+   *
+   * @param known the names that the saga has
+   */
+  constructor(saga: string, id: string, undo: string, known: readonly string[]) {
+    super(
+      `Cannot compensate the instance "${id}" of "${saga}": it registered the undo "${undo}", and this version of the ` +
+        `saga has ${known.map((each) => `"${each}"`).join(", ") || "none"}. Keep compensateWith("${undo}", …) for as ` +
+        `long as such instances live, then put the message back`,
+      { details: { saga, id, undo, known } },
+    );
+  }
+}
+
+/** Rules of a saga lead to one another without end: a state's `whenEnter` to another's, or `raise` to itself. */
+export class EndlessSagaError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_ENDLESS_SAGA";
+  /**
+   * Puts it into words.
+   *
+   * @param what was about to be done once more, as in `enter "waiting"`
+   * @param times how often rules had led on
+   */
+  constructor(saga: string, id: string, what: string, times: number) {
+    super(
+      `The instance "${id}" of "${saga}" was about to ${what}, after ${times} rules that led to one another. ` +
+        `Look for whenEnter and raise that go round in a circle`,
+      { details: { saga, id, what, times } },
     );
   }
 }

@@ -29,7 +29,7 @@ export interface SagaDefinition {
   readonly rules: readonly RuleDefinition[];
   /** All request steps, by their key. */
   readonly requests: ReadonlyMap<string, RequestStep>;
-  /** All undos, by their name. */
+  /** All undos, by their name; of a sequence that several rules run, that of the first. */
   readonly undos: ReadonlyMap<string, CompensateWithStep>;
   readonly completedWhen: ((data: never, state: string) => boolean) | undefined;
   readonly onUnhandled: Unhandled | ((context: never, event: string) => Unhandled);
@@ -90,6 +90,7 @@ export type Step =
   | ScheduleStep
   | UnscheduleStep
   | RaiseStep
+  | SequenceStep
   | BranchStep
   | RetryStep
   | CatchStep
@@ -157,6 +158,12 @@ export interface RaiseStep {
   readonly key: string;
   readonly event: string;
   readonly make: (context: never) => unknown;
+}
+/** `run`: steps on their own, so that what they catch is what they threw. */
+export interface SequenceStep {
+  readonly kind: "sequence";
+  readonly key: string;
+  readonly steps: readonly Step[];
 }
 /** `if`, `ifElse`, `switch`; without a case for what `select` gives, nothing is done. */
 export interface BranchStep {
