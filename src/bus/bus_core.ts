@@ -197,7 +197,7 @@ export class BusCore {
   }
 
   #introduce(definition: Definition): Promise<void> | undefined {
-    if (this.#introduced.has(definition)) return undefined;
+    if (definition.local || this.#introduced.has(definition)) return undefined;
     this.registry.add(definition);
     this.onIntroduced();
     if (!this.#open) return undefined;

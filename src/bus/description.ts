@@ -4,6 +4,7 @@ import { describeRetry } from "../pipeline/retry.ts";
 import type { Routing } from "../pipeline/routing.ts";
 import type { BusCore } from "./bus_core.ts";
 import type { ContractDescription, Description, EndpointDescription } from "./control.ts";
+import { isSubscribed } from "./endpoint.ts";
 import { type EndpointPlan, nameOf } from "./endpoint_plan.ts";
 import { topologyOf } from "./topology.ts";
 
@@ -37,7 +38,7 @@ function describeEndpoint(plan: EndpointPlan, routing: Routing): EndpointDescrip
   return {
     name: plan.name,
     address: routing.queue(plan.name),
-    contracts: plan.declared.map(({ definition: { name, version } }) => ({ name, version })),
+    contracts: plan.declared.filter(isSubscribed).map(({ definition: { name, version } }) => ({ name, version })),
     concurrency: plan.concurrency,
     prefetch: plan.prefetch,
     stages: plan.stages,

@@ -12,6 +12,7 @@ import type {
   SendMiddleware,
 } from "../pipeline/context.ts";
 import type { Consumer, Runnable } from "../pipeline/consumer.ts";
+import type { SagaPart } from "../saga/runtime/part.ts";
 import type { EndpointOptions, TxFor } from "./endpoint_options.ts";
 
 /** A queue and what runs on it: the unit of competing consumers, concurrency and retry. */
@@ -46,6 +47,13 @@ export interface Declared {
   readonly definition: Definition;
   readonly handler: (context: ConsumeContext) => unknown;
   readonly batch: { readonly options: BatchOptions; readonly handler: BatchHandler<unknown> } | undefined;
+  /** Of a saga. */
+  readonly part: SagaPart | undefined;
+}
+
+/** Whether what is handled comes by the contract's topic; else it is sent to the endpoint's queue. */
+export function isSubscribed({ part }: Declared): boolean {
+  return part?.subscribed ?? true;
 }
 
 /** What an endpoint was told before it started. */
@@ -115,7 +123,7 @@ export class EndpointBuilder implements Endpoint<unknown> {
     return this;
   }
 
-  #declare(contract: unknown, handler: Declared["handler"], batch: Declared["batch"]): this {
+  #declare(contract: unknown, handler: Declared["handler"], batch: Declared["batch"], part?: SagaPart): this {
     this.#check(handler, "a handler");
     const definition = definitionOf(contract, `the contract of a handler of "${this.name}"`);
     const owned = definition.kind !== "event";
@@ -124,7 +132,7 @@ export class EndpointBuilder implements Endpoint<unknown> {
         `Cannot handle "${definition.name}" twice on "${this.name}": a ${definition.kind} is answered once. Merge the handlers`,
       );
     }
-    this.declared.push({ definition, handler, batch });
+    this.declared.push({ definition, handler, batch, part });
     return this;
   }
 

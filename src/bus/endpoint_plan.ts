@@ -4,6 +4,8 @@ import { StoreBatchUnits } from "../outbox/batch_units.ts";
 import { groupedUnits } from "../outbox/group_stage.ts";
 import type { Storage } from "../outbox/storage.ts";
 import { unitOfWork } from "../outbox/unit_stage.ts";
+import type { SagaPart } from "../saga/runtime/part.ts";
+import { lookedUp, oneAtATime, type SagaParts } from "../saga/runtime/stages.ts";
 import { BatchCollector, type BatchUnits, checkBatchOptions } from "../pipeline/batch.ts";
 import { type Binding, Bindings, derives } from "../pipeline/bindings.ts";
 import { createCircuitBreaker } from "../pipeline/circuit_breaker.ts";
@@ -73,10 +75,12 @@ export function planEndpoint(
   const limit = limitOf(builder, services.clock);
   const collectors: BatchCollector[] = [];
   const batchUnits = isStored(options) ? batchUnitsOf(builder, storage()) : undefined;
-  const bindings = new Bindings(
-    declared.map((each) => bind(each, name, middleware, collectors, limit, batchUnits)),
-    services.registry,
-  );
+  const bound = declared.map((each) => bind(each, name, middleware, collectors, limit, batchUnits));
+  const bindings = new Bindings(bound, services.registry);
+  const parts = new Map(declared.flatMap(({ part }, at): [Binding, SagaPart][] => {
+    const binding = bound[at];
+    return part === undefined || binding === undefined ? [] : [[binding, part]];
+  }));
   const sizes = declared.flatMap(({ batch }) =>
     batch === undefined ? [] : [checkBatchOptions(batch.options, name).size]
   );
@@ -89,7 +93,7 @@ export function planEndpoint(
       } messages, and only ${prefetch} may come at once. Raise { prefetch }`,
     );
   }
-  const around = stagesAround(options, limit, storage);
+  const around = stagesAround(options, limit, storage, parts);
   return {
     name,
     options,
@@ -146,9 +150,13 @@ function stagesAround(
   options: EndpointOptions,
   limit: TimeLimit | undefined,
   storage: () => Storage,
+  parts: SagaParts,
 ): readonly Stage[] {
   return [
+    ...(parts.size > 0 ? [oneAtATime(parts)] : []),
     ...(isStored(options) ? [unitStage(options, storage())] : []),
+    ...(parts.size > 0 && !isStored(options) ? [unitOfWork(storage(), "stateful")] : []),
+    ...(parts.size > 0 ? [lookedUp(parts)] : []),
     ...(options.outbox === "memory" ? [memoryOutbox] : []),
     ...(limit === undefined ? [] : [timeout(limit)]),
   ];
@@ -193,7 +201,7 @@ export function nameOf(middleware: Middleware | SendMiddleware, index: number): 
 }
 
 function bind(
-  { definition, handler, batch }: Declared,
+  { definition, handler, batch, part }: Declared,
   endpoint: string,
   middleware: readonly Middleware[],
   collectors: BatchCollector[],
@@ -206,7 +214,12 @@ function bind(
     collectors.push(collector);
     innermost = (context) => collector.collect(context);
   }
-  return { definition, run: withMiddleware(middleware, innermost), batched: batch !== undefined };
+  return {
+    definition,
+    run: withMiddleware(middleware, innermost),
+    batched: batch !== undefined,
+    stateful: part !== undefined,
+  };
 }
 
 function gatesOf(options: EndpointOptions, clock: Clock, changed: () => void): readonly Gate[] {

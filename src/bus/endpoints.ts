@@ -16,7 +16,7 @@ import type { Address, Source } from "../spi/transport.ts";
 import { checkName, queueName } from "../values/destination.ts";
 import type { BusCore } from "./bus_core.ts";
 import type { Runnable } from "../pipeline/consumer.ts";
-import { EndpointBuilder } from "./endpoint.ts";
+import { EndpointBuilder, isSubscribed } from "./endpoint.ts";
 import type { EndpointOptions } from "./endpoint_options.ts";
 import { type EndpointPlan, planEndpoint } from "./endpoint_plan.ts";
 import { EndpointRuntime } from "./endpoint_runtime.ts";
@@ -70,7 +70,7 @@ export class Endpoints {
   owner(definition: Definition): { readonly name: string; readonly concurrency: number } | undefined {
     this.#owners ??= new Map(
       this.plans.filter(({ options }) => options.subscribe !== false)
-        .flatMap((plan) => plan.declared.map((each) => [each.definition.name, plan] as const)),
+        .flatMap((plan) => plan.declared.filter(isSubscribed).map((each) => [each.definition.name, plan] as const)),
     );
     return this.#owners.get(definition.name);
   }
@@ -85,7 +85,7 @@ export class Endpoints {
     const owners: Owners = new Map();
     for (const builder of this.#builders.values()) checkOwners(builder, owners);
     for (const { declared } of this.#builders.values()) {
-      for (const { definition } of declared) core.registry.add(definition);
+      for (const { definition } of declared.filter(isSubscribed)) core.registry.add(definition);
     }
     const plans = [...this.#builders.values()].map((builder) => this.#planOne(builder, core));
     this.#plans = new Map(plans.map((plan) => [plan.name, plan]));
@@ -97,7 +97,7 @@ export class Endpoints {
   planMore(builder: EndpointBuilder, core: BusCore): EndpointPlan {
     const owners: Owners = new Map();
     for (const each of this.#builders.values()) checkOwners(each, owners);
-    for (const { definition } of builder.declared) core.registry.add(definition);
+    for (const { definition } of builder.declared.filter(isSubscribed)) core.registry.add(definition);
     core.onIntroduced();
     const plan = this.#planOne(builder, core);
     (this.#plans ??= new Map()).set(plan.name, plan);
@@ -159,7 +159,7 @@ export class Endpoints {
         sendMiddleware: builder?.sendMiddleware ?? [],
         bindings: plan.bindings,
         typeByTopic: typesByTopic(
-          plan.declared.map(({ definition }) => definition),
+          plan.declared.filter(isSubscribed).map(({ definition }) => definition),
           (each) => core.routing.topic(each),
         ),
         statistics: new Statistics(),
@@ -203,7 +203,7 @@ export class Endpoints {
 /** An endpoint that does not subscribe gets only what is sent to its queue: it owns nothing. */
 function checkOwners({ name, declared, options }: EndpointBuilder, owners: Owners): void {
   if (options.subscribe === false) return;
-  for (const { definition } of declared) {
+  for (const { definition } of declared.filter(isSubscribed)) {
     if (definition.kind === "event") continue;
     const other = owners.get(definition.name);
     if (other !== undefined && other.endpoint !== name) {

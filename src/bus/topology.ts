@@ -5,6 +5,7 @@ import type { Registry } from "../contracts/registry.ts";
 import type { Routing } from "../pipeline/routing.ts";
 import type { Address, Capabilities, Entity, Topology } from "../spi/transport.ts";
 import { queueName, topicName } from "../values/destination.ts";
+import { isSubscribed } from "./endpoint.ts";
 import type { EndpointPlan } from "./endpoint_plan.ts";
 
 /**
@@ -14,10 +15,11 @@ import type { EndpointPlan } from "./endpoint_plan.ts";
  */
 export function topicsOf(plan: EndpointPlan, routing: Routing, { hierarchy }: Capabilities): readonly string[] {
   if (plan.options.subscribe === false) return [];
-  const all = new Set(plan.declared.map(({ definition }) => nameOf(routing.topic(definition))));
+  const declared = plan.declared.filter(isSubscribed);
+  const all = new Set(declared.map(({ definition }) => nameOf(routing.topic(definition))));
   if (hierarchy) return [...all];
   const topics = new Set<string>();
-  for (const { definition } of plan.declared) {
+  for (const { definition } of declared) {
     if (!comesByBase(definition, routing, all)) topics.add(nameOf(routing.topic(definition)));
   }
   return [...topics];

@@ -35,6 +35,8 @@ export interface Definition extends Contract<never, unknown, unknown, Kind> {
   readonly upcasts: readonly Upcast[];
   /** The contract whose faults these are. */
   readonly faultOf: Definition | undefined;
+  /** Whether it only ever goes to a queue that is named: it has no topic, and is the library's own. */
+  readonly local: boolean;
 }
 
 /** What is known before the options are read. */
@@ -42,6 +44,7 @@ interface Identity {
   readonly kind: Kind;
   readonly name: string;
   readonly faultOf?: Definition;
+  readonly local?: boolean;
 }
 
 type AnyOptions = ContractOptions<never, unknown> & OwnedOptions<never, unknown, unknown, Replies>;
@@ -55,7 +58,7 @@ type AnyOptions = ContractOptions<never, unknown> & OwnedOptions<never, unknown,
 export function define(identity: Identity, options: object): Definition {
   const { name } = identity;
   const given: Partial<AnyOptions> = options;
-  if (identity.faultOf === undefined) checkContractName(name);
+  if (identity.faultOf === undefined && identity.local !== true) checkContractName(name);
   const version = given.version ?? 1;
   if (!Number.isSafeInteger(version) || version < 1) {
     throw new ConfigurationError(`Cannot give "${name}" the version ${version}: it must be a whole number from 1`);
@@ -96,6 +99,7 @@ function make(identity: Identity, checked: Checked): Definition {
     kind: identity.kind,
     name: identity.name,
     faultOf: identity.faultOf,
+    local: identity.local ?? false,
     upcast: (older: Contract, upcast: (old: unknown) => unknown): Definition => {
       const from = definitionOf(older, `the earlier version of "${identity.name}"`);
       if (typeof upcast !== "function") {

@@ -28,7 +28,12 @@ export function groupedUnits(storage: Storage, size: number): Stage {
     name: `inbox and outbox, in groups of ${size}`,
     around: (next) => {
       const groups = new Groups(storage, size, next);
-      return (consumption) => hasUnit(consumption) ? groups.add(consumption) : next(consumption);
+      return (consumption) => {
+        if (!hasUnit(consumption)) return next(consumption);
+        // One failure of a saga, or one conflict, is not to run the whole group again.
+        if (consumption.match?.stateful === true) return runAlone(consumption, storage, next, undefined);
+        return groups.add(consumption);
+      };
     },
   };
 }

@@ -102,6 +102,7 @@ function definitionOf(type: string, registry: Registry): Definition {
   const name = own?.name ?? "";
   const bare = name.replace(/^(fault|reply):/, "");
   const known = registry.find(bare, own?.version ?? 1);
-  if (known === undefined) return define({ kind: "event", name: "unknown" }, {});
+  // What belongs to no contract that is known here is called what it says of itself.
+  if (known === undefined) return define({ kind: "event", name: name === "" ? "unknown" : name, local: true }, {});
   return name.startsWith("fault:") ? faultDefinition(known) : known;
 }

@@ -2,7 +2,11 @@
 import { TransactionEndedError, UnitTooLargeError } from "../errors/store.ts";
 import type { OutgoingMessage } from "../pipeline/outgoing_message.ts";
 import type { OpenUnit } from "../pipeline/unit.ts";
-import type { Changes, InboxKey, InUnit, Leased, OutboxRow, Store, Unit } from "../spi/store.ts";
+import type { Changes, InboxKey, InUnit, Leased, OutboxRow, SagaRow, Store, Unit } from "../spi/store.ts";
+import { SagaChanges } from "./saga_changes.ts";
+
+/** How many instances are read at once. */
+const pageSize = 500;
 
 /** Whose units they are: what a bus has of its store. */
 export interface UnitOwner {
@@ -34,10 +38,14 @@ export class UnitOfWork implements OpenUnit {
   readonly #messages: OutgoingMessage[] = [];
   readonly #rows: OutboxRow[] = [];
   readonly #schedules: Changes["schedules"][number][] = [];
+  /** Made when it is first needed: few handle sagas. */
+  #sagas: SagaChanges | undefined;
   readonly #prepared: Promise<void>[] = [];
   readonly #sending = new Set<Promise<unknown>>();
   readonly #inbox: readonly InboxKey[];
   readonly #whole: UnitOfWork | undefined;
+  /** How often the units of the same attempt before it have met another. */
+  conflicts = 0;
   #opened = false;
   #ended = false;
 
@@ -122,6 +130,34 @@ export class UnitOfWork implements OpenUnit {
     this.#schedules.push(change);
   }
 
+  /**
+   * An instance of a saga, as the unit has left it so far.
+   *
+   * @param lock whether others are held off until the unit ends, where the store can
+   */
+  async load(saga: string, id: string, lock: boolean): Promise<SagaRow | undefined> {
+    const change = this.#sagas?.of(saga, id);
+    return change === undefined ? await this.#unit.load(saga, id, lock) : change.after;
+  }
+  /** All instances that have these values in their indexes, in order of their ids. */
+  async find(saga: string, where: Readonly<Record<string, string>>): Promise<readonly SagaRow[]> {
+    const found: SagaRow[] = [];
+    for (;;) {
+      const page = await this.#unit.find(saga, where, found.at(-1)?.id, pageSize);
+      found.push(...page);
+      if (page.length < pageSize) return this.#sagas?.over(found) ?? found;
+    }
+  }
+  /**
+   * Writes an instance of a saga, makes it, or removes it.
+   *
+   * @throws {TransactionEndedError} once the unit has ended
+   */
+  save(before: SagaRow | undefined, after: SagaRow | undefined): void {
+    this.#check();
+    (this.#sagas ??= new SagaChanges()).save(before, after);
+  }
+
   /** Leaves out one of the messages that it is about: it has not had its effect. */
   async exclude(member: number): Promise<void> {
     const failed = new Error("It fails alone");
@@ -148,6 +184,7 @@ export class UnitOfWork implements OpenUnit {
     }
     this.#messages.push(...part.#messages);
     this.#rows.push(...part.#rows);
+    if (part.#sagas !== undefined) (this.#sagas ??= new SagaChanges()).add(part.#sagas);
     this.#schedules.push(...part.#schedules);
   }
 
@@ -169,22 +206,24 @@ export class UnitOfWork implements OpenUnit {
     const messages = this.#messages;
     const rows = await this.#owner.rowsOf(messages);
     const outbox = this.#rows.length === 0 ? rows : [...rows, ...this.#rows];
-    this.#checkSize(outbox);
+    const sagas = this.#sagas?.all ?? [];
+    this.#checkSize(outbox, sagas);
     const { heldSince } = this.#unit;
     let leased;
     try {
-      leased = await this.#unit.commit({ sagas: [], outbox, schedules: this.#schedules });
+      leased = await this.#unit.commit({ sagas, outbox, schedules: this.#schedules });
     } finally {
       if (heldSince !== undefined) this.#owner.ended(this.#inbox, heldSince);
     }
     this.#owner.committed(outbox, leased, messages);
   }
 
-  #checkSize(outbox: readonly OutboxRow[]): void {
+  #checkSize(outbox: readonly OutboxRow[], sagas: Changes["sagas"]): void {
     const { name, capabilities: { maxOperations, maxBytes } } = this.#store;
-    const operations = this.#inbox.length + outbox.length + this.#schedules.length;
+    const operations = this.#inbox.length + sagas.length + outbox.length + this.#schedules.length;
     if (operations > maxOperations) throw new UnitTooLargeError(name, "operations", operations, maxOperations);
     let bytes = 0;
+    for (const { after } of sagas) bytes += after?.data.byteLength ?? 0;
     for (const { frame } of outbox) bytes += frame.body.byteLength;
     for (const change of this.#schedules) if ("put" in change) bytes += change.put.frame.body.byteLength;
     if (bytes > maxBytes) throw new UnitTooLargeError(name, "bytes", bytes, maxBytes);

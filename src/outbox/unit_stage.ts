@@ -14,18 +14,25 @@ import type { UnitOfWork } from "./unit_of_work.ts";
  * Runs each attempt in a unit of work: inbox record, what handlers write with `ctx.tx`, and what they send become true
  * in one commit, before the message is accepted. A message that the inbox knows is accepted, unhandled. Queries change
  * nothing, and get none.
+ *
+ * @param whose `stateful`: only what is for a saga, on an endpoint without an outbox
  */
-export function unitOfWork(storage: Storage): Stage {
+export function unitOfWork(storage: Storage, whose: "all" | "stateful" = "all"): Stage {
   return {
-    name: "inbox and outbox",
+    name: whose === "all" ? "inbox and outbox" : "inbox and outbox of sagas",
     around: (next) => (consumption) =>
-      hasUnit(consumption) ? runAlone(consumption, storage, next, undefined) : next(consumption),
+      hasUnit(consumption) && (whose === "all" || consumption.match?.stateful === true)
+        ? runAlone(consumption, storage, next, undefined)
+        : next(consumption),
   };
 }
 
-/** Whether a message gets a unit here: a query gets none, and what is handled in a batch is in the unit of its batch. */
+/**
+ * Whether a message gets a unit here: a query gets none but of a saga, and what is handled in a batch is in the unit of
+ * its batch.
+ */
 export function hasUnit({ definition, match }: Consumption): boolean {
-  return definition?.kind !== "query" && match?.batched !== true;
+  return (definition?.kind !== "query" || match?.stateful === true) && match?.batched !== true;
 }
 
 /**
@@ -67,12 +74,13 @@ class Attempt {
   readonly #consumption: Consumption;
   readonly #storage: Storage;
   readonly #attempt: number;
-  readonly #key: InboxKey;
+  readonly #inbox: readonly InboxKey[];
   readonly #conflictWait: Backoff;
 
   constructor(consumption: Consumption, storage: Storage) {
     const { random } = consumption.services;
-    this.#key = keyOf(consumption);
+    // A query is asked again at will.
+    this.#inbox = consumption.definition?.kind === "query" ? [] : [keyOf(consumption)];
     this.#consumption = consumption;
     this.#storage = storage;
     this.#attempt = consumption.attempt;
@@ -91,6 +99,7 @@ class Attempt {
         consumption.unhandled = unknown ? done : "duplicate";
         return;
       }
+      unit.conflicts = conflicts;
       enter(consumption, unit);
       let committing = false;
       try {
@@ -127,6 +136,6 @@ class Attempt {
 
   #begin(): Promise<UnitOfWork> {
     const { signal } = this.#consumption;
-    return beginUnit(this.#storage, this.#consumption, [this.#key], signal, () => this.#interrupted);
+    return beginUnit(this.#storage, this.#consumption, this.#inbox, signal, () => this.#interrupted);
   }
 }

@@ -12,6 +12,8 @@ export interface Binding {
   readonly run: (context: ConsumeContext) => unknown;
   /** Handled in batches: waits for others. */
   readonly batched: boolean;
+  /** In a unit of work whatever its endpoint says, as what it is about is in the store: a saga's. */
+  readonly stateful: boolean;
 }
 
 /** How one binding gets what came. */
@@ -28,9 +30,11 @@ export interface Match {
   readonly readings: readonly Reading[];
   /** Handled in batches. */
   readonly batched: boolean;
+  /** In a unit of work in any case. */
+  readonly stateful: boolean;
 }
 
-const nothing: Match = Object.freeze({ readings: [], batched: false });
+const nothing: Match = Object.freeze({ readings: [], batched: false, stateful: false });
 const mostCached = 1000;
 
 /** Finds, by the `hero-type` header, the bindings of an endpoint that a message is for. */
@@ -73,7 +77,12 @@ export class Bindings {
       if (type === undefined || !this.#chosen(binding, type)) continue;
       readings.push(this.#reading(binding, types.slice(0, index), type));
     }
-    return readings.length === 0 ? nothing : { readings, batched: readings.some(({ binding }) => binding.batched) };
+    if (readings.length === 0) return nothing;
+    return {
+      readings,
+      batched: readings.some(({ binding }) => binding.batched),
+      stateful: readings.some(({ binding }) => binding.stateful),
+    };
   }
 
   /** Of several versions of one name, one handles the message: its own, else the next above, else the highest. */

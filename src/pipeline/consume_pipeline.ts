@@ -5,12 +5,14 @@ import { isPromise } from "../values/awaitable.ts";
 import { audit } from "./audit.ts";
 import type { Consumption } from "./consumption.ts";
 import { giveUp } from "./faults.ts";
+import type { Unhandled } from "./observers.ts";
 import { type Decide, recover } from "./recovery.ts";
 import { compose, type Run, type Stage } from "./stage.ts";
 import { checkDeliveries } from "./stages/delivery_limit.ts";
 import { expired } from "./stages/expiry.ts";
 import { open, read } from "./stages/reading.ts";
 import { beginSpan } from "./stages/telemetry.ts";
+import type { EndpointStatistics } from "./statistics.ts";
 
 /** What the consume pipeline of an endpoint is made of. */
 export interface ConsumePipelineOptions {
@@ -111,7 +113,7 @@ function over(consumption: Consumption): void {
   span?.end(error);
   const why = lost ? "lost" : unhandled;
   if (why !== undefined && why in statistics) {
-    statistics[why as "skipped" | "expired" | "deferred" | "duplicate" | "lost"]++;
+    statistics[why as keyof EndpointStatistics & Unhandled]++;
   }
   if (succeeded(consumption)) statistics.consumed++;
   if (!observers.any) return;

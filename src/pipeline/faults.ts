@@ -95,7 +95,7 @@ async function tell(consumption: Consumption, error: Error, publish: boolean): P
   const asked = envelope.requestId === undefined ? undefined : envelope.responseAddress;
   const to = envelope.faultAddress ?? asked;
   const of = consumption.definition ?? knownBy(consumption, envelope.type);
-  if (of === undefined || (to === undefined && (!publish || of.faultOf !== undefined))) return;
+  if (of === undefined || (to === undefined && (!publish || of.faultOf !== undefined || of.local))) return;
   const definition = faultDefinition(of);
   const message: Fault<unknown> = {
     faultId: services.newId(),

@@ -43,8 +43,20 @@ export interface ObservedFailure extends ObservedDelivery {
   /** What becomes of it. */
   readonly then: "retry" | "redeliver" | "error" | "discard";
 }
-/** Why a message left an endpoint without being handled. */
-export type Unhandled = "skipped" | "expired" | "deferred" | "duplicate" | "forwarded" | "lost" | "released";
+/**
+ * Why a message left an endpoint without being handled. `missing`: the instance of a saga that it is for is not there,
+ * and `onMissing` says to discard it. `stale`: it belongs to something that is over, as a timeout that was taken back.
+ */
+export type Unhandled =
+  | "skipped"
+  | "expired"
+  | "deferred"
+  | "duplicate"
+  | "forwarded"
+  | "lost"
+  | "released"
+  | "missing"
+  | "stale";
 
 /** A transaction that has kept all others from writing for long, on a store with one writer. */
 export interface HeldTransaction {

@@ -24,6 +24,10 @@ export interface EndpointStatistics {
   readonly duplicate: number;
   /** Deliveries whose claim was lost before they were settled. */
   readonly lost: number;
+  /** Messages for an instance of a saga that was not there, where `onMissing` says to discard them. */
+  readonly missing: number;
+  /** Messages for something of a saga that was over: a timeout that was taken back, an answer that came too late. */
+  readonly stale: number;
 }
 
 /** The same, being counted. */
@@ -39,6 +43,8 @@ export class Statistics implements EndpointStatistics {
   deferred = 0;
   duplicate = 0;
   lost = 0;
+  missing = 0;
+  stale = 0;
 
   /** As they are now. */
   snapshot(): EndpointStatistics {

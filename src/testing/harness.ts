@@ -288,6 +288,8 @@ const unhandled: readonly Happening[] = [
   "forwarded",
   "lost",
   "released",
+  "missing",
+  "stale",
 ];
 
 function settledOf(bus: Pick<MessageBus<unknown>, "name" | "life">, admin: Admin | undefined): Settled {

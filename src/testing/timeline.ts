@@ -22,6 +22,8 @@ export type Happening =
   | "forwarded"
   | "lost"
   | "released"
+  | "missing"
+  | "stale"
   | Incident;
 
 /** What happened to an instance of a simulated application. */

@@ -189,6 +189,8 @@ trial("statistics count everything that an endpoint does, and a copy stands stil
     expired: 0,
     deferred: 1,
     lost: 0,
+    missing: 0,
+    stale: 0,
   });
   assertEquals(before.received, 0);
 });

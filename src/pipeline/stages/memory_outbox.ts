@@ -10,6 +10,8 @@ import type { Stage } from "../stage.ts";
 export const memoryOutbox: Stage = {
   name: "outbox in memory",
   around: (next) => (consumption) => {
+    // What it would hold back is the unit's already.
+    if (consumption.unit !== undefined) return next(consumption);
     const { outbound } = consumption.services;
     const held = new HeldMessages();
     consumption.target = held;

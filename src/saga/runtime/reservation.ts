@@ -1,0 +1,80 @@
+/** One message at a time for each instance, within a process. @module */
+import type { Consumption } from "../../pipeline/consumption.ts";
+import { type ContextKey, contextKey } from "../../values/context_key.ts";
+import type { KeyedLocks } from "../../values/keyed_locks.ts";
+import type { Found, SagaPart } from "./part.ts";
+
+/** An instance that a message is for, of which only the store knew, is being handled: to be waited for outside. */
+export class InstanceBusyError extends Error {
+  override readonly name = "InstanceBusyError";
+}
+
+/** Which instances a message has for itself: from before its unit begins until after it has ended. */
+export class Reservation {
+  readonly #locks: KeyedLocks;
+  readonly #wanted: Set<string>;
+  readonly #held: string[] = [];
+  /** What the store has said of it, by what it is for. */
+  readonly found: Map<SagaPart, Found> = new Map();
+
+  constructor(locks: KeyedLocks, names: readonly string[]) {
+    this.#locks = locks;
+    this.#wanted = new Set(names);
+  }
+
+  /** The reservation of a message that is being handled. */
+  static of(consumption: Consumption): Reservation | undefined {
+    return consumption.item(key) as Reservation | undefined; // nothing else is set under it
+  }
+  /** To be found by {@linkcode Reservation.of}. */
+  attach(consumption: Consumption): void {
+    consumption.setItem(key, this);
+  }
+
+  /** Takes all at once if they are free; gives whether it did. */
+  tryTake(): boolean {
+    for (const name of this.#wanted) {
+      if (!this.#locks.tryAcquire(name)) {
+        this.release();
+        return false;
+      }
+      this.#held.push(name);
+    }
+    return true;
+  }
+  /** Waits for all, in one order, so that no two messages wait for each other. */
+  async take(signal: AbortSignal): Promise<void> {
+    for (const name of [...this.#wanted].sort()) {
+      await this.#locks.acquire(name, signal);
+      this.#held.push(name);
+    }
+  }
+
+  /**
+   * Takes more, of which the store has told only now.
+   *
+   * @throws {InstanceBusyError} if one is taken: with others in hand, and a unit begun, it is not waited for
+   */
+  add(names: readonly string[]): void {
+    let busy = false;
+    for (const name of names) {
+      if (this.#held.includes(name)) continue;
+      this.#wanted.add(name);
+      if (busy || !this.#locks.tryAcquire(name)) busy = true;
+      else this.#held.push(name);
+    }
+    if (busy) throw new InstanceBusyError();
+  }
+
+  /** Gives all back. */
+  release(): void {
+    for (const name of this.#held.splice(0)) this.#locks.release(name);
+  }
+}
+
+const key: ContextKey<unknown> = contextKey<unknown>("the instances of a message");
+
+/** The name of an instance's lock. A saga's name has no such character. */
+export function lockName(saga: string, id: string): string {
+  return `${saga}\u0000${id}`;
+}

@@ -1,0 +1,83 @@
+/** What the messages of sagas pass beside those of handlers. @module */
+import type { Binding } from "../../pipeline/bindings.ts";
+import type { Consumption } from "../../pipeline/consumption.ts";
+import type { Run, Stage } from "../../pipeline/stage.ts";
+import { KeyedLocks } from "../../values/keyed_locks.ts";
+import type { SagaPart } from "./part.ts";
+import { InstanceBusyError, Reservation } from "./reservation.ts";
+
+/** What sagas have their endpoint handle, by its bindings. */
+export type SagaParts = ReadonlyMap<Binding, SagaPart>;
+
+/**
+ * Has the messages of an instance handled one at a time in this process, from before a unit begins until it has ended:
+ * who waits for an instance holds nothing of the store. Other instances pass.
+ */
+export function oneAtATime(parts: SagaParts): Stage {
+  const locks = new KeyedLocks();
+  return {
+    name: "one at a time of an instance",
+    around: (next) => (consumption) => {
+      if (consumption.match?.stateful !== true) return next(consumption);
+      return reserved(consumption, new Reservation(locks, namesOf(consumption, parts)), next);
+    },
+  };
+}
+
+async function reserved(consumption: Consumption, reservation: Reservation, next: Run): Promise<void> {
+  reservation.attach(consumption);
+  for (;;) {
+    if (!reservation.tryTake()) await reservation.take(consumption.signal);
+    try {
+      return await next(consumption);
+    } catch (thrown) {
+      // Its unit has been rolled back: now it can wait for what it has found.
+      if (!(thrown instanceof InstanceBusyError)) throw thrown;
+    } finally {
+      reservation.release();
+    }
+  }
+}
+
+function namesOf(consumption: Consumption, parts: SagaParts): readonly string[] {
+  const { match, values } = consumption;
+  const [only] = match?.readings ?? [];
+  if (match?.readings.length === 1 && only !== undefined) {
+    return parts.get(only.binding)?.locks(consumption.value) ?? [];
+  }
+  return match?.readings.flatMap(({ binding }, at) => parts.get(binding)?.locks(values[at]) ?? []) ?? [];
+}
+
+/** Asks the store, in the unit and before any middleware, which instances a message is for that does not say so. */
+export function lookedUp(parts: SagaParts): Stage {
+  return {
+    name: "instances",
+    around: (next) => (consumption) => {
+      if (consumption.match?.stateful !== true) return next(consumption);
+      const asking = askingOf(consumption, parts);
+      return asking.length === 0 ? next(consumption) : ask(consumption, asking, next);
+    },
+  };
+}
+
+type Asking = readonly { readonly part: SagaPart; readonly message: unknown }[];
+
+function askingOf(consumption: Consumption, parts: SagaParts): Asking {
+  return (consumption.match?.readings ?? []).flatMap(({ binding }, at) => {
+    const part = parts.get(binding);
+    return part?.lookUp === undefined ? [] : [{ part, message: consumption.values[at] }];
+  });
+}
+
+async function ask(consumption: Consumption, asking: Asking, next: Run): Promise<void> {
+  const reservation = Reservation.of(consumption);
+  const locks: string[] = [];
+  for (const { part, message } of asking) {
+    const found = await part.lookUp?.(consumption, message);
+    if (found === undefined) continue;
+    reservation?.found.set(part, found);
+    locks.push(...found.locks);
+  }
+  reservation?.add(locks);
+  await next(consumption);
+}
