@@ -101,7 +101,8 @@ export class BusCore {
         services,
         capabilities: transport.capabilities,
         target: this.#outbound.inside,
-        dropped: (message, error) => this.#settled(message, error),
+        enlist: transport.enlist === undefined ? undefined : (tx, receiver) => transport.enlist?.(tx, receiver),
+        told: (message, error) => this.#settled(message, error),
       });
     if (store !== undefined) this.#storage = this.#makeStorage();
     this.#transforming = [this.outbound, this.inside].filter((each) => each instanceof Transforming);

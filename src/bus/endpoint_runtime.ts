@@ -10,7 +10,7 @@ import { Releases } from "../pipeline/releases.ts";
 import { Settler } from "../pipeline/settler.ts";
 import { headerText, names } from "../envelope/headers.ts";
 import { referred } from "../pipeline/reference.ts";
-import type { Delivery, Receiver, Sink, Source, Transport } from "../spi/transport.ts";
+import type { Delivery, Receiver, Settlement, Sink, Source, Transport } from "../spi/transport.ts";
 import type { EndpointPlan } from "./endpoint_plan.ts";
 
 /** What an endpoint does at the moment. */
@@ -107,6 +107,8 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
     this.#intake.pause();
     this.#immediate = transport.capabilities.immediate ?? false;
     this.#receiver = await transport.receive(this.#source, this);
+    // What is audited is settled after that: until then it may still fail.
+    if (this.plan.options.audit === undefined) this.services.settling.receiver = this.#receiver;
     this.#settler = new Settler(this.#receiver, clock, { telemetry, bus, endpoint: name });
     this.#intake.resume();
   }
@@ -145,7 +147,8 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
     const { delivery, outcome } = consumption;
     this.#active.remove(consumption);
     if (!consumption.lost) this.#releases.forget(delivery);
-    if (!consumption.lost && !this.#stopped) {
+    if (consumption.settled) this.#settledInUnit(outcome?.outcome ?? "accept");
+    else if (!consumption.lost && !this.#stopped) {
       this.#settler?.settle(outcome === undefined ? new Acceptance(delivery) : { delivery, ...outcome });
     }
     this.#progressAt = this.services.clock.now();
@@ -156,6 +159,11 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
       this.#idle?.resolve();
       this.#idle = undefined;
     }
+  }
+
+  #settledInUnit(outcome: Settlement["outcome"]): void {
+    const { telemetry, bus, name } = this.services;
+    telemetry?.settle(bus, name, outcome, 1);
   }
 
   #gatesChanged(): void {

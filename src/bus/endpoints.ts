@@ -157,6 +157,7 @@ export class Endpoints {
         inboxWindowMs: plan.inboxWindowMs,
         overtaking: plan.options.overtaking === "allowed",
         sendMiddleware: builder?.sendMiddleware ?? [],
+        settling: { receiver: undefined },
         bindings: plan.bindings,
         typeByTopic: typesByTopic(
           plan.declared.filter(isSubscribed).map(({ definition }) => definition),

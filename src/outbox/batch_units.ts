@@ -1,11 +1,12 @@
 /** Puts batches into units of work. @module */
+import { ClaimLostError } from "../errors/receiving.ts";
 import { ConflictError, DuplicateError, OutcomeUnknownError } from "../errors/store.ts";
 import type { BatchUnits } from "../pipeline/batch.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import { wait } from "../pipeline/recovery.ts";
 import type { OpenUnit } from "../pipeline/unit.ts";
 import { beginUnit, conflictBackoff, keyOf, mostConflicts } from "./beginning.ts";
-import { putOff } from "./put_off.ts";
+import { conclude } from "./concluding.ts";
 import type { Storage } from "./storage.ts";
 
 type Failures = ReadonlyMap<Consumption, Error>;
@@ -33,22 +34,25 @@ export class StoreBatchUnits implements BatchUnits {
     let unknown: { readonly failures: Failures; readonly handled: readonly Consumption[] } | undefined;
     for (let conflicts = 0;; conflicts++) {
       const unit = await beginUnit(this.#storage, first, inbox, undefined, interrupted);
-      const left = messages.filter((_, at) => unit.duplicates[at] !== true);
+      const fresh = messages.filter((_, at) => unit.duplicates[at] !== true);
       for (const each of messages) {
-        if (!left.includes(each) && !(unknown?.handled.includes(each) ?? false)) each.unhandled = "duplicate";
+        if (!fresh.includes(each) && !(unknown?.handled.includes(each) ?? false)) each.unhandled = "duplicate";
       }
+      // Others have them by now: they are left out, as those that fail alone.
+      const lost = new Map(fresh.filter((each) => each.lost).map((each) => [each, each.whyOver(each.attempt)]));
+      const left = fresh.filter((each) => !lost.has(each));
       const known = unknown?.failures;
       if (left.every((each) => known?.has(each) ?? false)) {
         await unit.rollback();
-        return known ?? new Map();
+        return new Map([...known ?? [], ...lost]);
       }
       let failures: Failures = new Map();
       let committing = false;
       try {
-        failures = await work(unit, left);
+        failures = new Map([...await work(unit, left), ...lost]);
         if (interrupted()) throw first.whyOver(attempts[0] ?? first.attempt);
         for (const each of failures.keys()) await unit.exclude(messages.indexOf(each));
-        for (const each of left) if (!failures.has(each)) putOff(each, unit);
+        for (const each of left) if (!failures.has(each)) conclude(each, unit);
         committing = true;
         await unit.commit();
         return failures;
@@ -57,7 +61,8 @@ export class StoreBatchUnits implements BatchUnits {
         const mayBeWritten = committing && thrown instanceof OutcomeUnknownError;
         unknown = mayBeWritten ? { failures, handled: left } : undefined;
         for (const each of left) reset(each, mayBeWritten);
-        const met = thrown instanceof ConflictError || (committing && thrown instanceof DuplicateError);
+        const met = thrown instanceof ConflictError ||
+          (committing && (thrown instanceof DuplicateError || thrown instanceof ClaimLostError));
         if (!(met || mayBeWritten) || conflicts >= mostConflicts || interrupted()) {
           for (const each of left) each.responded = false;
           throw thrown;

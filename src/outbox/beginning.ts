@@ -55,7 +55,7 @@ export async function beginUnit(
   const backoff = exponentialBackoff({ min: 100, max: "5s" }, first.services.random);
   for (let failures = 0;; failures++) {
     try {
-      return await storage.begin(first.envelope.messageId, inbox, signal);
+      return await storage.begin(first.envelope.messageId, inbox, signal, first.services.settling.receiver);
     } catch (thrown) {
       const error = toError(thrown);
       if (interrupted() || isFinal(error)) throw error;

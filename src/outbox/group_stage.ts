@@ -4,7 +4,7 @@ import { ConflictError, OutcomeUnknownError } from "../errors/store.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import type { Run, Stage } from "../pipeline/stage.ts";
 import { beginUnit, keyOf } from "./beginning.ts";
-import { putOff } from "./put_off.ts";
+import { conclude } from "./concluding.ts";
 import type { Storage } from "./storage.ts";
 import { enter, hasUnit, leave, runAlone } from "./unit_stage.ts";
 
@@ -108,7 +108,7 @@ class Groups {
             enter(consumption, part);
             await this.#next(consumption);
             if (isOver(member)) throw consumption.whyOver(member.attempt);
-            putOff(consumption, part);
+            conclude(consumption, part);
           });
           committed.push(member);
         } catch (thrown) {

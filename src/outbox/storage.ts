@@ -6,7 +6,7 @@ import type { OutgoingMessage, SendTarget } from "../pipeline/outgoing_message.t
 import { carries } from "../pipeline/send_plan.ts";
 import type { InboxKey, JoinableStore, Leased, OutboxRow, ScheduleRow, Scope, Store } from "../spi/store.ts";
 import type { Backlog } from "../spi/telemetry.ts";
-import type { Capabilities, Host } from "../spi/transport.ts";
+import type { Capabilities, Enlistment, Host, Receiver, Transport } from "../spi/transport.ts";
 import { Deliverer, leaseInMs } from "./deliverer.ts";
 import { rowOf } from "./stored_message.ts";
 import { UnitOfWork, type UnitOwner } from "./unit_of_work.ts";
@@ -29,8 +29,10 @@ export interface StorageOptions {
   readonly capabilities: Capabilities;
   /** The transport: frames leave as they are. */
   readonly target: SendTarget;
-  /** Told of messages that are not sent, as they would come too late. */
-  readonly dropped: (message: OutgoingMessage, error: Error) => void;
+  /** Where the transport lives in a store's database: its end of a transaction. */
+  readonly enlist: Transport["enlist"];
+  /** Told of messages that the broker has by a commit, and of those that are not sent, as they would come too late. */
+  readonly told: (message: OutgoingMessage, error: Error | undefined) => void;
 }
 
 /** How the store is, as it last said. */
@@ -100,7 +102,7 @@ export class Storage implements UnitOwner {
 
   /** Begins to deliver what is due. Twice is once. */
   start(): void {
-    const { services, target, polled, dropped } = this.#with;
+    const { services, target, polled, told: dropped } = this.#with;
     const { bus, clock, random, registry, telemetry } = services();
     const shared = {
       bus,
@@ -125,9 +127,15 @@ export class Storage implements UnitOwner {
    *
    * @param partition what it is about, for stores that keep together what belongs together
    * @param signal ends it
+   * @param receiver of what it is about
    */
-  async begin(partition: string, inbox: readonly InboxKey[], signal?: AbortSignal): Promise<UnitOfWork> {
-    return new UnitOfWork(this, await this.store.begin(this.#scope(partition, inbox, signal)), inbox);
+  async begin(
+    partition: string,
+    inbox: readonly InboxKey[],
+    signal?: AbortSignal,
+    receiver?: Receiver,
+  ): Promise<UnitOfWork> {
+    return new UnitOfWork(this, await this.store.begin(this.#scope(partition, inbox, signal)), inbox, receiver);
   }
 
   /** A unit within a transaction of the caller's own. */
@@ -174,11 +182,20 @@ export class Storage implements UnitOwner {
     message.reframe(frame);
   }
 
+  enlist(tx: unknown, receiver: Receiver | undefined): Enlistment | undefined {
+    return this.#with.enlist?.(tx, receiver);
+  }
+  carries({ dueAt }: OutgoingMessage): boolean {
+    return dueAt === undefined || carries(this.#with.capabilities, dueAt - this.#with.services().clock.now());
+  }
+  sent(message: OutgoingMessage): void {
+    this.#with.told(message, undefined);
+  }
+
   #row(message: OutgoingMessage, group: string): OutboxRow {
     const { dueAt } = message;
     if (dueAt === undefined) return rowOf(message, { group, dueAt: 0 });
-    const { services, capabilities } = this.#with;
-    return carries(capabilities, dueAt - services().clock.now())
+    return this.carries(message)
       ? rowOf(message, { group, dueAt: 0, dueAtBroker: dueAt })
       : rowOf(message, { group, dueAt });
   }

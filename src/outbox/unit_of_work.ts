@@ -1,8 +1,11 @@
 /** A unit of work of a store. @module */
 import { TransactionEndedError, UnitTooLargeError } from "../errors/store.ts";
+import type { Consumption } from "../pipeline/consumption.ts";
 import type { OutgoingMessage } from "../pipeline/outgoing_message.ts";
 import type { OpenUnit } from "../pipeline/unit.ts";
 import type { Changes, InboxKey, InUnit, Leased, OutboxRow, SagaRow, Store, Unit } from "../spi/store.ts";
+import type { Enlistment, Receiver } from "../spi/transport.ts";
+import { Enlisted } from "./enlisted.ts";
 import { SagaChanges } from "./saga_changes.ts";
 
 /** How many instances are read at once. */
@@ -15,6 +18,12 @@ export interface UnitOwner {
   rowsOf(messages: readonly OutgoingMessage[]): Promise<readonly OutboxRow[]> | readonly OutboxRow[];
   /** Does to a message what is done to all that the bus sends. */
   transform(message: OutgoingMessage): Promise<void> | undefined;
+  /** Where the broker lives in the store's database: its end of a unit's transaction. */
+  enlist(tx: unknown, receiver: Receiver | undefined): Enlistment | undefined;
+  /** Whether the broker keeps a message until it is due. */
+  carries(message: OutgoingMessage): boolean;
+  /** The broker has a message by a unit's own commit. */
+  sent(message: OutgoingMessage): void;
   /** Sends what a commit has left to this process. */
   committed(
     rows: readonly OutboxRow[],
@@ -44,6 +53,9 @@ export class UnitOfWork implements OpenUnit {
   readonly #sending = new Set<Promise<unknown>>();
   readonly #inbox: readonly InboxKey[];
   readonly #whole: UnitOfWork | undefined;
+  readonly #receiver: Receiver | undefined;
+  readonly #settling: Consumption[] = [];
+  #enlistment: Enlistment | undefined | "unknown" = "unknown";
   /** How often the units of the same attempt before it have met another. */
   conflicts = 0;
   #opened = false;
@@ -51,13 +63,21 @@ export class UnitOfWork implements OpenUnit {
 
   /**
    * @param inbox what it is about
+   * @param receiver of what it is about
    * @param whole of which it is a member's part
    */
-  constructor(owner: UnitOwner, unit: Unit<unknown>, inbox: readonly InboxKey[], whole?: UnitOfWork) {
+  constructor(
+    owner: UnitOwner,
+    unit: Unit<unknown>,
+    inbox: readonly InboxKey[],
+    receiver?: Receiver,
+    whole?: UnitOfWork,
+  ) {
     this.#owner = owner;
     this.#store = owner.store;
     this.#unit = unit;
     this.#inbox = inbox;
+    this.#receiver = receiver;
     this.#whole = whole;
   }
 
@@ -131,6 +151,24 @@ export class UnitOfWork implements OpenUnit {
   }
 
   /**
+   * Settles one of the messages that it is about by the commit, as its outcome says; false: the broker is elsewhere, and
+   * hears of it afterwards.
+   *
+   * @throws {TransactionEndedError} once the unit has ended
+   */
+  settle(consumption: Consumption): boolean {
+    this.#check();
+    if (this.#receiver === undefined || this.#enlist() === undefined) return false;
+    this.#settling.push(consumption);
+    return true;
+  }
+  #enlist(): Enlistment | undefined {
+    if (this.#whole !== undefined) return this.#whole.#enlist();
+    if (this.#enlistment === "unknown") this.#enlistment = this.#owner.enlist(this.#unit.tx, this.#receiver);
+    return this.#enlistment;
+  }
+
+  /**
    * An instance of a saga, as the unit has left it so far.
    *
    * @param lock whether others are held off until the unit ends, where the store can
@@ -173,7 +211,7 @@ export class UnitOfWork implements OpenUnit {
    * @param member its place among those that the unit is about
    */
   async part(member: number, work: (part: UnitOfWork) => Promise<void>): Promise<void> {
-    const part = new UnitOfWork(this.#owner, this.#unit, [], this);
+    const part = new UnitOfWork(this.#owner, this.#unit, [], this.#receiver, this);
     try {
       await this.#unit.savepoint(member, async () => {
         await work(part);
@@ -186,6 +224,7 @@ export class UnitOfWork implements OpenUnit {
     this.#rows.push(...part.#rows);
     if (part.#sagas !== undefined) (this.#sagas ??= new SagaChanges()).add(part.#sagas);
     this.#schedules.push(...part.#schedules);
+    this.#settling.push(...part.#settling);
   }
 
   /** Nothing can be added from then on, not even by a handler that was not waited for. */
@@ -200,10 +239,13 @@ export class UnitOfWork implements OpenUnit {
    *
    * @throws {ConflictError}, {@linkcode DuplicateError} or {@linkcode OutcomeUnknownError}, as `Unit.commit` says
    * @throws {UnitTooLargeError} if it is more than the store takes at once
+   * @throws {ClaimLostError} if it settles a message that is no longer this process'; {@linkcode UnroutableError} and
+   * other refusals, if it sends: where broker and store are one
    */
   async commit(): Promise<void> {
     await this.#finish();
-    const messages = this.#messages;
+    const enlisted = await this.#enlisted();
+    const messages = enlisted === undefined ? this.#messages : this.#messages.filter((each) => !enlisted.has(each));
     const rows = await this.#owner.rowsOf(messages);
     const outbox = this.#rows.length === 0 ? rows : [...rows, ...this.#rows];
     const sagas = this.#sagas?.all ?? [];
@@ -215,7 +257,21 @@ export class UnitOfWork implements OpenUnit {
     } finally {
       if (heldSince !== undefined) this.#owner.ended(this.#inbox, heldSince);
     }
+    enlisted?.committed((message) => this.#owner.sent(message));
     this.#owner.committed(outbox, leased, messages);
+  }
+
+  /** Puts into the store's transaction what the broker would be told afterwards, where that is possible. */
+  async #enlisted(): Promise<Enlisted | undefined> {
+    if (this.#messages.length + this.#settling.length === 0) return undefined;
+    const enlistment = this.#enlist();
+    if (enlistment === undefined) return undefined;
+    // What only the store keeps until it is due stays a row of it.
+    const messages = this.#messages.filter((each) => this.#owner.carries(each));
+    for (const message of messages) await this.#owner.transform(message);
+    const enlisted = new Enlisted(enlistment, messages, this.#settling);
+    await enlisted.write();
+    return enlisted;
   }
 
   #checkSize(outbox: readonly OutboxRow[], sagas: Changes["sagas"]): void {

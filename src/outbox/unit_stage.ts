@@ -1,4 +1,5 @@
 /** Puts each attempt into a unit of work. @module */
+import { ClaimLostError } from "../errors/receiving.ts";
 import { ConflictError, DuplicateError, OutcomeUnknownError } from "../errors/store.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import { wait } from "../pipeline/recovery.ts";
@@ -6,7 +7,7 @@ import type { Run, Stage } from "../pipeline/stage.ts";
 import type { InboxKey } from "../spi/store.ts";
 import type { Backoff } from "../values/backoff.ts";
 import { beginUnit, conflictBackoff, keyOf, mostConflicts } from "./beginning.ts";
-import { putOff } from "./put_off.ts";
+import { conclude } from "./concluding.ts";
 import type { Storage } from "./storage.ts";
 import type { UnitOfWork } from "./unit_of_work.ts";
 
@@ -107,7 +108,7 @@ class Attempt {
         if (this.#interrupted) throw consumption.whyOver(this.#attempt);
         await next(consumption);
         if (consumption.isOver(this.#attempt)) throw consumption.whyOver(this.#attempt);
-        putOff(consumption, unit);
+        conclude(consumption, unit);
         done = consumption.unhandled;
         committing = true;
         await unit.commit();
@@ -119,6 +120,8 @@ class Attempt {
           consumption.unhandled = "duplicate";
           return;
         }
+        // Another process has it by now, of which this one has not heard yet: nothing is tried again here, or told.
+        if (committing && thrown instanceof ClaimLostError && !consumption.lost) consumption.lose(thrown);
         unknown = committing && thrown instanceof OutcomeUnknownError;
         if (!(unknown || thrown instanceof ConflictError) || conflicts >= mostConflicts || this.#interrupted) {
           throw thrown;

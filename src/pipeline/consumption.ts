@@ -40,6 +40,7 @@ class Aside {
   nextReading = 0;
   asking = 0;
   released = 0;
+  settled = false;
   lost = false;
   stopping = false;
 }
@@ -196,6 +197,14 @@ export class Consumption implements Cause {
   }
   set interrupt(interrupt: (() => void) | undefined) {
     this.#own.interrupt = interrupt;
+  }
+
+  /** Whether its unit's commit has settled it: the broker need not be told. */
+  get settled(): boolean {
+    return this.#aside?.settled ?? false;
+  }
+  set settled(settled: boolean) {
+    if (settled) this.#own.settled = true;
   }
 
   /** The claim is gone: what the handlers still do has no effect. */

@@ -5,7 +5,7 @@ import type { Serializers } from "../serialization/negotiation.ts";
 import type { Clock } from "../spi/clock.ts";
 import type { FrameTransform } from "../spi/frame_transform.ts";
 import type { Telemetry } from "../spi/telemetry.ts";
-import type { Address } from "../spi/transport.ts";
+import type { Address, Receiver } from "../spi/transport.ts";
 import type { Random } from "../values/random.ts";
 import type { Bindings } from "./bindings.ts";
 import type { SendMiddleware } from "./context.ts";
@@ -53,6 +53,8 @@ export interface EndpointServices extends BusServices {
   readonly overtaking: boolean;
   /** For how long its inbox, if it has one, knows a message. */
   readonly inboxWindowMs: number;
+  /** The receiver that settles in the commits of units, once the endpoint is open; `undefined`: none does. */
+  readonly settling: { receiver: Receiver | undefined };
   readonly bindings: Bindings;
   readonly typeByTopic: TypeByTopic;
   readonly sendMiddleware: readonly SendMiddleware[];

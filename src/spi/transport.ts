@@ -179,9 +179,15 @@ export interface Receiver {
 
 /** Sends and settlements that become true when a transaction commits. `Outgoing.settled` then means: written in it. */
 export interface Enlistment {
-  /** Writes them in the transaction. */
+  /**
+   * Writes them in the transaction, in their order. When it resolves each is settled; what is found out only later makes
+   * the commit fail.
+   */
   send(batch: readonly Outgoing[]): Promise<void>;
-  /** Settles, in the transaction, what came from its receiver. */
+  /**
+   * Settles, in the transaction, what came from its receiver. `ClaimLostError`, here or from the commit: a claim is gone;
+   * by then the sink has heard which (`lost`), and all others are unsettled once the transaction is rolled back.
+   */
   settle(batch: readonly Settlement[]): Promise<void>;
 }
 /**

@@ -2,7 +2,7 @@
 import { HeroError } from "../../src/errors/hero_error.ts";
 import { OutcomeUnknownError } from "../../src/errors/store.ts";
 import { type Connection, type File, type Patience, patiently } from "./database.ts";
-import { explainOwn, isOutcomeUnknown, storeName } from "./errors.ts";
+import { explainOwn, isBusy, isOutcomeUnknown, storeName } from "./errors.ts";
 
 const lock = "writer";
 /** More than this share no commit, so that the process is not held up. */
@@ -60,6 +60,27 @@ export class Writer {
       this.#jobs.push(job);
       if (!this.#flushing) void this.#flush();
     });
+  }
+
+  /** Writes alone and at once; `undefined`: somebody else writes, in this process or another. */
+  writeAtOnce<Result>(work: Work<Result>): { readonly result: Result } | undefined {
+    const { writer, locks, path } = this.#file;
+    if (!locks.tryAcquire(lock)) return undefined;
+    try {
+      writer.prepare("BEGIN IMMEDIATE").run();
+      const result = work(writer);
+      this.#commit();
+      return { result };
+    } catch (error) {
+      if (isBusy(error)) return undefined;
+      throw explainOwn(error, path);
+    } finally {
+      try {
+        writer.rollback();
+      } finally {
+        locks.release(lock);
+      }
+    }
   }
 
   /** Opens a transaction for one alone, which ends it with `commit` or `rollback`. */

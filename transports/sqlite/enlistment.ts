@@ -4,6 +4,7 @@ import { UnroutableError } from "../../src/errors/sending.ts";
 import type { Enlistment, Outgoing, Settlement } from "../../src/spi/transport.ts";
 import type { Connection } from "../../stores/sqlite/database.ts";
 import type { JoinableUnit } from "../../stores/sqlite/transaction.ts";
+import type { Lease } from "./leases.ts";
 import { News } from "./news.ts";
 import type { SqliteReceiver } from "./receiver.ts";
 import { insertAll, refusalOf } from "./sender.ts";
@@ -70,14 +71,15 @@ export class SqliteEnlistment implements Enlistment {
   #joinSettlements(receiver: SqliteReceiver, wanted: readonly Settling[]): void {
     const { messages, entities, announce } = this.#services;
     let news = new News();
+    let gone: readonly Lease[] = [];
     try {
       this.#unit.join({
         check: (connection) => {
           entities.refresh(connection);
-          for (const { settlement, lease } of wanted) {
-            if (!receiver.holds(lease) || messages.held(connection, lease) === undefined) {
-              throw new ClaimLostError(receiver.queue.name);
-            }
+          gone = wanted.filter(({ lease }) => !receiver.holds(lease) || messages.held(connection, lease) === undefined)
+            .map(({ lease }) => lease);
+          if (gone.length > 0) throw new ClaimLostError(receiver.queue.name);
+          for (const { settlement } of wanted) {
             if (settlement.outcome === "move" && entities.route(connection, settlement.to).length === 0) {
               throw new UnroutableError("a moved message", settlement.to);
             }
@@ -90,6 +92,7 @@ export class SqliteEnlistment implements Enlistment {
           if (committed) receiver.settled(wanted);
           else receiver.undo(wanted);
           if (committed) announce(news);
+          else receiver.lose(gone);
         },
       });
     } catch (error) {

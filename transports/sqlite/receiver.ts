@@ -228,24 +228,24 @@ export class SqliteReceiver implements Receiver, Taking, LeaseOwner, QueueOwner 
     const until = Math.ceil(session.clock.now() + leaseMs);
     session.writer.write((connection) => new Set(messages.renew(connection, leases, until))).then((gone) => {
       for (const lease of leases) lease.until = until;
-      this.#lose(leases.filter((lease) => gone.has(lease)));
+      this.lose(leases.filter((lease) => gone.has(lease)));
     }, (error) => {
       if (this.#closed) return;
       this.services.failed(error);
       const now = session.clock.now();
-      this.#lose(leases.filter((lease) => lease.until <= now));
+      this.lose(leases.filter((lease) => lease.until <= now));
     });
   }
 
   /** As {@linkcode LeaseOwner.overdue}. */
   overdue(leases: readonly Lease[]): void {
-    this.#lose(leases);
+    this.lose(leases);
     this.giveBack(leases, true);
   }
 
   /** As {@linkcode QueueOwner.renewed}: what was there is gone. */
   renewed(queue: Queue): void {
-    this.#lose([...this.leases.all]);
+    this.lose([...this.leases.all]);
     this.#queue = queue;
     this.sink.readdressed();
     this.wake();
@@ -340,7 +340,8 @@ export class SqliteReceiver implements Receiver, Taking, LeaseOwner, QueueOwner 
     if (batch.length > 0) this.sink.deliver(batch);
   }
 
-  #lose(leases: readonly Lease[]): void {
+  /** Others have them. */
+  lose(leases: readonly Lease[]): void {
     const lost = leases.filter((lease) => this.leases.has(lease));
     if (lost.length === 0) return;
     for (const lease of lost) this.leases.delete(lease);

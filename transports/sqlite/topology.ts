@@ -40,6 +40,8 @@ const maxRoutes = 10_000;
 export class Entities {
   readonly #sql: ReturnType<typeof statements>;
   readonly #routes = new Map<Address, readonly Route[]>();
+  /** What is to be in the file soon, and holds here already. */
+  readonly #coming = new Set<Topology>();
   #version = -1;
 
   /** @param prefix of the tables */
@@ -73,6 +75,17 @@ export class Entities {
     if (this.#routes.size >= maxRoutes) this.#routes.clear();
     this.#routes.set(address, found);
     return found;
+  }
+
+  /** Lets topics and bindings hold in this process that are not in the file yet. */
+  expect(topology: Topology): void {
+    this.#coming.add(topology);
+    this.#version = -1;
+  }
+  /** They are there. */
+  arrived(topology: Topology): void {
+    this.#coming.delete(topology);
+    this.#version = -1;
   }
 
   /** Makes a queue that lives as long as its receiver, bound to `topics`. Its name is made unique. */
@@ -198,8 +211,8 @@ export class Entities {
       const topic = topicName(via);
       if (topic === undefined) continue;
       const targets = connection.prepare(this.#sql.targets).all(toText(topic)) as { readonly target: string }[];
-      for (const { target } of targets) {
-        const to = fromText(target);
+      const coming = [...this.#coming].flatMap(({ bindings }) => bindings.filter((each) => each.topic === topic));
+      for (const to of [...targets.map(({ target }) => fromText(target)), ...coming.map(({ to }) => to)]) {
         const name = queueName(to);
         if (name === undefined) seen.add(to);
         else {

@@ -21,6 +21,7 @@ import type { SqliteStore } from "../../stores/sqlite/store.ts";
 import { Transaction } from "../../stores/sqlite/transaction.ts";
 import { SqliteAdmin } from "./admin.ts";
 import { SqliteEnlistment } from "./enlistment.ts";
+import { introduce } from "./introducing.ts";
 import { nowhere, priorities } from "./message.ts";
 import { Messages } from "./messages.ts";
 import { News } from "./news.ts";
@@ -144,8 +145,12 @@ export class SqliteTransport implements Transport {
   }
 
   async deploy(topology: Topology, mode: DeployMode): Promise<readonly Change[]> {
-    const { session } = this.#check("deploy").services;
+    const { services } = this.#check("deploy");
+    const { session } = services;
     const order = (connection: Connection, queue: Queue): void => this.#messages.order(connection, queue);
+    if (mode === "apply" && topology.queues.length === 0) {
+      return await introduce(topology, services, this.#migrations, () => this.#closing !== undefined);
+    }
     if (mode === "apply") {
       return await session.writer.write((connection) => {
         for (const { extensions } of [...topology.queues, ...topology.topics]) refuse(extensions);

@@ -1,4 +1,4 @@
-/** What a handler has asked for its message, as part of its unit of work. @module */
+/** What becomes of a message, as part of its unit of work. @module */
 import { toHeaders } from "../envelope/wire.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import { referred } from "../pipeline/reference.ts";
@@ -7,12 +7,13 @@ import { withNotes } from "./stored_message.ts";
 import type { UnitOfWork } from "./unit_of_work.ts";
 
 /**
- * Takes over what the transport would do by itself after the commit, where a crash in between would lose it: a message
- * that is put off or forwarded becomes a row of the unit, and its delivery is accepted.
+ * Takes over what the transport would do by itself after the commit, where a crash in between would lose it. Where the
+ * broker lives in the store's database the unit settles the message; else one that is put off or forwarded becomes a
+ * row of the unit, and its delivery is accepted.
  */
-export function putOff(consumption: Consumption, unit: UnitOfWork): void {
+export function conclude(consumption: Consumption, unit: UnitOfWork): void {
   const { outcome, envelope, delivery, services, deferral } = consumption;
-  if (outcome === undefined || outcome.outcome === "release") return;
+  if (outcome?.outcome === "release" || unit.settle(consumption) || outcome === undefined) return;
   const again = outcome.outcome === "again";
   const what = again ? `deferred ${deferral + 1}` : "forwarded";
   unit.add({
