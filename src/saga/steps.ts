@@ -96,8 +96,11 @@ export interface Steps<
    * steps before had sent or changed stays.
    */
   catch<E extends Error>(error: ErrorClass<E>, steps: NoInfer<Sequence<S, Message, E>>): this;
-  /** Registers an undo under a name, to run when `compensate()` is reached. Registered twice, it is undone twice. */
-  compensateWith(name: string, undo: Sequence<S, Message, Failure>): this;
+  /**
+   * Registers an undo under a name, to run when `compensate()` is reached, with the message that is handled now.
+   * Registered twice, it is undone twice.
+   */
+  compensateWith(name: string, undo: Sequence<S, Message>): this;
   /**
    * Runs the registered undos, the latest first, each once and in a unit of its own; then the steps behind it. What
    * else comes to the instance waits. With `downTo`, the earliest undo of that name is the last that runs.

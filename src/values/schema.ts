@@ -58,3 +58,12 @@ export function issuesOf(result: SchemaResult<unknown>): readonly string[] {
     return where === "" ? message : `${where}: ${message}`;
   }) ?? [];
 }
+
+/** Whether anything is a Standard Schema. Some libraries' schemas are functions. */
+export function isSchema(schema: unknown): schema is Schema<unknown, unknown> {
+  if ((typeof schema !== "object" && typeof schema !== "function") || schema === null) return false;
+  if (!("~standard" in schema)) return false;
+  const standard = schema["~standard"];
+  return typeof standard === "object" && standard !== null && "validate" in standard &&
+    typeof standard.validate === "function";
+}

@@ -1,0 +1,112 @@
+/** Saga state machines. @module */
+import { ConfigurationError } from "../errors/configuration.ts";
+import type { Consumer } from "../pipeline/consumer.ts";
+import { buildSaga } from "./build.ts";
+import type { Shape } from "./context.ts";
+import type { Correlation, IndexOf } from "./correlation.ts";
+import type { SagaDefinition } from "./definition.ts";
+import type { SagaOptions } from "./options.ts";
+import type { Behavior, Rules } from "./rules.ts";
+
+/** The shape of a saga with these data, states, events and timeouts. */
+export interface SagaShape<Data, State, Events, Timeout> {
+  /** What an instance holds. */
+  readonly data: Data;
+  /** The names of its states. */
+  readonly state: State;
+  /** Its events, by name. */
+  readonly events: Events;
+  /** Their names. */
+  readonly event: keyof Events & string;
+  /** The names of its timeouts. */
+  readonly timeout: Timeout;
+}
+
+/** A saga: `bus.add(OrderSaga)`, or `.add(OrderSaga)` on an endpoint. */
+export interface Saga<S extends Shape> extends Consumer {
+  /** Never set; carries the types. */
+  readonly "~shape"?: S | undefined;
+}
+
+/** Shared by all loaded copies of the package. */
+const brand: unique symbol = Symbol.for("@hero/messaging/saga");
+interface Made {
+  readonly [brand]: SagaDefinition;
+}
+
+/**
+ * Makes a saga: a state machine whose instances live in the bus' store. Each message that comes to an instance is
+ * handled in a unit of work: its state, its timeouts and what it sends are committed together, or nothing is.
+ *
+ * @param name names its endpoint, and its instances in the store: another name is another saga
+ * @param options its data, states, events and timeouts
+ * @param rules says what happens; called once, here
+ * @throws {InvalidNameError} if the name cannot be that of a queue
+ * @throws {ConfigurationError} for rules and options that cannot work
+ * @example
+ * ```ts
+ * import { command, event, type } from "@hero/messaging";
+ * import { saga } from "./saga.ts";
+ *
+ * const OrderSubmitted = event<{ orderId: string; total: number }>("orders.submitted");
+ * const PaymentReceived = event<{ orderId: string; paymentId: string }>("payments.received");
+ * const OrderCancelled = event<{ orderId: string }>("orders.cancelled");
+ * const RefundPayment = command<{ paymentId: string }>("payments.refund");
+ *
+ * const OrderSaga = saga("order", {
+ *   data: type<{ total: number; paymentId?: string }>(),
+ *   states: ["awaitingPayment", "paid"],
+ *   timeouts: { paymentDue: "15m" },
+ *   events: (on) => ({
+ *     submitted: on.start(OrderSubmitted, (m) => m.orderId, (m) => ({ total: m.total })),
+ *     paid: on(PaymentReceived, (m) => m.orderId),
+ *   }),
+ * }, ({ initially, during, when, timeout }) => [
+ *   initially(when("submitted").schedule("paymentDue").transitionTo("awaitingPayment")),
+ *   during(
+ *     "awaitingPayment",
+ *     when("paid")
+ *       .unschedule("paymentDue")
+ *       .then((ctx) => {
+ *         ctx.saga.paymentId = ctx.message.paymentId;
+ *       })
+ *       .compensateWith("payment", (undo) => undo.send(RefundPayment, (ctx) => ({ paymentId: ctx.message.paymentId })))
+ *       .transitionTo("paid"),
+ *     timeout("paymentDue").publish(OrderCancelled, (ctx) => ({ orderId: ctx.id })).finalize(),
+ *   ),
+ * ]);
+ * ```
+ */
+export function saga<
+  Data extends object,
+  State extends string,
+  Events extends { readonly [K in keyof Events]: Correlation },
+  Timeout extends string = never,
+  Index extends IndexOf<Data> = never,
+>(
+  name: string,
+  options: SagaOptions<Data, State, Events, Timeout, Index>,
+  rules: NoInfer<(rules: Rules<SagaShape<Data, State, Events, Timeout>>) => readonly Behavior[]>,
+): Saga<SagaShape<Data, State, Events, Timeout>> {
+  const definition = buildSaga(name, options, rules);
+  const made: Saga<SagaShape<Data, State, Events, Timeout>> & Made = {
+    name: definition.name,
+    named: "itself",
+    runs: "on one endpoint",
+    contracts: [...definition.events.values()].map(({ contract }) => contract),
+    consume: () => {
+      throw new ConfigurationError(
+        `The saga "${definition.name}" cannot handle messages by itself: it needs a bus with its store. ` +
+          `Add it with bus.add(…), or to an endpoint`,
+      );
+    },
+    [brand]: definition,
+  };
+  return made;
+}
+
+/** The definition of a saga, also of one from another copy of the package; `undefined`: it is none. */
+export function definitionOfSaga(consumer: unknown): SagaDefinition | undefined {
+  if (typeof consumer !== "object" || consumer === null || !(brand in consumer)) return undefined;
+  return (consumer as Made)[brand]; // what has the brand is one
+}

@@ -1,0 +1,112 @@
+/** The context of steps while they run. @module */
+import type { Command } from "../contracts/command.ts";
+import type { Contract } from "../contracts/contract.ts";
+import type { Event } from "../contracts/event.ts";
+import type { Headers } from "../envelope/headers.ts";
+import type { MessageContext } from "../pipeline/context.ts";
+import type { PublishOptions, ScheduleOptions, ScheduleToken, SendOptions, When } from "../pipeline/sending.ts";
+import type { InUnit } from "../spi/store.ts";
+import type { ContextKey } from "../values/context_key.ts";
+import type { SagaContext, Shape } from "./context.ts";
+import type { SagaInstance } from "./instance.ts";
+
+/** One for each message that is handled, and for each `catch`. */
+export class StepContext implements SagaContext<Shape, unknown, unknown> {
+  readonly id: string;
+  readonly saga: object;
+  readonly message: unknown;
+  readonly error: Error | undefined;
+  /** Whether the message that is handled is the one that its sender waits for. */
+  readonly #answers: boolean;
+  readonly #instance: SagaInstance;
+  readonly #context: MessageContext;
+
+  constructor(
+    instance: SagaInstance,
+    context: MessageContext,
+    message: unknown,
+    answers: boolean,
+    error: Error | undefined = undefined,
+  ) {
+    this.id = instance.id;
+    this.saga = instance.data;
+    this.message = message;
+    this.error = error;
+    this.#answers = answers;
+    this.#instance = instance;
+    this.#context = context;
+  }
+
+  /** For the machine. */
+  static answers(context: StepContext): boolean {
+    return context.#answers;
+  }
+  /** The same, with what was caught. */
+  static caught(context: StepContext, error: Error): StepContext {
+    return new StepContext(context.#instance, context.#context, context.message, context.#answers, error);
+  }
+
+  get state(): string {
+    return this.#instance.state;
+  }
+  get "~unit"(): InUnit["~unit"] {
+    return this.#context["~unit"];
+  }
+  get endpoint(): string {
+    return this.#context.endpoint;
+  }
+  get signal(): AbortSignal {
+    return this.#context.signal;
+  }
+  get messageId(): string {
+    return this.#context.messageId;
+  }
+  get correlationId(): string | undefined {
+    return this.#context.correlationId;
+  }
+  get conversationId(): string | undefined {
+    return this.#context.conversationId;
+  }
+  get initiatorId(): string | undefined {
+    return this.#context.initiatorId;
+  }
+  get headers(): Headers {
+    return this.#context.headers;
+  }
+  get sentAt(): Date | undefined {
+    return this.#context.sentAt;
+  }
+  get expiresAt(): Date | undefined {
+    return this.#context.expiresAt;
+  }
+  get sourceAddress(): string | undefined {
+    return this.#context.sourceAddress;
+  }
+  get attempt(): number {
+    return this.#context.attempt;
+  }
+
+  get<T>(key: ContextKey<T>): T {
+    return this.#context.get(key);
+  }
+  set<T>(key: ContextKey<T>, value: NoInfer<T>): void {
+    this.#context.set(key, value);
+  }
+  publish<In>(event: Event<In, unknown>, message: NoInfer<In>, options?: PublishOptions): Promise<void> {
+    return this.#context.publish(event, message, options);
+  }
+  send<In>(command: Command<In, unknown, unknown>, message: NoInfer<In>, options?: SendOptions): Promise<void> {
+    return this.#context.send(command, message, options);
+  }
+  schedule<In>(
+    contract: Contract<In, unknown, unknown>,
+    message: NoInfer<In>,
+    when: When,
+    options?: ScheduleOptions,
+  ): Promise<ScheduleToken> {
+    return this.#context.schedule(contract, message, when, options);
+  }
+  unschedule(token: ScheduleToken): Promise<void> {
+    return this.#context.unschedule(token);
+  }
+}

@@ -1,0 +1,81 @@
+/** Which rule takes an event, and composites, which count it. @module */
+import { ConfigurationError } from "../errors/configuration.ts";
+import { shown } from "../errors/shown.ts";
+import { type Awaitable, isPromise } from "../values/awaitable.ts";
+import type { RuleDefinition, Unhandled } from "./definition.ts";
+import { type Handling, type Signal, suspended, then } from "./handling.ts";
+import type { Handled, SagaInstance } from "./instance.ts";
+import type { EventPlan } from "./plan.ts";
+import type { StepContext } from "./step_context.ts";
+
+/** What became of an event. */
+export type Taken = Handled | typeof suspended;
+
+/** Has the instance handle one of its events. */
+export function take(handling: Handling, event: string, context: StepContext): Awaitable<Taken> {
+  const { plan, instance } = handling;
+  const found = plan.stateOf(instance).events.get(event);
+  if (found === undefined) return unhandled(handling, event, context);
+  for (const rule of found.rules) {
+    const { trigger } = rule;
+    if (trigger.on === "ignore") return "ignored";
+    // A filter is typed by its saga, and was made for this context.
+    if (trigger.on !== "event" || trigger.filter !== undefined && !trigger.filter(context as never)) continue;
+    const result = handling.run(context, rule.steps);
+    if (isPromise(result)) return result.then((signal) => accepted(instance, found, event, signal));
+    return accepted(instance, found, event, result);
+  }
+  return found.counts ? accepted(instance, found, event, undefined) : unhandled(handling, event, context);
+}
+
+/** What becomes of what no rule takes: the saga decides. */
+export function unhandled({ plan }: Handling, event: string, context: StepContext): Handled {
+  const { onUnhandled, name } = plan.definition;
+  const said: Unhandled = typeof onUnhandled === "function" ? onUnhandled(context as never, event) : onUnhandled;
+  switch (said) {
+    case "fault":
+      return "unhandled";
+    case "ignore":
+      return "ignored";
+    case "redeliver":
+      return "redeliver";
+    default:
+      throw new ConfigurationError(
+        `The onUnhandled of the saga "${name}" said ${shown(said)} of "${event}". ` +
+          `Let it say "fault", "ignore" or "redeliver"`,
+      );
+  }
+}
+
+function accepted(instance: SagaInstance, { counted }: EventPlan, event: string, signal: Signal): Taken {
+  for (const { key } of counted) {
+    const arrived = instance.arrived[key];
+    if (arrived === undefined) instance.arrived[key] = [event];
+    // None: it has fired.
+    else if (arrived.length > 0 && !arrived.includes(event)) instance.arrived[key] = [...arrived, event];
+  }
+  return signal ?? "handled";
+}
+
+/** Fires the composites that are complete, and that the state has a rule for: one may lead to the next. */
+export function fire(handling: Handling): Awaitable<Signal> {
+  const { instance } = handling;
+  for (let next = complete(handling); next !== undefined; next = complete(handling)) {
+    const { steps } = next.rule;
+    instance.arrived[next.key] = [];
+    const result = handling.run(handling.context(undefined), steps);
+    if (isPromise(result)) return then(result, (signal) => signal ?? fire(handling));
+    if (result === suspended) return suspended;
+  }
+  return undefined;
+}
+
+function complete({ plan, instance }: Handling): { readonly key: string; readonly rule: RuleDefinition } | undefined {
+  if (plan.composites.length === 0) return undefined;
+  const here = plan.stateOf(instance).composites;
+  for (const { key, events } of plan.composites) {
+    const rule = here.get(key);
+    if (rule !== undefined && instance.arrived[key]?.length === events.length) return { key, rule };
+  }
+  return undefined;
+}
