@@ -39,6 +39,15 @@ export {
   UnreadableMessageError,
   VersionAheadError,
 } from "./src/errors/receiving.ts";
+export {
+  CompensationFailedError,
+  EndlessSagaError,
+  SagaNotFoundError,
+  SagaVersionAheadError,
+  UnhandledSagaEventError,
+  UnknownUndoError,
+  UnreadableSagaError,
+} from "./src/errors/saga.ts";
 export { NonErrorThrownError } from "./src/errors/thrown.ts";
 export {
   BackpressureError,
@@ -83,6 +92,7 @@ export { type ContextKey, contextKey } from "./src/values/context_key.ts";
 export type { Destination } from "./src/values/destination.ts";
 export type { Duration } from "./src/values/duration.ts";
 export type { ErrorClass } from "./src/values/error_class.ts";
+export type { Extra, KeyOf, Make, NotInMessage, WithoutExtra } from "./src/values/exact.ts";
 export type { Instant } from "./src/values/instant.ts";
 export type { Random } from "./src/values/random.ts";
 export { type Schema, type SchemaIssue, type SchemaResult, type } from "./src/values/schema.ts";
@@ -177,6 +187,23 @@ export type {
   When,
 } from "./src/pipeline/sending.ts";
 export type { EndpointStatistics } from "./src/pipeline/statistics.ts";
+
+export { type Saga, saga, type SagaShape } from "./src/saga/saga.ts";
+export type { MissingShape, SagaContext, Shape, StateOf } from "./src/saga/context.ts";
+export type {
+  Correlation,
+  Indexable,
+  IndexOf,
+  Match,
+  MatchBy,
+  NotAnIndex,
+  On,
+  OnOptions,
+  Role,
+} from "./src/saga/correlation.ts";
+export type { SagaOptions } from "./src/saga/options.ts";
+export type { AnswerTo, Behavior, NothingToReply, One, RoleOf, Rules, UnhandledEvent } from "./src/saga/rules.ts";
+export type { MessageOf, RequestOutcome, Rule, Sequence, Steps } from "./src/saga/steps.ts";
 
 export { createMediator } from "./src/mediator/create_mediator.ts";
 export type { CallOptions, CallRequestOptions, Mediator, MediatorOptions } from "./src/mediator/mediator.ts";

@@ -68,8 +68,9 @@ export interface Rules<in out S extends Shape> {
   onUnhandled(
     decide: UnhandledEvent | ((context: SagaContext<S, unknown>, event: S["event"] | S["timeout"]) => UnhandledEvent),
   ): Behavior;
-  /** A sequence of steps for several rules: of any message, or of one event. */
+  /** A sequence of steps for several rules, of any message. */
   sequence(steps: Sequence<S, unknown>): Sequence<S, unknown>;
+  /** A sequence of steps for several rules of one event. */
   sequence<K extends S["event"]>(
     event: K,
     steps: NoInfer<Sequence<S, MessageOf<S["events"][K]>>>,

@@ -45,8 +45,7 @@ interface Made {
  * @throws {ConfigurationError} for rules and options that cannot work
  * @example
  * ```ts
- * import { command, event, type } from "@hero/messaging";
- * import { saga } from "./saga.ts";
+ * import { command, event, saga, type } from "@hero/messaging";
  *
  * const OrderSubmitted = event<{ orderId: string; total: number }>("orders.submitted");
  * const PaymentReceived = event<{ orderId: string; paymentId: string }>("payments.received");
