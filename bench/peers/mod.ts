@@ -16,7 +16,7 @@ export async function peer<T>(name: string): Promise<T> {
 }
 
 function installed(): boolean {
-  return ["@nestjs/cqrs", "@nestjs/microservices", "amqplib", "typescript"]
+  return ["@nestjs/cqrs", "@nestjs/microservices", "amqplib", "typescript", "xstate"]
     .every((name) => existsSync(`${folder}node_modules/${name}`));
 }
 

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { application } from "./app.ts";
+import { sagas } from "./saga_app.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const tsc = fileURLToPath(new URL("../peers/node_modules/typescript/bin/tsc", import.meta.url));
@@ -34,8 +35,8 @@ const strict = {
   skipLibCheck: true,
 };
 
-/** How many types an application of that size makes `tsc` instantiate. */
-export function instantiations(): number {
+/** How many types an application of that size makes `tsc` instantiate; `withSagas`: and 20 sagas beside it. */
+export function instantiations(withSagas = false): number {
   const folder = mkdtempSync(join(tmpdir(), "types-"));
   try {
     const declarations = join(folder, "library");
@@ -51,7 +52,7 @@ export function instantiations(): number {
     });
     // Declarations need no inference, so that what `tsc` does not know here (the types of node:) is no matter.
     compile(["-p", library, "--noCheck"]);
-    for (const [name, text] of Object.entries(application())) {
+    for (const [name, text] of Object.entries({ ...application(), ...(withSagas ? { "sagas.ts": sagas() } : {}) })) {
       mkdirSync(join(folder, "app"), { recursive: true });
       writeFileSync(join(folder, "app", name), text);
     }
@@ -62,7 +63,7 @@ export function instantiations(): number {
         noEmit: true,
         paths: { "@hero/messaging": [join(declarations, "mod.d.ts")] },
       },
-      files: ["endpoints.ts"],
+      files: ["endpoints.ts", ...(withSagas ? ["sagas.ts"] : [])],
     });
     const { failed, output } = compile(["-p", app, "--extendedDiagnostics"]);
     const found = /^Instantiations:\s+(\d+)/m.exec(output);

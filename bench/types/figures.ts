@@ -8,4 +8,15 @@ export const figures: readonly Figure[] = [
     ...single("types/instantiations", "instantiations", program(new URL("./run.ts", import.meta.url)), [peers]),
     runs: 1,
   },
+  {
+    ...single(
+      "types/instantiations-sagas",
+      "instantiations",
+      program(new URL("./run.ts", import.meta.url), ["sagas"]),
+      [
+        peers,
+      ],
+    ),
+    runs: 1,
+  },
 ];

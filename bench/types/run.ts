@@ -1,5 +1,5 @@
-/** Says the number. @module */
-import { finish } from "../support/program.ts";
+/** Says the number: `run.ts`, or `run.ts sagas`. @module */
+import { args, finish } from "../support/program.ts";
 import { instantiations } from "./check.ts";
 
-finish(instantiations());
+finish(instantiations(args[0] === "sagas"));
