@@ -42,6 +42,7 @@ export {
 export {
   CompensationFailedError,
   EndlessSagaError,
+  InvalidSagaDataError,
   SagaNotFoundError,
   SagaVersionAheadError,
   UnhandledSagaEventError,

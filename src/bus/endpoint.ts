@@ -12,7 +12,10 @@ import type {
   SendMiddleware,
 } from "../pipeline/context.ts";
 import type { Consumer, Runnable } from "../pipeline/consumer.ts";
+import type { SagaDefinition } from "../saga/definition.ts";
 import type { SagaPart } from "../saga/runtime/part.ts";
+import { sagaParts } from "../saga/runtime/saga_parts.ts";
+import { definitionOfSaga } from "../saga/saga.ts";
 import type { EndpointOptions, TxFor } from "./endpoint_options.ts";
 
 /** A queue and what runs on it: the unit of competing consumers, concurrency and retry. */
@@ -106,8 +109,24 @@ export class EndpointBuilder implements Endpoint<unknown> {
         `Cannot add "${consumer.name}" to "${this.name}": it has endpoints of its own. Use bus.add()`,
       );
     }
+    const saga = definitionOfSaga(consumer);
+    if (saga !== undefined) return this.#addSaga(saga);
     for (const contract of consumer.contracts) {
       this.#declare(contract, (context) => consumer.consume(context as ConsumeContext<never>), undefined);
+    }
+    return this;
+  }
+
+  #addSaga(saga: SagaDefinition): this {
+    if (this.options.queue === "instance") {
+      throw new ConfigurationError(
+        `Cannot add the saga "${saga.name}" to "${this.name}": its timeouts would be lost with this process' queue. ` +
+          `Leave { queue } out`,
+      );
+    }
+    for (const part of sagaParts(saga)) {
+      if (part.subscribed) this.#declare(part.definition, part.handle, undefined, part);
+      else this.declared.push({ definition: part.definition, handler: part.handle, batch: undefined, part });
     }
     return this;
   }

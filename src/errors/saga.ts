@@ -76,6 +76,24 @@ export class SagaVersionAheadError extends HeroError {
   }
 }
 
+/** What the rules of a saga have made of an instance's data does not satisfy its schema. Nothing was written. */
+export class InvalidSagaDataError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_INVALID_SAGA_DATA";
+  /**
+   * Puts it into words.
+   *
+   * @param issues what the schema said
+   */
+  constructor(saga: string, id: string, issues: readonly string[], options?: ErrorOptions) {
+    super(
+      `Cannot keep the instance "${id}" of "${saga}": its data does not satisfy its schema: ${issues.join("; ")}. ` +
+        `Mend the step that made it so`,
+      { ...options, details: { saga, id, issues } },
+    );
+  }
+}
+
 /** An undo of a compensation failed. The instance stays as it was before the undo, which is due again. */
 export class CompensationFailedError extends HeroError {
   /** Stable: branch on it. */

@@ -132,7 +132,7 @@ export interface Unit<out Tx> {
    * clock; `undefined`: it does not. The core warns of what holds it long.
    */
   readonly heldSince?: number | undefined;
-  /** `lock`: holds others off until the end where the store can; else `commit` finds the conflict. */
+  /** `lock`: until the end no other unit changes it, where the store can; else `commit` finds the conflict. */
   load(saga: string, id: string, lock: boolean): Promise<SagaRow | undefined>;
   /** By all of these indexes, exactly; unlocked. By id, after `after`, at most `limit`. */
   find(

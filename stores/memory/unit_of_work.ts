@@ -1,5 +1,5 @@
 /** A unit of work. @module */
-import { DuplicateError, TransactionEndedError } from "../../src/errors/store.ts";
+import { ConflictError, DuplicateError, TransactionEndedError } from "../../src/errors/store.ts";
 import type { Changes, Leased, OutboxRow, SagaRow, Scope, Unit } from "../../src/spi/store.ts";
 import { type Database, inboxName, sagaName } from "./database.ts";
 import type { Entry } from "./due_rows.ts";
@@ -123,6 +123,15 @@ export class MemoryUnit implements Unit<undefined> {
     this.#holdsSaga = true;
   }
 
+  /** Who has locked it is to be first; of two who lock, and do not wait for each other, who commits first. */
+  #checkLock({ saga, id }: SagaRow): void {
+    if (this.#holdsSaga) return;
+    const name = sagaName(this.#scope.bus, saga, id);
+    const { locks } = this.#host.database;
+    if (!locks.tryAcquire(name)) throw new ConflictError(`saga ${saga} "${id}"`);
+    locks.release(name);
+  }
+
   #write({ sagas, outbox, schedules }: Changes): readonly Leased<OutboxRow>[] {
     const { database } = this.#host;
     const { bus, inbox } = this.#scope;
@@ -132,6 +141,7 @@ export class MemoryUnit implements Unit<undefined> {
     for (const key of handled) {
       if (database.handled(inboxName(bus, key))) throw new DuplicateError(key.endpoint, key.messageId);
     }
+    for (const { before, after } of sagas) this.#checkLock((before ?? after)!); // one of them is given
     rows.sagas.check(sagas);
     // Nothing fails from here on.
     for (const key of handled) database.record(inboxName(bus, key), key.keepUntil);

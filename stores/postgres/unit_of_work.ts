@@ -82,8 +82,13 @@ export class PostgresUnit<Tx> implements Unit<Tx> {
   async load(saga: string, id: string, lock: boolean): Promise<SagaRow | undefined> {
     this.#check();
     const { bus } = this.#scope;
+    // Within the process, whoever waits holds no connection.
     if (lock && this.#opening === undefined) await this.#lock(bus, saga, id);
-    const [found] = await this.#read(this.#host.load(bus, saga, id, lock && this.#opening !== undefined));
+    const { text, values } = this.#host.load(bus, saga, id, lock);
+    const [found] =
+      await (lock
+        ? this.#use((connection) => connection.query(text, values), explainOwn)
+        : this.#read({ text, values }));
     return found === undefined ? undefined : sagaOf(found);
   }
 

@@ -80,8 +80,10 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
     const { bus } = this.#scope;
     const read = (connection: Connection) => this.#host.load(connection, bus, saga, id);
     if (this.#open !== undefined) return await this.#use(read);
-    if (lock) await this.#lock(bus, saga, id);
-    return await this.#host.session.read(read);
+    if (!lock) return await this.#host.session.read(read);
+    // Within the process, whoever waits does not hold the writer.
+    await this.#lock(bus, saga, id);
+    return await this.#use(read);
   }
 
   async find(...[saga, where, after, limit]: Parameters<Unit<unknown>["find"]>): Promise<readonly SagaRow[]> {

@@ -138,6 +138,11 @@ const planted: readonly (readonly [what: string, bug: Bug, ...found: readonly st
     "a later instance with the same id and version is another one",
   ],
   [
+    "a lock is none",
+    { unit: (unit) => ({ load: (saga, id) => unit.load(saga, id, false) }) },
+    "a unit that has loaded an instance with a lock is first, whoever else has loaded it meanwhile",
+  ],
+  [
     "a rollback commits",
     { unit: (unit) => ({ rollback: async () => void await unit.commit({ sagas: [], outbox: [], schedules: [] }) }) },
     "a rollback writes nothing, and can be said again",

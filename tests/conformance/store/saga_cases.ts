@@ -121,6 +121,27 @@ export const sagaCases: readonly StoreCase[] = [
     },
   },
   {
+    name: "a unit that has loaded an instance with a lock is first, whoever else has loaded it meanwhile",
+    async run(trial) {
+      const saga = trial.saga();
+      await trial.commit({ sagas: [{ before: undefined, after: saga }] });
+      for (const store of [trial.store, await trial.elsewhere()]) {
+        const first = await trial.begin();
+        const before = await first.load(saga.saga, saga.id, true);
+        const second = await trial.begin({}, store);
+        const seen = await second.load(saga.saga, saga.id, false);
+        assertEquals(seen, before);
+        const late = second.commit(changes({ sagas: [{ before: seen, after: { ...seen!, version: 9 } }] }))
+          .then(() => "committed", (error: unknown) => error);
+        await trial.clock.pass(10);
+        await first.commit(changes({ sagas: [{ before, after: { ...before!, version: before!.version + 1 } }] }));
+        const outcome = await trial.settled(late);
+        assert(outcome instanceof ConflictError, String(outcome));
+      }
+      assertEquals((await trial.load(saga))?.version, 3);
+    },
+  },
+  {
     name: "units that lock two instances in opposite orders both end",
     async run(trial) {
       const sagas = [trial.saga(), trial.saga()];

@@ -1,0 +1,129 @@
+/** What a machine asks for, done in the unit of work of the message that is handled. @module */
+import type { Command } from "../../contracts/command.ts";
+import type { Contract } from "../../contracts/contract.ts";
+import type { Event } from "../../contracts/event.ts";
+import { rowOf } from "../../outbox/stored_message.ts";
+import type { UnitOfWork } from "../../outbox/unit_of_work.ts";
+import type { Consumption } from "../../pipeline/consumption.ts";
+import type { HandlerContext, MessageContext } from "../../pipeline/context.ts";
+import { noOptions } from "../../pipeline/draft.ts";
+import type { OutgoingMessage, SendTarget } from "../../pipeline/outgoing_message.ts";
+import { wait } from "../../pipeline/recovery.ts";
+import type { SagaEffects, SagaInstance } from "../instance.ts";
+import { sagaSignal, type Signal } from "./signal.ts";
+
+/** The token of a schedule row: told apart from those of applications. */
+export function scheduleToken(token: string): string {
+  return `saga:${token}`;
+}
+
+/** What the machine of one instance asks for while a message is handled: all of it commits with the instance. */
+export class UnitEffects implements SagaEffects {
+  readonly context: MessageContext;
+  /** In the order in which they were made. */
+  readonly transitions: { readonly from: string; readonly to: string }[] = [];
+  readonly #handler: HandlerContext<unknown, unknown, unknown>;
+  readonly #consumption: Consumption;
+  readonly #unit: UnitOfWork;
+  readonly #saga: string;
+  readonly #instance: SagaInstance;
+
+  /** @param saga its name */
+  constructor(
+    context: HandlerContext<unknown, unknown, unknown>,
+    consumption: Consumption,
+    unit: UnitOfWork,
+    saga: string,
+    instance: SagaInstance,
+  ) {
+    this.context = context;
+    this.#handler = context;
+    this.#consumption = consumption;
+    this.#unit = unit;
+    this.#saga = saga;
+    this.#instance = instance;
+  }
+
+  now(): number {
+    return this.#consumption.services.clock.now();
+  }
+  newId(): string {
+    return this.#consumption.services.newId();
+  }
+  random(): number {
+    return this.#consumption.services.random();
+  }
+  async wait(milliseconds: number): Promise<void> {
+    const consumption = this.#consumption;
+    await wait(consumption, milliseconds);
+    if (consumption.isOver(this.context.attempt)) throw consumption.whyOver(this.context.attempt);
+    if (consumption.stopping) throw consumption.aborted;
+  }
+  transitioned(from: string, to: string): void {
+    this.transitions.push({ from, to });
+  }
+
+  publish(contract: Contract, message: unknown): Promise<void> {
+    // The rule's types have tied the message to its contract.
+    return this.#handler.publish(contract as Event<unknown>, message);
+  }
+  send(contract: Contract, message: unknown): Promise<void> {
+    return this.#handler.send(contract as Command<unknown, unknown, unknown>, message); // as above
+  }
+  async respond(reply: unknown): Promise<void> {
+    await this.#handler.respond(reply);
+  }
+
+  async request(contract: Contract, message: unknown, request: {
+    readonly requestId: string;
+    readonly token: string;
+    readonly dueAt: number;
+  }): Promise<void> {
+    const { requestId, token, dueAt } = request;
+    const { sendPipeline, address } = this.#consumption.services;
+    const sending = sendPipeline.send("request", contract, message, noOptions, this.#consumption, this.#unit, {
+      requestId,
+      responseAddress: address,
+      // Nobody waits for it any longer.
+      expiresAt: dueAt,
+    });
+    await this.#unit.track(sending);
+    await this.#later({ ...this.#own, kind: "timedOut", requestId, token }, dueAt);
+  }
+
+  schedule(timeout: string, token: string, dueAt: number): Promise<void> {
+    return this.#later({ ...this.#own, kind: "timeout", timeout, token }, dueAt);
+  }
+  unschedule(token: string): void {
+    this.#unit.schedule({ cancel: scheduleToken(token) });
+  }
+  resume(token: string): Promise<void> {
+    return this.#signal({ ...this.#own, kind: "compensate", token }, this.#unit, undefined);
+  }
+
+  get #own(): { readonly saga: string; readonly id: string; readonly incarnation: string } {
+    const { id, incarnation } = this.#instance;
+    return { saga: this.#saga, id, incarnation };
+  }
+
+  #later(signal: Signal, dueAt: number): Promise<void> {
+    const unit = this.#unit;
+    const token = scheduleToken(signal.token);
+    const put = (message: OutgoingMessage): void => {
+      unit.schedule({ put: { ...rowOf(message, { group: message.messageId, dueAt }), token } });
+    };
+    const schedules: SendTarget = {
+      holds: true,
+      keeps: true,
+      enqueue: (message) => unit.prepare(message, () => put(message)),
+    };
+    return this.#signal(signal, schedules, dueAt);
+  }
+
+  #signal(signal: Signal, target: SendTarget, dueAt: number | undefined): Promise<void> {
+    const { sendPipeline, address } = this.#consumption.services;
+    return this.#unit.track(
+      sendPipeline.send("send", sagaSignal, signal, noOptions, this.#consumption, target, { to: address, dueAt }),
+    );
+  }
+}

@@ -1,0 +1,98 @@
+/** What a saga has its endpoint handle. @module */
+import { type Definition, definitionOf } from "../../contracts/definition.ts";
+import type { Consumption } from "../../pipeline/consumption.ts";
+import type { SagaRow } from "../../spi/store.ts";
+import type { EventDefinition, SagaDefinition } from "../definition.ts";
+import { answersOf } from "./answers.ts";
+import { idOf, unitOf, whereOf } from "./correlating.ts";
+import { requestIndex, waiting } from "./instance_row.ts";
+import type { Found, SagaPart } from "./part.ts";
+import { lockName } from "./reservation.ts";
+import { SagaRunner } from "./saga_runner.ts";
+import { sagaSignal, toSignal } from "./signal.ts";
+
+/** What a saga has its endpoint handle: its events, answers to its requests, and what it sends to itself. */
+export function sagaParts(saga: SagaDefinition): readonly SagaPart[] {
+  const runner = new SagaRunner(saga);
+  const events = new Map<Definition, EventDefinition[]>();
+  for (const event of saga.events.values()) {
+    const definition = definitionOf(event.contract, `the contract of "${event.name}"`);
+    const others = events.get(definition);
+    if (others === undefined) events.set(definition, [event]);
+    else others.push(event);
+  }
+  const answers = answersOf(saga);
+  const answering = new Set(answers.map(({ name }) => name));
+  const handled = new Set([...events.keys()].map(({ name }) => name));
+  return [
+    ...[...events].map(([definition, own]) =>
+      messagePart(runner, definition, own, { subscribed: true, answers: answering.has(definition.name) })
+    ),
+    ...answers.filter(({ name }) => !handled.has(name))
+      .map((definition) => messagePart(runner, definition, [], { subscribed: false, answers: true })),
+    ...needsSignals(saga) ? [signalPart(runner)] : [],
+  ];
+}
+
+function needsSignals({ timeouts, requests, undos }: SagaDefinition): boolean {
+  return timeouts.size + requests.size + undos.size > 0;
+}
+
+function messagePart(
+  runner: SagaRunner,
+  definition: Definition,
+  events: readonly EventDefinition[],
+  { subscribed, answers }: { readonly subscribed: boolean; readonly answers: boolean },
+): SagaPart {
+  const { saga } = runner;
+  const indexed = events.filter(({ by }) => by.kind === "index");
+  const part: SagaPart = {
+    definition,
+    subscribed,
+    locks: (message) =>
+      events.flatMap((event) => event.by.kind === "index" ? [] : [lockName(saga.name, idOf(saga, event, message))]),
+    handle: (context) => runner.message(context, part, events),
+    ...(answers || indexed.length > 0
+      ? { lookUp: (consumption, message) => lookUp(saga, consumption, message, indexed, answers) }
+      : {}),
+  };
+  return part;
+}
+
+function signalPart(runner: SagaRunner): SagaPart {
+  const { name } = runner.saga;
+  return {
+    definition: sagaSignal,
+    subscribed: false,
+    locks: (message) => {
+      const { saga, id } = toSignal(message);
+      return saga === name ? [lockName(saga, id)] : [];
+    },
+    handle: (context) => runner.signal(context),
+  };
+}
+
+async function lookUp(
+  saga: SagaDefinition,
+  consumption: Consumption,
+  message: unknown,
+  indexed: readonly EventDefinition[],
+  answers: boolean,
+): Promise<Found> {
+  const unit = unitOf(consumption);
+  const { requestId } = consumption.envelope;
+  const [asked] = answers && requestId !== undefined
+    ? await unit.find(saga.name, { [requestIndex(requestId)]: waiting })
+    : [];
+  const byEvent = new Map<string, readonly SagaRow[]>();
+  if (asked === undefined) {
+    for (const { name, by } of indexed) {
+      // As `idOf`.
+      if (by.kind === "index") {
+        byEvent.set(name, await unit.find(saga.name, whereOf(saga, name, by.match(message as never))));
+      }
+    }
+  }
+  const rows = [...asked === undefined ? [] : [asked], ...[...byEvent.values()].flat()];
+  return { asked, byEvent, locks: rows.map(({ id }) => lockName(saga.name, id)) };
+}

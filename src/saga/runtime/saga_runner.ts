@@ -1,0 +1,203 @@
+/** Runs a saga on an endpoint. @module */
+import { definitionOf } from "../../contracts/definition.ts";
+import { SagaNotFoundError, UnhandledSagaEventError } from "../../errors/saga.ts";
+import type { UnitOfWork } from "../../outbox/unit_of_work.ts";
+import type { Consumption } from "../../pipeline/consumption.ts";
+import type { ConsumeContext, HandlerContext } from "../../pipeline/context.ts";
+import { HandlingContext } from "../../pipeline/handling_context.ts";
+import type { Serializer } from "../../spi/serializer.ts";
+import type { SagaRow } from "../../spi/store.ts";
+import { type Awaitable, isPromise } from "../../values/awaitable.ts";
+import { exponentialBackoff } from "../../values/backoff.ts";
+import type { EventDefinition, SagaDefinition } from "../definition.ts";
+import type { Handled, Occurrence, SagaInstance } from "../instance.ts";
+import { handle, isOver } from "../machine.ts";
+import { answerTo } from "./answers.ts";
+import { idOf, unitOf } from "./correlating.ts";
+import { UnitEffects } from "./effects.ts";
+import { checkData, fromRow, isSame, newInstance, toRow } from "./instance_row.ts";
+import type { SagaPart } from "./part.ts";
+import { Reservation } from "./reservation.ts";
+import { type Signal, toSignal } from "./signal.ts";
+
+/** After so many conflicts others are held off: it must not lose for ever to quicker ones. */
+const lockAfterConflicts = 2;
+/** How often a message whose instance is not there, or not ready, comes again. */
+const mostRedeliveries = 10;
+const redeliverIn = exponentialBackoff({ min: 250, max: "1m", jitter: 0 }, () => 0.5);
+
+/** What is being handled, and in what. */
+interface Work {
+  readonly context: HandlerContext<unknown, unknown, unknown>;
+  readonly consumption: Consumption;
+  readonly unit: UnitOfWork;
+  readonly lock: boolean;
+}
+
+/** Runs a saga: loads its instances, hands them to the machine, and has them saved by the unit of their message. */
+export class SagaRunner {
+  readonly saga: SagaDefinition;
+
+  constructor(saga: SagaDefinition) {
+    this.saga = saga;
+  }
+
+  /** An event, or an answer to a request. */
+  async message(context: ConsumeContext, part: SagaPart, events: readonly EventDefinition[]): Promise<void> {
+    const work = this.#work(context);
+    const found = Reservation.of(work.consumption)?.found.get(part);
+    if (found?.asked !== undefined) return await this.#answer(work, found.asked);
+    // An answer to what is over, or was answered before.
+    if (events.length === 0) return drop(work.consumption, "stale");
+    for (const event of events) {
+      if (event.by.kind === "index") await this.#indexed(work, event, found?.byEvent.get(event.name) ?? []);
+      else await this.#identified(work, event, idOf(this.saga, event, context.message));
+    }
+  }
+
+  /** What the saga has sent to itself. */
+  async signal(context: ConsumeContext): Promise<void> {
+    const signal = toSignal(context.message);
+    if (signal.saga !== this.saga.name) return;
+    const work = this.#work(context);
+    const row = await work.unit.load(this.saga.name, signal.id, work.lock);
+    if (row === undefined || row.incarnation !== signal.incarnation) return drop(work.consumption, "stale");
+    await this.#run(work, row, occurrenceOf(signal));
+  }
+
+  #work(context: ConsumeContext): Work {
+    const consumption = HandlingContext.consumptionOf(context);
+    const unit = unitOf(consumption);
+    const lock = this.saga.concurrency === "pessimistic" || unit.conflicts >= lockAfterConflicts;
+    // The bus hands every handler such a context.
+    return { context: context as HandlerContext<unknown, unknown, unknown>, consumption, unit, lock };
+  }
+
+  async #identified(work: Work, event: EventDefinition, id: string): Promise<void> {
+    const row = await work.unit.load(this.saga.name, id, work.lock);
+    if (row !== undefined) return await this.#event(work, event, row);
+    if (event.by.kind !== "start") return await this.#missing(work, event, `the id "${id}"`);
+    const { services } = work.consumption;
+    // As its correlation's types say.
+    const instance = newInstance(id, services.newId(), event.by.create(work.context.message as never));
+    await this.#handle(work, undefined, instance, occurrenceOfEvent(event, work));
+  }
+
+  async #indexed(work: Work, event: EventDefinition, rows: readonly SagaRow[]): Promise<void> {
+    if (rows.length === 0) return await this.#missing(work, event, "such values in its indexes");
+    for (const row of rows) {
+      const { unit, lock } = work;
+      // Others may have changed it since it was found: a lock is worth nothing without another look.
+      const now = lock ? await unit.load(this.saga.name, row.id, true) : row;
+      if (now !== undefined) await this.#event(work, event, now);
+    }
+  }
+
+  async #missing(work: Work, event: EventDefinition, by: string): Promise<void> {
+    const { saga } = this;
+    switch (event.by.kind === "start" ? "fault" : event.by.onMissing) {
+      case "discard":
+        return drop(work.consumption, "missing");
+      case "redeliver":
+        if (work.context.attempt <= mostRedeliveries) return await redeliver(work);
+        break;
+      case "run": {
+        const nobody = newInstance("", "", {});
+        const effects = new UnitEffects(work.context, work.consumption, work.unit, saga.name, nobody);
+        const occurrence: Occurrence = { kind: "missing", event: event.name, message: work.context.message };
+        if (await handle(saga, nobody, occurrence, effects) !== "unhandled") return;
+      }
+    }
+    throw new SagaNotFoundError(saga.name, event.name, by);
+  }
+
+  async #answer(work: Work, row: SagaRow): Promise<void> {
+    const { envelope: { requestId = "", type } } = work.consumption;
+    const instance = await this.#read(work, row);
+    const step = this.saga.requests.get(instance.requests[requestId]?.step ?? "");
+    const answer = step && answerTo(definitionOf(step.contract, "a request"), type, work.context.message);
+    if (answer === undefined) return drop(work.consumption, "stale");
+    await this.#handle(work, row, instance, { ...answer, requestId });
+  }
+
+  async #event(work: Work, event: EventDefinition, row: SagaRow): Promise<void> {
+    await this.#run(work, row, occurrenceOfEvent(event, work));
+  }
+
+  async #run(work: Work, row: SagaRow, occurrence: Occurrence): Promise<void> {
+    await this.#handle(work, row, await this.#read(work, row), occurrence);
+  }
+
+  #read(work: Work, row: SagaRow): Awaitable<SagaInstance> {
+    return fromRow(this.saga, row, serializerOf(work.consumption));
+  }
+
+  async #handle(work: Work, row: SagaRow | undefined, instance: SagaInstance, occurrence: Occurrence): Promise<void> {
+    const { saga } = this;
+    const { consumption, unit } = work;
+    const effects = new UnitEffects(work.context, consumption, unit, saga.name, instance);
+    const handled = await handle(saga, instance, occurrence, effects);
+    if (handled === "handled") await this.#save(work, row, instance);
+    else await this.#outcome(work, handled, instance, occurrence);
+  }
+
+  async #outcome(work: Work, handled: Handled, { id, state }: SagaInstance, occurrence: Occurrence): Promise<void> {
+    if (handled === "ignored") return;
+    if (handled === "stale") return drop(work.consumption, "stale");
+    if (handled === "redeliver" && work.context.attempt <= mostRedeliveries) return await redeliver(work);
+    throw new UnhandledSagaEventError(this.saga.name, id, state, nameOf(occurrence));
+  }
+
+  async #save({ consumption, unit }: Work, row: SagaRow | undefined, instance: SagaInstance): Promise<void> {
+    if (isOver(this.saga, instance) && this.saga.finalized === "removed") {
+      if (row !== undefined) unit.save(row, undefined);
+      return;
+    }
+    const valid = checkData(this.saga, instance);
+    if (isPromise(valid)) await valid;
+    const after = toRow(this.saga, instance, row, serializerOf(consumption));
+    // What has only been asked has not changed.
+    if (row === undefined || !isSame(row, after)) unit.save(row, after);
+  }
+}
+
+/** JSON in any case: people read what is stored, and the bus may write another format on the wire tomorrow. */
+function serializerOf({ services: { serializers } }: Consumption): Serializer {
+  return serializers.pick("application/json");
+}
+
+function occurrenceOfEvent({ name }: EventDefinition, { context }: Work): Occurrence {
+  return { kind: "event", event: name, message: context.message };
+}
+
+function occurrenceOf(signal: Signal): Occurrence {
+  switch (signal.kind) {
+    case "timeout":
+      return { kind: "timeout", timeout: signal.timeout, token: signal.token };
+    case "timedOut":
+      return { kind: "timedOut", requestId: signal.requestId, token: signal.token };
+    case "compensate":
+      return { kind: "compensate", token: signal.token };
+  }
+}
+
+function nameOf(occurrence: Occurrence): string {
+  switch (occurrence.kind) {
+    case "event":
+    case "missing":
+      return occurrence.event;
+    case "timeout":
+      return occurrence.timeout;
+    default:
+      return occurrence.kind;
+  }
+}
+
+/** Counted, and told to observers; where other handlers have it too, it is not dropped. */
+function drop(consumption: Consumption, why: "missing" | "stale"): void {
+  if (consumption.match?.readings.length === 1) consumption.unhandled = why;
+}
+
+async function redeliver({ context }: Work): Promise<void> {
+  await context.redeliver(redeliverIn(context.attempt - 1));
+}
