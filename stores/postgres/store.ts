@@ -25,6 +25,7 @@ import { DueTable } from "./due_table.ts";
 import { explainOwn, storeName } from "./errors.ts";
 import { Inbox } from "./inbox.ts";
 import { JoinedUnit, type JoinHost } from "./joined_unit.ts";
+import type { JoinableUnit } from "./joining.ts";
 import { Leases } from "./leases.ts";
 import { Listener } from "./listener.ts";
 import { Lookups } from "./lookups.ts";
@@ -52,7 +53,7 @@ export interface Settings<Tx> {
 }
 
 /** What is there while it is open. */
-interface Open<Tx> extends Session {
+export interface Open<Tx> extends Session {
   readonly database: Database<Tx>;
   readonly lookups: Lookups;
 }
@@ -74,6 +75,8 @@ export class PostgresStore<Tx> implements JoinableStore<Tx>, UnitHost<Tx>, JoinH
   readonly #schedules: DueTable<ScheduleRow>;
   readonly #writing: Writing;
   readonly #units = new Set<PostgresUnit<Tx>>();
+  /** By what their handlers write with. */
+  readonly #byTx = new WeakMap<object, PostgresUnit<Tx>>();
   readonly #wakes = new Wakes();
   readonly #end = new AbortController();
   #opening: Promise<Open<Tx>> | undefined;
@@ -119,6 +122,20 @@ export class PostgresStore<Tx> implements JoinableStore<Tx>, UnitHost<Tx>, JoinH
   /** As {@linkcode UnitHost.database}. */
   get database(): Database<Tx> {
     return this.#check("go on").database;
+  }
+
+  /** How its tables are called. */
+  get names(): Names {
+    return this.#settings.names;
+  }
+  /** What is there while it is open, for a transport in the same database. */
+  get session(): Open<Tx> {
+    return this.#check("go on");
+  }
+  /** The unit of what `ctx.tx` gave; `undefined`: it is none of this store's. */
+  unitOf(tx: unknown): JoinableUnit | undefined {
+    // A driver's transaction is an object, or a function with properties.
+    return tx instanceof Object ? this.#byTx.get(tx) : undefined;
   }
 
   tx(context: InUnit): Tx {
@@ -180,6 +197,7 @@ export class PostgresStore<Tx> implements JoinableStore<Tx>, UnitHost<Tx>, JoinH
       const duplicates = names.map((each, at) => names.indexOf(each) < at || handled[at] === true);
       const unit = new PostgresUnit(this, scope, held, duplicates);
       this.#units.add(unit);
+      if (unit.tx instanceof Object) this.#byTx.set(unit.tx, unit);
       return unit;
     } catch (error) {
       for (const each of held) this.locks.release(each);

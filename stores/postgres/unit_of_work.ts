@@ -4,6 +4,7 @@ import type { Changes, InboxKey, Leased, OutboxRow, SagaRow, Scope, Unit } from 
 import type { KeyedLocks } from "../../src/values/keyed_locks.ts";
 import type { Database, Results } from "./database.ts";
 import { explain, explainOwn, isAborted, storeName } from "./errors.ts";
+import { type JoinableUnit, type Joined, Joining } from "./joining.ts";
 import { sagaOf } from "./sagas.ts";
 import type { SqlConnection, SqlRow, UseTransaction } from "./sql_client.ts";
 import type { Statement } from "./statement.ts";
@@ -45,12 +46,13 @@ interface Member {
 const savepoint = "hero_member";
 
 /** A unit of work: a transaction from the first use of `tx` on, else one flight at the end. */
-export class PostgresUnit<Tx> implements Unit<Tx> {
+export class PostgresUnit<Tx> implements Unit<Tx>, JoinableUnit {
   readonly duplicates: readonly boolean[];
   readonly tx: Tx;
   readonly #host: UnitHost<Tx>;
   readonly #scope: Scope;
   readonly #locks: string[];
+  readonly #joining = new Joining();
   #holdsSaga = false;
   readonly #failed = new Set<number>();
   #members: Promise<unknown> = Promise.resolve();
@@ -124,6 +126,12 @@ export class PostgresUnit<Tx> implements Unit<Tx> {
     }
   }
 
+  /** As {@linkcode JoinableUnit.join}. */
+  join(joined: Joined): void {
+    this.#check();
+    this.#joining.add(joined);
+  }
+
   async commit(changes: Changes): Promise<readonly Leased<OutboxRow>[]> {
     this.#check();
     this.#closing = true;
@@ -152,6 +160,7 @@ export class PostgresUnit<Tx> implements Unit<Tx> {
     if (connection !== undefined) this.#rolledBack = undo(connection);
     for (const lock of this.#locks) this.#host.locks.release(lock);
     this.#locks.length = 0;
+    this.#joining.end();
     this.#host.ended(this);
   }
 
@@ -163,10 +172,11 @@ export class PostgresUnit<Tx> implements Unit<Tx> {
   async #write(changes: Changes): Promise<readonly Leased<OutboxRow>[]> {
     const { database } = this.#host;
     const written = this.#host.write(this.#scope, this.#handled(), [], changes);
+    const statements = [...this.#joining.begin(), ...written.statements];
     try {
-      return written.committed(await database.write(written.statements, this.#scope.signal));
+      return written.committed(this.#joining.committed(await database.write(statements, this.#scope.signal)));
     } catch (error) {
-      throw written.explain(error);
+      throw written.explain(this.#joining.explain(error));
     }
   }
 
@@ -175,15 +185,16 @@ export class PostgresUnit<Tx> implements Unit<Tx> {
     const failed = this.#scope.inbox.filter((_, at) => this.#failed.has(at) && !this.duplicates[at]);
     const written = this.#host.write(this.#scope, [], failed, changes);
     if (connection.lost) throw new StoreUnavailableError(storeName, database.where, "the connection was lost");
+    const all = [...this.#joining.begin(), ...written.statements];
     // Too late for a signal: what is sent is sent.
     this.#scope.signal.removeEventListener("abort", this.#abort);
     this.#held = undefined;
     // A transaction that has failed answers COMMIT with a rollback, and no error: something must ask.
-    const statements = written.statements.length > 0 ? written.statements : [{ text: "SELECT 1", values: [] }];
+    const statements = all.length > 0 ? all : [{ text: "SELECT 1", values: [] }];
     try {
-      return written.committed(await database.commit(connection, statements));
+      return written.committed(this.#joining.committed(await database.commit(connection, statements)));
     } catch (error) {
-      throw this.#refusal ?? written.explain(error);
+      throw this.#refusal ?? written.explain(this.#joining.explain(error));
     }
   }
 

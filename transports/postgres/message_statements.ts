@@ -1,0 +1,172 @@
+/** The statements of the table of messages, but for sending. @module */
+import type { Names } from "../../stores/postgres/names.ts";
+import { refusal, rowsOf } from "../../stores/postgres/statement.ts";
+import { foundColumns, nothingFound } from "./message.ts";
+import { clock, heldRows, messageColumns, note, now, orderStatements, sameLease } from "./statements.ts";
+
+/** More than this becomes due, is dropped or purged in no single statement. */
+export const batch = 500;
+/** How long what is mandatory and has lost its queue waits for another, in milliseconds. */
+export const retryMs = 60_000;
+
+/** What is said of each that comes again, or goes elsewhere. */
+const againColumns = "place bigint, deliveries int, due float8, headers text";
+const moveColumns = "place bigint, deliveries int, address text, headers text";
+
+/** What each does is said where it is made. */
+export type MessageStatements = ReturnType<typeof messageStatements>;
+
+/** Texts of statements, by what each does. */
+// deno-lint-ignore explicit-module-boundary-types -- names of texts, all of one kind
+export function messageStatements(names: Names) {
+  const t = names.table("messages");
+  const routes = names.table("routes");
+  const queues = names.table("queues");
+  const place = `nextval('${names.table("places")}')`;
+  const free = `leased_until <= ${now}`;
+  const settled = (from: string) => `SELECT coalesce(json_agg(place)::text, '[]'), ${note(from)} FROM ${from}`;
+  /** Refuses where the lease of one of `r` has ended. */
+  const strict = (from: string) =>
+    `SELECT (SELECT max(('hero claim ' || r.place)::integer) FROM r WHERE NOT EXISTS ` +
+    `(SELECT FROM ${from} g WHERE g.place = r.place)), ${note(from)}`;
+  const alone = (rows: string) => `r AS MATERIALIZED (SELECT * FROM ${rows})`;
+  const held = alone(heldRows("$1", "$2"));
+  const accepted = `WITH ${held}, gone AS (DELETE FROM ${t} m USING r WHERE ${sameLease} ` +
+    `RETURNING m.place, m.queue, m."key", m.keeps) `;
+  const released = `WITH ${
+    alone(
+      `unnest($1::text::bigint[], $2::text::int[], $3::text::int[]) ` +
+        `AS r(place, deliveries, uncounted)`,
+    )
+  }, gone AS (UPDATE ${t} m SET leased_until = 0, ` +
+    `deliveries = m.deliveries - r.uncounted, state = CASE WHEN m.keeps THEN 5 ELSE m.state END ` +
+    `FROM r WHERE ${sameLease} RETURNING m.place, m.queue, m."key", m.keeps) `;
+  const again = `WITH ${alone(rowsOf("$1", againColumns))}, ` +
+    `gone AS MATERIALIZED (SELECT m.place, m.queue, m."key", m.keeps FROM ${t} m JOIN r ON ${sameLease} FOR UPDATE OF m), ` +
+    `changed AS (UPDATE ${t} m SET state = 3, due_at = greatest(-9e15, least(9e15, ceil(r.due)))::bigint, ` +
+    `deliveries = 0, leased_until = 0, keeps = false, headers = r.headers FROM gone g JOIN r ON r.place = g.place ` +
+    `WHERE m.place = g.place) `;
+  /** `targets` has rows of the old table with `target`, `to_via`, `ordered`, in order of `n`. */
+  const arrive = (targets: string) =>
+    `arrived AS MATERIALIZED (SELECT ${place} AS new_place, o.*, o.ordered AND o."key" IS NOT NULL AS now_keeps ` +
+    `FROM (SELECT * FROM ${targets} ORDER BY n) o), ` +
+    `written AS (INSERT INTO ${t} (${messageColumns}) SELECT new_place, target, 0, 0, expires_at, sent_at, 0, "rank", ` +
+    `CASE WHEN now_keeps THEN 5 ELSE 2 END, now_keeps, mandatory, "key", message_id, to_via, content_type, headers, body ` +
+    `FROM arrived RETURNING queue, "key", keeps) `;
+  const gone = 'queue, expires_at, sent_at, "rank", mandatory, "key", message_id, via, content_type, headers, body';
+  const ofGone = gone.split(", ").map((each) => `m.${each}`).join(", ");
+  const moved = `WITH ${alone(rowsOf("$1", moveColumns))}, ` +
+    `left_here AS (DELETE FROM ${t} m USING r WHERE ${sameLease} AND EXISTS (SELECT FROM ${routes} d ` +
+    `WHERE d.address = r.address) RETURNING m.place, m.queue, m.sent_at, m."rank", m.keeps, m."key", m.message_id, ` +
+    `m.content_type, m.body, r.n, r.address, r.headers), ` +
+    // What is parked must not expire where it is parked: only its envelope still says when it would have.
+    `targets AS (SELECT g.n, g.sent_at, g."rank", g."key", g.message_id, g.content_type, g.body, g.headers, ` +
+    `NULL::bigint AS expires_at, false AS mandatory, d.queue AS target, d.via AS to_via, q.ordered FROM left_here g ` +
+    `JOIN ${routes} d ON d.address = g.address JOIN ${queues} q ON q.id = d.queue), ${arrive("targets")}, ` +
+    `gone AS (SELECT place, queue, "key", keeps FROM left_here), ` +
+    `keyed AS (SELECT queue, "key", keeps FROM gone UNION ALL SELECT queue, "key", keeps FROM written) `;
+  const unroutable = `SELECT 'lost', r.n, NULL::text FROM r WHERE NOT EXISTS (SELECT FROM ${routes} d ` +
+    `WHERE d.address = r.address)`;
+  const came = `SELECT 'came', queue, NULL::text FROM written GROUP BY queue`;
+  const page = (s: number, more: string) =>
+    `SELECT * FROM (SELECT m.place, m."rank" FROM ${t} m WHERE m.queue = $1::text::bigint AND m.state = ${s} ` +
+    `AND (m."rank", m.place) > ($2::text::int, $3::text::bigint) AND m.place <= $4::text::bigint AND m.${free} ` +
+    `AND (m.expires_at IS NULL OR m.expires_at > ${now}) ORDER BY m."rank", m.place LIMIT $5::text::bigint${more}) p`;
+  const nowDue = (queue: string) =>
+    `SELECT * FROM (SELECT place FROM ${t} WHERE queue = ${queue} AND state = 3 AND due_at <= ${now} ` +
+    `ORDER BY due_at, place LIMIT ${batch} FOR UPDATE SKIP LOCKED) d`;
+  const due = (queue: string) => `(SELECT min(due_at) FROM ${t} WHERE queue = ${queue} AND state = 3)`;
+  const drop = (which: string) =>
+    `WITH ${clock}, gone AS (DELETE FROM ${t} m WHERE m.place = ANY (ARRAY(SELECT place FROM ${t} WHERE ${which} ` +
+    `AND state <> 3 AND ${free} LIMIT ${batch} FOR UPDATE SKIP LOCKED)) RETURNING m.place, m.queue, m."key", m.keeps) `;
+  const dropped = `SELECT count(*), ${note("gone")} FROM gone`;
+  return {
+    ...orderStatements(names),
+    /**
+     * Queue, limit, for how long; places and deliveries of what is accepted in the same commit. Gives what was taken, the
+     * places that were accepted, and in how many milliseconds the next is due.
+     */
+    claim: `WITH ${clock}, accepted AS (DELETE FROM ${t} m USING ${heldRows("$4", "$5")} WHERE ${sameLease} ` +
+      `AND NOT m.keeps RETURNING m.place), ` +
+      `picked AS MATERIALIZED (SELECT place FROM ${t} WHERE queue = $1::text::bigint AND state = 2 AND ${free} ` +
+      `ORDER BY "rank", place LIMIT $2::text::bigint FOR UPDATE SKIP LOCKED), ` +
+      `taken AS (UPDATE ${t} m SET leased_until = ${now} + $3::text::bigint, deliveries = m.deliveries + 1 ` +
+      `FROM picked p WHERE m.place = p.place RETURNING ${foundColumns(now)}) ` +
+      `SELECT 'taken', * FROM taken UNION ALL SELECT 'accepted', place, ${nothingFound} FROM accepted UNION ALL ` +
+      `SELECT 'next', least(${due("$1::text::bigint")}, ${due("0")}) - ${now}, ${nothingFound}`,
+    /** Places, deliveries; of those whose order does not count. Gives the places. */
+    acceptPlain: `DELETE FROM ${t} m USING ${
+      heldRows("$1", "$2")
+    } WHERE ${sameLease} AND NOT m.keeps RETURNING m.place`,
+    accept: accepted + settled("gone"),
+    acceptStrict: accepted + strict("gone"),
+    released: released + settled("gone"),
+    releasedStrict: released + strict("gone"),
+    /** As JSON; `changed` is a part of it that nobody asks for. */
+    again: again + settled("gone"),
+    againStrict: again + strict("gone"),
+    /** Gives which had nowhere to go, by their number, and the queues that got something. */
+    moved: `${moved} ${unroutable} UNION ALL ${came} UNION ALL SELECT 'noted', 0, ${note("keyed")}`,
+    movedStrict:
+      `${moved} ${came} UNION ALL SELECT 'noted', (SELECT max(${
+        refusal("route")
+      }) FROM r WHERE NOT EXISTS (SELECT FROM ${routes} d WHERE d.address = r.address)), NULL UNION ALL ` +
+      `SELECT 'noted', * FROM (${strict("gone").replace("FROM gone WHERE keeps", "FROM keyed WHERE keeps")}) s`,
+    /** Places, deliveries, for how long; gives those that were. */
+    renew: `WITH ${clock} UPDATE ${t} m SET leased_until = ${now} + $3::text::bigint FROM ${heldRows("$1", "$2")} ` +
+      `WHERE ${sameLease} RETURNING m.place`,
+    /** Queue. What is due takes its place, as if it were sent now. Gives the queues that got something. */
+    enter: `WITH ${clock}, left_here AS (DELETE FROM ${t} m WHERE m.place = ANY (ARRAY(SELECT place FROM ` +
+      `(${nowDue("$1::text::bigint")} UNION ALL ${nowDue("0")}) d)) ` +
+      `RETURNING m.place, m.due_at, ${ofGone}), ` +
+      `fresh AS (SELECT g.*, row_number() OVER (ORDER BY due_at, place) AS n FROM left_here g ` +
+      `WHERE expires_at IS NULL OR expires_at > ${now}), ` +
+      `targets AS (SELECT f.*, f.queue AS target, f.via AS to_via, q.ordered FROM fresh f JOIN ${queues} q ON q.id = f.queue ` +
+      `UNION ALL SELECT f.*, d.queue, d.via, q.ordered FROM fresh f JOIN ${routes} d ON f.queue = 0 AND d.address = f.via ` +
+      `JOIN ${queues} q ON q.id = d.queue), ${arrive("targets")}, ` +
+      `waits AS (INSERT INTO ${t} (${messageColumns}) SELECT place, 0, 0, ${now} + ${retryMs}, expires_at, sent_at, 0, ` +
+      `"rank", 3, false, true, "key", message_id, via, content_type, headers, body FROM (SELECT ${place} AS place, ` +
+      `${gone.split(", ").filter((each) => each !== "queue").join(", ")} FROM fresh f WHERE queue = 0 AND mandatory ` +
+      `AND NOT EXISTS (SELECT FROM ${routes} d WHERE d.address = f.via)) w) ` +
+      `${came} UNION ALL SELECT 'noted', 0, ${note("written")}`,
+    /** Place. */
+    cancel: `DELETE FROM ${t} WHERE place = $1::text::bigint AND state = 3 RETURNING 1`,
+    /** Queue, rank and place after which, last place, limit. */
+    browse: `WITH ${clock}, page AS (${page(2, "")} UNION ALL ${page(5, "")}) ` +
+      `SELECT ${foundColumns(now)} FROM page p JOIN ${t} m ON m.place = p.place ` +
+      `ORDER BY p."rank", p.place LIMIT $5::text::bigint`,
+    /** The same, and for how long. */
+    take: `WITH ${clock}, page AS (SELECT * FROM (${page(2, " FOR UPDATE SKIP LOCKED")} UNION ALL ` +
+      `${page(5, " FOR UPDATE SKIP LOCKED")}) a ORDER BY "rank", place LIMIT $5::text::bigint), ` +
+      `taken AS (UPDATE ${t} m SET leased_until = ${now} + $6::text::bigint, deliveries = m.deliveries + 1 ` +
+      `FROM page p WHERE m.place = p.place RETURNING ${foundColumns(now)}) SELECT * FROM taken`,
+    last: `SELECT coalesce(max(place), 0) FROM ${t}`,
+    /** Queue; gives what waits, is handled, is due later. */
+    count: `WITH ${clock} SELECT count(*) FILTER (WHERE state <> 3 AND ${free} OR due_at <= ${now} AND state = 3), ` +
+      `count(*) FILTER (WHERE state <> 3 AND leased_until > ${now}), ` +
+      `count(*) FILTER (WHERE state = 3 AND due_at > ${now}) FROM ${t} WHERE queue = $1::text::bigint ` +
+      `AND state IN (2, 3, 5) AND (expires_at IS NULL OR expires_at > ${now} OR leased_until > ${now})`,
+    /** Queue, last place. */
+    purge: drop("queue = $1::text::bigint AND place <= $2::text::bigint AND state IN (2, 5)") + dropped,
+    expire: drop(`expires_at <= ${now}`) + dropped,
+    /** Queue: all of it, leased or not, at most a batch. */
+    clear: `DELETE FROM ${t} WHERE place = ANY (ARRAY((SELECT place FROM ${t} WHERE queue = $1::text::bigint ` +
+      `AND state IN (2, 5) LIMIT ${batch}) UNION ALL (SELECT place FROM ${t} WHERE queue = $1::text::bigint ` +
+      `AND state = 3 LIMIT ${batch}))) RETURNING 1`,
+    /** The queues of messages that are none any more: one look into the index for each. */
+    orphans: `WITH RECURSIVE s(state) AS (VALUES (2::smallint), (3::smallint), (5::smallint)), q(queue) AS (` +
+      `SELECT min(queue) FROM ${t} WHERE state IN (2, 5) UNION ALL SELECT (SELECT min(m.queue) FROM ${t} m ` +
+      `WHERE m.state IN (2, 5) AND m.queue > q.queue) FROM q WHERE q.queue IS NOT NULL), d(queue) AS (` +
+      `SELECT min(queue) FROM ${t} WHERE state = 3 UNION ALL SELECT (SELECT min(m.queue) FROM ${t} m ` +
+      `WHERE m.state = 3 AND m.queue > d.queue) FROM d WHERE d.queue IS NOT NULL) ` +
+      `SELECT queue FROM (SELECT queue FROM q UNION SELECT queue FROM d) a WHERE queue > 0 ` +
+      `AND NOT EXISTS (SELECT FROM ${queues} e WHERE e.id = a.queue)`,
+    /** Queue: the order of its keys counts from now on. What is handled goes on. */
+    lineUp: `WITH ${clock} UPDATE ${t} m SET keeps = true, state = CASE WHEN leased_until > ${now} THEN 2 ELSE 5 END ` +
+      `WHERE queue = $1::text::bigint AND "key" IS NOT NULL AND state IN (2, 5) AND NOT keeps`,
+    lineUpFirsts: `UPDATE ${t} m SET state = 2 WHERE m.place IN (SELECT min(k.place) FROM ${t} k WHERE ` +
+      `k.queue = $1::text::bigint AND k.keeps AND k.state = 5 GROUP BY k."key") AND NOT EXISTS (SELECT FROM ${t} o ` +
+      `WHERE o.queue = m.queue AND o."key" = m."key" AND o.keeps AND o.state = 2)`,
+    lockTable: `LOCK TABLE ${t} IN SHARE ROW EXCLUSIVE MODE`,
+  };
+}

@@ -1,0 +1,24 @@
+/** What the parts of a transport share. @module */
+import type { Messages } from "./messages.ts";
+import type { News } from "./news.ts";
+import type { Entities } from "./topology.ts";
+import type { QueueDatabase } from "./transacting.ts";
+
+/** A transport that is open. */
+export interface Services {
+  readonly database: QueueDatabase;
+  readonly entities: Entities;
+  readonly messages: Messages;
+  /** How long a lease lasts that is not renewed, in milliseconds. */
+  readonly leaseMs: number;
+  /** How often is looked, though nobody says that there is anything. */
+  readonly pollMs: number;
+  /** Tells receivers, of this process and of others, what a commit has brought. */
+  announce(news: News): void;
+  /** Something could not be read or written, and is tried again. */
+  failed(error: unknown): void;
+  /** What was tried again has worked. */
+  worked(): void;
+  /** Waits so many milliseconds, or until the transport closes. */
+  pause(ms: number): Promise<void>;
+}
