@@ -80,3 +80,26 @@ export class SimulationError extends HeroError {
     this.seed = seed;
   }
 }
+
+/** What must always hold does not, after steps in some order. */
+export class ExplorationError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_EXPLORATION";
+  /** The steps, by name: no shorter order fails. */
+  readonly order: readonly string[];
+  /**
+   * Puts it into words.
+   *
+   * @param order the steps that were taken, by name
+   * @param problem what must not be
+   * @param timeline what has happened, as a table
+   */
+  constructor(order: readonly string[], problem: string, timeline: string, options?: ErrorOptions) {
+    super(
+      `${problem}, after ${order.join(" → ") || "nothing"}\nNo shorter order fails. Take these steps in a test of ` +
+        `their own to see why\n\n${timeline}`,
+      { ...options, details: { order, problem } },
+    );
+    this.order = order;
+  }
+}

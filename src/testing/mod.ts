@@ -16,7 +16,14 @@
  *
  * @module
  */
-export { HarnessAssertionError, HarnessTimeoutError, InstanceCrashedError, SimulationError } from "./errors.ts";
+export {
+  ExplorationError,
+  HarnessAssertionError,
+  HarnessTimeoutError,
+  InstanceCrashedError,
+  SimulationError,
+} from "./errors.ts";
+export { type Exploration, explore, type ExploreOptions, type Exploring } from "./explore.ts";
 export type { Fault, FaultCounts, Faults } from "./faults.ts";
 export { createTestHarness, type HarnessOptions, type TestHarness } from "./harness.ts";
 export type { ConfigureInstance, Instance, InstanceOptions } from "./instance.ts";

@@ -1,0 +1,88 @@
+/** Every order is tried, and the shortest that fails is told. */
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { command, ConfigurationError, consumer } from "../../mod.ts";
+import { ExplorationError, explore, type HarnessOptions, type TestHarness } from "../../src/testing/mod.ts";
+import { test } from "../support/runner.ts";
+
+const Act = command<{ readonly name: string }>("explore.act");
+
+/** An application that notes what comes, in its order. */
+function noting(): { readonly seen: string[]; readonly harness: () => HarnessOptions } {
+  const seen: string[] = [];
+  const act = consumer(Act, ({ name }) => void seen.push(name));
+  return {
+    seen,
+    harness: () => {
+      seen.length = 0;
+      return { consumers: [act] };
+    },
+  };
+}
+
+function steps(...names: readonly string[]): Record<string, (harness: TestHarness) => Promise<void>> {
+  return Object.fromEntries(
+    names.map((name) => [name, (harness: TestHarness) => harness.send(Act, { name })]),
+  );
+}
+
+test("explore takes each step in every order, also some of them and one twice, the shorter ones first", async () => {
+  const { harness, seen } = noting();
+  const tried: string[] = [];
+  const complete: string[] = [];
+  const report = await explore({ harness, steps: steps("a", "b") }, (_, exploring) => {
+    assertEquals(seen, exploring.order);
+    tried.push(exploring.order.join(""));
+    if (exploring.complete) complete.push(exploring.order.join(""));
+  });
+  assertEquals(tried, ["a", "b", "aa", "ab", "ba", "bb", "aab", "aba", "abb", "baa", "bab", "bba"]);
+  assertEquals(complete, ["ab", "ba", "aab", "aba", "abb", "baa", "bab", "bba"]);
+  assertEquals(report, { orders: 12, exhaustive: true });
+});
+
+test("without repeats each step is taken once, and a limit is told", async () => {
+  const { harness } = noting();
+  assertEquals(await explore({ harness, steps: steps("a", "b", "c"), repeats: 0 }, () => {}), {
+    orders: 3 + 6 + 6,
+    exhaustive: true,
+  });
+  assertEquals(await explore({ harness, steps: steps("a", "b", "c"), limit: 4 }, () => {}), {
+    orders: 4,
+    exhaustive: false,
+  });
+});
+
+test("the shortest order that fails is told, with its timeline", async () => {
+  const { harness, seen } = noting();
+  const error = await assertRejects(
+    () =>
+      explore({ harness, steps: steps("pay", "pack", "cancel") }, () => {
+        if (seen.indexOf("pack") > seen.indexOf("cancel") && seen.includes("cancel")) return "it is packed in vain";
+      }),
+    ExplorationError,
+    "it is packed in vain, after cancel → pack",
+  );
+  assertEquals(error.order, ["cancel", "pack"]);
+  assertStringIncludes(error.message, "explore.act");
+});
+
+test("a step that fails, and an invariant that throws, are what is wrong", async () => {
+  const { harness } = noting();
+  const failing = { works: () => {}, fails: () => Promise.reject(new Error("out of order")) };
+  const failed = await assertRejects(() => explore({ harness, steps: failing }, () => {}), ExplorationError);
+  assertEquals(failed.order, ["fails"]);
+  assert(failed.cause instanceof Error);
+  const thrown = await assertRejects(
+    () => explore({ harness, steps: steps("a") }, () => assertEquals(1, 2)),
+    ExplorationError,
+    "The invariant does not hold",
+  );
+  assert(thrown.cause instanceof Error);
+});
+
+test("nothing to explore, and bounds that are none, are refused", async () => {
+  const { harness } = noting();
+  await assertRejects(() => explore({ harness, steps: {} }, () => {}), ConfigurationError, "nothing to explore");
+  for (const bounds of [{ repeats: -1 }, { repeats: 0.5 }, { limit: 0 }, { limit: NaN }]) {
+    await assertRejects(() => explore({ harness, steps: steps("a"), ...bounds }, () => {}), ConfigurationError);
+  }
+});
