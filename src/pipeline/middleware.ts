@@ -15,75 +15,99 @@ export function around<Context extends ConsumeContext>(
   innermost: Handle<Context>,
 ): Handle<Context> {
   if (middleware.length === 0) return innermost;
+  const outermost = middleware.reduceRight(step<Context>, handled(innermost));
   return (context) => {
-    const passage = new Passage(middleware, innermost, context);
-    const result = passage.step(0);
-    return result === done ? passage.reply : result.then(() => passage.reply);
+    const passage: Passage<Context> = { context, reply: undefined };
+    const { promise } = outermost(passage);
+    return promise === done.promise ? passage.reply : promise.then(() => passage.reply);
   };
 }
 
-/** Of all that was over at once: where middleware hands it on, there is nothing to wait for. */
-const done: Promise<void> = Promise.resolve();
-
 /** One message on its way through the middleware. */
-class Passage<Context extends ConsumeContext> {
+interface Passage<out Context> {
+  readonly context: Context;
   reply: unknown;
-  readonly #middleware: readonly Middleware[];
-  readonly #innermost: Handle<Context>;
-  readonly #context: Context;
+}
 
-  constructor(middleware: readonly Middleware[], innermost: Handle<Context>, context: Context) {
-    this.#middleware = middleware;
-    this.#innermost = innermost;
-    this.#context = context;
+/** A middleware and all that is within it, or the handler. Never throws: what throws, and what rejects, are the same. */
+type Step<in Context> = (passage: Passage<Context>) => Running;
+
+/** What was let run. */
+interface Running {
+  readonly promise: Promise<void>;
+  readonly over: boolean;
+}
+
+/** Of all that was over at once: where middleware hands it on, there is nothing to wait for. */
+const done: Running = { promise: Promise.resolve(), over: true };
+
+/** What goes on by itself. Its one promise also tells that it is over: another for that would cost half as much again. */
+class Waiting implements Running {
+  readonly promise: Promise<void>;
+  over = false;
+
+  /** @param rest gives what must have ended, too; `undefined`: nothing */
+  constructor(result: PromiseLike<unknown>, rest: (value: unknown) => Promise<unknown> | undefined) {
+    this.promise = Promise.resolve(result).then((value) => {
+      const left = rest(value);
+      if (left !== undefined) return left.then(() => void (this.over = true), (error) => this.#fail(error));
+      this.over = true;
+    }, (error) => this.#fail(error));
   }
 
-  step(index: number): Promise<void> {
-    const middleware = this.#middleware[index];
-    // What throws, and what rejects, are the same to middleware further out.
-    try {
-      return middleware === undefined ? this.#handle() : this.#run(middleware, index + 1);
-    } catch (thrown) {
-      return Promise.reject(thrown);
-    }
-  }
-
-  #handle(): Promise<void> {
-    const result = this.#innermost(this.#context);
-    if (isPromise(result)) return Promise.resolve(result).then((value) => void (this.reply = value));
-    this.reply = result;
-    return done;
-  }
-
-  /** Runs one middleware; what it hands on as it is costs nothing more. */
-  #run(middleware: Middleware, following: number): Promise<void> {
-    let first: Promise<void> | undefined;
-    let others: Inner[] | undefined;
-    const result = middleware(this.#context, () => {
-      const inner = this.step(following);
-      if (first === undefined) first = inner;
-      else (others ??= []).push(new Inner(inner));
-      return inner;
-    });
-    if (result === first && others === undefined && first !== undefined) return result;
-    const known = first === undefined ? undefined : new Inner(first);
-    return result.then(() => {
-      // A `next()` that came late is in `first` alone.
-      const all = [known ?? (first === undefined ? undefined : new Inner(first)), ...others ?? []];
-      const running = all.filter((each) => each !== undefined && !each.settled);
-      return running.length === 0 ? undefined : Promise.all(running.map((each) => each?.promise)).then(() => {});
-    });
+  #fail(error: unknown): never {
+    this.over = true;
+    // Whoever awaits it gets its rejection; where nobody does, it must not end the process.
+    this.promise.catch(() => {});
+    throw error;
   }
 }
 
-/** What a middleware let run. Whoever awaits it gets its rejection; where nobody does, it must not end the process. */
-class Inner {
-  readonly promise: Promise<void>;
-  settled = false;
+function handled<Context>(handle: Handle<Context>): Step<Context> {
+  return (passage) => {
+    try {
+      const result = handle(passage.context);
+      if (isPromise(result)) {
+        return new Waiting(result, (value) => {
+          passage.reply = value;
+          return undefined;
+        });
+      }
+      passage.reply = result;
+      return done;
+    } catch (thrown) {
+      return failed(thrown);
+    }
+  };
+}
 
-  constructor(promise: Promise<void>) {
-    this.promise = promise;
-    const end = (): void => void (this.settled = true);
-    promise.then(end, end);
-  }
+/** Over at once, and to be handled as what rejects. */
+function failed(thrown: unknown): Running {
+  const promise = Promise.reject(thrown);
+  promise.catch(() => {});
+  return { promise, over: true };
+}
+
+/** Puts a middleware around what is within it. What it hands on as it is costs nothing more. */
+function step<Context extends ConsumeContext>(inner: Step<Context>, middleware: Middleware): Step<Context> {
+  return (passage) => {
+    let first: Running | undefined;
+    let others: Running[] | undefined;
+    try {
+      const result = middleware(passage.context, () => {
+        const running = inner(passage);
+        if (first === undefined) first = running;
+        else (others ??= []).push(running);
+        return running.promise;
+      });
+      if (first !== undefined && others === undefined && result === (first as Running).promise) return first;
+      return new Waiting(result, () => {
+        // A `next()` that came late is among them.
+        const left = [first, ...others ?? []].filter((each) => each !== undefined && !each.over);
+        return left.length === 0 ? undefined : Promise.all(left.map((each) => each?.promise));
+      });
+    } catch (thrown) {
+      return failed(thrown);
+    }
+  };
 }
