@@ -1,22 +1,28 @@
 /** The library's own part of a process' start. @module */
-import { compared, type Figure, type Measure } from "../support/figure.ts";
-import { commandOf, execute } from "../support/runtimes.ts";
+import { compared, type Figure, type Requirement } from "../support/figure.ts";
+import { commandOf, execute, type RuntimeName } from "../support/runtimes.ts";
+import { installedApp } from "./installed_app.ts";
 
-const until = (file: string): Measure => async ({ runtime }) => {
-  const { firstByteMs } = await execute(commandOf(runtime, { file: new URL(file, import.meta.url) }));
-  return firstByteMs;
-};
-const started = until("./start.ts");
+const firstByte = async (runtime: RuntimeName, file: URL): Promise<number> =>
+  (await execute(commandOf(runtime, { file }))).firstByteMs;
 
 /** From the start of the process to the first byte on stdout, less that of a program without the library. */
-export const figures: readonly Figure[] = [
-  {
-    ...compared("core/start-ms", "ms", started, until("./nothing.ts"), (a, b) => a - b),
+function start(name: string, folder: () => URL): Figure {
+  const until = (file: string) => ({ runtime }: { readonly runtime: RuntimeName }): Promise<number> =>
+    firstByte(runtime, new URL(file, folder()));
+  const fillCache: Requirement = async (runtime) => {
+    await firstByte(runtime, new URL("./start.ts", folder()));
+    return undefined;
+  };
+  return {
+    ...compared(name, "ms", until("./start.ts"), until("./nothing.ts"), (a, b) => a - b, [fillCache]),
     // A difference of two small numbers, each a process' start: more of them, as they are cheap.
     runs: 15,
-    needs: [async (runtime) => {
-      await started({ runtime, scale: 1 }); // fills the module cache
-      return undefined;
-    }],
-  },
+  };
+}
+
+/** What users install, and what it is made of. */
+export const figures: readonly Figure[] = [
+  start("core/start-ms", installedApp),
+  start("core/start-source-ms", () => new URL("./", import.meta.url)),
 ];

@@ -46,7 +46,7 @@ export abstract class HeroError extends Error {
     if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
     if (typeof value !== "object" || value === null || !(brand in value)) return false;
     const names = value[brand];
-    return Array.isArray(names) && (this === HeroError || names.includes(this.name));
+    return Array.isArray(names) && names.includes(this.name);
   }
 }
 

@@ -1,9 +1,16 @@
 /** Turns of the event loop. @module */
 
-/** A macrotask soon: a global of Deno, Bun and Node that no lib of the web's types has. */
-interface Immediate {
-  readonly setImmediate?: (run: () => void) => unknown;
-}
+/** Runs something in a turn of its own. */
+type Macrotask = (run: () => void) => unknown;
+
+// A global of Deno, Bun and Node that no lib of the web's types has. Looked up at the import, so that test runners which
+// later put fake timers in its place do not stop the turns; but read only at the first turn, as Deno makes it when it is
+// read, which takes as long as all the rest of a start.
+const immediate: TypedPropertyDescriptor<Macrotask> | undefined = Object.getOwnPropertyDescriptor(
+  globalThis,
+  "setImmediate",
+);
+let found: Macrotask | undefined;
 
 /** Where there is no `setImmediate`: a message to oneself. A channel each, as an open port keeps a process alive. */
 function byMessage(run: () => void): void {
@@ -19,5 +26,7 @@ function byMessage(run: () => void): void {
  * Runs `run` soon, after all microtasks and what the event loop has waiting: timers, sockets. A few microseconds.
  * Work that goes on in microtasks alone lets nothing else run; now and then it must take a turn.
  */
-// Read once, so that test runners which later put fake timers in its place do not stop the turns.
-export const macrotask: (run: () => void) => unknown = (globalThis as Immediate).setImmediate ?? byMessage;
+export function macrotask(run: () => void): void {
+  found ??= immediate?.value ?? immediate?.get?.call(globalThis) ?? byMessage;
+  found(run);
+}

@@ -2,8 +2,9 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
+import { pathToFileURL } from "node:url";
 import { runtime, test } from "../support/runner.ts";
 import { runtimeCommand } from "../support/runtimes.ts";
 import { pack } from "./pack.ts";
@@ -23,6 +24,17 @@ await bus.start();
 await bus.send(Greet, { name: "Ada" });
 console.log("greeted " + await handled.promise);
 await bus.stop();
+`;
+
+/** Two entry points, of which one must know what the other makes; an error of one is of the other's class. */
+const crossing = `import { HeroError } from "@hero/messaging";
+import { sqlite } from "@hero/messaging/sqlite";
+import { sqliteTransport } from "@hero/messaging/sqlite/transport";
+import { HarnessTimeoutError } from "@hero/messaging/testing";
+
+sqliteTransport(sqlite("queues.db"));
+if (!HeroError.prototype.isPrototypeOf(HarnessTimeoutError.prototype)) throw new Error("There are two HeroErrors");
+console.log("one of each");
 `;
 
 /** Ends with 0, or the test fails with what was said. */
@@ -62,6 +74,7 @@ function inEmptyApp(use: (directory: string) => void): void {
     copyFileSync(packedOnce(), join(directory, tarball));
     writeFileSync(join(directory, "package.json"), '{ "type": "module" }\n');
     writeFileSync(join(directory, "main.ts"), program);
+    writeFileSync(join(directory, "crossing.ts"), crossing);
     use(directory);
   } finally {
     rmSync(directory, { recursive: true, force: true });
@@ -88,6 +101,7 @@ test("an empty Node app installs one package, and a command is handled, also on 
 
     assertEquals(installed(directory), ["@hero/messaging"]);
     assertStringIncludes(run(directory, [...runtimeCommand("node"), "main.ts"]), "greeted Ada");
+    assertStringIncludes(run(directory, [...runtimeCommand("node"), "crossing.ts"]), "one of each");
     assertStringIncludes(run(directory, [...oldestNode, "main.ts"]), "greeted Ada");
   });
 }, packs);
@@ -137,6 +151,7 @@ test("an empty Bun app installs one package, and a command is handled", () => {
 
     assertEquals(installed(directory), ["@hero/messaging"]);
     assertStringIncludes(run(directory, [...runtimeCommand("bun"), "main.ts"]), "greeted Ada");
+    assertStringIncludes(run(directory, [...runtimeCommand("bun"), "crossing.ts"]), "one of each");
   });
 }, packs);
 
@@ -148,5 +163,28 @@ test("an empty Deno app has a command handled without any permission, and its ty
     assertEquals(installed(directory), ["@hero/messaging"]);
     const options = ["run", "--check", "--no-prompt", "--node-modules-dir=manual"];
     assertStringIncludes(run(directory, [...runtimeCommand("deno"), ...options, "main.ts"]), "greeted Ada");
+    assertStringIncludes(run(directory, [...runtimeCommand("deno"), ...options, "crossing.ts"]), "one of each");
+  });
+}, packs);
+
+test("the package for JSR passes what JSR checks, and Deno runs it and finds its types", () => {
+  inEmptyApp((directory) => {
+    const folder = join(dirname(packedOnce()), "jsr");
+    const entries = Object.entries(
+      (JSON.parse(readFileSync(join(folder, "jsr.json"), "utf8")) as { readonly exports: Record<string, string> })
+        .exports, // as we wrote it
+    );
+    const imports = Object.fromEntries(
+      entries.map(([path, file]) => [`@hero/messaging${path.slice(1)}`, pathToFileURL(join(folder, file)).href]),
+    );
+    writeFileSync(join(directory, "deno.json"), JSON.stringify({ imports }));
+    writeFileSync(join(directory, "wrong.ts"), program.replace('{ name: "Ada" }', "{ name: 1 }"));
+    const deno = runtimeCommand("deno");
+
+    assertEquals(entries.map(([path]) => path), entryPoints);
+    run(folder, [...deno, "publish", "-c", "jsr.json", "--dry-run", "--allow-dirty"]);
+    assertStringIncludes(run(directory, [...deno, "run", "--check", "--no-prompt", "main.ts"]), "greeted Ada");
+    const refused = assertThrows(() => run(directory, [...deno, "check", "wrong.ts"]), Error);
+    assertStringIncludes(refused.message, "Type 'number' is not assignable to type 'string'");
   });
 }, packs);

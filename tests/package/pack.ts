@@ -1,14 +1,17 @@
 /**
- * Makes the npm package: `deno task pack` leaves `dist/hero-messaging-<version>.tgz`. `deno pack` compiles `jsr.json`'s
- * package; its `package.json` is then completed by {@linkcode npmManifest}.
+ * Makes the packages: `deno task pack` leaves npm's in `dist/hero-messaging-<version>.tgz`, JSR's in `dist/jsr/`.
+ * `deno pack` makes the declarations of `jsr.json`'s package, {@linkcode bundle} the code, {@linkcode npmManifest}
+ * completes the `package.json`. See docs/adr/0008-what-is-published-is-bundled.md.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { runtimeCommand } from "../support/runtimes.ts";
+import { bundle } from "./bundle.ts";
+import { layOutForJsr } from "./jsr_package.ts";
 import { type NpmManifest, npmManifest } from "./npm_manifest.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -24,8 +27,8 @@ function run(directory: string, [program, ...args]: readonly [string, ...string[
 /**
  * Packs the sources as they lie here.
  *
- * @param directory where the tarball goes
- * @returns its path
+ * @param directory where the tarball goes, and the folder `jsr`
+ * @returns the tarball's path
  */
 export function pack(directory: string): string {
   const work = mkdtempSync(join(tmpdir(), "hero-pack-"));
@@ -33,13 +36,20 @@ export function pack(directory: string): string {
     const packed = join(work, "packed.tgz");
     run(root, [...runtimeCommand("deno"), "pack", "-c", "jsr.json", "--allow-dirty", "-o", packed]);
     run(work, ["tar", "-xzf", packed]);
-    const path = join(work, "package", "package.json");
+    const folder = join(work, "package");
+    // There is a file for each module: of code only the declarations stay, the rest comes again, bundled.
+    for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+      if (/(?<!\.d)\.[jt]s$/.test(name)) rmSync(join(folder, name));
+    }
+    bundle(folder);
+    const path = join(folder, "package.json");
     const manifest = npmManifest(JSON.parse(readFileSync(path, "utf8")) as NpmManifest); // just written by deno pack
     writeFileSync(path, `${JSON.stringify(manifest, undefined, 2)}\n`);
     mkdirSync(directory, { recursive: true });
     const name = `${manifest.name.replace("@", "").replace("/", "-")}-${manifest.version}.tgz`;
     const tarball = resolve(directory, name);
     run(work, ["tar", "-czf", tarball, "package"]);
+    layOutForJsr(folder, join(directory, "jsr"));
     return tarball;
   } finally {
     rmSync(work, { recursive: true, force: true });

@@ -1,0 +1,56 @@
+/** The sources as the package holds them: a file for each entry point, and chunks that they share. */
+import { buildSync, type Metafile } from "esbuild";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { builtinModules } from "node:module";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+
+/** The parts of `jsr.json` that say what is published. */
+export interface Package {
+  readonly exports: Readonly<Record<string, string>>;
+  readonly imports: Readonly<Record<string, string>>;
+  readonly [field: string]: unknown;
+}
+
+/** The package, as `jsr.json` describes it. */
+export const published: Package = JSON.parse(readFileSync(join(root, "jsr.json"), "utf8")) as Package; // our own file
+
+/**
+ * Bundles the entry points. Where a module is reached from several, it stands in a chunk that these share: nothing is
+ * there twice. Clients stay outside, and are loaded when they are asked for, as the sources do.
+ *
+ * @param directory where the files go: `mod.ts` becomes `mod.js` with `mod.js.map`, chunks go into `chunks/`
+ * @returns what esbuild knows of it, with paths from the root of the repository
+ */
+export function bundle(directory: string): Metafile {
+  const { outputFiles, metafile } = buildSync({
+    absWorkingDir: root,
+    entryPoints: Object.values(published.exports),
+    external: [...Object.keys(published.imports), ...builtinModules.map((name) => `node:${name}`)],
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "neutral",
+    // As the sources are: what the oldest promised Node cannot parse is in neither.
+    target: "esnext",
+    charset: "utf8",
+    legalComments: "none",
+    tsconfigRaw: {},
+    // Beside the sources, so that the maps name them as they lie in the repository and nothing of this machine.
+    outdir: root,
+    outbase: root,
+    chunkNames: "chunks/[hash]",
+    sourcemap: "linked",
+    metafile: true,
+    write: false,
+    logLevel: "silent", // what is amiss is thrown
+  });
+  for (const { path, contents } of outputFiles) {
+    const target = join(directory, relative(root, path));
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, contents);
+  }
+  return metafile;
+}
