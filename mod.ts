@@ -189,7 +189,14 @@ export type {
 } from "./src/pipeline/sending.ts";
 export type { EndpointStatistics } from "./src/pipeline/statistics.ts";
 
-export { type Saga, saga, type SagaShape } from "./src/saga/saga.ts";
+export { type Saga, saga, type SagaShape, verify } from "./src/saga/saga.ts";
+export type {
+  EventDescription,
+  SagaDescription,
+  StateDescription,
+  TransitionDescription,
+} from "./src/saga/description.ts";
+export type { SagaFinding } from "./src/saga/verification.ts";
 export type { MissingShape, SagaContext, Shape, StateOf } from "./src/saga/context.ts";
 export type {
   Correlation,

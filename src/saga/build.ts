@@ -113,9 +113,10 @@ function textsOf(given: unknown, what: string, refused: Refuse): readonly string
 }
 
 function checkKey(name: unknown, what: string, refused: Refuse): string {
+  if (typeof name !== "string" || name === "") throw refused(what, `${shown(name)} is no name`, "Give each a text");
   // Instances are plain data, whose properties are named by these.
-  if (typeof name === "string" && name !== "" && name !== "__proto__") return name;
-  throw refused(what, `${shown(name)} is no name`, "Give each one that is a text");
+  if (!(name in Object.prototype)) return name;
+  throw refused(what, `"${name}" is a property of every object`, "Name it differently");
 }
 
 function eventsOf(saga: string, given: unknown, refused: Refuse): ReadonlyMap<string, EventDefinition> {

@@ -22,9 +22,11 @@ export interface StateDescription {
 }
 /** An event of a saga. */
 export interface EventDescription {
+  /** Its name in the saga. */
   readonly name: string;
   /** The name of its contract, and its version. */
   readonly contract: string;
+  /** That of the contract. */
   readonly version: number;
   /** Whether it may begin an instance. */
   readonly starts: boolean;
@@ -33,7 +35,9 @@ export interface EventDescription {
 }
 /** A way from one state to another. */
 export interface TransitionDescription {
+  /** The state that is left. */
   readonly from: string;
+  /** The state that is entered. */
   readonly to: string;
   /** As in `paid`, `paid and packed`, `timeout paymentDue`, `addresses.check timed out`, `entering cancelled`. */
   readonly on: string;
@@ -42,11 +46,13 @@ export interface TransitionDescription {
 }
 /** A saga as plain data. */
 export interface SagaDescription {
+  /** Its name. */
   readonly name: string;
   /** Of the schema of its data. */
   readonly version: number;
   /** `initial` first, `final` last. */
   readonly states: readonly StateDescription[];
+  /** In the order in which they were declared. */
   readonly events: readonly EventDescription[];
   /** Their names, and how long they are, in milliseconds. */
   readonly timeouts: readonly { readonly name: string; readonly inMs: number }[];

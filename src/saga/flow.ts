@@ -136,6 +136,7 @@ export function* everyStep(steps: readonly Step[]): Generator<Step> {
       case "branch":
         for (const inner of step.cases.values()) yield* everyStep(inner);
         break;
+      case "sequence":
       case "retry":
       case "catch":
         yield* everyStep(step.steps);
@@ -179,6 +180,7 @@ function after(way: Way, step: Step): readonly Way[] {
       // An `if` has one case, and may do nothing.
       return step.cases.size === 1 ? [way, ...branches] : branches;
     }
+    case "sequence":
     case "retry":
       return follow(step.steps).map((next) => join(way, next));
     case "catch":

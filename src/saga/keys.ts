@@ -10,8 +10,8 @@ export interface Keyed {
   readonly undos: ReadonlyMap<string, CompensateWithStep>;
 }
 
-/** Where steps stand that cannot do all that steps can. */
-type Place = "rule" | "hook" | "passage" | "undo" | "missing";
+/** Where steps stand: not all can do the same. `later`: there is no message whose sender waits. */
+type Place = "rule" | "later" | "passage" | "undo" | "missing";
 
 /**
  * Keys are readable paths: the states and the trigger, then what each step is, with a number where the same is there
@@ -45,9 +45,9 @@ export function keyed(saga: string, placed: readonly PlacedRule[]): Keyed {
         const made: RequestStep = {
           ...step,
           key,
-          completed: list(step.completed, `${key}/completed`, "rule"),
-          faulted: list(step.faulted, `${key}/faulted`, "rule"),
-          timedOut: list(step.timedOut, `${key}/timedOut`, "rule"),
+          completed: list(step.completed, `${key}/completed`, "later"),
+          faulted: list(step.faulted, `${key}/faulted`, "later"),
+          timedOut: list(step.timedOut, `${key}/timedOut`, "later"),
         };
         requests.set(key, made);
         return made;
@@ -81,6 +81,12 @@ export function keyed(saga: string, placed: readonly PlacedRule[]): Keyed {
   };
   const rules = placed.map(({ scope, trigger, steps }): RuleDefinition => {
     const key = numbered(keyOf(scope, trigger), counted);
+    if (answersLate(steps, false) === "late") {
+      throw new ConfigurationError(
+        `Cannot use .respond() behind .compensate() in ${key} of the saga "${saga}": the undos have units of their own, ` +
+          `and whoever asked waits for the first. Answer before`,
+      );
+    }
     return { key, scope, trigger, steps: list(steps, key, placeOf(scope, trigger)) };
   });
   return { rules, requests, undos };
@@ -88,8 +94,8 @@ export function keyed(saga: string, placed: readonly PlacedRule[]): Keyed {
 
 function placeOf(scope: RuleDefinition["scope"], { on }: Trigger): Place {
   if (scope === "missing") return "missing";
-  if (on === "enter") return "hook";
-  return on === "leave" || on === "beforeEnter" || on === "afterLeave" ? "passage" : "rule";
+  if (on === "leave" || on === "beforeEnter" || on === "afterLeave") return "passage";
+  return on === "event" ? "rule" : "later";
 }
 
 /** Why a step cannot be there, and what to do; `undefined`: it can. */
@@ -97,6 +103,9 @@ function whyNot({ kind }: Step, place: Place): string | undefined {
   const moves = kind === "transition" || kind === "finalize" || kind === "compensate" || kind === "request";
   if (place === "passage" && moves) {
     return "the instance is on its way from one state to another already. Do it in whenEnter";
+  }
+  if (kind === "respond" && place !== "rule" && place !== "missing") {
+    return "nobody waits for its answer. Answer in the rule of the message";
   }
   if (place === "undo" && (kind === "compensate" || kind === "compensateWith")) {
     return "an undo is not undone itself. Do it in the rule";
@@ -107,6 +116,23 @@ function whyNot({ kind }: Step, place: Place): string | undefined {
     return "there is no instance that it could change. Use then, publish, send and respond";
   }
   return undefined;
+}
+
+/** Whether steps answer behind a compensation; else whether one may have begun in them. */
+function answersLate(steps: readonly Step[], begun: boolean): boolean | "late" {
+  for (const step of steps) {
+    if (step.kind === "respond" && begun) return "late";
+    if (step.kind === "compensate") begun = true;
+    const inner = step.kind === "branch"
+      ? [...step.cases.values()]
+      : step.kind === "sequence" || step.kind === "retry" || step.kind === "catch"
+      ? [step.steps]
+      : [];
+    const ends = inner.map((each) => answersLate(each, begun));
+    if (ends.includes("late")) return "late";
+    begun ||= ends.includes(true);
+  }
+  return begun;
 }
 
 function keyOf(scope: RuleDefinition["scope"], trigger: Trigger): string {

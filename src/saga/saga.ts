@@ -5,8 +5,11 @@ import { buildSaga } from "./build.ts";
 import type { Shape } from "./context.ts";
 import type { Correlation, IndexOf } from "./correlation.ts";
 import type { SagaDefinition } from "./definition.ts";
+import { describe, type SagaDescription } from "./description.ts";
+import { toGraphviz, toMermaid } from "./diagram.ts";
 import type { SagaOptions } from "./options.ts";
 import type { Behavior, Rules } from "./rules.ts";
+import { type SagaFinding, verify as findingsOf } from "./verification.ts";
 
 /** The shape of a saga with these data, states, events and timeouts. */
 export interface SagaShape<Data, State, Events, Timeout> {
@@ -26,6 +29,12 @@ export interface SagaShape<Data, State, Events, Timeout> {
 export interface Saga<S extends Shape> extends Consumer {
   /** Never set; carries the types. */
   readonly "~shape"?: S | undefined;
+  /** What it is made of, as plain data: states, events, and which lead where. Nothing of it is run. */
+  describe(): SagaDescription;
+  /** Its states and what leads from one to another, as a state diagram of Mermaid (https://mermaid.js.org). */
+  toMermaid(): string;
+  /** The same as a graph in the language of Graphviz (https://graphviz.org). */
+  toGraphviz(): string;
 }
 
 /** Shared by all loaded copies of the package. */
@@ -99,9 +108,38 @@ export function saga<
           `Add it with bus.add(…), or to an endpoint`,
       );
     },
+    describe: () => describe(definition),
+    toMermaid: () => toMermaid(definition),
+    toGraphviz: () => toGraphviz(definition),
     [brand]: definition,
   };
   return made;
+}
+
+/**
+ * Looks for mistakes in a saga without running it: states that nothing leads to or out of, timeouts that are never
+ * cleared, and their like.
+ *
+ * @returns empty where nothing was found
+ * @throws {ConfigurationError} if it is no saga
+ * @example
+ * ```ts
+ * import { event, saga, type, verify } from "@hero/messaging";
+ *
+ * const Begun = event<{ id: string }>("begun");
+ * const Job = saga("job", {
+ *   data: type<{ done: boolean }>(),
+ *   states: ["running"],
+ *   events: (on) => ({ begun: on.start(Begun, (m) => m.id, () => ({ done: false })) }),
+ * }, ({ initially, when }) => [initially(when("begun").transitionTo("running"))]);
+ *
+ * for (const { kind, message } of verify(Job)) console.warn(kind, message);
+ * ```
+ */
+export function verify(saga: Saga<Shape>): readonly SagaFinding[] {
+  const definition = definitionOfSaga(saga);
+  if (definition !== undefined) return findingsOf(definition);
+  throw new ConfigurationError("Cannot verify this: it is no saga. Give what saga(…) made");
 }
 
 /** The definition of a saga, also of one from another copy of the package; `undefined`: it is none. */

@@ -5,6 +5,7 @@ import { appliesIn, everyStep, type Flow, flowOf, lineage, type Way } from "./fl
 
 /** Something about a saga that is likely to be a mistake. */
 export interface SagaFinding {
+  /** Stable: branch on it. */
   readonly kind:
     | "unreachable state"
     | "no way out"

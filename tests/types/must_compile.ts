@@ -28,6 +28,7 @@ import {
   type Store,
   type Transport,
   type,
+  verify,
 } from "@hero/messaging";
 import { z } from "zod";
 
@@ -312,6 +313,9 @@ export const ParcelSaga = saga("parcel", {
     rules.onUnhandled("redeliver"),
   ];
 });
+
+const drawn: string = OrderSaga.toMermaid() + ParcelSaga.toGraphviz();
+console.log(drawn, verify(ParcelSaga).map(({ subject }) => subject), OrderSaga.describe().states.length);
 
 // ---- The caller's side.
 

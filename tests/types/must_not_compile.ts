@@ -17,6 +17,7 @@ import {
   type SendMiddleware,
   type Store,
   type,
+  verify,
 } from "@hero/messaging";
 import {
   CheckAddress,
@@ -423,6 +424,9 @@ saga("bad", {
 }, ({ when }) => [when("submitted").finalize()]);
 // @ts-expect-error an event is correlated by `on`
 saga("bad", { data: type<{ total: number }>(), states: [], events: () => ({ paid: PaymentReceived }) }, () => []);
+
+// @ts-expect-error a contract is no saga
+verify(OrderEvent);
 
 // ---- Not caught by types; the runtime must
 
