@@ -86,6 +86,23 @@ export interface SagaRow {
   /** The values of the saga's `indexes`, as text. */
   readonly index: Readonly<Record<string, string>>;
 }
+/** What has happened to a saga's instance with one commit, kept where its saga asks for it. */
+export interface SagaHistoryRow {
+  /** As in {@linkcode SagaRow}. */
+  readonly saga: string;
+  /** As in {@linkcode SagaRow}. */
+  readonly id: string;
+  /** As in {@linkcode SagaRow}. */
+  readonly incarnation: string;
+  /** Of the instance's row, once it had happened. */
+  readonly version: number;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  /** What it was, as the serializer wrote it. */
+  readonly data: Uint8Array;
+  /** The `hero-types` of the data. */
+  readonly types: string | undefined;
+}
 /** A message to be sent once it is due. */
 export interface OutboxRow {
   /** The message's id: the same row twice is one. */
@@ -108,10 +125,19 @@ export interface ScheduleRow extends OutboxRow {
   /** A second row with it replaces the first: recurring runs have the same token in every process. */
   readonly token: string;
 }
+/** What a unit makes of a saga's instance: see {@linkcode Changes}. */
+export interface SagaChange {
+  /** As it was loaded. */
+  readonly before: SagaRow | undefined;
+  /** As it is to be. */
+  readonly after: SagaRow | undefined;
+  /** What has happened to it. It outlives the instance. */
+  readonly history?: SagaHistoryRow | undefined;
+}
 /** What a unit writes. Nothing depends on the order of the lists. */
 export interface Changes {
   /** `before` undefined: must not exist; `after` undefined: is deleted; else `before.version` must still be there. */
-  readonly sagas: readonly { readonly before: SagaRow | undefined; readonly after: SagaRow | undefined }[];
+  readonly sagas: readonly SagaChange[];
   /** In the order in which they shall leave, per key. */
   readonly outbox: readonly OutboxRow[];
   /** Cancelling what is not there, or no longer, is no error. */
@@ -219,6 +245,23 @@ export interface Postponed<out Row> {
   readonly park: boolean;
 }
 
+/** What is asked about the instances of sagas, outside of units. */
+export interface SagaRecords {
+  /** How many a saga has: all, or those in a state. */
+  count(bus: string, saga: string, state: string | undefined): Promise<number>;
+  /**
+   * What has happened to the instances that have had an id, in order of writing, after a place; at most `limit`. Places
+   * grow, and say nothing else.
+   */
+  history(
+    bus: string,
+    saga: string,
+    id: string,
+    after: number | undefined,
+    limit: number,
+  ): Promise<readonly { readonly place: number; readonly row: SagaHistoryRow }[]>;
+}
+
 /** What the core's contexts show to a store. */
 export interface InUnit {
   /** The delivery's unit; `undefined` where it has none. */
@@ -250,6 +293,8 @@ export interface Store<out Tx> {
    * nothing written, the delivery is accepted). A crash frees the key.
    */
   begin(scope: Scope): Promise<Unit<Tx>>;
+  /** The instances of sagas, for operators. */
+  readonly sagas: SagaRecords;
   /** Messages that units wrote. */
   readonly outbox: Due<OutboxRow>;
   /** Messages for later that units wrote, by token. */

@@ -5,6 +5,7 @@ import type {
   Due,
   InUnit,
   OutboxRow,
+  SagaRecords,
   ScheduleRow,
   Scope,
   Store,
@@ -22,6 +23,7 @@ import type { Life } from "./life.ts";
 export class FaultyStore<Tx> implements Store<Tx> {
   readonly name: string;
   readonly capabilities: StoreCapabilities;
+  readonly sagas: SagaRecords;
   readonly outbox: Due<OutboxRow>;
   readonly schedules: Due<ScheduleRow>;
   readonly #store: Store<Tx>;
@@ -38,6 +40,10 @@ export class FaultyStore<Tx> implements Store<Tx> {
     this.#store = store;
     this.#life = life;
     this.#clock = clock;
+    this.sagas = {
+      count: (...query) => crossing(life, "count sagas", () => store.sagas.count(...query)),
+      history: (...query) => crossing(life, "ask for a history", () => store.sagas.history(...query)),
+    };
     this.outbox = faultyDue(store.outbox, life, "outbox");
     this.schedules = faultyDue(store.schedules, life, "schedules");
     // Its connection breaks: units roll back, and what they have locked is free. Leases go on.

@@ -1,20 +1,41 @@
 /** The instances of sagas. @module */
 import { ConflictError } from "../../src/errors/store.ts";
-import type { Changes, SagaRow } from "../../src/spi/store.ts";
-
-type SagaChange = Changes["sagas"][number];
+import type { SagaChange, SagaHistoryRow, SagaRow } from "../../src/spi/store.ts";
 
 /** The instances of one bus' sagas, found by id and by index. */
 export class Sagas {
   readonly #sagas = new Map<string, Map<string, SagaRow>>();
   /** By saga and index, the ids. */
   readonly #index = new Map<string, Set<string>>();
+  /** By saga and id. */
+  readonly #history = new Map<string, SagaHistoryRow[]>();
 
   /** How many there are. */
   get size(): number {
     let size = 0;
     for (const all of this.#sagas.values()) size += all.size;
     return size;
+  }
+
+  /** As `SagaRecords.count`. */
+  count(saga: string, state: string | undefined): number {
+    const all = this.#sagas.get(saga);
+    if (all === undefined || state === undefined) return all?.size ?? 0;
+    let count = 0;
+    for (const row of all.values()) if (row.state === state) count++;
+    return count;
+  }
+
+  /** As `SagaRecords.history`. */
+  history(
+    saga: string,
+    id: string,
+    after: number | undefined,
+    limit: number,
+  ): readonly { readonly place: number; readonly row: SagaHistoryRow }[] {
+    const all = this.#history.get(instanceName(saga, id)) ?? [];
+    const from = after ?? 0;
+    return all.slice(from, from + limit).map((row, at) => ({ place: from + at + 1, row }));
   }
 
   /** One, if it is there. */
@@ -57,7 +78,8 @@ export class Sagas {
 
   /** Makes it so. */
   apply(changes: readonly SagaChange[]): void {
-    for (const { before, after } of changes) {
+    for (const { before, after, history } of changes) {
+      if (history !== undefined) this.#remember(history);
       if (before !== undefined) {
         this.#sagas.get(before.saga)?.delete(before.id);
         for (const [name, value] of Object.entries(before.index)) this.#removeIndex(before, name, value);
@@ -75,6 +97,13 @@ export class Sagas {
     }
   }
 
+  #remember(row: SagaHistoryRow): void {
+    const name = instanceName(row.saga, row.id);
+    const known = this.#history.get(name);
+    if (known === undefined) this.#history.set(name, [row]);
+    else known.push(row);
+  }
+
   #removeIndex({ saga, id }: SagaRow, name: string, value: string): void {
     const at = indexName(saga, name, value);
     const ids = this.#index.get(at);
@@ -84,6 +113,10 @@ export class Sagas {
 }
 
 /** Unambiguous, whatever the names hold. */
+function instanceName(saga: string, id: string): string {
+  return `${saga.length}:${saga}${id}`;
+}
+/** The same. */
 function indexName(saga: string, name: string, value: string): string {
   return `${saga.length}:${saga}${name.length}:${name}${value}`;
 }

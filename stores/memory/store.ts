@@ -6,6 +6,7 @@ import type {
   Due,
   InUnit,
   OutboxRow,
+  SagaRecords,
   ScheduleRow,
   Scope,
   Store,
@@ -33,6 +34,7 @@ export class MemoryStore implements Store<undefined>, DueHost, UnitHost {
     maxOperations: Number.MAX_SAFE_INTEGER,
     maxBytes: Number.MAX_SAFE_INTEGER,
   };
+  readonly sagas: SagaRecords;
   readonly outbox: Due<OutboxRow>;
   readonly schedules: Due<ScheduleRow>;
   readonly database: Database;
@@ -44,6 +46,18 @@ export class MemoryStore implements Store<undefined>, DueHost, UnitHost {
 
   constructor(database: Database) {
     this.database = database;
+    this.sagas = {
+      // deno-lint-ignore require-await -- a rejection, not a throw
+      count: async (bus, ...query) => {
+        this.check("count");
+        return database.of(bus).sagas.count(...query);
+      },
+      // deno-lint-ignore require-await -- as above
+      history: async (bus, ...query) => {
+        this.check("ask");
+        return database.of(bus).sagas.history(...query);
+      },
+    };
     this.outbox = new MemoryDue<OutboxRow>(this, (bus) => database.of(bus).outbox, function* () {
       for (const { outbox } of database.buses.values()) yield outbox;
     });

@@ -60,7 +60,9 @@ export class Migrations {
     // Who may not make schemas may still use one that is there.
     const found = await session.query(`SELECT 1 FROM pg_namespace WHERE nspname = $1::text`, [this.#names.schema]);
     if (found.length === 0) await session.query(this.#createSchema);
-    for (const step of this.#steps) if (missing.has(`migration:${step.id}`)) await session.query(this.#script(step));
+    // Asked for a table that is there, PostgreSQL notes that, and drivers print its notes.
+    if (!await this.#isThere(session)) await session.query(this.#createTable);
+    for (const step of this.#steps) if (missing.has(`migration:${step.id}`)) await session.query(this.#body(step));
     return changes;
   }
 
@@ -68,20 +70,30 @@ export class Migrations {
     return `CREATE SCHEMA IF NOT EXISTS "${this.#names.schema}"`;
   }
 
-  #script(step: Migration): string {
+  get #createTable(): string {
     return `CREATE TABLE IF NOT EXISTS ${this.#table} (id text NOT NULL PRIMARY KEY, ` +
-      `applied_at timestamptz NOT NULL DEFAULT now());\n` +
-      `${step.script(this.#names)}INSERT INTO ${this.#table} (id) VALUES ('${step.id}');\n`;
+      `applied_at timestamptz NOT NULL DEFAULT now())`;
   }
 
-  async #applied(session: SqlSession): Promise<ReadonlySet<string>> {
+  #script(step: Migration): string {
+    return `${this.#createTable};\n${this.#body(step)}`;
+  }
+  #body(step: Migration): string {
+    return `${step.script(this.#names)}INSERT INTO ${this.#table} (id) VALUES ('${step.id}');\n`;
+  }
+
+  async #isThere(session: SqlSession): Promise<boolean> {
     // Not to_regclass(): a connection may remember that it was not there.
     const found = await session.query(
       `SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace ` +
         `WHERE n.nspname = $1::text AND c.relname = $2::text`,
       [this.#names.schema, `${this.#names.prefix}migrations`],
     );
-    if (found.length === 0) return new Set();
+    return found.length > 0;
+  }
+
+  async #applied(session: SqlSession): Promise<ReadonlySet<string>> {
+    if (!await this.#isThere(session)) return new Set();
     return new Set((await session.query(`SELECT id FROM ${this.#table}`)).map(([id]) => String(id)));
   }
 }

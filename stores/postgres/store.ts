@@ -10,6 +10,7 @@ import type {
   JoinableStore,
   Leased,
   OutboxRow,
+  SagaRecords,
   ScheduleRow,
   Scope,
   StoreCapabilities,
@@ -31,7 +32,9 @@ import { Listener } from "./listener.ts";
 import { Lookups } from "./lookups.ts";
 import { Migrations } from "./migrations.ts";
 import { tables } from "./migrations/0001_tables.ts";
+import { sagaHistory } from "./migrations/0002_saga_history.ts";
 import type { Names } from "./names.ts";
+import { historyOf, SagaHistory } from "./saga_history.ts";
 import { Sagas } from "./sagas.ts";
 import type { SqlClient } from "./sql_client.ts";
 import type { Statement } from "./statement.ts";
@@ -62,6 +65,7 @@ export interface Open<Tx> extends Session {
 export class PostgresStore<Tx> implements JoinableStore<Tx>, UnitHost<Tx>, JoinHost {
   readonly name: string = storeName;
   readonly capabilities: StoreCapabilities;
+  readonly sagas: SagaRecords;
   readonly outbox: Due<OutboxRow>;
   readonly schedules: Due<ScheduleRow>;
   readonly locks: KeyedLocks = new KeyedLocks();
@@ -101,8 +105,9 @@ export class PostgresStore<Tx> implements JoinableStore<Tx>, UnitHost<Tx>, JoinH
     };
     this.#inbox = new Inbox(names);
     this.#sagas = new Sagas(names);
+    const history = new SagaHistory(names);
     this.#leases = new Leases(names);
-    this.#migrations = new Migrations(names, [tables]);
+    this.#migrations = new Migrations(names, [tables, sagaHistory]);
     this.#outbox = new DueTable(names, "outbox");
     this.#schedules = new DueTable(names, "schedules");
     this.#writing = new Writing({
@@ -110,11 +115,23 @@ export class PostgresStore<Tx> implements JoinableStore<Tx>, UnitHost<Tx>, JoinH
       channel: names.channel,
       inbox: this.#inbox,
       sagas: this.#sagas,
+      history,
       outbox: this.#outbox,
       schedules: this.#schedules,
       committed: (...what) => this.#committed(...what),
     });
     const session = (doing: string): Session => this.#check(doing);
+    this.sagas = {
+      count: async (...query) => {
+        const { database } = this.#check("count");
+        const [found] = await database.query(history.count(...query));
+        return Number(found?.[0]);
+      },
+      history: async (...query) => {
+        const { database } = this.#check("ask");
+        return (await database.query(history.history(...query))).map(historyOf);
+      },
+    };
     this.outbox = new PostgresDue(this.#outbox, session);
     this.schedules = new PostgresDue(this.#schedules, session);
   }

@@ -5,6 +5,7 @@ import type { Results } from "./database.ts";
 import type { Before, DueTable } from "./due_table.ts";
 import { explainOwn } from "./errors.ts";
 import type { BusKey, Inbox } from "./inbox.ts";
+import type { SagaHistory } from "./saga_history.ts";
 import type { Sagas } from "./sagas.ts";
 import { refused, type Statement } from "./statement.ts";
 import type { Written } from "./unit_of_work.ts";
@@ -20,6 +21,7 @@ export interface WritingOptions {
   readonly channel: string;
   readonly inbox: Inbox;
   readonly sagas: Sagas;
+  readonly history: SagaHistory;
   readonly outbox: DueTable<OutboxRow>;
   readonly schedules: DueTable<ScheduleRow>;
   /** Told what became true; gives what of it is this process' to send. */
@@ -51,7 +53,7 @@ export class Writing {
     // What most units do is one statement, and so one transaction without a BEGIN.
     const atOnce = handled.length > 0 && outbox.length > 0 && sagas.length + schedules.length === 0;
     if (handled.length > 0 && !atOnce) statements.push(this.#with.inbox.record(keysOf(bus, handled)));
-    if (sagas.length > 0) statements.push(...this.#with.sagas.apply(bus, sagas));
+    statements.push(...this.#change(bus, sagas));
     statements.push(...this.#schedule(bus, schedules, true));
     if (outbox.length > 0) {
       const before: Before | undefined = atOnce
@@ -73,7 +75,7 @@ export class Writing {
   /** Within a transaction that others commit. */
   writeJoined({ bus }: Scope, { sagas, outbox, schedules }: Changes): Written {
     const statements: Statement[] = [];
-    if (sagas.length > 0) statements.push(...this.#with.sagas.apply(bus, sagas));
+    statements.push(...this.#change(bus, sagas));
     statements.push(...this.#schedule(bus, schedules, false));
     if (outbox.length > 0) statements.push(this.#with.outbox.insert(bus, outbox, undefined, false));
     // Said when it is committed, and not at all if it is not.
@@ -84,6 +86,12 @@ export class Writing {
       committed: () => [],
       explain: (error) => meaning(explainOwn(error, this.#with.where), [], sagas),
     };
+  }
+
+  #change(bus: string, sagas: Changes["sagas"]): readonly Statement[] {
+    if (sagas.length === 0) return [];
+    const history = sagas.flatMap((change) => change.history === undefined ? [] : [change.history]);
+    return [...this.#with.sagas.apply(bus, sagas), ...this.#with.history.add(bus, history)];
   }
 
   #schedule(bus: string, changes: Changes["schedules"], hold: boolean): readonly Statement[] {

@@ -9,6 +9,7 @@ import type {
   InUnit,
   Leased,
   OutboxRow,
+  SagaRecords,
   SagaRow,
   ScheduleRow,
   Scope,
@@ -25,7 +26,9 @@ import { Inbox } from "./inbox.ts";
 import { Leases } from "./leases.ts";
 import { Migrations } from "./migrations.ts";
 import { tables } from "./migrations/0001_tables.ts";
+import { sagaHistory } from "./migrations/0002_saga_history.ts";
 import { Outbox } from "./outbox.ts";
+import { SagaHistory } from "./saga_history.ts";
 import { Sagas } from "./sagas.ts";
 import { Schedules } from "./schedules.ts";
 import type { SqliteTransaction } from "./transaction.ts";
@@ -54,12 +57,14 @@ export class SqliteStore implements Store<SqliteTransaction>, UnitHost {
     maxOperations: Number.MAX_SAFE_INTEGER,
     maxBytes: 1_000_000_000, // of one row, https://www.sqlite.org/limits.html
   };
+  readonly sagas: SagaRecords;
   readonly outbox: Due<OutboxRow>;
   readonly schedules: Due<ScheduleRow>;
   readonly #settings: Settings;
   readonly #files: Files;
   readonly #inbox: Inbox;
   readonly #sagas: Sagas;
+  readonly #history: SagaHistory;
   readonly #leases: Leases;
   readonly #migrations: Migrations;
   readonly #tables: { readonly outbox: Outbox; readonly schedules: Schedules };
@@ -78,13 +83,18 @@ export class SqliteStore implements Store<SqliteTransaction>, UnitHost {
     this.prefix = prefix;
     this.#inbox = new Inbox(prefix);
     this.#sagas = new Sagas(prefix);
+    this.#history = new SagaHistory(prefix);
     this.#leases = new Leases(prefix);
-    this.#migrations = new Migrations(prefix, [tables]);
+    this.#migrations = new Migrations(prefix, [tables, sagaHistory]);
     this.#tables = { outbox: new Outbox(prefix), schedules: new Schedules(prefix) };
     const session = (doing: string): Session => this.#check(doing);
     this.#due = {
       outbox: new SqliteDue(`${prefix}outbox`, this.#tables.outbox, session),
       schedules: new SqliteDue(`${prefix}schedules`, this.#tables.schedules, session),
+    };
+    this.sagas = {
+      count: async (...query) => await this.#check("count").read((reader) => this.#history.count(reader, ...query)),
+      history: async (...query) => await this.#check("ask").read((reader) => this.#history.history(reader, ...query)),
     };
     this.outbox = this.#due.outbox;
     this.schedules = this.#due.schedules;
@@ -205,6 +215,7 @@ export class SqliteStore implements Store<SqliteTransaction>, UnitHost {
     // Nothing refuses from here on.
     this.#inbox.record(connection, bus, handled);
     this.#sagas.apply(connection, bus, sagas);
+    for (const { history } of sagas) if (history !== undefined) this.#history.add(connection, bus, history);
     const { leased, freeAt } = this.#tables.outbox.write(connection, bus, outbox, leaseMs, now);
     const scheduledAt = this.#tables.schedules.write(connection, bus, schedules, now);
     return {

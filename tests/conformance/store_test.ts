@@ -61,6 +61,7 @@ function withBug(bug: Bug): readonly TestCase[] {
         deploy: (mode) => store.deploy(mode),
         migrations: () => store.migrations(),
         begin: async (scope) => buggyUnit(await store.begin(bug.scope?.(scope) ?? scope), bug, scope, store),
+        sagas: store.sagas,
         outbox: buggyDue(store.outbox, bug.outbox),
         schedules: buggyDue(store.schedules, bug.schedules),
         lease: (name, owner, ms) => store.lease(name, owner, ms),
@@ -136,6 +137,29 @@ const planted: readonly (readonly [what: string, bug: Bug, ...found: readonly st
     },
     "two units that change one instance: the second conflicts",
     "a later instance with the same id and version is another one",
+  ],
+  [
+    "a history is kept of what was not committed",
+    {
+      unit: (unit, _, store) => ({
+        commit: async (changes) => {
+          try {
+            return await unit.commit(changes);
+          } catch (error) {
+            const other = await store.begin({ ..._, inbox: [] });
+            const kept = changes.sagas.filter(({ history }) => history !== undefined);
+            const sagas = await Promise.all(kept.map(async (change) => {
+              const { saga, id } = (change.before ?? change.after)!;
+              const before = await other.load(saga, id, false);
+              return { ...change, before, after: before && { ...before, version: before.version } };
+            }));
+            await other.commit({ sagas, outbox: [], schedules: [] });
+            throw error;
+          }
+        },
+      }),
+    },
+    "what has happened to an instance is kept with the commit, and outlives it",
   ],
   [
     "a lock is none",

@@ -1,7 +1,7 @@
 /** Sagas: versions, locks, indexes. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ConflictError } from "../../../src/errors/store.ts";
-import type { SagaRow } from "../../../src/spi/store.ts";
+import type { SagaHistoryRow, SagaRow } from "../../../src/spi/store.ts";
 import { changes, type StoreCase } from "./trial.ts";
 
 export const sagaCases: readonly StoreCase[] = [
@@ -213,6 +213,55 @@ export const sagaCases: readonly StoreCase[] = [
       const after = await trial.begin();
       assertEquals(await after.find("order", second.index, undefined, 10), []);
       await after.rollback();
+    },
+  },
+  {
+    name: "instances are counted, all or those in a state",
+    async run(trial) {
+      const saga = trial.name("saga");
+      const count = (state?: string) => trial.store.sagas.count(trial.bus, saga, state);
+      assertEquals([await count(), await count("placed")], [0, 0]);
+      const rows = Array.from({ length: 7 }, (_, at) => trial.saga({ saga, state: at < 3 ? "placed" : "paid" }));
+      await trial.commit({ sagas: rows.map((after) => ({ before: undefined, after })) });
+      await trial.commit({ sagas: [{ before: undefined, after: trial.saga({ saga: trial.name("saga") }) }] });
+      assertEquals([await count(), await count("placed"), await count("paid"), await count("")], [7, 3, 4, 0]);
+      await trial.commit({ sagas: [{ before: rows[0], after: undefined }] });
+      assertEquals([await count(), await count("placed")], [6, 2]);
+      assertEquals(await trial.store.sagas.count(trial.name("bus"), saga, undefined), 0);
+    },
+  },
+  {
+    name: "what has happened to an instance is kept with the commit, and outlives it",
+    async run(trial) {
+      const saga = trial.saga();
+      const { id, incarnation } = saga;
+      const happened = (version: number, text: string): SagaHistoryRow => ({
+        saga: saga.saga,
+        id,
+        incarnation,
+        version,
+        at: trial.clock.now(),
+        data: new TextEncoder().encode(text),
+        types: version === 2 ? "at=date" : undefined,
+      });
+      const rows = [happened(1, "placed"), happened(2, "paid \u0000"), happened(3, "")];
+      const second = { ...saga, version: 2 };
+      const history = (after?: number, limit = 10) => trial.store.sagas.history(trial.bus, saga.saga, id, after, limit);
+      assertEquals(await history(), []);
+      await trial.commit({ sagas: [{ before: undefined, after: saga, history: rows[0] }] });
+      await trial.commit({ sagas: [{ before: saga, after: second, history: rows[1] }] });
+      await trial.commit({ sagas: [{ before: undefined, after: trial.saga(), history: undefined }] });
+      await assertRejects(
+        () => trial.commit({ sagas: [{ before: saga, after: second, history: happened(9, "too late") }] }),
+        ConflictError,
+      );
+      await trial.commit({ sagas: [{ before: second, after: undefined, history: rows[2] }] });
+      const all = await history();
+      assertEquals(all.map(({ row }) => row), rows);
+      assertEquals((await history(undefined, 2)).map(({ row }) => row), rows.slice(0, 2));
+      assertEquals((await history(all[1]?.place)).map(({ row }) => row), rows.slice(2));
+      assertEquals(await trial.store.sagas.history(trial.name("bus"), saga.saga, id, undefined, 10), []);
+      assertEquals(await trial.store.sagas.history(trial.bus, "other", id, undefined, 10), []);
     },
   },
   {

@@ -6,6 +6,7 @@ import type {
   InUnit,
   Leased,
   OutboxRow,
+  SagaRecords,
   ScheduleRow,
   Scope,
   Store,
@@ -19,6 +20,7 @@ import type { Killer, Point } from "./killer.ts";
 export class KillingStore<Tx> implements Store<Tx> {
   readonly name: string;
   readonly capabilities: StoreCapabilities;
+  readonly sagas: SagaRecords;
   readonly outbox: Due<OutboxRow>;
   readonly schedules: Due<ScheduleRow>;
   readonly #store: Store<Tx>;
@@ -29,6 +31,7 @@ export class KillingStore<Tx> implements Store<Tx> {
     this.capabilities = store.capabilities;
     this.#store = store;
     this.#killer = killer;
+    this.sagas = store.sagas;
     this.outbox = killingDue(store.outbox, killer, ["claim from the outbox", "claimed from the outbox"]);
     this.schedules = killingDue(store.schedules, killer, ["claim from the schedules", "claimed from the schedules"]);
   }

@@ -97,6 +97,7 @@ onPostgres("tables that are missing are a TopologyError, which names the databas
   assert(!error.message.includes("secret"));
   assertEquals((await store.deploy("plan")).map(({ kind, entity }) => [kind, entity]), [
     ["create", "migration:0001_tables"],
+    ["create", "migration:0002_saga_history"],
   ]);
   await store.close();
 });

@@ -142,7 +142,10 @@ test("a wait for another process' lock ends with the unit's signal", () =>
 test("tables that are missing are a topology that was not deployed", () =>
   withStore({ deploy: false }, async ({ commit, store, begin }) => {
     const plan = await store.deploy("check");
-    assertEquals(plan.map(({ kind, entity }) => [kind, entity]), [["create", "migration:0001_tables"]]);
+    assertEquals(plan.map(({ kind, entity }) => [kind, entity]), [
+      ["create", "migration:0001_tables"],
+      ["create", "migration:0002_saga_history"],
+    ]);
     await assertRejects(() => commit({ outbox: [row("a")] }), TopologyError, "deploy");
     await assertRejects(() => store.outbox.claim(bus, 1, 1), TopologyError);
     await assertRejects(

@@ -6,6 +6,7 @@ import type {
   Leased,
   OutboxRow,
   Postponed,
+  SagaRecords,
   ScheduleRow,
   Scope,
   Store,
@@ -24,6 +25,7 @@ export class ScriptedStore implements Store<undefined> {
   readonly name = "scripted";
   readonly capabilities: StoreCapabilities;
   readonly calls: StoreCall[] = [];
+  readonly sagas: SagaRecords;
   readonly outbox: Due<OutboxRow>;
   readonly schedules: Due<ScheduleRow>;
   readonly #inner: Store<undefined>;
@@ -34,6 +36,7 @@ export class ScriptedStore implements Store<undefined> {
   constructor(database?: MemoryDatabase, capabilities: Partial<StoreCapabilities> = {}) {
     this.#inner = memoryStore(database === undefined ? {} : { database });
     this.capabilities = { ...this.#inner.capabilities, ...capabilities };
+    this.sagas = this.#inner.sagas;
     this.outbox = this.#due(this.#inner.outbox);
     this.schedules = this.#due(this.#inner.schedules);
   }
