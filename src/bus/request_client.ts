@@ -174,7 +174,9 @@ export class RequestClient implements Requests, Sink {
     if (within.holder !== undefined) within.holder.asking++;
     pending.deadline = deadlines.add(expiresAt, pending);
     for (const signal of pending.signals) this.#aborts.add(signal, pending.abort);
-    const { timeout: _, signal: __, ...rest } = options;
+    const { timeout: _, signal: __, messageId = id, ...others } = options;
+    // One id for both, where the caller gives none: it is said once on the wire.
+    const rest = { ...others, messageId };
     const send = (receiver: Receiver): Promise<void> | undefined => {
       // The timeout and the signals count from the call on, also while the queue for answers is opened.
       if (!this.#pending.has(id)) return undefined;

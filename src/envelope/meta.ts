@@ -1,49 +1,61 @@
-/** The `hero-meta` header: what an envelope says beside its id, type, headers and trace, as compact JSON. @module */
-import { UnreadableMessageError } from "../errors/receiving.ts";
+/**
+ * The `hero-meta` header, written: what an envelope says beside its id, type, headers and trace, as compact JSON. Brokers
+ * pay for each byte of each message, so its names are letters, and what follows from the id or the type is left out:
+ * see docs/adr/0008.
+ *
+ * @module
+ */
 import type { HostInfo } from "../runtime/host.ts";
 import type { Envelope } from "./envelope.ts";
-import { names } from "./headers.ts";
 
-/** The keys of `hero-meta`. */
-export interface Meta {
-  correlation?: string;
-  conversation?: string;
-  initiator?: string;
-  request?: string;
-  source?: string;
-  destination?: string;
-  response?: string;
-  fault?: string;
-  sent?: number;
-  expires?: number;
-  host?: HostInfo | undefined;
-}
+/** The keys. The host stands last: whoever reads it knows its text by then. */
+export const keys = {
+  correlation: "c",
+  /** Left out: the message's own id. */
+  conversation: "v",
+  initiator: "i",
+  request: "q",
+  /** Left out: the topic that is called like the type. */
+  destination: "d",
+  response: "r",
+  fault: "f",
+  /** Left out: when the id was made, where it tells that. */
+  sent: "t",
+  expires: "x",
+  source: "s",
+  host: "h",
+} as const;
+
+/** What stands for an id that is said elsewhere: that of the message, or that of the request. */
+export const same = { asMessage: 0, asRequest: 1 } as const;
 
 /** Text that JSON writes as it is: ids and addresses mostly are. */
 const plain = /^[ !#-[\]-~]*$/;
 const quote = (text: string): string => plain.test(text) ? `"${text}"` : JSON.stringify(text);
 
-/** Hosts as JSON: a process has one for each of its buses. */
-const written = new WeakMap<HostInfo, string>();
-
-/** Written key by key, as `JSON.stringify` would: it is made for every message, and that took a third of the header. */
+/** Written key by key, as `JSON.stringify` would: it is made for every message. */
 export function writeMeta(envelope: Envelope): string {
-  const { messageId, correlationId, conversationId, initiatorId, requestId, sourceAddress } = envelope;
-  const { destinationAddress, responseAddress, faultAddress, sentAt, expiresAt, host } = envelope;
+  const { messageId, type, correlationId, conversationId, initiatorId, requestId, host } = envelope;
+  const { sourceAddress, destinationAddress, responseAddress, faultAddress, sentAt, expiresAt } = envelope;
   let text = "";
-  if (correlationId !== undefined) text += `,"correlation":${quote(correlationId)}`;
-  // Of a first message it is the message's id: brokers pay for each byte, and most messages are first ones.
-  if (conversationId !== undefined && conversationId !== messageId) text += `,"conversation":${quote(conversationId)}`;
-  if (initiatorId !== undefined) text += `,"initiator":${quote(initiatorId)}`;
-  if (requestId !== undefined) text += `,"request":${quote(requestId)}`;
-  if (sourceAddress !== undefined) text += `,"source":${quote(sourceAddress)}`;
-  if (destinationAddress !== undefined) text += `,"destination":${quote(destinationAddress)}`;
-  if (responseAddress !== undefined) text += `,"response":${quote(responseAddress)}`;
-  if (faultAddress !== undefined) text += `,"fault":${quote(faultAddress)}`;
-  if (sentAt !== undefined) text += `,"sent":${sentAt}`;
-  if (expiresAt !== undefined) text += `,"expires":${expiresAt}`;
-  if (host !== undefined) text += `,"host":${writeHost(host)}`;
-  return flat(`{${text.slice(1)}}`);
+  if (correlationId !== undefined) text += `,"c":${idText(correlationId, messageId, requestId)}`;
+  if (conversationId === undefined) text += `,"v":null`;
+  else if (conversationId !== messageId) text += `,"v":${idText(conversationId, messageId, requestId)}`;
+  if (initiatorId !== undefined) text += `,"i":${idText(initiatorId, messageId, requestId)}`;
+  if (requestId !== undefined) text += `,"q":${idText(requestId, messageId, undefined)}`;
+  if (destinationAddress === undefined) text += `,"d":null`;
+  else if (!isTopicOf(destinationAddress, type)) text += `,"d":${quote(destinationAddress)}`;
+  if (responseAddress !== undefined) text += `,"r":${quote(responseAddress)}`;
+  if (faultAddress !== undefined) text += `,"f":${quote(faultAddress)}`;
+  if (sentAt !== timeIn(messageId)) text += `,"t":${sentAt ?? null}`;
+  if (expiresAt !== undefined) text += `,"x":${expiresAt}`;
+  const end = endOf(sourceAddress, host);
+  return text === "" ? end : flat(`{${text.slice(1)}${end === "{}" ? "" : ","}${end.slice(1)}`);
+}
+
+function idText(id: string, messageId: string, requestId: string | undefined): string {
+  if (id === messageId) return "0";
+  return id === requestId ? "1" : quote(id);
 }
 
 /** V8 keeps what was put together as a tree of its parts until it is looked at: a queue of many would be all trees. */
@@ -51,96 +63,58 @@ function flat(text: string): string {
   return text.charCodeAt(0) === 0 ? "" : text;
 }
 
-function writeHost(host: HostInfo): string {
-  let text = written.get(host);
-  if (text === undefined) written.set(host, text = hostText(host));
+/** The topic of the type itself: the first name in `hero-type`, without its version. `undefined`: there is none. */
+export function topicOf(type: string): string | undefined {
+  const [name = ""] = type.split(/[;,]/, 1);
+  return name === "" ? undefined : `topic:${name}`;
+}
+
+const topic = "topic:";
+
+function isTopicOf(address: string, type: string): boolean {
+  const { length } = address;
+  if (length === topic.length || !address.startsWith(topic) || !type.startsWith(address.slice(topic.length))) {
+    return false;
+  }
+  const end = type.charCodeAt(length - topic.length);
+  return Number.isNaN(end) || end === 0x3b || end === 0x2c; // ";" or ","
+}
+
+/** The beginnings of UUIDs that were looked at last: most are made in the same millisecond as the one before. */
+let timeText = "";
+let time: number | undefined;
+
+/** The time in a UUIDv7, in epoch milliseconds; `undefined`: it is none. */
+export function timeIn(id: string): number | undefined {
+  if (id.length !== 36 || id.charCodeAt(14) !== 0x37 || id.charCodeAt(8) !== 0x2d) return undefined; // "7", "-"
+  const text = id.slice(0, 13);
+  if (text !== timeText) {
+    const value = Number.parseInt(text.slice(0, 8) + text.slice(9), 16);
+    time = Number.isNaN(value) ? undefined : value;
+    timeText = text;
+  }
+  return time;
+}
+
+/** By host, for each address that it sends from: one text for most of its messages. Others' envelopes may say anything. */
+const ends = new WeakMap<HostInfo, Map<string, string>>();
+const mostSources = 1_000;
+
+/** Who sends, which is the same for all messages of a bus, or of one of its endpoints. */
+function endOf(source: string | undefined, host: HostInfo | undefined): string {
+  if (host === undefined) return source === undefined ? "{}" : `{"s":${quote(source)}}`;
+  let texts = ends.get(host);
+  if (texts === undefined) ends.set(host, texts = new Map());
+  let text = texts.get(source ?? "");
+  if (text === undefined) {
+    if (texts.size >= mostSources) texts.clear();
+    text = source === undefined ? `{"h":${hostText(host)}}` : `{"s":${quote(source)},"h":${hostText(host)}}`;
+    texts.set(source ?? "", text);
+  }
   return text;
 }
 
 /** In this order, without the names: half as long. */
-function hostText({ machine, process, processId, bus, runtime, version }: HostInfo): string {
+export function hostText({ machine, process, processId, bus, runtime, version }: HostInfo): string {
   return JSON.stringify([machine, process, processId, bus, runtime, version]);
-}
-
-/** Hosts by their JSON: what comes is mostly from few. A hostile sender must not fill the memory. */
-const read = new Map<string, HostInfo>();
-const mostHosts = 1000;
-const hostKey = `,"host":`;
-
-/** Of a message that says nothing of the kind. */
-export const noMeta: Meta = Object.freeze({});
-const texts = [
-  "correlation",
-  "conversation",
-  "initiator",
-  "request",
-  "source",
-  "destination",
-  "response",
-  "fault",
-] as const;
-const times = ["sent", "expires"] as const;
-
-/**
- * Reads the header. What is `null` there, as some writers put it, is not there.
- *
- * @throws {UnreadableMessageError} if it is not what it must be
- */
-export function readMeta(text: string | undefined): Meta {
-  if (text === undefined) return noMeta;
-  // Where the host stands last, as we write it, its text is looked up. Quotes within a value are escaped: it is no value.
-  const at = text.lastIndexOf(hostKey);
-  const host = at < 0 ? undefined : read.get(text.slice(at + hostKey.length, -1));
-  if (host !== undefined) {
-    const meta = checked(parse(`${text.slice(0, at)}}`));
-    meta.host = host;
-    return meta;
-  }
-  const meta = checked(parse(text));
-  if (at >= 0 && meta.host !== undefined) learn(text.slice(at + hostKey.length, -1), meta.host);
-  return meta;
-}
-
-/** Learns a host's text, if that is all there is of it. */
-function learn(text: string, host: HostInfo): void {
-  if (hostText(host) !== text) return;
-  if (read.size >= mostHosts) read.clear();
-  read.set(text, host);
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new UnreadableMessageError(`its header "${names.meta}" is not JSON`, { cause });
-  }
-}
-
-function checked(parsed: unknown): Meta {
-  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
-    throw new UnreadableMessageError(`its header "${names.meta}" is not a JSON object`);
-  }
-  // Checked key by key below, but for the host, which is only shown.
-  const meta = parsed as Meta;
-  if (meta.host !== undefined) meta.host = hostOf(meta.host);
-  for (const key of texts) {
-    if (meta[key] === null) delete meta[key];
-    else if (meta[key] !== undefined && typeof meta[key] !== "string") throw wrong(key, "text");
-  }
-  for (const key of times) {
-    if (meta[key] === null) delete meta[key];
-    else if (meta[key] !== undefined && !Number.isFinite(meta[key])) throw wrong(key, "a number of milliseconds");
-  }
-  return meta;
-}
-
-/** What others put there is only shown. */
-function hostOf(value: unknown): HostInfo | undefined {
-  if (!Array.isArray(value)) return value as HostInfo | undefined;
-  const [machine, process, processId, bus, runtime, version] = value;
-  return { machine, process, processId, bus, runtime, version };
-}
-
-function wrong(key: string, what: string): UnreadableMessageError {
-  return new UnreadableMessageError(`"${key}" in its header "${names.meta}" is not ${what}`);
 }

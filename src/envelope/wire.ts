@@ -2,7 +2,8 @@
 import type { Frame, FrameHeaders, NativeValue } from "../spi/frame.ts";
 import type { Envelope } from "./envelope.ts";
 import { applicationHeaders, headerText, names } from "./headers.ts";
-import { noMeta, readMeta, writeMeta } from "./meta.ts";
+import { writeMeta } from "./meta.ts";
+import { readMeta } from "./meta_reading.ts";
 import { traceOf } from "./trace.ts";
 
 /** The headers of a frame that carries `envelope`. `types` is the serializer's. */
@@ -35,14 +36,17 @@ export function toHeaders(envelope: Envelope, types: string | undefined): FrameH
  */
 export function fromHeaders(frame: Frame, messageId: () => string): Envelope {
   const { headers } = frame;
-  const meta = readMeta(headerText(headers[names.meta]));
-  const id = headerText(headers[names.id]) || messageId();
+  const id = headerText(headers[names.id]) || undefined;
+  const type = headerText(headers[names.type]) ?? "";
+  const text = headerText(headers[names.meta]);
+  // What is left out of it follows from an id; where none came, the new one is that of its conversation alone.
+  const meta = readMeta(text, id, type);
+  const own = id ?? messageId();
   return {
-    messageId: id,
-    type: headerText(headers[names.type]) ?? "",
+    messageId: own,
+    type,
     correlationId: meta.correlation,
-    // Of a first message it is not said.
-    conversationId: meta.conversation ?? (meta === noMeta ? undefined : id),
+    conversationId: meta.conversation ?? (id === undefined && text !== undefined ? own : undefined),
     initiatorId: meta.initiator,
     requestId: meta.request,
     sourceAddress: meta.source,

@@ -3,6 +3,7 @@ import { createBus } from "../../src/bus/create_bus.ts";
 import { command } from "../../src/contracts/command.ts";
 import { event } from "../../src/contracts/event.ts";
 import { query } from "../../src/contracts/query.ts";
+import { fromHeaders } from "../../src/envelope/wire.ts";
 import { HeroError } from "../../src/errors/hero_error.ts";
 import { StoppedError } from "../../src/errors/lifecycle.ts";
 import { UnreadableMessageError } from "../../src/errors/receiving.ts";
@@ -426,8 +427,9 @@ trial("answers that are none harm nobody; a broken answer fails its own request 
   const request = async (): Promise<{ readonly id: string; readonly reply: Promise<unknown> }> => {
     const reply = bus.request(Get, byId);
     await turn();
-    const meta: { request?: string } = JSON.parse(String(transport.sent.at(-1)?.frame.headers["hero-meta"]));
-    return { id: meta.request ?? "", reply };
+    const frame = transport.sent.at(-1)?.frame;
+    assert(frame !== undefined);
+    return { id: fromHeaders(frame, () => "").requestId ?? "", reply };
   };
   source.sink.deliver([{
     frame: { contentType: "", headers: { "hero-meta": "{" }, body: new Uint8Array() },

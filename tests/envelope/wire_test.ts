@@ -46,21 +46,98 @@ test("the wire has the id, the type and the rest as compact JSON, beside trace c
   ]);
   assertEquals(
     headers["hero-meta"],
-    `{"correlation":"c-1","conversation":"v-1","initiator":"i-1","request":"r-1","source":"queue:source",` +
-      `"destination":"topic:a","response":"queue:replies","fault":"queue:faults","sent":1000,"expires":2000,` +
-      `"host":["m","p",1,"b","r","v"]}`,
+    `{"c":"c-1","v":"v-1","i":"i-1","q":"r-1","r":"queue:replies","f":"queue:faults","t":1000,"x":2000,` +
+      `"s":"queue:source","h":["m","p",1,"b","r","v"]}`,
   );
 });
 
-test("a message that begins a conversation does not say so: the conversation has its id", () => {
-  const headers = toHeaders({ ...full, conversationId: full.messageId }, undefined);
-  assertEquals(String(headers["hero-meta"]).includes("conversation"), false);
-  assertEquals(read(headers).conversationId, full.messageId);
+const common: Envelope = {
+  ...full,
+  messageId: "01a21604-ac0e-767a-be72-edf9c688b734",
+  correlationId: undefined,
+  conversationId: "01a21604-ac0e-767a-be72-edf9c688b734",
+  initiatorId: undefined,
+  requestId: undefined,
+  responseAddress: undefined,
+  faultAddress: undefined,
+  sentAt: 0x01a21604ac0e,
+  expiresAt: undefined,
+  headers: {},
+  trace: undefined,
+};
+const back = (envelope: Envelope) => {
+  const read = fromHeaders(frame(toHeaders(envelope, undefined)), () => "new");
+  return { ...read, headers: { ...read.headers } };
+};
+
+test("a first message says who sent it and no more: the rest follows from its id and its type", () => {
+  assertEquals(toHeaders(common, undefined)["hero-meta"], `{"s":"queue:source","h":["m","p",1,"b","r","v"]}`);
+  // Twice: what is common is looked up from the second time on.
+  assertEquals([back(common), back(common)], [common, common]);
 });
 
-test("what is not known is not on the wire", () => {
+test("ids that are said elsewhere are not repeated", () => {
+  const { messageId } = common;
+  const request = { ...common, requestId: messageId, responseAddress: "queue:replies" };
+  assertEquals(
+    toHeaders(request, undefined)["hero-meta"],
+    `{"q":0,"r":"queue:replies","s":"queue:source","h":["m","p",1,"b","r","v"]}`,
+  );
+  assertEquals(back(request), request);
+  const reply = { ...common, requestId: "r-1", conversationId: "r-1", initiatorId: "r-1", correlationId: messageId };
+  assertEquals(
+    toHeaders(reply, undefined)["hero-meta"],
+    `{"c":0,"v":1,"i":1,"q":"r-1","s":"queue:source","h":["m","p",1,"b","r","v"]}`,
+  );
+  assertEquals(back(reply), reply);
+});
+
+test("what cannot be told from id and type is said", () => {
+  const cases: readonly Partial<Envelope>[] = [
+    { sentAt: 0x01a21604ac0f },
+    { sentAt: 0.5 },
+    { sentAt: undefined },
+    { messageId: "4c1dca0b-18f1-47c4-a747-02a4148e2380" },
+    { messageId: "zzzzzzzz-zzzz-7zzz-zzzz-zzzzzzzzzzzz" },
+    { conversationId: undefined },
+    { destinationAddress: "topic:ab" },
+    { destinationAddress: "topic:" },
+    { destinationAddress: "queue:a" },
+    { destinationAddress: undefined },
+    { type: "ab", destinationAddress: "topic:a" },
+    { type: "", destinationAddress: undefined },
+    { type: "a, b" },
+    { type: "a" },
+    { sourceAddress: undefined },
+    { host: undefined },
+    { sourceAddress: undefined, host: undefined },
+    { sourceAddress: `queue:"größe"` },
+  ];
+  for (const each of cases) {
+    const envelope = { ...common, ...each };
+    assertEquals(back(envelope), envelope);
+  }
+});
+
+test("a meta as it was written before its names became letters is read", () => {
+  const { messageId, ...rest } = full;
+  const envelope = read({
+    "hero-id": messageId,
+    "hero-type": full.type,
+    "hero-meta":
+      `{"correlation":"c-1","conversation":"v-1","initiator":"i-1","request":"r-1","source":"queue:source",` +
+      `"destination":"topic:a","response":"queue:replies","fault":"queue:faults","sent":1000,"expires":2000,` +
+      `"host":["m","p",1,"b","r","v"]}`,
+  });
+  assertEquals({ ...envelope, headers: {}, trace: undefined }, { messageId, ...rest, headers: {}, trace: undefined });
+  const bare = read({ "hero-id": common.messageId, "hero-type": "a", "hero-meta": `{"correlation":"c"}` });
+  assertEquals([bare.conversationId, bare.destinationAddress, bare.sentAt], [common.messageId, undefined, undefined]);
+});
+
+test("what is not known is not known on the other side", () => {
   const bare = read({ "hero-id": "1", "hero-type": "a" });
-  assertEquals(toHeaders(bare, undefined), { "hero-id": "1", "hero-type": "a", "hero-meta": "{}" });
+  assertEquals(toHeaders(bare, undefined), { "hero-id": "1", "hero-type": "a", "hero-meta": `{"v":null,"d":null}` });
+  assertEquals(back(bare), { ...bare, headers: {} });
 });
 
 test("a message without an id gets one; without anything else it has nothing else", () => {
@@ -95,14 +172,26 @@ for (const meta of ["", "{", "[]", "null", "5", `"text"`, "\u0000"]) {
     assertThrows(() => read({ "hero-meta": meta }), UnreadableMessageError, "hero-meta");
   });
 }
-for (const [key, value] of [["correlation", 5], ["request", 0], ["response", {}], ["fault", []], ["source", true]]) {
+for (
+  const [key, value] of [
+    ["correlation", 5],
+    ["request", 0],
+    ["response", {}],
+    ["fault", []],
+    ["source", true],
+    ["q", 1],
+    ["c", 2],
+    ["d", 0],
+    ["s", 0],
+  ]
+) {
   test(`a ${key} in the meta that is ${JSON.stringify(value)} makes the message unreadable`, () => {
     assertThrows(() => read({ "hero-meta": JSON.stringify({ [String(key)]: value }) }), UnreadableMessageError);
   });
 }
 for (const time of [`"now"`, "{}", "1e999"]) {
   test(`a time in the meta that is ${time} makes the message unreadable`, () => {
-    for (const key of ["sent", "expires"]) {
+    for (const key of ["sent", "expires", "t", "x"]) {
       assertThrows(() => read({ "hero-meta": `{"${key}":${time}}` }), UnreadableMessageError, key);
     }
   });
