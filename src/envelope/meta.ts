@@ -1,7 +1,7 @@
 /**
  * The `hero-meta` header, written: what an envelope says beside its id, type, headers and trace, as compact JSON. Brokers
  * pay for each byte of each message, so its names are letters, and what follows from the id or the type is left out:
- * see docs/adr/0008.
+ * see docs/adr/0009.
  *
  * @module
  */
