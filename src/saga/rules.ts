@@ -63,7 +63,7 @@ export interface Rules<in out S extends Shape> {
   /** Drops events. */
   ignore(...events: readonly S["event"][]): Rule;
   /** Looked at after every event: deletes the instance. Left out: `finalize()` does. */
-  completedWhen(condition: (saga: S["data"], state: StateOf<S>) => boolean): Behavior;
+  completedWhen(condition: (saga: S["data"], state: StateOf<S> | "initial" | "final") => boolean): Behavior;
   /** An event, or a timeout, that no rule of the state takes. Left out: `"fault"`. */
   onUnhandled(
     decide: UnhandledEvent | ((context: SagaContext<S, unknown>, event: S["event"] | S["timeout"]) => UnhandledEvent),

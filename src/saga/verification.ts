@@ -13,7 +13,7 @@ export interface SagaFinding {
     | "timeout never cleared"
     | "event never handled"
     | "never begins";
-  /** The state, event or timeout that it is about; of {@linkcode kind} `never begins`: the saga. */
+  /** The state, event or timeout that it is about; of the kind `never begins`: the saga. */
   readonly subject: string;
   /** What it is, where, and what to do. */
   readonly message: string;
