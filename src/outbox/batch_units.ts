@@ -1,11 +1,11 @@
 /** Puts batches into units of work. @module */
 import { ClaimLostError } from "../errors/receiving.ts";
-import { ConflictError, DuplicateError, OutcomeUnknownError } from "../errors/store.ts";
+import { ConflictError, OutcomeUnknownError } from "../errors/store.ts";
 import type { BatchUnits } from "../pipeline/batch.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import { wait } from "../pipeline/recovery.ts";
 import type { OpenUnit } from "../pipeline/unit.ts";
-import { beginUnit, conflictBackoff, keyOf, mostConflicts } from "./beginning.ts";
+import { beginUnit, conflictBackoff, isHandled, keyOf, mostConflicts } from "./beginning.ts";
 import { conclude } from "./concluding.ts";
 import type { Storage } from "./storage.ts";
 
@@ -62,7 +62,7 @@ export class StoreBatchUnits implements BatchUnits {
         unknown = mayBeWritten ? { failures, handled: left } : undefined;
         for (const each of left) reset(each, mayBeWritten);
         const met = thrown instanceof ConflictError ||
-          (committing && (thrown instanceof DuplicateError || thrown instanceof ClaimLostError));
+          isHandled(thrown, inbox) || (committing && thrown instanceof ClaimLostError);
         if (!(met || mayBeWritten) || conflicts >= mostConflicts || interrupted()) {
           for (const each of left) each.responded = false;
           throw thrown;

@@ -1,6 +1,7 @@
 /** How units of deliveries begin. @module */
 import { ConfigurationError } from "../errors/configuration.ts";
 import { UnreadableMessageError } from "../errors/receiving.ts";
+import { DuplicateError } from "../errors/store.ts";
 import { toError } from "../errors/thrown.ts";
 import { AccessRefusedError, ClosedError, TopologyError } from "../errors/transport.ts";
 import { headerText, names } from "../envelope/headers.ts";
@@ -36,6 +37,19 @@ export function keyOf({ envelope, delivery: { frame }, deferral, services }: Con
     };
   }
   throw new UnreadableMessageError(`it has no header "${names.id}", by which the endpoint's inbox would know it`);
+}
+
+/**
+ * Whether an attempt failed as another process has handled one of its messages meanwhile: a handler that opens the
+ * transaction late gets that told, and throws it, or what it makes of it.
+ */
+export function isHandled(thrown: unknown, inbox: readonly InboxKey[]): boolean {
+  for (let error = thrown, depth = 0; error instanceof Error && depth < 10; error = error.cause, depth++) {
+    if (!(error instanceof DuplicateError)) continue;
+    const { endpoint, messageId } = error.details;
+    if (inbox.some((key) => key.endpoint === endpoint && key.messageId === messageId)) return true;
+  }
+  return false;
 }
 
 /**

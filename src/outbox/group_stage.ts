@@ -3,7 +3,7 @@ import { toError } from "../errors/thrown.ts";
 import { ConflictError, OutcomeUnknownError } from "../errors/store.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import type { Run, Stage } from "../pipeline/stage.ts";
-import { beginUnit, keyOf } from "./beginning.ts";
+import { beginUnit, isHandled, keyOf } from "./beginning.ts";
 import { conclude } from "./concluding.ts";
 import type { Storage } from "./storage.ts";
 import { enter, hasUnit, leave, runAlone } from "./unit_stage.ts";
@@ -113,6 +113,7 @@ class Groups {
           committed.push(member);
         } catch (thrown) {
           leave(consumption);
+          if (isHandled(thrown, inbox)) throw thrown; // it ends the unit of all
           if (thrown instanceof ConflictError) again.add(member);
           else failed.set(member, toError(thrown));
           if (isOver(member)) throw new StillAtWork();

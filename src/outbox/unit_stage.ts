@@ -1,12 +1,12 @@
 /** Puts each attempt into a unit of work. @module */
 import { ClaimLostError } from "../errors/receiving.ts";
-import { ConflictError, DuplicateError, OutcomeUnknownError } from "../errors/store.ts";
+import { ConflictError, OutcomeUnknownError } from "../errors/store.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import { wait } from "../pipeline/recovery.ts";
 import type { Run, Stage } from "../pipeline/stage.ts";
 import type { InboxKey } from "../spi/store.ts";
 import type { Backoff } from "../values/backoff.ts";
-import { beginUnit, conflictBackoff, keyOf, mostConflicts } from "./beginning.ts";
+import { beginUnit, conflictBackoff, isHandled, keyOf, mostConflicts } from "./beginning.ts";
 import { conclude } from "./concluding.ts";
 import type { Storage } from "./storage.ts";
 import type { UnitOfWork } from "./unit_of_work.ts";
@@ -116,7 +116,7 @@ class Attempt {
       } catch (thrown) {
         await unit.rollback();
         leave(consumption);
-        if (committing && thrown instanceof DuplicateError) {
+        if (isHandled(thrown, this.#inbox)) {
           consumption.unhandled = "duplicate";
           return;
         }

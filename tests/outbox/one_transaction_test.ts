@@ -8,6 +8,9 @@ import { Journal, Latch, type Trial } from "../support/trial.ts";
 
 const Work = command<{ id: string }>("one.work");
 const Done = event<{ id: string }>("one.done");
+const Alone = command<{ id: string }>("one.alone");
+const Grouped = command<{ id: string }>("one.grouped");
+const Batched = command<{ id: string }>("one.batched");
 const Base = event<{ id: string }>("one.base");
 const Derived = event<{ id: string }>("one.derived", { extends: Base });
 const Missing = command<{ id: string }>("one.missing", { to: "queue:nowhere" });
@@ -215,6 +218,48 @@ oneFileTrial("one that another process has by now takes no other of its group or
   assertEquals([got.toSorted(), await file.hops()], [["a", "b", "c", "x", "y", "z"], 0]);
   assertEquals((await file.effects()).toSorted(), ["a", "b", "c", "x", "y", "z"]);
 });
+
+oneFileTrial(
+  "what another process has handled before the transaction opens is a duplicate, and no failure",
+  async (t, file) => {
+    const bus = file.bus();
+    const got: string[] = [];
+    const journal = new Journal();
+    const handled = (endpoint: string, id: string): Promise<void> =>
+      file.run(
+        `INSERT OR IGNORE INTO hero_inbox (bus, endpoint, message_id, keep_until) VALUES ('app', '${endpoint}', '${id}#0', 8e15)`,
+      );
+    const ids = (endpoint: string): readonly string[] => ["a", "b", "c"].map((id) => `${endpoint} ${id}`);
+    for (const [endpoint, contract, outbox] of [["alone", Alone, true], ["group", Grouped, { group: 3 }]] as const) {
+      bus.endpoint(endpoint, { outbox }).handle(contract, async ({ id }, ctx) => {
+        if (id === `${endpoint} a`) await handled(endpoint, `${endpoint} b`);
+        try {
+          await ctx.tx.run("INSERT INTO own VALUES (?)", id);
+        } catch (cause) {
+          throw new Error("It went wrong", { cause }); // as handlers do
+        }
+        await ctx.publish(Done, { id });
+      });
+    }
+    bus.endpoint("batch", { outbox: true }).batch(Batched, { size: 3, within: "10ms" }, async (batch, ctx) => {
+      if (batch.length === 3) await handled("batch", "batch b");
+      for (const { message: { id } } of batch) {
+        await ctx.tx.run("INSERT INTO own VALUES (?)", id);
+        await ctx.publish(Done, { id });
+      }
+    });
+    listener(bus, got);
+    bus.observe(journal);
+    await start(bus, file);
+    for (const [endpoint, contract] of [["alone", Alone], ["group", Grouped], ["batch", Batched]] as const) {
+      await Promise.all(ids(endpoint).map((id) => bus.send(contract, { id }, { messageId: id })));
+      await t.pass(1_000);
+    }
+    const expected = ["alone", "group", "batch"].flatMap(ids).filter((id) => !id.endsWith("b")).toSorted();
+    assertEquals([got.toSorted(), (await file.effects()).toSorted()], [expected, expected]);
+    assertEquals([journal.of("faulted"), journal.of("unhandled").length, await file.hops()], [[], 3, 0]);
+  },
+);
 
 oneFileTrial("what a handler puts off or forwards is settled so by its commit", async (t, file) => {
   const bus = file.bus();

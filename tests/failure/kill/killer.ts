@@ -37,6 +37,26 @@ export const points = [
 /** One of them. */
 export type Point = typeof points[number];
 
+/** The same where queues and store are one file: a message leaves nothing behind its unit's commit. */
+export const onePoints = [
+  "delivered",
+  "begin",
+  "begun",
+  "ctx.tx",
+  "written",
+  "handled",
+  "savepoint released",
+  "enlist",
+  "sends enlisted",
+  "settlements enlisted",
+  "commit",
+  "commit sent",
+  "committed",
+] as const;
+
+/** One of them. */
+export type OnePoint = typeof onePoints[number];
+
 /** Kills the process when it comes to a point for the n-th time. */
 export class Killer {
   readonly #at: string;
@@ -49,7 +69,7 @@ export class Killer {
   }
 
   /** The process may end here. */
-  cross(point: Point): void {
+  cross(point: Point | OnePoint): void {
     if (point !== this.#at || --this.#left > 0) return;
     process.kill(process.pid, "SIGKILL");
     // Not one more instruction of the application, should the signal take its time.

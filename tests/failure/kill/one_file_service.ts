@@ -1,0 +1,49 @@
+/** What the processes on one file do: each input has four effects, on endpoints of every kind. */
+import { type Bus, command, event } from "../../../mod.ts";
+import type { SqliteTransaction } from "../../../stores/sqlite/mod.ts";
+
+interface Order {
+  readonly input: number;
+}
+/** An input. */
+export const Submit = command<Order>("one.submit");
+const Submitted = event<Order>("one.submitted", { key: ({ input }) => `key ${input % 3}` });
+const Bill = command<Order>("one.bill");
+const Book = command<Order>("one.book");
+const End = command<Order>("one.end");
+
+/** The effects of an input. */
+export const steps: readonly string[] = ["order", "bill", "book", "end"];
+
+/** Declares the endpoints; `reached` is told how far each handler is. */
+export function handleAll(
+  bus: Bus<SqliteTransaction>,
+  reached: (at: "taken" | "written" | "handled") => void,
+): void {
+  // Few at once: what a killed process holds comes again only when its lease has ended, and counts.
+  const few = { concurrency: 2, prefetch: 3 };
+  const write = (tx: SqliteTransaction, step: string, { input }: Order): Promise<unknown> =>
+    tx.run("INSERT INTO effects VALUES (?, ?)", step, input);
+  bus.endpoint("orders", { ...few, outbox: true }).handle(Submit, async (order, ctx) => {
+    await ctx.publish(Submitted, order);
+    reached("taken");
+    await write(ctx.tx, "order", order);
+    reached("written");
+    await ctx.send(Bill, order);
+    reached("handled");
+  });
+  bus.endpoint("bills", { ...few, outbox: { group: 2 } }).handle(Bill, async (order, ctx) => {
+    await write(ctx.tx, "bill", order);
+    await ctx.send(Book, order);
+  });
+  bus.endpoint("books", { concurrency: 1, prefetch: 6, outbox: true })
+    .batch(Book, { size: 2, within: "20ms" }, async (batch, ctx) => {
+      for (const { message } of batch) await write(ctx.tx, "book", message);
+    });
+  // No transaction of its own: all is in the commit.
+  bus.endpoint("relay", { ...few, outbox: true, order: "key" }).handle(Submitted, (order, ctx) => ctx.send(End, order));
+  bus.endpoint("ends", { ...few, outbox: true }).handle(
+    End,
+    (order, ctx) => write(ctx.tx, "end", order).then(() => {}),
+  );
+}

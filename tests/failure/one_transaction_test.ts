@@ -1,0 +1,191 @@
+/** Queues and store in one file: processes are killed and stand still, and every input has each effect once. */
+import { assert, assertEquals } from "@std/assert";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Bus, createBus } from "../../mod.ts";
+import { seededRandom } from "../../src/values/random.ts";
+import { sqlite, type SqliteTransaction } from "../../stores/sqlite/mod.ts";
+import { sqliteTransport } from "../../transports/sqlite/mod.ts";
+import { eventually, realTime } from "../conformance/test_clock.ts";
+import { openNative } from "../stores/sqlite/native.ts";
+import { test } from "../support/runner.ts";
+import { share } from "../support/share.ts";
+import { type Child, start } from "./kill/child.ts";
+import { onePoints } from "./kill/killer.ts";
+import { handleAll, steps, Submit } from "./kill/one_file_service.ts";
+
+const inputsEachTime = 8;
+const endpoints = ["orders", "bills", "books", "relay", "ends"];
+
+/** One file, and this process' own bus on it. */
+class Bench {
+  readonly path: string;
+  readonly #bus: Bus<SqliteTransaction>;
+  #inputs = 0;
+
+  constructor(path: string) {
+    this.path = path;
+    const store = sqlite({ path, synchronous: "normal" });
+    this.#bus = createBus({ name: "orders", store, transport: sqliteTransport(store, { lease: "1s" }) });
+    handleAll(this.#bus, () => {});
+  }
+
+  /** Makes the tables, and counts from then on what is put into the outbox. */
+  async open(): Promise<void> {
+    await openNative(this.path, (database) => database.exec("CREATE TABLE effects (step TEXT, input INTEGER)"));
+    await this.#bus.start();
+    for (const endpoint of endpoints) await this.#bus.pause(endpoint);
+    await openNative(this.path, (database) =>
+      database.exec(
+        "CREATE TABLE hops (id TEXT); CREATE TRIGGER hop AFTER INSERT ON hero_outbox " +
+          "BEGIN INSERT INTO hops VALUES (new.id); END",
+      ));
+  }
+
+  /** Puts more in. */
+  async feed(count: number): Promise<void> {
+    const inputs = Array.from({ length: count }, (_, at) => this.#inputs + at);
+    this.#inputs += count;
+    await Promise.all(inputs.map((input) => this.#bus.send(Submit, { input }, { messageId: `input ${input}` })));
+  }
+
+  /** Lets this process handle, too. */
+  async help(): Promise<void> {
+    for (const endpoint of endpoints) await this.#bus.resume(endpoint);
+  }
+
+  async #count(what: string): Promise<number> {
+    return await openNative(
+      this.path,
+      (database) => Number(database.prepare(`SELECT count(*) AS n FROM ${what}`).get()?.["n"]),
+    );
+  }
+
+  /** What was held ten times by processes that were killed is taken for their reason: an operator puts it back. */
+  async #putBack(): Promise<void> {
+    for (const endpoint of endpoints) {
+      for await (const { reason } of this.#bus.errors(endpoint).list()) assertEquals(reason, "limit");
+      await this.#bus.errors(endpoint).requeue("all");
+    }
+  }
+
+  /** Waits until nothing is left to do. */
+  async quiet(): Promise<void> {
+    const rows = "hero_queue_message_overview";
+    for (let left = 1; left > 0; left = await this.#count(rows)) {
+      let busy = 1;
+      await eventually(realTime(), "the rest", () => {
+        void this.#count(`${rows} WHERE queue NOT LIKE '%_error'`).then((count) => busy = count, () => {});
+        return busy === 0;
+      }, 120_000);
+      await this.#putBack();
+    }
+  }
+
+  /** The effects that there are of a step, in order of the inputs. */
+  effects(step: string): Promise<readonly number[]> {
+    return openNative(
+      this.path,
+      (database) =>
+        database.prepare("SELECT input FROM effects WHERE step = ? ORDER BY input").all(step)
+          .map(({ input }) => Number(input)),
+    );
+  }
+
+  /** Nothing was lost, nothing was done twice, and nothing took a detour. */
+  async check(): Promise<void> {
+    const expected = Array.from({ length: this.#inputs }, (_, input) => input);
+    for (const step of steps) assertEquals(await this.effects(step), expected, `The effects "${step}"`);
+    assertEquals([await this.#count("hops"), await this.#count("hero_outbox")], [0, 0]);
+    assertEquals(await this.#count("hero_inbox"), 5 * expected.length);
+  }
+
+  async close(): Promise<void> {
+    await this.#bus.stop();
+  }
+}
+
+async function withBench(run: (bench: Bench) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "hero-one-"));
+  const bench = new Bench(join(folder, "one.db"));
+  try {
+    await bench.open();
+    await run(bench);
+  } finally {
+    await bench.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const kills = share(200);
+
+test(
+  `with queues and store in one file, processes are killed ${kills} times, at every point and anywhere: ` +
+    "each input has each effect once, and nothing takes the hop through the outbox",
+  () =>
+    withBench(async (bench) => {
+      const random = seededRandom(20_261_126);
+      const running = new Set<Child>();
+      const killed = new Map<string, number>();
+      let lives = 0;
+      const live = async (): Promise<void> => {
+        const at = lives++;
+        const point = [...onePoints, "anywhere"][at % (onePoints.length + 1)] ?? "anywhere";
+        await bench.feed(inputsEachTime);
+        const child = start("one_file_process.ts", [bench.path, point, 1 + Math.floor(random() * 6)]);
+        running.add(child);
+        if (point === "anywhere") {
+          child.process.stdout?.once("data", () => setTimeout(() => child.process.kill("SIGKILL"), random() * 200));
+        }
+        assertEquals(await child.ended, "SIGKILL", `The process that was to be killed at "${point}"`);
+        running.delete(child);
+        killed.set(point, (killed.get(point) ?? 0) + 1);
+      };
+      const lane = async (): Promise<void> => {
+        while (lives < kills) await live();
+      };
+      try {
+        await Promise.all([lane(), lane()]);
+        await bench.help();
+        await bench.quiet();
+      } finally {
+        for (const { process } of running) process.kill("SIGKILL");
+      }
+      await bench.check();
+      if (kills > onePoints.length) assertEquals(onePoints.filter((point) => !killed.has(point)), []);
+    }),
+  { timeoutInMs: 1_200_000 },
+);
+
+test(
+  "a handler that stands still for longer than its lease commits nothing: another process has handled the message",
+  () =>
+    withBench(async (bench) => {
+      const child = start("one_file_process.ts", [bench.path, "", 1, "stall"]);
+      const said: string[] = [];
+      child.process.stdout?.setEncoding("utf8").on("data", (text: string) => said.push(...text.trim().split("\n")));
+      try {
+        await eventually(realTime(), "the other process", () => said.includes("ready"), 60_000);
+        await bench.feed(1);
+        await eventually(realTime(), "the stall", () => said.includes("stalls"), 60_000);
+        await bench.help();
+        let effects: readonly number[] = [];
+        await eventually(realTime(), "the effect", () => {
+          void bench.effects("order").then((found) => effects = found);
+          return effects.length > 0;
+        }, 60_000);
+        // It hears first that the message is gone, or that it has been handled.
+        const over = (): boolean => said.includes("lost") || said.includes("duplicate");
+        assert(!over(), "It was to stand still until another had handled its message");
+        await eventually(realTime(), "what becomes of the late run", over, 60_000);
+        await bench.quiet();
+        await bench.check();
+        assertEquals(said.filter((word) => word === "faulted"), []);
+      } finally {
+        child.process.kill("SIGKILL");
+        await child.ended;
+      }
+    }),
+  { timeoutInMs: 240_000 },
+);
