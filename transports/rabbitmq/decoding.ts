@@ -7,7 +7,7 @@ export interface ClientFrame {
   readonly channel: number;
   readonly size?: number;
   readonly fields?: Readonly<Record<string, unknown>>;
-  readonly content?: Buffer;
+  readonly content?: Uint8Array;
 }
 
 const deliver = 0x003c003c;
@@ -34,7 +34,8 @@ export function readFrame(bytes: Buffer, at: number, size: number): ClientFrame 
       return fields && { id: basic, channel, size: uint64(bytes, begin + 4), fields };
     }
     case 3:
-      return { channel, content: bytes.subarray(begin, begin + size) };
+      // A plain view: no receiver wants what else the client's buffers are, and those take longer to make.
+      return { channel, content: new Uint8Array(bytes.buffer, bytes.byteOffset + begin, size) };
     default:
       return undefined;
   }
@@ -101,7 +102,10 @@ function table(bytes: Buffer, start: number, end: number): Readonly<Record<strin
     switch (bytes[at++]) {
       case 0x53: { // S
         const begin = at + 4;
-        headers[name] = bytes.toString("utf8", begin, at = begin + uint32(bytes, at));
+        const length = uint32(bytes, at);
+        at = begin + length;
+        // What senders say of themselves comes again and again; what is long hardly does, and would be kept.
+        headers[name] = length <= longestKnown ? known(bytes, begin, at) : bytes.toString("utf8", begin, at);
         break;
       }
       case 0x62: // b
@@ -138,6 +142,7 @@ function uint64(bytes: Buffer, at: number): number {
 }
 
 const mostKnown = 256;
+const longestKnown = 256;
 /** Texts that come with message after message: names, and where it was sent to. */
 const texts: string[] = Array.from({ length: mostKnown }, () => "");
 

@@ -77,11 +77,13 @@ export function writeHeaders(headers: FrameHeaders, table: Table = Object.create
 
 /** The same bytes, as the client wants them. */
 export function asBuffer(bytes: Uint8Array): NodeBuffer {
+  if (NodeBuffer.isBuffer(bytes)) return bytes;
   return NodeBuffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** A plain view: what the client gives has methods that look alike and differ. */
+/** A plain view: what the client gives may have methods that look alike and differ. */
 function asBytes(buffer: Uint8Array): Uint8Array {
+  if (buffer.constructor === Uint8Array) return buffer;
   return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
 }
 

@@ -1,5 +1,7 @@
 /** What is to be published, as parcels. @module */
 import { names } from "../../src/envelope/headers.ts";
+import { keys } from "../../src/envelope/meta.ts";
+import { readMeta } from "../../src/envelope/meta_reading.ts";
 import { UnsupportedError } from "../../src/errors/configuration.ts";
 import { BackpressureError, MessageTooLargeError } from "../../src/errors/sending.ts";
 import { toError } from "../../src/errors/thrown.ts";
@@ -11,7 +13,7 @@ import type { Claim, RabbitDelivery } from "./claims.ts";
 import { type Delays, maxDelayInMs } from "./delays.ts";
 import { isDirect } from "./direct_replies.ts";
 import { toTyped, transportName } from "./errors.ts";
-import { asBuffer, copied, own, type Table, writeHeaders } from "./frame.ts";
+import { copied, own, type Table, writeHeaders } from "./frame.ts";
 import { Parcel } from "./parcel.ts";
 import type { Sender } from "./sender.ts";
 import type { CopyServices } from "./settling.ts";
@@ -120,7 +122,9 @@ export class Outbox implements CopyServices {
       const table = writeHeaders(frame.headers);
       if (table[names.id] === messageId) table[names.id] = undefined; // AMQP has a property for it
       if (key !== undefined) table[own.key] = key;
-      if (expiresAt !== undefined) table[own.expires] = expiresAt;
+      if (expiresAt !== undefined && (dueAt !== undefined || !saysExpiry(table[names.meta], expiresAt))) {
+        table[own.expires] = expiresAt;
+      }
       const properties = {
         contentType: frame.contentType,
         headers: table,
@@ -129,7 +133,7 @@ export class Outbox implements CopyServices {
         mandatory,
         ...(priority === undefined ? {} : { priority }),
       };
-      const content = asBuffer(frame.body);
+      const content = frame.body;
       this.#post({ name: typeOf(frame), to, key, content, properties, table, dueAt, expiresAt }, settled);
     } catch (error) {
       settled(toError(error));
@@ -183,8 +187,8 @@ export class Outbox implements CopyServices {
 
   /** When a message expires that may be of another sender, who says for how long. */
   #expiry(expiration: unknown, table: Table): number | undefined {
-    const known = table[own.expires];
-    if (typeof known === "number") return known;
+    const known = table[own.expires] ?? expiryIn(table[names.meta]);
+    if (typeof known === "number") return table[own.expires] = known;
     const left = Number(expiration);
     if (expiration === undefined || !Number.isFinite(left)) return undefined;
     return table[own.expires] = this.#clock.now() + left;
@@ -215,6 +219,25 @@ function parcel(
     { name, to, exchange, routingKey, content, properties: { ...properties, mandatory }, mandatory, expiresAt },
     settled,
   );
+}
+
+/** Whether the envelope says it already: it is not said twice. A delay wants it in a header of its own. */
+function saysExpiry(meta: unknown, expiresAt: number): boolean {
+  if (typeof meta !== "string") return false;
+  const text = `"${keys.expires}":${expiresAt}`;
+  const at = meta.lastIndexOf(text);
+  const next = meta.charCodeAt(at + text.length);
+  return at >= 0 && (next === 0x2c || next === 0x7d); // "," or "}"
+}
+
+/** When the envelope says that a message expires; `undefined`: it says nothing of it, or nothing that can be read. */
+function expiryIn(meta: unknown): number | undefined {
+  if (typeof meta !== "string") return undefined;
+  try {
+    return readMeta(meta, undefined, "").expires;
+  } catch {
+    return undefined; // whoever receives it says so
+  }
 }
 
 function typeOf({ headers }: Frame): string {

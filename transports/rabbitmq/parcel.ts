@@ -1,6 +1,5 @@
 /** A message on its way to the broker. @module */
 import type { Options } from "amqplib";
-import type { Buffer } from "node:buffer";
 import type { Address } from "../../src/spi/transport.ts";
 
 /** What the broker said of a message that reached no queue. */
@@ -15,7 +14,7 @@ export class Parcel {
   readonly to: Address;
   exchange: string;
   routingKey: string;
-  readonly content: Buffer;
+  readonly content: Uint8Array;
   readonly properties: Options.Publish;
   readonly mandatory: boolean;
   /** Epoch milliseconds; `undefined`: never, or not natively. */
@@ -34,7 +33,7 @@ export class Parcel {
       readonly to: Address;
       readonly exchange: string;
       readonly routingKey: string;
-      readonly content: Buffer;
+      readonly content: Uint8Array;
       readonly properties: Options.Publish;
       readonly mandatory: boolean;
       readonly expiresAt: number | undefined;

@@ -18,6 +18,8 @@ interface Session {
   /** Whether the broker is to send; what comes all the same goes back. */
   taking: boolean;
   readonly consumers: string[];
+  /** How many it has had. */
+  tags: number;
   /** With which prefetch, together; 0: there is none. */
   prefetch: number;
 }
@@ -268,6 +270,7 @@ export class RabbitReceiver implements Receiver, Settling {
       claims: new Claims(channel, host.clock, () => this.#retire()),
       taking: false,
       consumers: [],
+      tags: 0,
       prefetch: 0,
     };
     channel.on("error", (error: Error) => reason = error);
@@ -304,6 +307,8 @@ export class RabbitReceiver implements Receiver, Settling {
     const [, { consumerTag }] = await Promise.all([
       channel.prefetch(prefetch),
       channel.consume(queue, (message) => this.#came(session, message), {
+        // Each delivery says it: the broker's own are 31 bytes long.
+        consumerTag: String(++session.tags),
         exclusive,
         ...(priority === undefined ? {} : { priority }),
         ...(this.#offset === undefined ? {} : { arguments: { "x-stream-offset": this.#offset } }),

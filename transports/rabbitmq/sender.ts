@@ -10,6 +10,7 @@ import {
 import type { Clock } from "../../src/spi/clock.ts";
 import { Deque } from "../../src/values/deque.ts";
 import type { Connection } from "./connection.ts";
+import { asBuffer } from "./frame.ts";
 import { codeOf, codes, entityIn, textOf, transportName } from "./errors.ts";
 import type { Parcel } from "./parcel.ts";
 import type { ChannelWire } from "./wire.ts";
@@ -161,7 +162,7 @@ export class Sender {
     }
     try {
       if (this.#wire?.publish(parcel) !== true) {
-        channel.publish(parcel.exchange, parcel.routingKey, parcel.content, properties);
+        channel.publish(parcel.exchange, parcel.routingKey, asBuffer(parcel.content), properties);
       }
     } catch (error) {
       if (error instanceof RangeError || error instanceof TypeError) { // it cannot be written
