@@ -1,6 +1,6 @@
 /** Puts batches into units of work. @module */
 import { ClaimLostError } from "../errors/receiving.ts";
-import { ConflictError, OutcomeUnknownError } from "../errors/store.ts";
+import { ConflictError, DuplicateError, OutcomeUnknownError } from "../errors/store.ts";
 import type { BatchUnits } from "../pipeline/batch.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import { wait } from "../pipeline/recovery.ts";
@@ -62,7 +62,8 @@ export class StoreBatchUnits implements BatchUnits {
         unknown = mayBeWritten ? { failures, handled: left } : undefined;
         for (const each of left) reset(each, mayBeWritten);
         const met = thrown instanceof ConflictError ||
-          isHandled(thrown, inbox) || (committing && thrown instanceof ClaimLostError);
+          isHandled(thrown, inbox) ||
+          (committing && (thrown instanceof DuplicateError || thrown instanceof ClaimLostError));
         if (!(met || mayBeWritten) || conflicts >= mostConflicts || interrupted()) {
           for (const each of left) each.responded = false;
           throw thrown;

@@ -1,6 +1,6 @@
 /** Puts each attempt into a unit of work. @module */
 import { ClaimLostError } from "../errors/receiving.ts";
-import { ConflictError, OutcomeUnknownError } from "../errors/store.ts";
+import { ConflictError, DuplicateError, OutcomeUnknownError } from "../errors/store.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import { wait } from "../pipeline/recovery.ts";
 import type { Run, Stage } from "../pipeline/stage.ts";
@@ -116,7 +116,7 @@ class Attempt {
       } catch (thrown) {
         await unit.rollback();
         leave(consumption);
-        if (isHandled(thrown, this.#inbox)) {
+        if ((committing && thrown instanceof DuplicateError) || isHandled(thrown, this.#inbox)) {
           consumption.unhandled = "duplicate";
           return;
         }
