@@ -49,17 +49,17 @@ export interface Rules<in out S extends Shape> {
    * Once all of these have arrived, in any order and in any state: at once, or when a state is entered that has the
    * rule. Fires once for an instance. An event is counted as well as handled by its own rule, not where it is ignored.
    */
-  whenAll(...events: readonly S["event"][]): Steps<S, undefined, "needs an existing saga">;
+  whenAll(...events: readonly S["event"][]): Steps<S, undefined, "needs an existing saga", undefined>;
   /** A timeout that has been scheduled, and not taken back since. */
-  timeout(name: S["timeout"]): Steps<S, undefined, "needs an existing saga">;
+  timeout(name: S["timeout"]): Steps<S, undefined, "needs an existing saga", undefined>;
   /** Before `whenEnter`, while `ctx.state` is still the old one. */
-  beforeEnter(state: StateOf<S> | "final"): Steps<S, undefined, "needs an existing saga">;
+  beforeEnter(state: StateOf<S> | "final"): Steps<S, undefined, "needs an existing saga", undefined>;
   /** Once the state, or one within it, has been entered from outside of it. */
-  whenEnter(state: StateOf<S> | "final"): Steps<S, undefined, "needs an existing saga">;
+  whenEnter(state: StateOf<S> | "final"): Steps<S, undefined, "needs an existing saga", undefined>;
   /** Before the state, and those within it, are left. */
-  whenLeave(state: StateOf<S> | "initial"): Steps<S, undefined, "needs an existing saga">;
+  whenLeave(state: StateOf<S> | "initial"): Steps<S, undefined, "needs an existing saga", undefined>;
   /** After `whenLeave`, when `ctx.state` is the new one. */
-  afterLeave(state: StateOf<S> | "initial"): Steps<S, undefined, "needs an existing saga">;
+  afterLeave(state: StateOf<S> | "initial"): Steps<S, undefined, "needs an existing saga", undefined>;
   /** Drops events. */
   ignore(...events: readonly S["event"][]): Rule;
   /** Looked at after every event: deletes the instance. Left out: `finalize()` does. */

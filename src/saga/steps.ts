@@ -20,8 +20,11 @@ export interface Rule<out R extends Role = Role> {
   /** What its trigger does to an instance. */
   readonly role: R;
 }
-/** A reusable sequence of steps, or a branch. Called when the saga is made, once, not when its steps run. */
-export type Sequence<S extends Shape, Message, Failure = undefined> = (
+/**
+ * A reusable sequence of steps, or a branch. Called when the saga is made, once, not when its steps run. `Failure` is
+ * what was caught: left out, it may be anything, so that the sequence may stand in a `catch` too.
+ */
+export type Sequence<S extends Shape, Message, Failure = unknown> = (
   steps: Steps<S, Message, Role, Failure>,
 ) => Rule;
 
@@ -32,7 +35,7 @@ export interface Steps<
   in out S extends Shape,
   out Message,
   out R extends Role = Role,
-  out Failure = undefined,
+  out Failure = unknown,
   in Reply = never,
 > extends Rule<R> {
   /** Runs code: changes `ctx.saga` in place, writes with `store.tx(ctx)`. */
@@ -100,7 +103,7 @@ export interface Steps<
    * Registers an undo under a name, to run when `compensate()` is reached, with the message that is handled now.
    * Registered twice, it is undone twice.
    */
-  compensateWith(name: string, undo: Sequence<S, Message>): this;
+  compensateWith(name: string, undo: Sequence<S, Message, undefined>): this;
   /**
    * Runs the registered undos, the latest first, each once and in a unit of its own; then the steps behind it. What
    * else comes to the instance waits. With `downTo`, the earliest undo of that name is the last that runs.
@@ -114,9 +117,9 @@ export interface RequestOutcome<in out S extends Shape, in Answer> {
   /** The state to wait in; an answer that comes when it has been left is dropped. Left out: any. */
   readonly pending?: StateOf<S>;
   /** It was answered. */
-  readonly completed: Sequence<S, Answer>;
+  readonly completed: Sequence<S, Answer, undefined>;
   /** Its owner gave it up. */
-  readonly faulted: Sequence<S, { readonly error: ExceptionInfo }>;
+  readonly faulted: Sequence<S, { readonly error: ExceptionInfo }, undefined>;
   /** Nothing came in time. */
-  readonly timedOut: Sequence<S, undefined>;
+  readonly timedOut: Sequence<S, undefined, undefined>;
 }

@@ -227,7 +227,7 @@ export const OrderSaga = saga("order", {
           faulted: (then) => then.then((ctx) => console.error(ctx.message.error.type)).compensate(),
           timedOut: (then) => then.run(cancel),
         })
-        .catch(CardError, (failed) => failed.then((ctx) => console.error(ctx.error.bank)).transitionTo("cancelled")),
+        .catch(CardError, (failed) => failed.then((ctx) => console.error(ctx.error.bank)).run(accept).run(cancel)),
       when("paymentFailed").run(cancel),
       timeout("paymentDue").run(cancel),
     ),
