@@ -4,12 +4,11 @@ import { UnroutableError } from "../../src/errors/sending.ts";
 import type { Enlistment, Outgoing, Settlement } from "../../src/spi/transport.ts";
 import type { JoinableUnit } from "../../stores/postgres/joining.ts";
 import { refused } from "../../stores/postgres/statement.ts";
+import { Flight, refusalOf } from "./flight.ts";
 import { News } from "./news.ts";
 import type { PostgresReceiver } from "./receiver.ts";
-import { pack, refusalOf } from "./sender.ts";
 import type { Services } from "./services.ts";
 import { readSettled, settleStatements, type Settling } from "./settling.ts";
-import { sessionOf } from "./transacting.ts";
 
 /**
  * Sends and settlements of one unit of work. They are kept until it commits, and written in that very flight: that they are
@@ -29,7 +28,7 @@ export class PostgresEnlistment implements Enlistment {
   async send(batch: readonly Outgoing[]): Promise<void> {
     const mandatory = [...new Set(batch.filter((outgoing) => outgoing.mandatory).map(({ to }) => to))];
     const { database, entities } = this.#services;
-    const routed = mandatory.length === 0 ? new Set() : await entities.routed(sessionOf(database), mandatory);
+    const routed = mandatory.length === 0 ? new Set() : await entities.routed(database, mandatory);
     const refusals = batch.map((outgoing) =>
       refusalOf(outgoing) ??
         (outgoing.mandatory && !routed.has(outgoing.to)
@@ -54,26 +53,11 @@ export class PostgresEnlistment implements Enlistment {
   }
 
   #joinSends(batch: readonly Outgoing[]): void {
-    const { messages, database, announce } = this.#services;
-    const { kind, values, rows } = pack(batch);
-    const insert = messages.send({ ...kind, offers: false, strict: true }, values);
+    const flight = new Flight(this.#services, batch, true);
     this.#unit.join({
-      statements: () => kind.keyed ? [insert, ...messages.inOrder] : [insert],
-      // What it was bound to may have gone.
-      explain: (error) => {
-        const lost = rows[refused(error, "route") ?? -1];
-        return lost === undefined ? error : new UnroutableError(lost.messageId, lost.to, { cause: error });
-      },
-      ended: (results) => {
-        if (results === undefined) return;
-        const news = new News();
-        messages.came(kind.keyed ? results.at(-1) ?? [] : [], news, database);
-        for (const [what, n, , queue] of results[0] ?? []) {
-          if (what === "waits") news.add(Number(queue), database.clock.now());
-          if (what === "later") news.add(Number(queue), rows[Number(n) - 1]?.dueAt ?? 0);
-        }
-        announce(news);
-      },
+      statements: () => flight.begin(),
+      explain: (error) => flight.explain(error), // what it was bound to may have gone
+      ended: (results) => results === undefined ? flight.undone() : void flight.committed(results),
     });
   }
 

@@ -187,7 +187,8 @@ export class Messages {
   }
 }
 
-/** Places and deliveries, as statements take them. */
-export function heldLists(held: readonly Held[]): readonly [string, string] {
+/** Places and deliveries, as statements take them: in one order, so that no two that overlap wait for each other. */
+export function heldLists(some: readonly Held[]): readonly [string, string] {
+  const held = some.toSorted((a, b) => a.place - b.place);
   return [listOf(held.map(({ place }) => place)), listOf(held.map(({ deliveries }) => deliveries))];
 }

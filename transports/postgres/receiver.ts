@@ -234,6 +234,9 @@ export class PostgresReceiver implements Receiver, Taking, LeaseOwner, QueueOwne
     return messages.claim(database, this.#queue.id, limit, leaseMs, accepted);
   }
 
+  /** What a claim gave has been delivered. `all`: there was no more. */
+  protected given(_all: boolean): void {}
+
   /** Nothing is unsettled. */
   protected idle(): void {}
 
@@ -287,6 +290,7 @@ export class PostgresReceiver implements Receiver, Taking, LeaseOwner, QueueOwne
     if (found.length >= wanted) this.#news = true;
     else this.#arm(database.clock.now() + Math.min(Math.max(dueInMs, 0), pollMs));
     this.#give(found, until);
+    this.given(found.length < wanted);
     if (dueInMs > 0) return;
     const news = new News();
     await messages.enter(database, this.#queue.id, news);

@@ -1,6 +1,7 @@
 /** What the parts of a transport share. @module */
 import type { Messages } from "./messages.ts";
 import type { News } from "./news.ts";
+import type { Taking } from "./offers.ts";
 import type { Entities } from "./topology.ts";
 import type { QueueDatabase } from "./transacting.ts";
 
@@ -9,6 +10,8 @@ export interface Services {
   readonly database: QueueDatabase;
   readonly entities: Entities;
   readonly messages: Messages;
+  /** To whom messages may be handed at once. */
+  readonly receivers: Iterable<Taking>;
   /** How long a lease lasts that is not renewed, in milliseconds. */
   readonly leaseMs: number;
   /** How often is looked, though nobody says that there is anything. */

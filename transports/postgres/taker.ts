@@ -49,11 +49,13 @@ export class Taker extends PostgresReceiver implements Receiver {
       : await messages.take(database, this.queue.id, this.#after, this.#last, limit, leaseMs);
     const last = found.at(-1);
     if (last !== undefined) this.#after = { rank: last.rank, place: last.place };
-    if (found.length < limit) {
-      this.#drained = true;
-      setAfter(() => this.idle());
-    }
     return { found, accepted: gone, dueInMs: Infinity };
+  }
+
+  protected override given(all: boolean): void {
+    if (!all) return;
+    this.#drained = true;
+    this.idle();
   }
 
   protected override idle(): void {
@@ -61,9 +63,4 @@ export class Taker extends PostgresReceiver implements Receiver {
     this.#end();
     void super.stop();
   }
-}
-
-/** When what this claim gave has been delivered. */
-function setAfter(run: () => void): void {
-  void Promise.resolve().then(() => Promise.resolve()).then(() => Promise.resolve()).then(run);
 }

@@ -6,6 +6,7 @@ import { queueName, topicName } from "../../src/values/destination.ts";
 import type { Names } from "../../stores/postgres/names.ts";
 import type { SqlRow, SqlSession } from "../../stores/postgres/sql_client.ts";
 import { column } from "../../stores/postgres/statement.ts";
+import type { QueueDatabase } from "./transacting.ts";
 import { type TopologyStatements, topologyStatements } from "./topology_statements.ts";
 
 /** As errors and extensions say it. */
@@ -41,9 +42,14 @@ interface Found {
   readonly bindings: readonly Binding[];
 }
 
+/** For how long, and of how many, is believed that they lead to a queue: what is written finds out. */
+const [believedMs, maxRouted] = [10_000, 10_000];
+
 /** What is there, and where addresses lead. What changes it needs a transaction that holds the topology's lock. */
 export class Entities {
   readonly #sql: TopologyStatements;
+  /** Addresses that lead to a queue, and until when that is believed. */
+  readonly #routed = new Map<Address, number>();
 
   /** @param names of the queues' tables */
   constructor(names: Names) {
@@ -100,10 +106,18 @@ export class Entities {
     await session.query(this.#sql.makeOrdered, [String(queue.id)]);
   }
 
-  /** Which of the addresses lead to a queue. */
-  async routed(session: SqlSession, addresses: readonly Address[]): Promise<ReadonlySet<Address>> {
-    const rows = await session.query(this.#sql.routed, [JSON.stringify(addresses.map(column))]);
-    return new Set(rows.map(([address]) => fromText(String(address))));
+  /** Which of the addresses lead to a queue; of those that do it is believed for a while. */
+  async routed(database: QueueDatabase, addresses: readonly Address[]): Promise<ReadonlySet<Address>> {
+    const now = database.clock.now();
+    const unknown = addresses.filter((address) => !((this.#routed.get(address) ?? 0) > now));
+    if (unknown.length > 0) {
+      const values = [JSON.stringify(unknown.map(column))];
+      if (this.#routed.size > maxRouted) this.#routed.clear();
+      for (const [address] of await database.query({ text: this.#sql.routed, values })) {
+        this.#routed.set(fromText(String(address)), now + believedMs);
+      }
+    }
+    return new Set(addresses.filter((address) => (this.#routed.get(address) ?? 0) > now));
   }
 
   /**

@@ -21,13 +21,14 @@ import type { SqlSession } from "../../stores/postgres/sql_client.ts";
 import type { PostgresStore } from "../../stores/postgres/store.ts";
 import { PostgresAdmin } from "./admin.ts";
 import { PostgresEnlistment } from "./enlistment.ts";
+import { maxFrameBytes, maxHeaderBytes } from "./flight.ts";
 import { nowhere, priorities } from "./message.ts";
 import { Messages } from "./messages.ts";
 import { queues } from "./migrations/0001_queues.ts";
 import { Notices } from "./notices.ts";
 import { addOwnQueue } from "./own_queue.ts";
 import { PostgresReceiver } from "./receiver.ts";
-import { maxFrameBytes, maxHeaderBytes, Sender } from "./sender.ts";
+import { Sender } from "./sender.ts";
 import type { Services } from "./services.ts";
 import { Sweeping } from "./sweeping.ts";
 import { Entities, type Queue, refuse, transportName } from "./topology.ts";
@@ -118,6 +119,7 @@ export class PostgresTransport<Tx> implements Transport {
       database: session.database,
       entities: this.#entities,
       messages: this.#messages,
+      receivers: this.#receivers,
       leaseMs: this.#settings.leaseMs,
       pollMs: this.#settings.pollMs,
       announce: (news) => notices.announce(news),
@@ -125,7 +127,7 @@ export class PostgresTransport<Tx> implements Transport {
       worked: () => this.#worked(),
       pause: (ms) => this.#pause(ms),
     };
-    const sender = new Sender(services, this.#settings.maxUnsent, this.#receivers);
+    const sender = new Sender(services, this.#settings.maxUnsent);
     const sweeping = new Sweeping(services);
     this.#open = { host, services, sender, notices, sweeping };
     sweeping.start();

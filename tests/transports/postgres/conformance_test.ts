@@ -43,8 +43,9 @@ const cases = transportConformance(async () => {
       const [messages, queues] = ["messages", "queues"].map((of) => `"${bench.schema}".hero_queue_${of}`);
       for (const queue of received.get(transport) ?? []) {
         await bench.sql.unsafe(
-          `UPDATE ${messages} SET deliveries = deliveries + 1, leased_until = 0 WHERE leased_until > 0 ` +
-            `AND queue = (SELECT id FROM ${queues} WHERE name = $1)`,
+          `UPDATE ${messages} SET deliveries = deliveries + 1, leased_until = 0 WHERE place IN (SELECT place ` +
+            `FROM ${messages} WHERE leased_until > 0 AND queue = (SELECT id FROM ${queues} WHERE name = $1) ` +
+            `FOR UPDATE SKIP LOCKED)`,
           [queue],
         );
       }

@@ -1,0 +1,283 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { ConfigurationError, InvalidNameError, UnsupportedError } from "../../../src/errors/configuration.ts";
+import { BackpressureError } from "../../../src/errors/sending.ts";
+import { TopologyError } from "../../../src/errors/transport.ts";
+import { postgres } from "../../../stores/postgres/mod.ts";
+import { postgresTransport } from "../../../transports/postgres/mod.ts";
+import { frame, topology } from "../../conformance/transport/trial.ts";
+import { test } from "../../support/runner.ts";
+import { deaf, onQueues, type Rig } from "./rig.ts";
+
+const url = "postgres://nobody@127.0.0.1:1/nothing";
+
+test("PostgreSQL transport: what cannot work is refused where it is written", () => {
+  for (const prefix of ["1", `a"; DROP TABLE x; --`, "a".repeat(25)]) {
+    assertThrows(() => postgresTransport({ url, prefix }), InvalidNameError);
+  }
+  assertThrows(() => postgresTransport({ url, schema: `a"b` }), InvalidNameError);
+  assertThrows(() => postgresTransport("mysql://localhost"), ConfigurationError);
+  assertThrows(() => postgresTransport(url, { lease: 10 }), ConfigurationError);
+  assertThrows(() => postgresTransport(url, { pollInterval: 0 }), ConfigurationError);
+  assertThrows(() => postgresTransport(url, { maxUnsent: 0.5 }), ConfigurationError);
+  const store = postgres(url);
+  assertThrows(() => postgresTransport({ ...store, begin: store.begin }), ConfigurationError); // made by hand
+});
+
+onQueues("a plan for a schema without tables names the tables and all that is missing", undefined, async (rig) => {
+  const transport = await rig.connect();
+  const wanted = topology(["q"], { t: ["q"] });
+  const plan = await transport.deploy(wanted, "plan");
+  assertEquals(plan.map(({ kind, entity }) => [kind, entity]), [
+    ["create", "migration:0001_queues"],
+    ["create", "queue:q"],
+    ["create", "topic:t"],
+    ["create", "topic:t -> queue:q"],
+  ]);
+  assertEquals(await transport.deploy(wanted, "check"), plan);
+  await assertRejects(() => rig.receive(transport, "q"), TopologyError);
+  await assertRejects(() => rig.send(transport, "queue:q", {}), TopologyError);
+  assertEquals(await transport.deploy(wanted, "apply"), plan);
+  assertEquals(await transport.deploy(wanted, "check"), []);
+  const extensions = [{ transport: "rabbitmq", value: {} }];
+  const deploy = () => transport.deploy({ queues: [{ name: "r", extensions }], topics: [], bindings: [] }, "apply");
+  await assertRejects(deploy, UnsupportedError);
+  await assertRejects(() => rig.receive(transport, "q", { extensions }), UnsupportedError);
+});
+
+onQueues("ten that deploy at once make the tables and queues once", undefined, async (rig) => {
+  const transports = await Promise.all(Array.from({ length: 10 }, () => rig.connect({}, { max: 1, listen: false })));
+  const wanted = topology(["q", "r"], { t: ["q"], u: ["r", "q"] });
+  const applied = await Promise.all(transports.map((transport) => transport.deploy(wanted, "apply")));
+  assertEquals(applied.filter((changes) => changes.length > 0).length, 1);
+  assertEquals(await transports[3]!.deploy(wanted, "check"), []);
+});
+
+onQueues(
+  "operators see with any program what waits, is handled, is due later, and since when",
+  ["q", "empty"],
+  async (rig) => {
+    const transport = await rig.connect();
+    const dueAt = rig.clock.now() + 60_000;
+    const inbox = await rig.receive(transport, "q", { credit: 0 });
+    await rig.send(transport, "queue:q", { key: "k", priority: 5 }, {}, {}, { dueAt });
+    inbox.allowed = 1;
+    inbox.receiver.credit(1);
+    await rig.came(inbox, 1);
+    const counts = "waiting::int, active::int, delayed::int, delivered_again::int";
+    assertEquals([...await rig.select(`SELECT queue, ${counts} FROM hero_queue_overview`)], [
+      { queue: "empty", waiting: 0, active: 0, delayed: 0, delivered_again: 0 },
+      { queue: "q", waiting: 2, active: 1, delayed: 1, delivered_again: 0 },
+    ]);
+    const [times] = await rig.select("SELECT next_due_at, oldest_waiting_since FROM hero_queue_overview ORDER BY 1");
+    assertEquals((times?.["next_due_at"] as Date).getTime(), Math.ceil(dueAt));
+    assert(times?.["oldest_waiting_since"] instanceof Date);
+    const messages = await rig.select(
+      `SELECT state, priority, "key", queue FROM hero_queue_message_overview ORDER BY place`,
+    );
+    assertEquals({ ...messages[0] }, { state: "active", priority: 5, key: "k", queue: "q" });
+    assertEquals(messages.map(({ state }) => state), ["active", "waiting", "waiting", "delayed"]);
+    assertEquals(await transport.admin?.count("q"), { waiting: 2, active: 1, delayed: 1 });
+    await inbox.accept();
+  },
+);
+
+/** What an attacker would like to run, and what no text of JSON or of PostgreSQL may hold. */
+const hostile = [`'; DROP TABLE hero_queue_messages; --`, `"x"`, `$1 \\ {},"a"`, `\0\x1a`, `\\x00`, "😀ключ", "null"];
+
+onQueues("no name, key, id, header or type of content is read as a part of a statement", hostile, async (rig) => {
+  const transport = await rig.connect();
+  await transport.deploy(topology(hostile, Object.fromEntries(hostile.map((name) => [name, [name]]))), "apply");
+  for (const [at, name] of hostile.entries()) {
+    const inbox = await rig.receive(transport, name, { ordered: at % 2 === 0 });
+    const headers = Object.fromEntries(hostile.map((each) => [each, each]));
+    const sent = { contentType: name, headers, body: new TextEncoder().encode(name) };
+    await rig.send(transport, `topic:${name}`, { key: name, messageId: `${at} ${name}`, frame: sent, mandatory: true });
+    await rig.came(inbox, 1);
+    const { key, via, frame: { contentType, headers: arrived, body } } = inbox.only;
+    assertEquals([key, via, contentType, new TextDecoder().decode(body)], [name, `topic:${name}`, name, name]);
+    assertEquals(arrived, headers);
+    await inbox.settle({ outcome: "again", dueAt: 0, headers: { [name]: "again" } });
+    await rig.came(inbox, 2);
+    await inbox.settle({ outcome: "move", to: `queue:${name}`, headers: { [name]: name } });
+    await rig.came(inbox, 3);
+    assertEquals([inbox.only.key, inbox.only.frame.headers], [name, headers]);
+    assertEquals((await transport.admin?.browse(name, undefined, 10))?.items, []);
+    await inbox.accept();
+    await inbox.stop();
+    const own = await rig.receive(transport, `own ${name}`, { lifetime: "instance", topics: [name] });
+    await rig.send(transport, `topic:${name}`, {});
+    await rig.came(own, 1);
+    await own.accept();
+    await own.stop();
+    assertEquals(await transport.admin?.purge(name), 1);
+  }
+});
+
+onQueues("a lease is renewed for as long as the source says, then lost", ["q"], async (rig) => {
+  const transport = await rig.connect({ lease: "1s" });
+  const inbox = await rig.receive(transport, "q", { credit: 1, holdMs: 3_000 });
+  await rig.send(transport, "queue:q", { text: "held" });
+  await rig.came(inbox, 2);
+  assertEquals([inbox.received.length, inbox.lostDeliveries.length, inbox.only.deliveryCount], [2, 1, 2]);
+  const [first = 0, second = 0] = inbox.times;
+  assert(second - first >= 3_000, `It came again after ${second - first} ms`);
+  await inbox.accept();
+});
+
+onQueues("a message for a receiver that waits is leased by the commit that writes it", ["q"], async (rig) => {
+  const transport = await rig.connect();
+  const inbox = await rig.receive(transport, "q", { credit: 2 });
+  await rig.clock.pass(200); // it has found nothing
+  await rig.send(transport, "queue:q", { text: "a" }, { text: "b" }, { text: "c" });
+  assertEquals(inbox.texts, ["a", "b"]); // told before the sender was
+  const states = "SELECT deliveries, leased_until > 0 AS leased FROM hero_queue_messages ORDER BY place";
+  const [leased, waiting] = [{ deliveries: 1, leased: true }, { deliveries: 0, leased: false }];
+  assertEquals([...await rig.select(states)], [leased, leased, waiting]);
+  await inbox.accept();
+  await rig.came(inbox, 3);
+  assertEquals(inbox.texts, ["a", "b", "c"]);
+  assertEquals(inbox.received.map(({ deliveryCount, via }) => [deliveryCount, via]).at(0), [1, "queue:q"]);
+  await inbox.accept();
+  assertEquals([...await rig.select(states)], []);
+});
+
+onQueues("above its bound senders are asked to wait, and from twice that on refused", ["q"], async (rig) => {
+  const transport = await rig.connect({ maxUnsent: 10 });
+  const made = Array.from({ length: 25 }, (_, at) => rig.outgoing("queue:q", { text: String(at) }));
+  const room = transport.send(made.map(({ outgoing }) => outgoing));
+  assert(room !== undefined);
+  await room;
+  await Promise.all(made.slice(0, 20).map(({ settled }) => settled));
+  for (const { settled } of made.slice(20)) await assertRejects(() => settled, BackpressureError);
+  assertEquals(transport.send([rig.outgoing("queue:q").outgoing]), undefined);
+});
+
+onQueues("what is no body is refused alone, and keeps no room of a receiver", ["q"], async (rig) => {
+  const transport = await rig.connect();
+  const inbox = await rig.receive(transport, "q", { credit: 1 });
+  const body = Symbol("no bytes") as unknown as Uint8Array; // from JavaScript
+  const bad = rig.outgoing("queue:q", { frame: { contentType: "a/b", headers: {}, body } });
+  await transport.send([bad.outgoing]);
+  await assertRejects(() => bad.settled);
+  await rig.send(transport, "queue:q", { text: "next" });
+  await rig.came(inbox, 1);
+  assertEquals(inbox.texts, ["next"]);
+  await inbox.accept();
+});
+
+onQueues(
+  "a settlement that cannot be written is tried again until it is, and health says so meanwhile",
+  ["q"],
+  async (rig) => {
+    const transport = await rig.connect();
+    const inbox = await rig.receive(transport, "q");
+    await rig.send(transport, "queue:q", { text: "a" });
+    await rig.came(inbox, 1);
+    await rig.select(
+      `CREATE FUNCTION hero_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$`,
+    );
+    await rig.select(
+      `CREATE TRIGGER refuse BEFORE DELETE ON hero_queue_messages FOR EACH ROW EXECUTE FUNCTION hero_refuse()`,
+    );
+    const accepted = inbox.accept();
+    await rig.until("it to say so", () => rig.states.includes("degraded"));
+    await rig.select("DROP TRIGGER refuse ON hero_queue_messages");
+    await accepted;
+    await rig.until("it to be well", () => rig.states.at(-1) === "up");
+    assertEquals(await transport.admin?.count("q"), { waiting: 0, active: 0, delayed: 0 });
+  },
+);
+
+onQueues("a row that cannot be read comes as unreadable, and can be moved away", ["q", "errors"], async (rig) => {
+  const transport = await rig.connect();
+  await rig.send(transport, "queue:q", { frame: frame("body", { a: 1 }) });
+  await rig.select("UPDATE hero_queue_messages SET headers = '{'");
+  const inbox = await rig.receive(transport, "q");
+  await rig.came(inbox, 1);
+  assert(inbox.only.unreadable instanceof Error);
+  assertEquals(inbox.texts, ["body"]);
+  await inbox.settle({ outcome: "move", to: "queue:errors", headers: { reason: "damaged" } });
+  const errors = await rig.receive(transport, "errors");
+  await rig.came(errors, 1);
+  assertEquals([errors.texts, errors.only.frame.headers], [["body"], { reason: "damaged" }]);
+  await errors.accept();
+});
+
+onQueues(
+  "a receiver that stood still for so long that its queue was taken away makes it anew, and says so",
+  topology([], { t: [] }),
+  async (rig) => {
+    const transport = await rig.connect({ lease: "1s" });
+    const inbox = await rig.receive(transport, "mine", { lifetime: "instance", topics: ["t"] });
+    await rig.select("DELETE FROM hero_queue_queues");
+    await rig.select("DELETE FROM hero_queue_bindings");
+    await rig.select("DELETE FROM hero_queue_routes");
+    await rig.until("a new queue", () => inbox.readdresses === 1);
+    await rig.send(transport, "topic:t", { text: "a" });
+    await rig.came(inbox, 1);
+    await inbox.accept();
+    await inbox.stop();
+    assertEquals((await rig.select("SELECT * FROM hero_queue_queues")).length, 0);
+  },
+);
+
+onQueues(
+  "what is due later in a topic waits for a queue where it is mandatory",
+  topology(["q"], { t: ["q"] }),
+  async (rig) => {
+    const transport = await rig.connect();
+    const inbox = await rig.receive(transport, "q");
+    const dueAt = rig.clock.now() + 500;
+    await rig.send(transport, "topic:t", { text: "command", mandatory: true, dueAt }, { text: "event", dueAt });
+    for (const table of ["routes", "bindings"]) await rig.select(`DELETE FROM hero_queue_${table}`);
+    const rows = () => rig.select("SELECT due_at FROM hero_queue_messages");
+    await rig.until("the event to go", async () => (await rows()).length === 1);
+    assertEquals(inbox.received.length, 0);
+    await transport.deploy(topology(["q"], { t: ["q"] }), "apply");
+    await rig.select("UPDATE hero_queue_messages SET due_at = 1"); // a minute later
+    await rig.came(inbox, 1);
+    assertEquals(inbox.texts, ["command"]);
+    await inbox.accept();
+  },
+);
+
+/** What would be found only after a while is found soon: time is real, waits in the background are short. */
+function hasty({ clock }: Rig): Rig["clock"] {
+  return { ...clock, background: { now: () => clock.now(), at: (_, run) => clock.at(clock.now() + 50, run) } };
+}
+
+onQueues(
+  "what expires where nobody takes is dropped, and so is what a receiver had that died, and what came too late for it",
+  topology(["q"], { t: [] }),
+  async (rig) => {
+    const transport = await rig.connect({}, {}, hasty(rig));
+    await rig.send(transport, "queue:q", { expiresAt: rig.clock.now() - 1 }, { text: "stays" });
+    await rig.select(
+      "INSERT INTO hero_queue_queues (name, lifetime, ordered, until) VALUES ('dead', 'instance', false, 1)",
+    );
+    await rig.select("INSERT INTO hero_queue_bindings VALUES ('t', 'queue:dead')");
+    await rig.select(
+      "INSERT INTO hero_queue_routes SELECT 'topic:t', id, 'topic:t' FROM hero_queue_queues WHERE until = 1",
+    );
+    await rig.select(
+      "INSERT INTO hero_queue_messages SELECT -n, 999, 0, 0, NULL, 0, 0, 0, CASE WHEN n = 1 THEN 3 ELSE 2 END, false, " +
+        "false, NULL, 'm', 'queue:gone', 't', '[]', '' FROM generate_series(1, 3) n",
+    );
+    await rig.send(transport, "topic:t", { text: "to the dead" }).catch(() => {});
+    await rig.until("all that to go", async () => {
+      const [row] = await rig.select(
+        "SELECT (SELECT count(*) FROM hero_queue_messages)::int AS m, (SELECT count(*) FROM hero_queue_queues)::int AS q, " +
+          "(SELECT count(*) FROM hero_queue_bindings)::int AS b, (SELECT count(*) FROM hero_queue_routes)::int AS r",
+      );
+      return Object.values(row ?? {}).join() === "1,1,0,1";
+    });
+  },
+);
+
+onQueues("a store that a transport was given stays open when the transport closes", undefined, async (rig) => {
+  const store = await rig.store();
+  const transport = await rig.open(postgresTransport(store, deaf));
+  await transport.close(rig.clock.now());
+  assertEquals(await store.deploy("check"), []);
+  assertEquals(await store.outbox.stats("orders"), { waiting: 0, parked: 0, oldest: undefined });
+});
