@@ -63,35 +63,39 @@ function flat(text: string): string {
   return text.charCodeAt(0) === 0 ? "" : text;
 }
 
-/** The topic of the type itself: the first name in `hero-type`, without its version. `undefined`: there is none. */
-export function topicOf(type: string): string | undefined {
-  const [name = ""] = type.split(/[;,]/, 1);
-  return name === "" ? undefined : `topic:${name}`;
-}
-
 const topic = "topic:";
 
-function isTopicOf(address: string, type: string): boolean {
-  const { length } = address;
-  if (length === topic.length || !address.startsWith(topic) || !type.startsWith(address.slice(topic.length))) {
-    return false;
-  }
-  const end = type.charCodeAt(length - topic.length);
-  return Number.isNaN(end) || end === 0x3b || end === 0x2c; // ";" or ","
+/** The topic of the type itself: the first name in `hero-type`, without its version. `undefined`: there is none. */
+export function topicOf(type: string): string | undefined {
+  const name = firstName(type);
+  return name === "" ? undefined : topic + name;
 }
 
-/** The beginnings of UUIDs that were looked at last: most are made in the same millisecond as the one before. */
-let timeText = "";
+function isTopicOf(address: string, type: string): boolean {
+  const name = firstName(type);
+  return name !== "" && address.length === topic.length + name.length && address.startsWith(topic) &&
+    address.endsWith(name);
+}
+
+/** Most types are a name and no more: nothing is made of them. */
+function firstName(type: string): string {
+  const version = type.indexOf(";");
+  const base = type.indexOf(",");
+  const end = version < 0 ? base : base < 0 ? version : Math.min(version, base);
+  return end < 0 ? type : type.slice(0, end);
+}
+
+/** The beginning of the UUID that was looked at last: most are made in the same millisecond as the one before. */
+let timeText = "-";
 let time: number | undefined;
 
 /** The time in a UUIDv7, in epoch milliseconds; `undefined`: it is none. */
 export function timeIn(id: string): number | undefined {
   if (id.length !== 36 || id.charCodeAt(14) !== 0x37 || id.charCodeAt(8) !== 0x2d) return undefined; // "7", "-"
-  const text = id.slice(0, 13);
-  if (text !== timeText) {
-    const value = Number.parseInt(text.slice(0, 8) + text.slice(9), 16);
+  if (!id.startsWith(timeText)) {
+    timeText = id.slice(0, 13);
+    const value = Number.parseInt(timeText.slice(0, 8) + timeText.slice(9), 16);
     time = Number.isNaN(value) ? undefined : value;
-    timeText = text;
   }
   return time;
 }
