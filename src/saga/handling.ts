@@ -82,6 +82,6 @@ export class Handling {
 }
 
 /** Goes on with `next`, at once where nothing has to be waited for. */
-export function then<A, B>(first: Awaitable<A>, next: (value: A) => Awaitable<B>): Awaitable<B> {
+export function andThen<A, B>(first: Awaitable<A>, next: (value: A) => Awaitable<B>): Awaitable<B> {
   return isPromise(first) ? first.then(next) : next(first);
 }

@@ -3,7 +3,7 @@ import { UnreadableSagaError } from "../errors/saga.ts";
 import { type Awaitable, isPromise } from "../values/awaitable.ts";
 import { begin, compensation } from "./compensation.ts";
 import { finalState, type SagaDefinition } from "./definition.ts";
-import { Handling, type Signal, suspended, then } from "./handling.ts";
+import { andThen, Handling, type Signal, suspended } from "./handling.ts";
 import type { Handled, Occurrence, SagaEffects, SagaInstance } from "./instance.ts";
 import { Plan } from "./plan.ts";
 import { run } from "./step_runner.ts";
@@ -62,7 +62,7 @@ export function isOver({ completedWhen }: SagaDefinition, { state, data, compens
 function missing(handling: Handling, event: string, message: unknown): Awaitable<Handled> {
   const rule = handling.plan.missing.get(event);
   if (rule === undefined) return "unhandled";
-  return then(handling.run(handling.context(message, true), rule.steps), () => "handled");
+  return andThen(handling.run(handling.context(message, true), rule.steps), () => "handled");
 }
 
 function timeout(handling: Handling, name: string, token: string): Awaitable<Handled> {
@@ -93,7 +93,7 @@ function answered(handling: Handling, answer: Answer): Awaitable<Handled> {
   delete instance.requests[requestId];
   const cleared = kind === "timedOut" ? undefined : effects.unschedule(request.token);
   const context = handling.context(kind === "timedOut" ? undefined : answer.message);
-  return ran(handling, then(cleared, () => handling.run(context, step[kind])));
+  return ran(handling, andThen(cleared, () => handling.run(context, step[kind])));
 }
 
 function compensated(handling: Handling, token: string): Awaitable<Handled> {
@@ -103,7 +103,7 @@ function compensated(handling: Handling, token: string): Awaitable<Handled> {
 }
 
 function ran(handling: Handling, signal: Awaitable<Signal>): Awaitable<Handled> {
-  return settled(handling, then(signal, (ended): Taken => ended ?? "handled"));
+  return settled(handling, andThen(signal, (ended): Taken => ended ?? "handled"));
 }
 
 /** What follows once the rule has run: composites, a compensation that is to begin, the end. */
@@ -112,7 +112,7 @@ function settled(handling: Handling, taken: Awaitable<Taken>): Awaitable<Handled
   if (taken !== "handled" && taken !== suspended) return taken;
   // What a compensation has still to undo comes first.
   const fired = taken === suspended || handling.instance.compensating !== undefined ? undefined : fire(handling);
-  if (isPromise(fired)) return fired.then(() => then(conclude(handling), () => "handled" as const));
+  if (isPromise(fired)) return fired.then(() => andThen(conclude(handling), () => "handled" as const));
   const concluded = conclude(handling);
   return isPromise(concluded) ? concluded.then(() => "handled") : "handled";
 }
@@ -129,12 +129,12 @@ function release({ timeouts, requests }: SagaInstance, effects: SagaEffects): Aw
   for (const name in timeouts) {
     const token = timeouts[name]!; // one of its own
     delete timeouts[name];
-    done = then(done, () => effects.unschedule(token));
+    done = andThen(done, () => effects.unschedule(token));
   }
   for (const id in requests) {
     const { token } = requests[id]!; // one of its own
     delete requests[id];
-    done = then(done, () => effects.unschedule(token));
+    done = andThen(done, () => effects.unschedule(token));
   }
   return done;
 }

@@ -8,7 +8,7 @@ import { type Duration, milliseconds } from "../values/duration.ts";
 import { epochMilliseconds, type Instant } from "../values/instant.ts";
 import type { CatchStep, CompensateStep, RaiseStep, RequestStep, RetryStep, ScheduleStep, Step } from "./definition.ts";
 import { finalState } from "./definition.ts";
-import { type Handling, type Signal, suspended, then } from "./handling.ts";
+import { andThen, type Handling, type Signal, suspended } from "./handling.ts";
 import { StepContext } from "./step_context.ts";
 import { take } from "./taking.ts";
 import { transition } from "./transitions.ts";
@@ -113,12 +113,12 @@ function perform(handling: Handling, context: StepContext, step: Step): Awaitabl
       return unschedule(handling, step.timeout);
     case "respond": {
       if (!StepContext.answers(context)) return undefined;
-      return then(step.make(own), (reply) => effects.respond(reply));
+      return andThen(step.make(own), (reply) => effects.respond(reply));
     }
     case "request":
-      return then(step.make(own), (message) => request(handling, step, message));
+      return andThen(step.make(own), (message) => request(handling, step, message));
     case "raise":
-      return then(step.make(own), (message) => raise(handling, step, message));
+      return andThen(step.make(own), (message) => raise(handling, step, message));
     case "retry":
       return retry(handling, context, step, 1);
     case "catch":
@@ -145,7 +145,7 @@ function schedule({ plan, instance, effects }: Handling, step: ScheduleStep, own
   const token = effects.newId();
   instance.timeouts[step.timeout] = token;
   if (before === undefined) return effects.schedule(step.timeout, token, dueAt);
-  return then(effects.unschedule(before), () => effects.schedule(step.timeout, token, dueAt));
+  return andThen(effects.unschedule(before), () => effects.schedule(step.timeout, token, dueAt));
 }
 
 function unschedule({ instance, effects }: Handling, timeout: string): Awaitable<void> {
@@ -162,7 +162,7 @@ function request(handling: Handling, step: RequestStep, message: unknown): Await
   instance.requests[requestId] = { step: step.key, token };
   const sent = effects.request(step.contract, message, { requestId, token, dueAt: effects.now() + step.timeoutInMs });
   const { pending } = step;
-  return pending === undefined ? sent : then(sent, () => transition(handling, pending));
+  return pending === undefined ? sent : andThen(sent, () => transition(handling, pending));
 }
 
 function raise(handling: Handling, { event }: RaiseStep, message: unknown): Awaitable<Signal> {
@@ -170,7 +170,7 @@ function raise(handling: Handling, { event }: RaiseStep, message: unknown): Awai
     `handle "${event}", which a rule raised`,
     () => take(handling, event, handling.context(message)),
   );
-  return then(taken, (became) => {
+  return andThen(taken, (became) => {
     if (became === suspended) return suspended;
     if (became !== "unhandled" && became !== "redeliver") return undefined;
     const { plan, instance } = handling;

@@ -3,7 +3,7 @@ import { ConfigurationError } from "../errors/configuration.ts";
 import { shown } from "../errors/shown.ts";
 import { type Awaitable, isPromise } from "../values/awaitable.ts";
 import type { RuleDefinition, Unhandled } from "./definition.ts";
-import { type Handling, type Signal, suspended, then } from "./handling.ts";
+import { andThen, type Handling, type Signal, suspended } from "./handling.ts";
 import type { Handled, SagaInstance } from "./instance.ts";
 import type { EventPlan } from "./plan.ts";
 import type { StepContext } from "./step_context.ts";
@@ -64,7 +64,7 @@ export function fire(handling: Handling): Awaitable<Signal> {
     const { steps } = next.rule;
     instance.arrived[next.key] = [];
     const result = handling.run(handling.context(undefined), steps);
-    if (isPromise(result)) return then(result, (signal) => signal ?? fire(handling));
+    if (isPromise(result)) return andThen(result, (signal) => signal ?? fire(handling));
     if (result === suspended) return suspended;
   }
   return undefined;

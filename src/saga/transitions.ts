@@ -1,6 +1,6 @@
 /** Transitions, and what runs on the way. @module */
 import { type Awaitable, isPromise } from "../values/awaitable.ts";
-import { type Handling, type Signal, suspended, then } from "./handling.ts";
+import { andThen, type Handling, type Signal, suspended } from "./handling.ts";
 import { isWithin, type Passage } from "./plan.ts";
 
 /** Brings the instance into a state; does nothing if it is in just that. */
@@ -52,7 +52,7 @@ function abandon({ instance, effects, plan }: Handling, to: string): Awaitable<v
     const pending = plan.definition.requests.get(step)?.pending;
     if (pending === undefined || isWithin(to, pending)) continue;
     delete instance.requests[id];
-    done = then(done, () => effects.unschedule(token));
+    done = andThen(done, () => effects.unschedule(token));
   }
   return done;
 }
