@@ -43,6 +43,7 @@ export {
   CompensationFailedError,
   EndlessSagaError,
   InvalidSagaDataError,
+  MissingSagaDataError,
   SagaNotFoundError,
   SagaVersionAheadError,
   UnhandledSagaEventError,

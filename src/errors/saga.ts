@@ -125,6 +125,12 @@ export class CompensationFailedError extends HeroError {
 export class UnknownUndoError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_UNKNOWN_UNDO";
+  /** The saga's name. */
+  readonly saga: string;
+  /** The instance's. */
+  readonly id: string;
+  /** The name under which the undo was registered. */
+  readonly undo: string;
   /**
    * Puts it into words.
    *
@@ -137,6 +143,9 @@ export class UnknownUndoError extends HeroError {
         `long as such instances live, then put the message back`,
       { details: { saga, id, undo, known } },
     );
+    this.saga = saga;
+    this.id = id;
+    this.undo = undo;
   }
 }
 
@@ -155,6 +164,24 @@ export class EndlessSagaError extends HeroError {
       `The instance "${id}" of "${saga}" was about to ${what}, after ${times} rules that led to one another. ` +
         `Look for whenEnter and raise that go round in a circle`,
       { details: { saga, id, what, times } },
+    );
+  }
+}
+
+/** An instance lacks a property of its data that its state requires, or that a rule needs. */
+export class MissingSagaDataError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_MISSING_SAGA_DATA";
+  /**
+   * Puts it into words.
+   *
+   * @param state that it is in, or was about to enter
+   */
+  constructor(saga: string, id: string, state: string, property: string) {
+    super(
+      `The instance "${id}" of "${saga}" has no "${property}" in "${state}", where it needs it. ` +
+        `Set ctx.saga.${property} before it goes there`,
+      { details: { saga, id, state, property } },
     );
   }
 }

@@ -66,6 +66,7 @@ export function buildSaga(name: unknown, options: unknown, write: unknown): Saga
     data,
     upgrades: upgradesOf(given["upgrades"], version, refused),
     states,
+    requires: requiresOf(given["requires"], states, refused),
     indexes: textsOf(given["indexes"] ?? [], "indexes", refused),
     timeouts,
     events,
@@ -110,6 +111,15 @@ function textsOf(given: unknown, what: string, refused: Refuse): readonly string
   const twice = names.find((each, at) => names.indexOf(each) !== at);
   if (twice !== undefined) throw refused(what, `"${twice}" is there twice`, "Name each once");
   return names;
+}
+
+function requiresOf(given: unknown, states: readonly string[], refused: Refuse): SagaDefinition["requires"] {
+  return new Map(
+    Object.entries(given ?? {}).map(([state, properties]) => {
+      if (states.includes(state)) return [state, textsOf(properties, "requires", refused)];
+      throw refused("requires", `there is no state "${state}"`, `It has ${states.map(shown).join(", ") || "none"}`);
+    }),
+  );
 }
 
 function checkKey(name: unknown, what: string, refused: Refuse): string {

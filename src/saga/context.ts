@@ -38,6 +38,12 @@ export interface MissingShape<S extends Shape> {
 export interface SagaContext<in out S extends Shape, out Message, out Failure = undefined> extends MessageContext {
   /** The instance's data; change it in place. */
   readonly saga: S["data"];
+  /**
+   * A property of the data that may be missing, but is not here: one that the state `requires`.
+   *
+   * @throws {MissingSagaDataError} if it is `undefined` or `null`
+   */
+  need<K extends keyof S["data"] & string>(property: K): NonNullable<S["data"][K]>;
   /** The state that the instance is in. Before the first transition it is `initial`, after `finalize()` it is `final`. */
   readonly state: StateOf<S>;
   /** The instance's. */

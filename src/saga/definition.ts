@@ -21,6 +21,8 @@ export interface SagaDefinition {
   readonly upgrades: ReadonlyMap<number, (data: unknown) => unknown>;
   /** As declared; without {@linkcode initialState} and {@linkcode finalState}. */
   readonly states: readonly string[];
+  /** By state: the properties of the data that are there in it, and in the states within it. */
+  readonly requires: ReadonlyMap<string, readonly string[]>;
   readonly indexes: readonly string[];
   /** Their lengths in milliseconds, by name. */
   readonly timeouts: ReadonlyMap<string, number>;

@@ -44,7 +44,7 @@ export class Handling {
 
   /** @param answers whether whoever sent the message may be answered */
   context(message: unknown, answers = false, error: Error | undefined = undefined): StepContext {
-    return new StepContext(this.instance, this.effects.context, message, answers, error);
+    return new StepContext(this.plan.definition.name, this.instance, this.effects.context, message, answers, error);
   }
 
   /** Runs the steps of a rule, or what was left of them. */

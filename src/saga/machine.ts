@@ -119,6 +119,7 @@ function settled(handling: Handling, taken: Awaitable<Taken>): Awaitable<Handled
 
 function conclude(handling: Handling): Awaitable<void> {
   const { instance, effects, waiting, plan } = handling;
+  plan.checkData(instance, instance.state);
   if (waiting !== undefined) return begin(handling, waiting);
   if (isOver(plan.definition, instance)) return release(instance, effects);
 }

@@ -18,6 +18,11 @@ export interface SagaOptions<
    * of `"processing"`: an instance in it is in both.
    */
   readonly states: readonly State[];
+  /**
+   * Properties of the data, optional ones mostly, that are there in a state and in those within it: an instance that
+   * enters it, or stays in it, without one fails with a `MissingSagaDataError`. `ctx.need(name)` reads them.
+   */
+  readonly requires?: NoInfer<{ readonly [K in State]?: readonly (keyof Data & string)[] }>;
   /** Properties of the data by which `on.where` may find instances: text, numbers, booleans. */
   readonly indexes?: readonly Index[];
   /** The events by name, each a contract and how its messages find their instance. */

@@ -1,5 +1,5 @@
 /** A definition as the machine looks things up in it. @module */
-import { UnreadableSagaError } from "../errors/saga.ts";
+import { MissingSagaDataError, UnreadableSagaError } from "../errors/saga.ts";
 import {
   type CatchStep,
   finalState,
@@ -33,6 +33,8 @@ export interface StatePlan {
   readonly timeouts: ReadonlyMap<string, RuleDefinition>;
   /** By the composite's key. */
   readonly composites: ReadonlyMap<string, RuleDefinition>;
+  /** The properties of the data that are there in it. */
+  readonly requires: readonly string[];
 }
 /** What runs on the way from one state to another, in this order; `undefined`: here the state changes. */
 export type Passage = readonly (RuleDefinition | undefined)[];
@@ -84,6 +86,20 @@ export class Plan {
     if (found !== undefined) return found;
     const why = `it is to go on behind the step "${key}", which the saga does not have`;
     throw new UnreadableSagaError(this.definition.name, instance.id, why);
+  }
+
+  /**
+   * Makes sure of what a state requires.
+   *
+   * @param state that the instance is in, or is about to enter
+   * @throws {MissingSagaDataError}
+   */
+  checkData({ id, data }: SagaInstance, state: string): void {
+    if (this.definition.requires.size === 0) return;
+    for (const property of this.#states.get(state)?.requires ?? []) {
+      if (property in data && Reflect.get(data, property) != null) continue;
+      throw new MissingSagaDataError(this.definition.name, id, state, property);
+    }
   }
 
   /** What runs on the way; `undefined`: nothing does. */
@@ -151,7 +167,11 @@ export function isWithin(state: string, other: string): boolean {
   return state === other || state.startsWith(other) && state[other.length] === ".";
 }
 
-function statePlan(name: string, { rules, events }: SagaDefinition, composites: readonly Composite[]): StatePlan {
+function statePlan(
+  name: string,
+  { rules, events, requires }: SagaDefinition,
+  composites: readonly Composite[],
+): StatePlan {
   const lineage = lineageOf(name);
   const ordinary = name !== initialState && name !== finalState;
   // The most specific first.
@@ -169,7 +189,8 @@ function statePlan(name: string, { rules, events }: SagaDefinition, composites: 
     if (trigger.on === "all" && !here.has(trigger.key)) here.set(trigger.key, rule);
   }
   const planned = [...events.keys()].map((event) => [event, eventPlan(event, ordered, composites, ordinary)] as const);
-  return { name, lineage, events: new Map(planned), timeouts, composites: here };
+  const needed = lineage.flatMap((state) => requires.get(state) ?? []);
+  return { name, lineage, events: new Map(planned), timeouts, composites: here, requires: needed };
 }
 
 function eventPlan(

@@ -2,6 +2,7 @@
 import type { Command } from "../contracts/command.ts";
 import type { Contract } from "../contracts/contract.ts";
 import type { Event } from "../contracts/event.ts";
+import { MissingSagaDataError } from "../errors/saga.ts";
 import type { Headers } from "../envelope/headers.ts";
 import type { MessageContext } from "../pipeline/context.ts";
 import type { PublishOptions, ScheduleOptions, ScheduleToken, SendOptions, When } from "../pipeline/sending.ts";
@@ -18,10 +19,13 @@ export class StepContext implements SagaContext<Shape, unknown, unknown> {
   readonly error: Error | undefined;
   /** Whether the message that is handled is the one that its sender waits for. */
   readonly #answers: boolean;
+  readonly #saga: string;
   readonly #instance: SagaInstance;
   readonly #context: MessageContext;
 
+  /** @param saga its name */
   constructor(
+    saga: string,
     instance: SagaInstance,
     context: MessageContext,
     message: unknown,
@@ -33,6 +37,7 @@ export class StepContext implements SagaContext<Shape, unknown, unknown> {
     this.message = message;
     this.error = error;
     this.#answers = answers;
+    this.#saga = saga;
     this.#instance = instance;
     this.#context = context;
   }
@@ -43,7 +48,14 @@ export class StepContext implements SagaContext<Shape, unknown, unknown> {
   }
   /** The same, with what was caught. */
   static caught(context: StepContext, error: Error): StepContext {
-    return new StepContext(context.#instance, context.#context, context.message, context.#answers, error);
+    return new StepContext(
+      context.#saga,
+      context.#instance,
+      context.#context,
+      context.message,
+      context.#answers,
+      error,
+    );
   }
 
   get state(): string {
@@ -84,6 +96,13 @@ export class StepContext implements SagaContext<Shape, unknown, unknown> {
   }
   get attempt(): number {
     return this.#context.attempt;
+  }
+
+  need(property: string): never {
+    const value: unknown = Reflect.get(this.saga, property);
+    // The saga's types say what it is.
+    if (value !== undefined && value !== null) return value as never;
+    throw new MissingSagaDataError(this.#saga, this.id, this.state, property);
   }
 
   get<T>(key: ContextKey<T>): T {

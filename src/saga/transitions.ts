@@ -39,7 +39,8 @@ function pass(
 }
 
 function assign(handling: Handling, from: string, to: string): Awaitable<void> {
-  const { instance, effects } = handling;
+  const { instance, effects, plan } = handling;
+  plan.checkData(instance, to);
   instance.state = to;
   effects.transitioned(from, to);
   for (const _ in instance.requests) return abandon(handling, to);

@@ -267,6 +267,7 @@ export const ParcelSaga = saga("parcel", {
   finalized: "archived",
   concurrency: "pessimistic",
   states: ["packed", "packed.weighed", "shipped"],
+  requires: { shipped: ["urgent"] },
   timeouts: { late: "1d", reminder: 1_000 },
   indexes: ["parcel", "urgent", "grams"],
   events: (on) => ({
@@ -306,7 +307,10 @@ export const ParcelSaga = saga("parcel", {
     rules.finally(when("asked").respond(() => ({ grams: 0 }))),
     duringAny(
       beforeEnter("final").unschedule("late"),
-      whenEnter("shipped").finalize(),
+      whenEnter("shipped").then((ctx) => {
+        const urgent: boolean = ctx.need("urgent");
+        console.log(urgent);
+      }).finalize(),
       afterLeave("packed").unschedule("reminder"),
     ),
     rules.completedWhen((data, state) => state === "shipped" && data.grams === 0),

@@ -422,6 +422,33 @@ saga("bad", {
   events: (on) => ({ submitted: on.start(OrderSubmitted, (m) => m.orderId, (m) => ({ total: m.total })) }),
   // @ts-expect-error a rule stands in a state
 }, ({ when }) => [when("submitted").finalize()]);
+saga("bad", {
+  data: type<{ total?: number }>(),
+  states: ["waiting"],
+  // @ts-expect-error not a property of the data
+  requires: { waiting: ["totl"] },
+  events: () => ({}),
+}, () => []);
+saga("bad", {
+  data: type<{ total?: number }>(),
+  states: ["waiting"],
+  // @ts-expect-error not a state
+  requires: { wating: ["total"] },
+  events: () => ({}),
+}, () => []);
+saga("bad", {
+  data: type<{ total?: number }>(),
+  states: ["waiting"],
+  events: (on) => ({ submitted: on.start(OrderSubmitted, (m) => m.orderId, () => ({})) }),
+}, ({ initially, when }) => [
+  initially(
+    when("submitted")
+      // @ts-expect-error not a property of the data
+      .then((ctx) => console.log(ctx.need("totl")))
+      // @ts-expect-error the property is a number
+      .then((ctx) => console.log(ctx.need("total").length)),
+  ),
+]);
 // @ts-expect-error an event is correlated by `on`
 saga("bad", { data: type<{ total: number }>(), states: [], events: () => ({ paid: PaymentReceived }) }, () => []);
 
