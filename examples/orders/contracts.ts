@@ -1,29 +1,35 @@
-/** What the order service is told, asked and tells. */
-import { command, event, query } from "@hero/messaging";
-
-export interface PlaceOrder {
-  readonly orderId: string;
-  readonly totalInCents: number;
-}
-/** What is about one order is handled one after the other. */
-const key = ({ orderId }: { readonly orderId: string }): string => orderId;
-
-/** A customer wants something. */
-export const PlaceOrder = command<PlaceOrder>("shop.place-order", { key });
+/** What the parts of the shop say to each other. */
+import { command, event } from "@hero/messaging";
 
 export interface OfOrder {
   readonly orderId: string;
 }
-/** A customer pays: the answer says whether that was in time. */
-export const PayOrder = command<OfOrder, { readonly paid: boolean }>("shop.pay-order", { key });
-/** The time to pay is over. The service schedules it for itself. */
-export const CloseUnpaid = command<OfOrder>("shop.close-unpaid", { key });
+export interface SubmitOrder extends OfOrder {
+  readonly totalInCents: number;
+  /** `good`, `declined`, or `slow`: its owner pays in his own time, or never. */
+  readonly card: string;
+  readonly article: string;
+}
+/** What is about one order is handled one after the other. */
+const key = ({ orderId }: OfOrder): string => orderId;
 
-/** What becomes of an order: those of one order are told in the order in which they came true. */
-export const OrderPlaced = event<OfOrder>("shop.order-placed", { key });
-export const OrderPaid = event<OfOrder>("shop.order-paid", { key });
-export const OrderClosed = event<OfOrder>("shop.order-closed", { key });
+/** A customer wants something, or no longer. */
+export const OrderSubmitted = event<SubmitOrder>("shop.order-submitted", { key });
+export const OrderWithdrawn = event<OfOrder>("shop.order-withdrawn", { key });
 
-/** How an order stands. */
-export type Status = "placed" | "paid" | "closed" | "unknown";
-export const GetOrder = query<OfOrder, { readonly status: Status }>("shop.get-order");
+/** What becomes of an order. */
+export const OrderCompleted = event<OfOrder>("shop.order-completed", { key });
+export const OrderCancelled = event<OfOrder & { readonly reason: string }>("shop.order-cancelled", { key });
+
+/** Of the payment service. */
+export const ChargeCard = command<SubmitOrder>("payments.charge-card", { key });
+export const RefundPayment = command<OfOrder & { readonly cents: number }>("payments.refund", { key });
+export const PaymentReceived = event<OfOrder & { readonly cents: number }>("payments.received", { key });
+export const PaymentDeclined = event<OfOrder>("payments.declined", { key });
+
+/** Of the warehouse: the answer says whether there is one left. */
+export const ReserveArticle = command<OfOrder & { readonly article: string }, { readonly reserved: boolean }>(
+  "warehouse.reserve",
+  { key },
+);
+export const ReleaseArticle = command<OfOrder>("warehouse.release", { key });

@@ -1,55 +1,97 @@
 /**
- * An order service, for a day: `deno run -A examples/orders/main.ts`.
+ * A day of a shop whose orders are sagas: `deno task demo`.
  *
- * `--store postgres` instead of SQLite, `--transport rabbitmq` instead of memory, `--orders 500`, `--file orders.db`.
- * Ends with 0 only if everything is accounted for.
+ * An office submits 1,000 orders of mixed fates; a worker process handles them, is killed in the middle, and another goes
+ * on. Ends with 0 only if every order has one outcome, and payments and stock balance.
+ *
+ * Everything is in one SQLite file, queues as well. `--store postgres` takes a server, `--transport rabbitmq` a broker;
+ * `--orders 200`, `--file shop.db`.
  */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
-import { parseArgs } from "node:util";
+import { fileURLToPath } from "node:url";
 import type { Transport } from "@hero/messaging";
-import { type Database, postgresDatabase, sqliteDatabase } from "./database.ts";
-import { runDay, unbalanced } from "./day.ts";
-import { startService } from "./service.ts";
+import { table, unbalanced } from "./balance.ts";
+import { customers, submit } from "./customers.ts";
+import type { Database } from "./database.ts";
+import { at, file, orders } from "./place.ts";
+import { openOffice } from "./shop.ts";
+import { countOutcomes, listOutcomes } from "./tables.ts";
 
-const { values } = parseArgs({
-  options: {
-    store: { type: "string", default: "sqlite" },
-    transport: { type: "string", default: "memory" },
-    orders: { type: "string", default: "100" },
-    file: { type: "string", default: "orders.db" },
-    postgres: { type: "string", default: "postgres://localhost/orders" },
-    rabbitmq: { type: "string", default: "amqp://localhost" },
-  },
-});
+const patienceInMs = 60_000;
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-async function transportOf(name: string): Promise<Transport | undefined> {
-  if (name === "memory") return undefined;
-  if (name !== "rabbitmq") throw new Error(`There is no --transport ${name}: say memory or rabbitmq`);
-  const { rabbitmq } = await import("@hero/messaging/rabbitmq");
-  return rabbitmq(values.rabbitmq);
+/** Starts a worker, and waits until it is open. */
+async function openWorker(path: string): Promise<ChildProcess> {
+  const program = fileURLToPath(new URL("worker.ts", import.meta.url));
+  const flags = "Deno" in globalThis ? ["run", "-A"] : process.execArgv;
+  const child = spawn(process.execPath, [...flags, program, ...process.argv.slice(2), "--file", path], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  await new Promise<void>((resolve, reject) => {
+    child.stdout?.once("data", () => resolve());
+    child.once("exit", (status) => reject(new Error(`The worker has ended with ${status} before it was open`)));
+  });
+  child.stdout?.resume();
+  return child;
 }
 
-/** On whatever database: `Tx` is its own. */
-async function run<Tx>(database: Database<Tx>): Promise<readonly string[]> {
-  const bus = await startService({ database, transport: await transportOf(values.transport), paymentTime: "3s" });
+function ended(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) resolve();
+    else child.once("exit", () => resolve());
+  });
+}
+
+/** The whole day; whether it balances. */
+async function day<Tx>(path: string, database: Database<Tx>, transport: Transport): Promise<boolean> {
+  const office = await openOffice(database, transport);
+  const begin = performance.now();
+  const seconds = () => `${((performance.now() - begin) / 1_000).toFixed(1).padStart(5)} s`;
+  const prefix = `${Date.now().toString(36)}-`;
+  const all = customers(prefix, orders);
+  const count = () => office.transaction((tx) => countOutcomes(database.sql(tx), prefix));
+  const read = () => office.transaction((tx) => listOutcomes(database.sql(tx), prefix));
+  let worker = await openWorker(path);
   try {
-    const day = new Date().toISOString();
-    const orders = Number(values.orders);
-    const accounts = await runDay(bus, database, { day, orders, signal: AbortSignal.timeout(60_000) });
-    const wrong = unbalanced(accounts);
-    for (const { claim, actual } of accounts) console.log(`${claim}: ${actual.length}`);
-    return wrong;
+    const submitted = submit(office, all);
+    await until(async () => await count() >= orders / 3);
+    worker.kill("SIGKILL");
+    await ended(worker);
+    console.log(`${seconds()}  the worker is killed, ${await count()} of ${orders} orders have an outcome`);
+    worker = await openWorker(path);
+    console.log(`${seconds()}  another goes on`);
+    await submitted;
+    // When all have an outcome, what was paid in vain may still be on its way back.
+    await until(async () => await count() >= orders && unbalanced(all, await read()).length === 0);
+    const rows = await read();
+    const wrong = unbalanced(all, rows);
+    console.log(`${seconds()}  ${wrong.length === 0 ? "every order has its outcome" : "time is over"}\n`);
+    console.log(table(all, rows));
+    for (const line of wrong.slice(0, 20)) console.log(line);
+    console.log(wrong.length === 0 ? "\nit balances to the cent" : `\n${wrong.length} things do not balance`);
+    return wrong.length === 0;
   } finally {
-    await bus.stop();
+    worker.stdin?.end();
+    await ended(worker);
+    await office.stop();
   }
 }
 
-if (values.store !== "sqlite" && values.store !== "postgres") {
-  throw new Error(`There is no --store ${values.store}: say sqlite or postgres`);
+/** Asks until it holds, or patience is over. */
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + patienceInMs;
+  while (!await holds() && performance.now() < end) await pause(200);
 }
-const wrong = values.store === "sqlite"
-  ? await run(sqliteDatabase(values.file))
-  : await run(await postgresDatabase(values.postgres));
-for (const line of wrong) console.log(line);
-console.log(wrong.length === 0 ? "everything is accounted for" : "the accounts do not balance");
-process.exitCode = wrong.length === 0 ? 0 : 1;
+
+const folder = mkdtempSync(join(tmpdir(), "hero-orders-"));
+try {
+  const path = file ?? join(folder, "shop.db");
+  const balanced = await at(path, (database, transport) => day(path, database, transport));
+  process.exitCode = balanced ? 0 : 1;
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}

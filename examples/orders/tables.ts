@@ -1,43 +1,48 @@
-/** The service's own tables, beside the library's. */
-import type { Status } from "./contracts.ts";
-import type { Sql } from "./database.ts";
+/** What the shop writes down, beside what the library keeps. No constraint hinders a second row: the balance shows it. */
+import type { Row, Sql } from "./database.ts";
 
-/** Makes them. No constraint hinders a second row: the accounts would show it. */
 export async function createTables(sql: Sql): Promise<void> {
-  await sql`create table if not exists orders
-    (id text not null, total_in_cents integer not null, status text not null, closing text not null)`;
-  await sql`create table if not exists mails (order_id text not null, what text not null)`;
+  await sql`create table if not exists payments (order_id text not null, cents integer not null)`;
+  await sql`create table if not exists stock (order_id text not null, pieces integer not null)`;
+  await sql`create table if not exists outcomes (order_id text not null, outcome text not null)`;
+  await sql`create index if not exists payments_order on payments (order_id)`;
+  await sql`create index if not exists stock_order on stock (order_id)`;
+  await sql`create index if not exists outcomes_order on outcomes (order_id)`;
 }
 
-/** @param closing the token by which its closing can be taken back */
-export async function addOrder(sql: Sql, id: string, totalInCents: number, closing: string): Promise<void> {
-  await sql`insert into orders (id, total_in_cents, status, closing)
-    values (${id}, ${totalInCents}, ${"placed"}, ${closing})`;
+/** A charge; a refund is one below zero. */
+export async function addPayment(sql: Sql, orderId: string, cents: number): Promise<void> {
+  await sql`insert into payments (order_id, cents) values (${orderId}, ${cents})`;
 }
 
-/** Moves an order that is still open; gives the token of its closing, or `undefined` if it is not open. */
-export async function finishOrder(sql: Sql, id: string, status: Status): Promise<string | undefined> {
-  const [row] =
-    await sql`update orders set status = ${status} where id = ${id} and status = ${"placed"} returning closing`;
-  return row === undefined ? undefined : String(row["closing"]);
+/** Takes a piece, or gives it back. */
+export async function addStock(sql: Sql, orderId: string, pieces: number): Promise<void> {
+  await sql`insert into stock (order_id, pieces) values (${orderId}, ${pieces})`;
 }
 
-export async function statusOf(sql: Sql, id: string): Promise<Status> {
-  const [row] = await sql`select status from orders where id = ${id}`;
-  return (row?.["status"] ?? "unknown") as Status; // as it was written
+/** How many pieces an order has. */
+export async function stockOf(sql: Sql, orderId: string): Promise<number> {
+  const [row] = await sql`select coalesce(sum(pieces), 0) as pieces from stock where order_id = ${orderId}`;
+  return Number(row?.["pieces"] ?? 0);
 }
 
-export async function addMail(sql: Sql, orderId: string, what: Status): Promise<void> {
-  await sql`insert into mails (order_id, what) values (${orderId}, ${what})`;
+export async function addOutcome(sql: Sql, orderId: string, outcome: string): Promise<void> {
+  await sql`insert into outcomes (order_id, outcome) values (${orderId}, ${outcome})`;
 }
 
-/** All orders whose ids begin so, and how many rows and mails each has. */
-export async function listOrders(sql: Sql, prefix: string): Promise<readonly string[]> {
-  const rows = await sql`select id, status from orders where id like ${prefix + "%"} order by id`;
-  return rows.map(({ id, status }) => `${id} ${status}`);
+/** How many orders whose ids begin so have an outcome. */
+export async function countOutcomes(sql: Sql, prefix: string): Promise<number> {
+  const [row] = await sql`select count(*) as outcomes from outcomes where order_id >= ${prefix} and order_id < ${
+    prefix + "~"
+  }`;
+  return Number(row?.["outcomes"] ?? 0);
 }
 
-export async function listMails(sql: Sql, prefix: string): Promise<readonly string[]> {
-  const rows = await sql`select order_id, what from mails where order_id like ${prefix + "%"} order by order_id, what`;
-  return rows.map(({ order_id: id, what }) => `${id} ${what}`);
+/** One row for each outcome: its order, what was paid for that and not refunded, and what it has of the stock. */
+export function listOutcomes(sql: Sql, prefix: string): Promise<readonly Row[]> {
+  return sql`select order_id, outcome,
+      (select coalesce(sum(cents), 0) from payments where payments.order_id = outcomes.order_id) as paid,
+      (select coalesce(sum(cents), 0) from payments where payments.order_id = outcomes.order_id and cents < 0) as refunded,
+      (select coalesce(sum(pieces), 0) from stock where stock.order_id = outcomes.order_id) as pieces
+    from outcomes where order_id >= ${prefix} and order_id < ${prefix + "~"}`;
 }

@@ -1,109 +1,94 @@
+/** The shop, whose orders are sagas: a day of it with a worker that is killed, and what shows where it does not balance. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import process from "node:process";
-import client from "postgres";
-import { postgresDatabase, sqliteDatabase } from "../../examples/orders/database.ts";
-import { runDay, unbalanced } from "../../examples/orders/day.ts";
-import { startService } from "../../examples/orders/service.ts";
-import { addMail } from "../../examples/orders/tables.ts";
-import { skip as noPostgres, url as postgresUrl } from "../stores/postgres/server.ts";
-import { runtime, test } from "../support/runner.ts";
-import { runtimeCommand } from "../support/runtimes.ts";
+import { table, unbalanced } from "../../examples/orders/balance.ts";
+import { customers } from "../../examples/orders/customers.ts";
+import type { Row } from "../../examples/orders/database.ts";
+import { OrderSaga } from "../../examples/orders/order_saga.ts";
+import { verify } from "../../src/saga/verification.ts";
+import { definitionOfSaga } from "../../src/saga/saga.ts";
+import { test } from "../support/runner.ts";
+import { balances, day } from "./shop_day.ts";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
-
-async function inFolder(work: (path: string) => Promise<void>): Promise<void> {
+async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "hero-orders-"));
   try {
-    await work(join(folder, "orders.db"));
+    await work(folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** Only so that what gets lost fails the test instead of hanging it. */
-const patience = (): AbortSignal => AbortSignal.timeout(50_000);
+test(
+  "a day of the shop balances to the cent though its worker is killed, all in one file",
+  () => inFolder(async (folder) => balances(await day("--file", join(folder, "shop.db")))),
+  { timeoutInMs: 120_000 },
+);
 
-test("the order service accounts for every order, row, mail and schedule, day after day on one file", () =>
-  inFolder(async (path) => {
-    for (const day of ["monday", "tuesday"]) {
-      const database = sqliteDatabase(path);
-      const bus = await startService({ database, paymentTime: "1s" });
-      try {
-        const accounts = await runDay(bus, database, { day, orders: 20, signal: patience() });
-        assertEquals(unbalanced(accounts), []);
-        assertEquals(accounts.map(({ actual }) => actual.length), [20, 40, 20]);
-        // Placed and its doubles, paid, closed: nothing was handled twice.
-        const { consumed, duplicate } = bus.statistics("orders");
-        assertEquals([consumed >= 40, duplicate], [true, 20]);
-      } finally {
-        await bus.stop();
-      }
-    }
-  }));
+test("a store or transport that the shop does not know is refused", async () => {
+  const store = await day("--store", "paper");
+  assertMatch(store.output, /There is no --store paper: say sqlite or postgres/);
+  const transport = await day("--transport", "pigeon");
+  assertMatch(transport.output, /There is no --transport pigeon: say store or rabbitmq/);
+  assertEquals([store.status === 0, transport.status === 0], [false, false]);
+});
 
-/** A database of its own on the server that tests use. */
-async function inDatabase(work: (url: string) => Promise<void>): Promise<void> {
-  const server = client(postgresUrl, { max: 1, onnotice: () => {} });
-  const name = `orders_${process.pid}_${Math.floor(performance.timeOrigin + performance.now()).toString(36)}`;
-  const own = new URL(postgresUrl);
-  own.pathname = `/${name}`;
-  await server.unsafe(`CREATE DATABASE ${name}`);
-  try {
-    await work(own.href);
-  } finally {
-    await server.unsafe(`DROP DATABASE ${name} WITH (FORCE)`);
-    await server.end();
-  }
+/** What the books of a day say in which all went as it was to. */
+function books(): Row[] {
+  return customers("t", 20).map(({ order: { orderId, totalInCents }, fate }) => {
+    const sold = fate === "good";
+    const refunded = fate === "sold out" || fate === "withdrawn" ? -totalInCents : 0;
+    return {
+      order_id: orderId,
+      outcome: sold ? "completed" : `cancelled: ${fate}`,
+      paid: sold ? totalInCents : 0,
+      refunded,
+      pieces: sold ? 1 : 0,
+    };
+  });
 }
 
-test("the order service is the same on PostgreSQL", () =>
-  inDatabase(async (url) => {
-    const database = await postgresDatabase(url);
-    const bus = await startService({ database, paymentTime: "1s" });
-    try {
-      const accounts = await runDay(bus, database, { day: "monday", orders: 20, signal: patience() });
-      assertEquals(unbalanced(accounts), []);
-      assertEquals(accounts.map(({ actual }) => actual.length), [20, 40, 20]);
-      assertEquals(bus.statistics("orders").duplicate, 20);
-    } finally {
-      await bus.stop();
-    }
-  }), { skip: noPostgres });
+test("a day does not balance with an outcome too many or none, a refund lost, or a piece gone", () => {
+  const all = customers("t", 20);
+  assertEquals(unbalanced(all, books()), []);
+  const change = (at: number, row: Row): Row[] =>
+    books().map((each, index) => index === at ? { ...each, ...row } : each);
+  const [first] = books();
+  assertEquals(unbalanced(all, [...books(), { ...first, outcome: "cancelled: withdrawn" }]), [
+    "t00000 has 2 outcomes: completed, cancelled: withdrawn",
+  ]);
+  assertEquals(unbalanced(all, books().slice(1)), ["t00000 was to be good, and is open"]);
+  assertEquals(unbalanced(all, change(12, { paid: 1_444 })), [
+    "t00012 is cancelled: sold out, and 1444 cents are paid",
+  ]);
+  assertEquals(unbalanced(all, change(0, { pieces: 2 })), ["t00000 is completed, and has 2 pieces"]);
+  assertEquals(unbalanced(all, change(14, { outcome: "completed" })), [
+    "t00014 was to be declined, and is completed",
+    "t00014 is completed, and 0 cents are paid",
+    "t00014 is completed, and has 0 pieces",
+  ]);
+});
 
-test("the order service's accounts do not balance where a mail is too many", () =>
-  inFolder(async (path) => {
-    const database = sqliteDatabase(path);
-    const bus = await startService({ database, paymentTime: "1s" });
-    try {
-      await bus.transaction((tx) => addMail(database.sql(tx), "monday-000000", "paid"));
-      const accounts = await runDay(bus, database, { day: "monday", orders: 2, signal: patience() });
-      const [line = "", ...others] = unbalanced(accounts);
-      assertMatch(line, /^each customer had two mails: 0 are missing, 1 too many/);
-      assertEquals(others, []);
-    } finally {
-      await bus.stop();
-    }
-  }));
+test("the table of a day sums up its orders and its cents", () => {
+  const lines = table(customers("t", 20), books()).split("\n").map((line) => line.trim().split(/\s{2,}/));
+  assertEquals(lines[0], ["orders", "charged", "refunded", "kept", "pieces sold"]);
+  const sold = customers("t", 12).reduce((sum, { order }) => sum + order.totalInCents, 0);
+  assertEquals(lines.find(([name]) => name === "completed"), [
+    "completed",
+    "12",
+    (sold / 100).toFixed(2),
+    "0.00",
+    (sold / 100).toFixed(2),
+    "12",
+  ]);
+  assertEquals(lines.at(-1)?.[0], "all");
+});
 
-test("the order service is a program that ends with 0", () =>
-  inFolder(async (path) => {
-    const [command, ...first] = runtimeCommand(runtime);
-    const flags = {
-      deno: ["run", "-A", "--no-check"],
-      bun: [],
-      node: ["--import", "./tests/support/resolve_imports.ts"],
-    };
-    const options = [...first, ...flags[runtime], "examples/orders/main.ts", "--file", path, "--orders", "10"];
-    const child = spawn(command, options, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
-    let output = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => output += text);
-    child.stderr.setEncoding("utf8").on("data", (text: string) => output += text);
-    const status = await new Promise((resolve, reject) => child.on("error", reject).on("close", resolve));
-    assertMatch(output, /each customer had two mails: 20\n[^]*everything is accounted for/);
-    assertEquals(status, 0);
-  }));
+test("nothing about the order's saga is suspicious but that cancelled orders are kept", () => {
+  const definition = definitionOfSaga(OrderSaga);
+  assertEquals(definition === undefined ? [] : verify(definition).map(({ kind, subject }) => `${kind}: ${subject}`), [
+    "no way out: cancelled",
+  ]);
+});
