@@ -13,6 +13,13 @@ const churning = ["", "toast."].flatMap((of) => [
   `${of}autovacuum_vacuum_cost_delay = 0`,
 ]).concat("autovacuum_analyze_scale_factor = 0", "autovacuum_analyze_threshold = 20000").join(", ");
 
+/**
+ * The file of the messages never becomes smaller than this many rows make it, 4 MB: a plan that was made while nothing
+ * waits would read the table from end to end, as long as that is one page, and be kept while it grows. Nor is it cut, for
+ * which nobody may read it meanwhile: what is free is used again.
+ */
+const runway = 2_048;
+
 /** Small ones that change in place. */
 const changing = "fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500";
 
@@ -73,7 +80,10 @@ CREATE TABLE ${messages} (
   content_type text NOT NULL,
   headers text NOT NULL,
   body bytea NOT NULL
-) WITH (fillfactor = 50, ${churning});
+) WITH (fillfactor = 50, vacuum_truncate = false, ${churning});
+INSERT INTO ${messages} SELECT -n, -1, 0, 0, NULL, 0, 0, 0, 2, false, false, NULL, '', '', '', '',
+  decode(repeat('00', 900), 'hex') FROM generate_series(1, ${runway}) n;
+DELETE FROM ${messages};
 CREATE INDEX ${index("messages_waiting")} ON ${messages} (queue, state, "rank", place) WHERE state IN (2, 5);
 CREATE INDEX ${index("messages_due")} ON ${messages} (queue, due_at, place) WHERE state = 3;
 CREATE INDEX ${index("messages_keys")} ON ${messages} (queue, "key", state, place) WHERE keeps;
