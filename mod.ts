@@ -219,6 +219,7 @@ export type { CallOptions, CallRequestOptions, Mediator, MediatorOptions } from 
 
 export type { Bus, Connection } from "./src/bus/bus.ts";
 export type { BusOptions } from "./src/bus/bus_options.ts";
+export { batchConsumer, type BatchConsumerOptions } from "./src/pipeline/batch_consumer.ts";
 export { type Consumer, consumer, type ConsumerOptions, type Runnable } from "./src/pipeline/consumer.ts";
 export type {
   ContractDescription,

@@ -9,6 +9,7 @@ import type { Telemetry } from "../spi/telemetry.ts";
 import type { Transport } from "../spi/transport.ts";
 import type { NamingPolicy, Routes } from "../pipeline/routing.ts";
 import type { Random } from "../values/random.ts";
+import type { OptionNames } from "../values/option_names.ts";
 
 /** What a bus may say. */
 export interface BusOptions<out Tx> {
@@ -50,3 +51,24 @@ export interface BusOptions<out Tx> {
   /** What faults and error queues tell of this machine, where the web standards do not know it. */
   readonly host?: Partial<Omit<HostInfo, "bus" | "version">>;
 }
+
+/** What {@linkcode BusOptions} may name. */
+export const busOptionNames: OptionNames<BusOptions<unknown>> = {
+  name: true,
+  transport: true,
+  store: true,
+  routes: true,
+  contracts: true,
+  naming: true,
+  prefix: true,
+  serializer: true,
+  serializers: true,
+  transforms: true,
+  deploy: true,
+  sendBuffer: true,
+  telemetry: true,
+  clock: true,
+  newId: true,
+  random: true,
+  host: true,
+};

@@ -1,8 +1,9 @@
 /** Makes buses: the one place that knows what stands in for what is left out. @module */
 import { memoryStore } from "../../stores/memory/mod.ts";
 import { memory } from "../../transports/memory/mod.ts";
+import { checkOptionNames } from "../values/option_names.ts";
 import type { Bus } from "./bus.ts";
-import type { BusOptions } from "./bus_options.ts";
+import { busOptionNames, type BusOptions } from "./bus_options.ts";
 import { MessageBus } from "./message_bus.ts";
 
 /**
@@ -24,5 +25,6 @@ import { MessageBus } from "./message_bus.ts";
  * ```
  */
 export function createBus<Tx = undefined>(options: BusOptions<Tx>): Bus<Tx> {
+  checkOptionNames(options, busOptionNames, `the bus "${options.name}"`);
   return new MessageBus(options, options.transport ?? memory(), { store: memoryStore });
 }

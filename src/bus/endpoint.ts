@@ -16,7 +16,9 @@ import type { SagaDefinition } from "../saga/definition.ts";
 import type { SagaPart } from "../saga/runtime/part.ts";
 import { sagaParts } from "../saga/runtime/saga_parts.ts";
 import { definitionOfSaga } from "../saga/saga.ts";
-import type { EndpointOptions, TxFor } from "./endpoint_options.ts";
+import { checkOptionNames } from "../values/option_names.ts";
+import { endpointOptionNames, type EndpointOptions, outboxSettingNames, type TxFor } from "./endpoint_options.ts";
+import { batchesOf } from "../pipeline/batch_consumer.ts";
 
 /** A queue and what runs on it: the unit of competing consumers, concurrency and retry. */
 export interface Endpoint<out Tx> {
@@ -70,7 +72,13 @@ export class EndpointBuilder implements Endpoint<unknown> {
   readonly bus: string;
   #sealed = false;
 
+  /** @throws {ConfigurationError} for an option that there is not */
   constructor(name: string, options: EndpointOptions, bus: string) {
+    checkOptionNames(options, endpointOptionNames, `the endpoint "${name}"`);
+    const { outbox } = options;
+    if (typeof outbox === "object" && outbox !== null) {
+      checkOptionNames(outbox, outboxSettingNames, `the outbox of "${name}"`);
+    }
     this.name = name;
     this.options = options;
     this.bus = bus;
@@ -111,8 +119,9 @@ export class EndpointBuilder implements Endpoint<unknown> {
     }
     const saga = definitionOfSaga(consumer);
     if (saga !== undefined) return this.#addSaga(saga);
+    const batch = batchesOf(consumer);
     for (const contract of consumer.contracts) {
-      this.#declare(contract, (context) => consumer.consume(context as ConsumeContext<never>), undefined);
+      this.#declare(contract, (context) => consumer.consume(context as ConsumeContext<never>), batch);
     }
     return this;
   }

@@ -7,6 +7,7 @@ import type { Recoverability, RecoveryNow } from "../pipeline/recoverability.ts"
 import type { RetryPolicy } from "../pipeline/retry.ts";
 import type { Extension } from "../spi/transport.ts";
 import type { Duration } from "../values/duration.ts";
+import type { OptionNames } from "../values/option_names.ts";
 
 /** How an endpoint's units of work differ from those of `{ outbox: true }`. */
 export interface OutboxSettings {
@@ -108,3 +109,29 @@ export interface OrderedWithOvertaking {
 export type EndpointOptions<Box extends Outbox = Outbox> =
   & EndpointSettings<Box>
   & (Unordered | Ordered | OrderedWithOvertaking);
+
+/** What {@linkcode EndpointOptions} may name. */
+export const endpointOptionNames: OptionNames<EndpointOptions> = {
+  concurrency: true,
+  prefetch: true,
+  retry: true,
+  redeliver: true,
+  recoverability: true,
+  order: true,
+  overtaking: true,
+  outbox: true,
+  timeout: true,
+  circuitBreaker: true,
+  killSwitch: true,
+  rateLimit: true,
+  audit: true,
+  publishFaults: true,
+  keepFailed: true,
+  expired: true,
+  queue: true,
+  subscribe: true,
+  hold: true,
+  extensions: true,
+};
+/** What {@linkcode OutboxSettings} may name. */
+export const outboxSettingNames: OptionNames<OutboxSettings> = { group: true, inboxWindow: true };

@@ -6,6 +6,7 @@ import { milliseconds } from "../values/duration.ts";
 import type { Schema } from "../values/schema.ts";
 import { validates } from "../values/schema.ts";
 import type { Contract, ContractOptions, Kind, OwnedOptions, Replies } from "./contract.ts";
+import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 
 /** Shared by all loaded copies of the package. */
 const brand: unique symbol = Symbol.for("@hero/messaging/contract");
@@ -49,6 +50,21 @@ interface Identity {
 
 type AnyOptions = ContractOptions<never, unknown> & OwnedOptions<never, unknown, unknown, Replies>;
 
+/** What a contract may name. What only commands and queries may, events refuse for what it is. */
+const optionNames: OptionNames<AnyOptions> = {
+  version: true,
+  schema: true,
+  key: true,
+  routingKey: true,
+  extensions: true,
+  ttl: true,
+  priority: true,
+  extends: true,
+  to: true,
+  reply: true,
+  replies: true,
+};
+
 /**
  * Makes a contract of checked options.
  *
@@ -59,6 +75,7 @@ export function define(identity: Identity, options: object): Definition {
   const { name } = identity;
   const given: Partial<AnyOptions> = options;
   if (identity.faultOf === undefined && identity.local !== true) checkContractName(name);
+  checkOptionNames(options, optionNames, `the contract "${name}"`);
   const version = given.version ?? 1;
   if (!Number.isSafeInteger(version) || version < 1) {
     throw new ConfigurationError(`Cannot give "${name}" the version ${version}: it must be a whole number from 1`);

@@ -12,6 +12,15 @@ import { createUuidV7 } from "../values/uuid_v7.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { CallOptions, CallRequestOptions, Mediator, MediatorOptions } from "./mediator.ts";
 import type { Run } from "./plans.ts";
+import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
+import { batchesOf } from "../pipeline/batch_consumer.ts";
+
+/** What {@linkcode MediatorOptions} may name. */
+const optionNames: OptionNames<MediatorOptions> = {
+  name: true,
+  clock: true,
+  newId: true,
+};
 
 /**
  * Makes a mediator. It needs no start and no stop.
@@ -36,6 +45,7 @@ import type { Run } from "./plans.ts";
  * ```
  */
 export function createMediator(options: MediatorOptions = {}): Mediator {
+  checkOptionNames(options, optionNames, "a mediator");
   const { name = "mediator", clock = systemClock, newId = createUuidV7(clock) } = options;
   return new InProcessMediator(new Dispatcher(checkName("a mediator", name), clock, newId));
 }
@@ -70,6 +80,11 @@ class InProcessMediator implements Mediator {
     if (consumer.runs !== "on one endpoint") {
       throw new ConfigurationError(
         `Cannot add "${consumer.name}" to "${this.name}": it has endpoints of its own. Add it to a bus: bus.add()`,
+      );
+    }
+    if (batchesOf(consumer) !== undefined) {
+      throw new ConfigurationError(
+        `Cannot add the batch consumer "${consumer.name}" to "${this.name}": calls are not collected. Add it to a bus`,
       );
     }
     for (const contract of consumer.contracts) {

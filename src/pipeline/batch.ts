@@ -16,6 +16,7 @@ import type { OutgoingMessage, SendTarget } from "./outgoing_message.ts";
 import type { PublishOptions, RequestOptions, ScheduleOptions, ScheduleToken, SendOptions, When } from "./sending.ts";
 import type { TimeLimit } from "./time_limit.ts";
 import type { OpenUnit } from "./unit.ts";
+import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 
 /** Puts batches into units of work. */
 export interface BatchUnits {
@@ -56,8 +57,17 @@ export interface CheckedBatchOptions {
   readonly alone: boolean;
 }
 
+/** What {@linkcode BatchOptions} may name. */
+const optionNames: OptionNames<BatchOptions> = {
+  size: true,
+  within: true,
+  by: true,
+  alone: true,
+};
+
 /** @throws {ConfigurationError} if an option is not what it should be */
 export function checkBatchOptions(options: BatchOptions, endpoint: string): CheckedBatchOptions {
+  checkOptionNames(options, optionNames, `a batch of "${endpoint}"`);
   const size = options.size ?? 10;
   if (!Number.isSafeInteger(size) || size < 1) {
     throw new ConfigurationError(`Cannot collect batches of ${size} on "${endpoint}": give a whole number from 1`);

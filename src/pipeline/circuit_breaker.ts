@@ -6,6 +6,7 @@ import { createErrorFilter, type ErrorPredicate, type RetryFilter } from "./erro
 import { FailureWindow } from "./failure_window.ts";
 import type { Gate } from "./gate.ts";
 import { fraction, positiveInteger, positiveMilliseconds } from "./gate_options.ts";
+import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 
 /**
  * When an endpoint stops taking messages because they fail, and how it finds out that they no longer do. Attempts are
@@ -26,6 +27,17 @@ export interface CircuitBreakerOptions extends RetryFilter {
   readonly probes?: number;
 }
 
+/** What {@linkcode CircuitBreakerOptions} may name. */
+const optionNames: OptionNames<CircuitBreakerOptions> = {
+  trackingPeriod: true,
+  tripThreshold: true,
+  activeThreshold: true,
+  resetInterval: true,
+  probes: true,
+  handle: true,
+  ignore: true,
+};
+
 /**
  * Makes a circuit breaker. Closed: everything passes. It opens on the failure that reaches both thresholds: nothing
  * starts, the broker is asked for nothing, what came waits unsettled. After `resetInterval` it is half-open: `probes`
@@ -36,6 +48,7 @@ export interface CircuitBreakerOptions extends RetryFilter {
  * @throws {ConfigurationError} if an option cannot work
  */
 export function createCircuitBreaker(options: CircuitBreakerOptions, clock: Clock, changed: () => void): Gate {
+  checkOptionNames(options, optionNames, "a circuit breaker");
   return new CircuitBreaker(options, clock, changed);
 }
 

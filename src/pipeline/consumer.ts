@@ -4,6 +4,7 @@ import { definitionOf } from "../contracts/definition.ts";
 import type { ConsumeContext, Handler } from "./context.ts";
 import type { Awaitable } from "../values/awaitable.ts";
 import { checkName } from "../values/destination.ts";
+import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 
 /** What a bus can run: a consumer, saga or activity. */
 export interface Runnable<in Tx = unknown> {
@@ -29,6 +30,8 @@ export interface ConsumerOptions {
   readonly name?: string;
 }
 
+const optionNames: OptionNames<ConsumerOptions> = { name: true };
+
 /**
  * Makes a handler on its own, for a file of its own: `bus.add(submitOrder)`, or `.add(submitOrder)` on an endpoint.
  *
@@ -50,6 +53,7 @@ export function consumer<Out, Reply>(
   options: ConsumerOptions = {},
 ): Consumer {
   definitionOf(contract, "the contract of a consumer");
+  checkOptionNames(options, optionNames, `a consumer of "${contract.name}"`);
   return {
     name: options.name === undefined ? contract.name : checkName("a consumer", options.name),
     named: options.name === undefined ? "by its contract" : "itself",

@@ -5,6 +5,7 @@ import { createErrorFilter, type ErrorPredicate, type RetryFilter } from "./erro
 import { FailureWindow } from "./failure_window.ts";
 import type { Gate } from "./gate.ts";
 import { fraction, positiveInteger, positiveMilliseconds } from "./gate_options.ts";
+import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 
 /**
  * When an endpoint is stopped because its messages fail, and for how long. Attempts are messages, retries included; an
@@ -21,6 +22,16 @@ export interface KillSwitchOptions extends RetryFilter {
   readonly restartTimeout?: Duration;
 }
 
+/** What {@linkcode KillSwitchOptions} may name. */
+const optionNames: OptionNames<KillSwitchOptions> = {
+  activationThreshold: true,
+  tripThreshold: true,
+  trackingPeriod: true,
+  restartTimeout: true,
+  handle: true,
+  ignore: true,
+};
+
 /**
  * Makes a kill switch. It trips on the failure that reaches both thresholds: the endpoint takes nothing more, and its
  * health is degraded; what is in flight goes on. After `restartTimeout` the endpoint goes on as if new. Unlike a circuit
@@ -30,6 +41,7 @@ export interface KillSwitchOptions extends RetryFilter {
  * @throws {ConfigurationError} if an option cannot work
  */
 export function createKillSwitch(options: KillSwitchOptions, clock: Clock, changed: () => void): Gate {
+  checkOptionNames(options, optionNames, "a kill switch");
   return new KillSwitch(options, clock, changed);
 }
 

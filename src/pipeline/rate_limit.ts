@@ -3,6 +3,7 @@ import type { Clock } from "../spi/clock.ts";
 import type { Duration } from "../values/duration.ts";
 import type { Gate } from "./gate.ts";
 import { positiveInteger, positiveMilliseconds } from "./gate_options.ts";
+import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 
 /** How many messages an endpoint may start, in this process, in how long. */
 export interface RateLimitOptions {
@@ -29,6 +30,12 @@ const grain = 1 / 1000;
 /** Shorter waits than this, in milliseconds, are not worth telling the broker of, there and back. */
 const worthBlocking = 1000;
 
+/** What {@linkcode RateLimitOptions} may name. */
+const optionNames: OptionNames<RateLimitOptions> = {
+  limit: true,
+  per: true,
+};
+
 /**
  * Makes a rate limit: a sliding window, so that, unlike with a fixed one or a token bucket, never more than `limit`
  * start within `per` of each other. A start is given back `per` after it (where starts follow each other densely, up to
@@ -39,6 +46,7 @@ const worthBlocking = 1000;
  * @throws {ConfigurationError} if an option cannot work
  */
 export function createRateLimit(options: RateLimitOptions, clock: Clock, changed: () => void): RateLimit {
+  checkOptionNames(options, optionNames, "a rate limit");
   return new SlidingRateLimit(options, clock, changed);
 }
 

@@ -4,6 +4,7 @@ import { exponentialBackoff, incrementalBackoff } from "../values/backoff.ts";
 import { type Duration, formatDuration, milliseconds } from "../values/duration.ts";
 import type { Random } from "../values/random.ts";
 import { createErrorFilter, type RetryFilter } from "./error_filter.ts";
+import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 
 /** Opaque; made by {@linkcode retry}. A retry holds the delivery and its place: for waits of minutes, `redeliver`. */
 export interface RetryPolicy {
@@ -48,6 +49,25 @@ export interface Retry {
   /** Waits that double, with jitter, so that what failed together does not come back together. */
   exponential(options: ExponentialRetry): RetryPolicy;
 }
+
+/** What {@linkcode IncrementalRetry} may name. */
+const incrementalNames: OptionNames<IncrementalRetry> = {
+  limit: true,
+  initial: true,
+  step: true,
+  max: true,
+  handle: true,
+  ignore: true,
+};
+/** What {@linkcode ExponentialRetry} may name. */
+const exponentialNames: OptionNames<ExponentialRetry> = {
+  limit: true,
+  min: true,
+  max: true,
+  jitter: true,
+  handle: true,
+  ignore: true,
+};
 
 /** How long to wait before a retry, 0 being the first; asked for no more than the limit. */
 type Waits = (retry: number, random: Random) => number;
@@ -101,6 +121,7 @@ export const retry: Retry = {
     return policy("retry.intervals", text, all.length, (at) => all[at] ?? 0, filter);
   },
   incremental(options) {
+    checkOptionNames(options, incrementalNames, "retry.incremental");
     const limit = checkedCount(options.limit, "limit", "retry.incremental");
     const backoff = incrementalBackoff(options);
     const initial = formatDuration(milliseconds(options.initial));
@@ -109,6 +130,7 @@ export const retry: Retry = {
     return policy("retry.incremental", text, limit, backoff, options);
   },
   exponential(options) {
+    checkOptionNames(options, exponentialNames, "retry.exponential");
     const limit = checkedCount(options.limit, "limit", "retry.exponential");
     exponentialBackoff(options); // refuses what cannot work
     const settings = { min: milliseconds(options.min), max: milliseconds(options.max), jitter: options.jitter };

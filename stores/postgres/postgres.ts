@@ -8,6 +8,7 @@ import { Names } from "./names.ts";
 import { PostgresJs } from "./postgres_js.ts";
 import type { SqlClient } from "./sql_client.ts";
 import { PostgresStore } from "./store.ts";
+import { checkOptionNames, type OptionNames } from "../../src/values/option_names.ts";
 
 /** Where the tables are, and how they are watched: of every store. */
 export interface PostgresTableOptions {
@@ -56,6 +57,27 @@ export interface PostgresClientOptions<in out Tx> extends PostgresTableOptions {
   readonly listen?: boolean;
 }
 
+/** What {@linkcode PostgresOptions} may name. */
+const optionNames: OptionNames<PostgresOptions> = {
+  schema: true,
+  prefix: true,
+  pollInterval: true,
+  url: true,
+  connection: true,
+  max: true,
+  prepare: true,
+  listen: true,
+};
+/** What {@linkcode PostgresClientOptions} may name. */
+const clientOptionNames: OptionNames<PostgresClientOptions<unknown>> = {
+  schema: true,
+  prefix: true,
+  pollInterval: true,
+  client: true,
+  where: true,
+  listen: true,
+};
+
 /**
  * Makes a store in a PostgreSQL database, over npm:postgres. Nothing happens before its bus starts;
  * `bus.deploy("apply")` makes the tables.
@@ -71,6 +93,7 @@ export function postgres(
   options: string | PostgresOptions | PostgresClientOptions<unknown>,
 ): JoinableStore<TransactionSql> | JoinableStore<unknown> {
   const given = typeof options === "string" ? { url: options } : options;
+  checkOptionNames(given, "client" in given ? clientOptionNames : optionNames, "postgres()");
   const { schema = "public", prefix = "hero_", pollInterval = "1s" } = given;
   const names = new Names(schema, prefix);
   const pollMs = milliseconds(pollInterval);

@@ -5,6 +5,7 @@ import { type Duration, milliseconds } from "../../src/values/duration.ts";
 import { Files } from "./database.ts";
 import { SqliteStore } from "./store.ts";
 import type { SqliteTransaction } from "./transaction.ts";
+import { checkOptionNames, type OptionNames } from "../../src/values/option_names.ts";
 
 /** Where a SQLite store keeps its rows, and how. */
 export interface SqliteOptions {
@@ -24,6 +25,14 @@ export interface SqliteOptions {
 /** Of this process: stores on one file share its connections. */
 const files = new Files();
 
+/** What {@linkcode SqliteOptions} may name. */
+const optionNames: OptionNames<SqliteOptions> = {
+  path: true,
+  synchronous: true,
+  prefix: true,
+  lockTimeout: true,
+};
+
 /**
  * Makes a store in a file. Nothing happens before its bus starts; `bus.deploy("apply")` makes the tables.
  *
@@ -32,6 +41,7 @@ const files = new Files();
  * @throws {InvalidNameError} if the prefix is none
  */
 export function sqlite(options: string | SqliteOptions): Store<SqliteTransaction> {
+  if (typeof options === "object") checkOptionNames(options, optionNames, "sqlite()");
   const { path, synchronous = "full", prefix = "hero_", lockTimeout = "30s" } = typeof options === "string"
     ? { path: options }
     : options;

@@ -4,6 +4,7 @@ import type { Extension, Transport } from "../../src/spi/transport.ts";
 import { Broker, type MemoryBroker } from "./broker.ts";
 import type { MemoryQueueOptions } from "./topology.ts";
 import { MemoryTransport } from "./transport.ts";
+import { checkOptionNames, type OptionNames } from "../../src/values/option_names.ts";
 
 /** How messages move within a process. */
 export interface MemoryOptions {
@@ -39,6 +40,13 @@ export interface Memory {
   queue(options: MemoryQueueOptions): Extension;
 }
 
+/** What {@linkcode MemoryOptions} may name. */
+const optionNames: OptionNames<MemoryOptions> = {
+  byReference: true,
+  broker: true,
+  maxQueueLength: true,
+};
+
 /**
  * Makes a transport that never leaves the process; `memory.queue({ … })` sets a single queue.
  *
@@ -52,7 +60,9 @@ export interface Memory {
  * ```
  */
 export const memory: Memory = Object.assign(
-  ({ byReference, broker, maxQueueLength = Infinity }: MemoryOptions = {}): Transport => {
+  (options: MemoryOptions = {}): Transport => {
+    checkOptionNames(options, optionNames, "memory()");
+    const { byReference, broker, maxQueueLength = Infinity } = options;
     checkBound(maxQueueLength);
     const shared = broker ?? new Broker(byReference ?? false);
     if (!(shared instanceof Broker)) {

@@ -3,6 +3,7 @@ import { ConfigurationError } from "../../src/errors/configuration.ts";
 import type { Awaitable } from "../../src/values/awaitable.ts";
 import { type Duration, milliseconds } from "../../src/values/duration.ts";
 import type { RabbitmqQueueOptions } from "./queue_options.ts";
+import { checkOptionNames, type OptionNames } from "../../src/values/option_names.ts";
 
 /** Who the bus is to the broker. */
 export interface RabbitmqCredentials {
@@ -101,6 +102,23 @@ export interface Settings {
   readonly queue: RabbitmqQueueOptions;
 }
 
+/** What {@linkcode RabbitmqOptions} may name. */
+const optionNames: OptionNames<RabbitmqOptions> = {
+  url: true,
+  credentials: true,
+  tls: true,
+  connectionName: true,
+  heartbeat: true,
+  connectTimeout: true,
+  maxUnconfirmed: true,
+  checkConsumersEvery: true,
+  maxMessageBytes: true,
+  delays: true,
+  replies: true,
+  management: true,
+  queue: true,
+};
+
 /**
  * Checks what was given.
  *
@@ -108,6 +126,7 @@ export interface Settings {
  * @throws {InvalidDurationError} if a duration is none
  */
 export function settingsOf(options: RabbitmqOptions): Settings {
+  checkOptionNames(options, optionNames, "rabbitmq()");
   const urls = typeof options.url === "string" ? [options.url] : options.url ?? ["amqp://localhost"];
   const [first, ...others] = urls.map(nodeOf);
   if (first === undefined) {

@@ -4,6 +4,7 @@ import type { Entity, Extension } from "../../src/spi/transport.ts";
 import { type Duration, milliseconds } from "../../src/values/duration.ts";
 import { transportName } from "./errors.ts";
 import { isOfExchange } from "./exchange_options.ts";
+import { checkOptionNames, type OptionNames } from "../../src/values/option_names.ts";
 
 /** What `rabbitmq.queue({ … })` sets. What shapes the queue cannot be changed once it is there. */
 export interface RabbitmqQueueOptions {
@@ -79,12 +80,33 @@ const deliveryLimit = 100;
 /** The most that the broker takes: for queues that keep what failed. */
 const noLimit = 2 ** 31 - 1;
 
+/** What {@linkcode RabbitmqQueueOptions} may name. */
+const optionNames: OptionNames<RabbitmqQueueOptions> = {
+  type: true,
+  offset: true,
+  maxAge: true,
+  maxPriority: true,
+  deliveryLimit: true,
+  singleActiveConsumer: true,
+  partitions: true,
+  maxLength: true,
+  maxLengthBytes: true,
+  overflow: true,
+  messageTtl: true,
+  exclusive: true,
+  consumerPriority: true,
+  bind: true,
+  deadLetter: true,
+  arguments: true,
+};
+
 /**
  * Makes the setting.
  *
  * @throws {ConfigurationError} if it contradicts itself
  */
 export function queueExtension(options: RabbitmqQueueOptions): Extension {
+  checkOptionNames(options, optionNames, "rabbitmq.queue()");
   checkQueueOptions(options);
   return { transport: transportName, value: options };
 }

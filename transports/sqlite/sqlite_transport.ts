@@ -7,6 +7,7 @@ import { Files } from "../../stores/sqlite/database.ts";
 import { SqliteStore } from "../../stores/sqlite/store.ts";
 import type { SqliteTransaction } from "../../stores/sqlite/transaction.ts";
 import { SqliteTransport } from "./transport.ts";
+import { checkOptionNames, type OptionNames } from "../../src/values/option_names.ts";
 
 /** How queues are kept in a file. The first three are the store's where one is given. */
 export interface SqliteTransportOptions {
@@ -39,6 +40,16 @@ export interface SqliteTransportOptions {
 /** Of this process' transports: they share connections with each other, and with no store that they were not given. */
 const files = new Files();
 
+/** What {@linkcode SqliteTransportOptions} may name. */
+const optionNames: OptionNames<SqliteTransportOptions> = {
+  synchronous: true,
+  prefix: true,
+  lockTimeout: true,
+  lease: true,
+  pollInterval: true,
+  maxUnsent: true,
+};
+
 /**
  * Makes a transport whose queues lie in a SQLite file, for any number of processes on one machine. Nothing happens before
  * its bus starts; `bus.deploy("apply")` makes the tables.
@@ -60,6 +71,7 @@ export function sqliteTransport(
   where: string | Store<SqliteTransaction>,
   options: SqliteTransportOptions = {},
 ): Transport {
+  checkOptionNames(options, optionNames, "sqliteTransport()");
   const { lease = "30s", pollInterval = "500ms", maxUnsent = 10_000 } = options;
   const settings = { leaseMs: milliseconds(lease), pollMs: milliseconds(pollInterval), maxUnsent };
   const refuse = (what: string): never => {

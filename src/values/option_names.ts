@@ -1,0 +1,46 @@
+/** The names that options may have: JavaScript has nobody else to tell of a typo. @module */
+import { ConfigurationError } from "../errors/configuration.ts";
+
+/** The names of all options of a kind: one that is added to the type must be added here. */
+export type OptionNames<Options> = Readonly<Record<NameOf<Options>, true>>;
+type NameOf<Options> = Options extends unknown ? keyof Options & string : never;
+
+/**
+ * Refuses options that there are not.
+ *
+ * @param whose as in `the endpoint "orders"`
+ * @throws {ConfigurationError} which names the nearest
+ */
+export function checkOptionNames(options: object, names: Readonly<Record<string, true>>, whose: string): void {
+  for (const name of Object.keys(options)) {
+    if (Object.hasOwn(names, name)) continue;
+    const known = Object.keys(names);
+    const nearest = nearestOf(name, known);
+    throw new ConfigurationError(
+      `Cannot use { ${name} } for ${whose}: there is no such option. ` +
+        (nearest === undefined ? `It may have { ${known.join(", ")} }` : `Write { ${nearest} } if that is meant`),
+      { details: { option: name, nearest } },
+    );
+  }
+}
+
+/** Of which no more than half must be changed. */
+function nearestOf(name: string, known: readonly string[]): string | undefined {
+  const [first] = known.map((each) => ({ each, changes: changesBetween(name.toLowerCase(), each.toLowerCase()) }))
+    .sort((a, b) => a.changes - b.changes);
+  return first !== undefined && first.changes * 2 <= Math.max(name.length, first.each.length) ? first.each : undefined;
+}
+
+/** How many letters to add, take away or replace: Levenshtein's distance, a row at a time. */
+function changesBetween(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, at) => at);
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= to.length; j++) {
+      const replaced = (row[j - 1] ?? 0) + (from[i - 1] === to[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
+}
