@@ -83,5 +83,6 @@ export class Handling {
 
 /** Goes on with `next`, at once where nothing has to be waited for. */
 export function andThen<A, B>(first: Awaitable<A>, next: (value: A) => Awaitable<B>): Awaitable<B> {
-  return isPromise(first) ? first.then(next) : next(first);
+  // Anything with a `then` may come from a saga's own code.
+  return isPromise(first) ? Promise.resolve(first).then(next) : next(first);
 }

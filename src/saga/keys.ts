@@ -14,7 +14,7 @@ export interface Keyed {
 type Place = "rule" | "later" | "passage" | "undo" | "missing";
 
 /**
- * Keys are readable paths: the states and the trigger, then what each step is, with a number where the same is there
+ * Keys are readable paths: the state and the trigger, then what each step is, with a number where the same is there
  * twice. So a step that is added or taken away changes no other's key but those of its own kind and name behind it.
  *
  * @throws {ConfigurationError} for a step that cannot be where it is, and for two undos of one name
@@ -153,8 +153,9 @@ function keyOf(scope: RuleDefinition["scope"], trigger: Trigger): string {
   }
 }
 
+/** The first state alone: a rule that is to hold in one state more keeps its key. */
 function scopeText(scope: RuleDefinition["scope"]): string {
-  return typeof scope === "string" ? scope : scope.join(",");
+  return typeof scope === "string" ? scope : scope[0] ?? "";
 }
 
 /** What a step is, as its key says it. */

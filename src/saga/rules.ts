@@ -34,7 +34,10 @@ export interface Rules<in out S extends Shape> {
   during(state: One<StateOf<S>>, ...rules: readonly Rule[]): Behavior;
   /** Rules of all states but the initial and the final one. */
   duringAny(...rules: readonly Rule[]): Behavior;
-  /** Rules of the final state, for instances that are kept in it. */
+  /**
+   * Rules of the final state, for instances that are kept in it. `finally` is a word of the language: write
+   * `rules.finally(…)`, or take it as `{ finally: atTheEnd }`.
+   */
   finally(...rules: readonly Rule[]): Behavior;
   /** An event, unless `filter` refuses it; then it is as if the rule were not there. */
   when<K extends S["event"]>(

@@ -89,12 +89,12 @@ function perform(handling: Handling, context: StepContext, step: Step): Awaitabl
     case "then": {
       const result: unknown = step.run(own);
       // What it gives, if anything, is nobody's: a promise is waited for.
-      return isPromise(result) ? result.then(nothing) : undefined;
+      return isPromise(result) ? Promise.resolve(result).then(nothing) : undefined;
     }
     case "publish":
     case "send": {
       const message = step.make(own);
-      if (isPromise(message)) return message.then((made) => effects[step.kind](step.contract, made));
+      if (isPromise(message)) return andThen(message, (made) => effects[step.kind](step.contract, made));
       return effects[step.kind](step.contract, message);
     }
     case "transition":
