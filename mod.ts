@@ -210,6 +210,13 @@ export type {
   OnOptions,
   Role,
 } from "./src/saga/correlation.ts";
+export {
+  CompensationFailed,
+  type SagaCorrection,
+  type SagaHistoryEntry,
+  type SagaInstances,
+  type SagaView,
+} from "./src/saga/instances.ts";
 export type { SagaOptions } from "./src/saga/options.ts";
 export type { AnswerTo, Behavior, NothingToReply, One, RoleOf, Rules, UnhandledEvent } from "./src/saga/rules.ts";
 export type { MessageOf, RequestOutcome, Rule, Sequence, Steps } from "./src/saga/steps.ts";

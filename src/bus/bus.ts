@@ -5,6 +5,9 @@ import type { Event } from "../contracts/event.ts";
 import type { Middleware, SendMiddleware } from "../pipeline/context.ts";
 import type { BusObserver } from "../pipeline/observers.ts";
 import type { PublishOptions, Requester, Sender, SendOptions } from "../pipeline/sending.ts";
+import type { Shape } from "../saga/context.ts";
+import type { SagaInstances } from "../saga/instances.ts";
+import type { Saga } from "../saga/saga.ts";
 import type { Awaitable } from "../values/awaitable.ts";
 import type { Runnable } from "../pipeline/consumer.ts";
 import type { Control, StopOptions } from "./control.ts";
@@ -46,6 +49,12 @@ export interface Bus<in out Tx = undefined> extends Sender<Tx>, Requester, Contr
   useSend(middleware: SendMiddleware): this;
   /** Connects a consumer while the bus runs, on an endpoint of its own, named as by `add`. */
   connect(runnable: Runnable<Tx>, options?: EndpointOptions): Promise<Connection>;
+  /**
+   * The instances of a saga of this bus: looked at, counted, and put right by hand.
+   *
+   * @throws {ConfigurationError} if this bus does not run it, {@linkcode NotStartedError} before `start()`
+   */
+  sagas<S extends Shape>(saga: Saga<S>): SagaInstances<S>;
   /** Watches the bus. The result stops it. */
   observe(observer: BusObserver): () => void;
   /**

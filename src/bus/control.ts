@@ -23,6 +23,8 @@ export interface FailedMessage {
   readonly messageId: string;
   /** `undefined` where the message could not be read. */
   readonly contract: { readonly name: string; readonly version: number } | undefined;
+  /** Of a request, and of an answer to one; `undefined` of all else. */
+  readonly requestId: string | undefined;
   /** `"fault"`: its handler failed. `"unreadable"`, `"limit"`, `"expired"`: it never reached one. */
   readonly reason: string;
   /** When its endpoint gave it up. */

@@ -66,6 +66,7 @@ export class EndpointBuilder implements Endpoint<unknown> {
   readonly name: string;
   readonly options: EndpointOptions;
   readonly declared: Declared[] = [];
+  readonly sagas: SagaDefinition[] = [];
   readonly middleware: Middleware[] = [];
   readonly sendMiddleware: SendMiddleware[] = [];
   /** The name of its bus. */
@@ -133,6 +134,7 @@ export class EndpointBuilder implements Endpoint<unknown> {
           `Leave { queue } out`,
       );
     }
+    this.sagas.push(saga);
     for (const part of sagaParts(saga)) {
       if (part.subscribed) this.#declare(part.definition, part.handle, undefined, part);
       else this.declared.push({ definition: part.definition, handler: part.handle, batch: undefined, part });

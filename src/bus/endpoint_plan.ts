@@ -4,6 +4,7 @@ import { StoreBatchUnits } from "../outbox/batch_units.ts";
 import { groupedUnits } from "../outbox/group_stage.ts";
 import type { Storage } from "../outbox/storage.ts";
 import { unitOfWork } from "../outbox/unit_stage.ts";
+import { tellCompensationFailed } from "../saga/runtime/compensation_failed.ts";
 import type { SagaPart } from "../saga/runtime/part.ts";
 import { lookedUp, oneAtATime, type SagaParts } from "../saga/runtime/stages.ts";
 import { BatchCollector, type BatchUnits, checkBatchOptions } from "../pipeline/batch.ts";
@@ -111,6 +112,7 @@ export function planEndpoint(
       handle: services.telemetry === undefined ? handling : inSpan(handling),
       decide: decideBy(options),
       publishFaults: options.publishFaults ?? true,
+      tellMore: builder.sagas.length > 0 ? tellCompensationFailed : undefined,
       auditTo: options.audit === undefined ? undefined : services.routing.named(options.audit),
     }),
     stages: [

@@ -16,7 +16,8 @@ import type { Address, Source } from "../spi/transport.ts";
 import { checkName, queueName } from "../values/destination.ts";
 import type { BusCore } from "./bus_core.ts";
 import type { Runnable } from "../pipeline/consumer.ts";
-import { EndpointBuilder, isSubscribed } from "./endpoint.ts";
+import type { SagaDefinition } from "../saga/definition.ts";
+import { type Declared, EndpointBuilder, isSubscribed } from "./endpoint.ts";
 import type { EndpointOptions } from "./endpoint_options.ts";
 import { type EndpointPlan, planEndpoint } from "./endpoint_plan.ts";
 import { EndpointRuntime } from "./endpoint_runtime.ts";
@@ -66,6 +67,11 @@ export class Endpoints {
     return builder;
   }
 
+  /** The endpoint of a saga; `undefined`: it is on none. */
+  ofSaga(saga: SagaDefinition): string | undefined {
+    return [...this.#builders.values()].find(({ sagas }) => sagas.includes(saga))?.name;
+  }
+
   /** Whose endpoint a command's or query's is: it must be one. */
   owner(definition: Definition): { readonly name: string; readonly concurrency: number } | undefined {
     this.#owners ??= new Map(
@@ -83,9 +89,10 @@ export class Endpoints {
   plan(core: BusCore): readonly EndpointPlan[] {
     if (this.#runtimes.size > 0) return this.plans;
     const owners: Owners = new Map();
+    this.#checkSagas();
     for (const builder of this.#builders.values()) checkOwners(builder, owners);
     for (const { declared } of this.#builders.values()) {
-      for (const { definition } of declared.filter(isSubscribed)) core.registry.add(definition);
+      for (const definition of knownBy(declared)) core.registry.add(definition);
     }
     const plans = [...this.#builders.values()].map((builder) => this.#planOne(builder, core));
     this.#plans = new Map(plans.map((plan) => [plan.name, plan]));
@@ -96,13 +103,19 @@ export class Endpoints {
   /** Plans one more, while the others run. */
   planMore(builder: EndpointBuilder, core: BusCore): EndpointPlan {
     const owners: Owners = new Map();
+    this.#checkSagas();
     for (const each of this.#builders.values()) checkOwners(each, owners);
-    for (const { definition } of builder.declared.filter(isSubscribed)) core.registry.add(definition);
+    for (const definition of knownBy(builder.declared)) core.registry.add(definition);
     core.onIntroduced();
     const plan = this.#planOne(builder, core);
     (this.#plans ??= new Map()).set(plan.name, plan);
     this.#owners = undefined;
     return plan;
+  }
+
+  #checkSagas(): void {
+    const found = new Map<string, string>();
+    for (const { name, sagas } of this.#builders.values()) for (const saga of sagas) checkSagaOnce(saga, name, found);
   }
 
   #planOne(builder: EndpointBuilder, core: BusCore): EndpointPlan {
@@ -216,6 +229,28 @@ function checkOwners({ name, declared, options }: EndpointBuilder, owners: Owner
     }
     owners.set(definition.name, { endpoint: name, definition });
   }
+}
+
+/**
+ * Refuses a saga that would run twice.
+ *
+ * @param found the endpoints of sagas, by their names
+ * @throws {ConfigurationError}
+ */
+function checkSagaOnce(saga: SagaDefinition, endpoint: string, found: Map<string, string>): void {
+  const other = found.get(saga.name);
+  if (other !== undefined) {
+    throw new ConfigurationError(
+      `Cannot run "${saga.name}" on "${endpoint}": a saga of that name is on "${other}". ` +
+        `Its instances have one endpoint; add it once, or name one of the two differently`,
+    );
+  }
+  found.set(saga.name, endpoint);
+}
+
+/** The contracts of an endpoint that have topics. */
+function knownBy(declared: readonly Declared[]): readonly Definition[] {
+  return declared.flatMap((each) => [...isSubscribed(each) ? [each.definition] : [], ...each.part?.publishes ?? []]);
 }
 
 /** By the name of what is owned. */

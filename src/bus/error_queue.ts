@@ -1,6 +1,7 @@
 /** What an endpoint has given up. @module */
 import { applicationHeaders, headerCount, headerText, names } from "../envelope/headers.ts";
 import { parseMessageType } from "../envelope/message_type.ts";
+import { fromHeaders } from "../envelope/wire.ts";
 import { ConfigurationError, UnsupportedError } from "../errors/configuration.ts";
 import type { ExceptionInfo } from "../errors/exception_info.ts";
 import { referred } from "../pipeline/reference.ts";
@@ -137,6 +138,7 @@ export class EndpointErrorQueue implements ErrorQueue {
     return {
       messageId: idOf(frame),
       contract: type,
+      requestId: requestIdOf(frame),
       reason: headerText(headers[names.reason]) ?? "fault",
       failedAt: new Date(headerText(headers[names.failedAt]) ?? NaN),
       attempts: headerCount(headers[names.failedAttempts]),
@@ -174,6 +176,14 @@ function decided(chosen: unknown, queue: string): boolean {
 
 function idOf(frame: Frame): string {
   return referred(frame)?.envelope.messageId ?? headerText(frame.headers[names.id]) ?? "";
+}
+
+function requestIdOf(frame: Frame): string | undefined {
+  try {
+    return (referred(frame)?.envelope ?? fromHeaders(frame, () => "")).requestId;
+  } catch {
+    return undefined; // it may be why it is here
+  }
 }
 
 const failureHeaders: ReadonlySet<string> = new Set([

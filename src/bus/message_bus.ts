@@ -20,6 +20,9 @@ import type {
   When,
 } from "../pipeline/sending.ts";
 import type { EndpointStatistics } from "../pipeline/statistics.ts";
+import type { Shape } from "../saga/context.ts";
+import type { SagaInstances } from "../saga/instances.ts";
+import type { Saga } from "../saga/saga.ts";
 import type { Change, DeployMode, Transport } from "../spi/transport.ts";
 import type { Awaitable } from "../values/awaitable.ts";
 import { checkName } from "../values/destination.ts";
@@ -36,6 +39,7 @@ import { endpointNameOf, Endpoints } from "./endpoints.ts";
 import { EndpointErrorQueue } from "./error_queue.ts";
 import { healthOf } from "./health.ts";
 import { StoreParkedMessages } from "./parked_messages.ts";
+import { sagaInstances } from "./saga_access.ts";
 import { type MessageStream, messageStream, streamCredit } from "./stream.ts";
 import { topologyOf } from "./topology.ts";
 
@@ -267,6 +271,10 @@ export class MessageBus<Tx> implements Bus<Tx> {
     const own = this.#endpoints.addressOf(endpoint) ?? routing.queue(endpoint);
     const addresses = { errors: routing.queue(endpoint, "_error"), endpoint: own };
     return new EndpointErrorQueue(transport, addresses, services.serializers);
+  }
+  sagas<S extends Shape>(saga: Saga<S>): SagaInstances<S> {
+    this.#life.check(`ask for instances of "${saga.name}"`);
+    return sagaInstances(saga, this.#core, this.#endpoints, (endpoint) => this.errors(endpoint));
   }
   parked(): ParkedMessages {
     return new StoreParkedMessages(this.#core.storage);

@@ -1,7 +1,5 @@
 /** What a unit of work changes of sagas' instances. @module */
-import type { Changes, SagaRow } from "../spi/store.ts";
-
-type SagaChange = Changes["sagas"][number];
+import type { SagaChange, SagaHistoryRow, SagaRow } from "../spi/store.ts";
 
 /** Each instance once, from what the store has to what the unit leaves, however often it was changed meanwhile. */
 export class SagaChanges {
@@ -29,19 +27,27 @@ export class SagaChanges {
     });
   }
 
-  /** @param before as it was loaded, by this unit or from the store */
-  save(before: SagaRow | undefined, after: SagaRow | undefined): void {
-    const { saga, id } = (before ?? after)!; // one of them is given
-    const known = this.of(saga, id);
-    if (known === undefined) this.#changes.set(nameOf(saga, id), { before, after });
-    // Made and gone in one unit: the store never hears of it.
-    else if (known.before === undefined && after === undefined) this.#changes.delete(nameOf(saga, id));
-    else this.#changes.set(nameOf(saga, id), { before: known.before, after: after && next(known.before, after) });
+  /**
+   * @param before as it was loaded, by this unit or from the store
+   * @param happened to be kept
+   */
+  save(before: SagaRow | undefined, after: SagaRow | undefined, happened: readonly SagaHistoryRow[]): void {
+    const { saga, id } = (before ?? after ?? happened[0])!; // one of them is given
+    const name = nameOf(saga, id);
+    const known = this.#changes.get(name);
+    if (known === undefined) {
+      this.#changes.set(name, { before, after, history: happened });
+      return;
+    }
+    const history = [...known.history ?? [], ...happened];
+    // Made and gone in one unit, and nothing is kept: the store never hears of it.
+    if (known.before === undefined && after === undefined && history.length === 0) this.#changes.delete(name);
+    else this.#changes.set(name, { before: known.before, after: after && next(known.before, after), history });
   }
 
   /** Takes over what a part of the unit has changed. */
   add({ all }: SagaChanges): void {
-    for (const { before, after } of all) this.save(before, after);
+    for (const { before, after, history = [] } of all) this.save(before, after, history);
   }
 }
 

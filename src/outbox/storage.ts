@@ -4,7 +4,7 @@ import { toError } from "../errors/thrown.ts";
 import type { BusServices } from "../pipeline/endpoint_services.ts";
 import type { OutgoingMessage, SendTarget } from "../pipeline/outgoing_message.ts";
 import { carries } from "../pipeline/send_plan.ts";
-import type { InboxKey, JoinableStore, Leased, OutboxRow, ScheduleRow, Scope, Store } from "../spi/store.ts";
+import type { InboxKey, JoinableStore, Leased, OutboxRow, ScheduleRow, Scope, Store, Unit } from "../spi/store.ts";
 import type { Backlog } from "../spi/telemetry.ts";
 import type { Capabilities, Enlistment, Host, Receiver, Transport } from "../spi/transport.ts";
 import { Deliverer, leaseInMs } from "./deliverer.ts";
@@ -138,6 +138,10 @@ export class Storage implements UnitOwner {
     return new UnitOfWork(this, await this.store.begin(this.#scope(partition, inbox, signal)), inbox, receiver);
   }
 
+  /** A unit to read with, of which nothing is committed. */
+  view(): Promise<Unit<unknown>> {
+    return this.store.begin(this.#scope(this.#with.services().newId(), [], undefined));
+  }
   /** A unit within a transaction of the caller's own. */
   join(store: JoinableStore<unknown>, tx: unknown, partition: string): UnitOfWork {
     return new UnitOfWork(this, store.join(tx, this.#scope(partition, [], undefined)), []);

@@ -3,7 +3,17 @@ import { TransactionEndedError, UnitTooLargeError } from "../errors/store.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import type { OutgoingMessage } from "../pipeline/outgoing_message.ts";
 import type { OpenUnit } from "../pipeline/unit.ts";
-import type { Changes, InboxKey, InUnit, Leased, OutboxRow, SagaRow, Store, Unit } from "../spi/store.ts";
+import type {
+  Changes,
+  InboxKey,
+  InUnit,
+  Leased,
+  OutboxRow,
+  SagaHistoryRow,
+  SagaRow,
+  Store,
+  Unit,
+} from "../spi/store.ts";
 import type { Enlistment, Receiver } from "../spi/transport.ts";
 import { Enlisted } from "./enlisted.ts";
 import { SagaChanges } from "./saga_changes.ts";
@@ -189,11 +199,12 @@ export class UnitOfWork implements OpenUnit {
   /**
    * Writes an instance of a saga, makes it, or removes it.
    *
+   * @param happened to be kept in its history
    * @throws {TransactionEndedError} once the unit has ended
    */
-  save(before: SagaRow | undefined, after: SagaRow | undefined): void {
+  save(before: SagaRow | undefined, after: SagaRow | undefined, happened: readonly SagaHistoryRow[] = []): void {
     this.#check();
-    (this.#sagas ??= new SagaChanges()).save(before, after);
+    (this.#sagas ??= new SagaChanges()).save(before, after, happened);
   }
 
   /** Leaves out one of the messages that it is about: it has not had its effect. */

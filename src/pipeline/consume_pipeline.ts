@@ -4,7 +4,7 @@ import type { Address } from "../spi/transport.ts";
 import { isPromise } from "../values/awaitable.ts";
 import { audit } from "./audit.ts";
 import type { Consumption } from "./consumption.ts";
-import { giveUp } from "./faults.ts";
+import { giveUp, type TellMore } from "./faults.ts";
 import type { Unhandled } from "./observers.ts";
 import { type Decide, recover } from "./recovery.ts";
 import { compose, type Run, type Stage } from "./stage.ts";
@@ -24,6 +24,8 @@ export interface ConsumePipelineOptions {
   readonly handle: Run;
   readonly decide: Decide;
   readonly publishFaults: boolean;
+  /** Tells of what is given up whom faults do not tell. */
+  readonly tellMore: TellMore | undefined;
   /** Where copies of what has been handled go. */
   readonly auditTo: Address | undefined;
 }
@@ -85,17 +87,22 @@ export class ConsumePipeline {
   async #settle(consumption: Consumption, first: Error): Promise<void> {
     // What was never handed to a handler cannot be mended by handing it there again.
     const error = consumption.handled ? await recover(consumption, first, this.#attempt, this.#options.decide) : first;
-    if (error !== undefined) await giveUp(consumption, error, this.#options.publishFaults);
+    if (error !== undefined) await this.#giveUp(consumption, error);
+  }
+
+  #giveUp(consumption: Consumption, error: Error): Promise<void> {
+    const { publishFaults, tellMore } = this.#options;
+    return giveUp(consumption, error, publishFaults, tellMore);
   }
 
   #end(consumption: Consumption, owner: ConsumptionOwner): void {
-    const { auditTo, publishFaults } = this.#options;
+    const { auditTo } = this.#options;
     if (auditTo === undefined || !succeeded(consumption)) {
       over(consumption);
       return owner.finished(consumption);
     }
     audit(consumption, auditTo)
-      .catch((thrown) => giveUp(consumption, toError(thrown), publishFaults))
+      .catch((thrown) => this.#giveUp(consumption, toError(thrown)))
       .then(() => {
         over(consumption);
         owner.finished(consumption);

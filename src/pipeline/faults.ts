@@ -18,13 +18,22 @@ import { noOptions } from "./draft.ts";
 import type { ObservedFailure } from "./observers.ts";
 import { referred } from "./reference.ts";
 
+/** Tells of a message that was given up whom its fault does not tell. */
+export type TellMore = (consumption: Consumption, error: Error) => Promise<void>;
+
 /**
  * Moves a message that failed for good to the error queue, its body as it came, and tells of it: whoever asked, else
  * whoever subscribes to its faults. Never rejects.
  *
  * @param publish whether faults are published; who asked is told in any case
+ * @param tellMore tells others of it
  */
-export async function giveUp(consumption: Consumption, error: Error, publish: boolean): Promise<void> {
+export async function giveUp(
+  consumption: Consumption,
+  error: Error,
+  publish: boolean,
+  tellMore?: TellMore,
+): Promise<void> {
   const { services } = consumption;
   if (consumption.lost) return;
   if (consumption.stopping) {
@@ -44,6 +53,7 @@ export async function giveUp(consumption: Consumption, error: Error, publish: bo
   }
   try {
     await tell(consumption, error, publish);
+    await tellMore?.(consumption, error);
   } catch (thrown) {
     // The message is safe in the error queue; that nobody was told is written beside it.
     consumption.putAside("_error", { ...headers, [names.faultNotTold]: cut(toError(thrown).message) });

@@ -131,12 +131,15 @@ export interface SagaChange {
   readonly before: SagaRow | undefined;
   /** As it is to be. */
   readonly after: SagaRow | undefined;
-  /** What has happened to it. It outlives the instance. */
-  readonly history?: SagaHistoryRow | undefined;
+  /** What has happened to it, in this order. It outlives the instance. */
+  readonly history?: readonly SagaHistoryRow[];
 }
 /** What a unit writes. Nothing depends on the order of the lists. */
 export interface Changes {
-  /** `before` undefined: must not exist; `after` undefined: is deleted; else `before.version` must still be there. */
+  /**
+   * `before` undefined: must not exist; `after` undefined: is deleted; else `before.version` must still be there. Both
+   * undefined: it was over at once, and only its history is written.
+   */
   readonly sagas: readonly SagaChange[];
   /** In the order in which they shall leave, per key. */
   readonly outbox: readonly OutboxRow[];

@@ -68,7 +68,9 @@ export class Sagas {
   /** @throws {ConflictError} if one is not as it was loaded */
   check(changes: readonly SagaChange[]): void {
     for (const { before, after } of changes) {
-      const { saga, id } = (before ?? after)!; // one of them is given
+      const row = before ?? after;
+      if (row === undefined) continue;
+      const { saga, id } = row;
       const now = this.load(saga, id);
       if (now?.version !== before?.version || now?.incarnation !== before?.incarnation) {
         throw new ConflictError(`saga ${saga} "${id}"`);
@@ -78,8 +80,8 @@ export class Sagas {
 
   /** Makes it so. */
   apply(changes: readonly SagaChange[]): void {
-    for (const { before, after, history } of changes) {
-      if (history !== undefined) this.#remember(history);
+    for (const { before, after, history = [] } of changes) {
+      for (const row of history) this.#remember(row);
       if (before !== undefined) {
         this.#sagas.get(before.saga)?.delete(before.id);
         for (const [name, value] of Object.entries(before.index)) this.#removeIndex(before, name, value);

@@ -124,8 +124,9 @@ export class MemoryUnit implements Unit<undefined> {
   }
 
   /** Who has locked it is to be first; of two who lock, and do not wait for each other, who commits first. */
-  #checkLock({ saga, id }: SagaRow): void {
-    if (this.#holdsSaga) return;
+  #checkLock(row: SagaRow | undefined): void {
+    if (this.#holdsSaga || row === undefined) return;
+    const { saga, id } = row;
     const name = sagaName(this.#scope.bus, saga, id);
     const { locks } = this.#host.database;
     if (!locks.tryAcquire(name)) throw new ConflictError(`saga ${saga} "${id}"`);
@@ -141,7 +142,7 @@ export class MemoryUnit implements Unit<undefined> {
     for (const key of handled) {
       if (database.handled(inboxName(bus, key))) throw new DuplicateError(key.endpoint, key.messageId);
     }
-    for (const { before, after } of sagas) this.#checkLock((before ?? after)!); // one of them is given
+    for (const { before, after } of sagas) this.#checkLock(before ?? after);
     rows.sagas.check(sagas);
     // Nothing fails from here on.
     for (const key of handled) database.record(inboxName(bus, key), key.keepUntil);

@@ -90,8 +90,10 @@ export class Writing {
 
   #change(bus: string, sagas: Changes["sagas"]): readonly Statement[] {
     if (sagas.length === 0) return [];
-    const history = sagas.flatMap((change) => change.history === undefined ? [] : [change.history]);
-    return [...this.#with.sagas.apply(bus, sagas), ...this.#with.history.add(bus, history)];
+    const history = sagas.flatMap(({ history = [] }) => history);
+    const rows = changed(sagas);
+    const apply = rows.length === 0 ? [] : this.#with.sagas.apply(bus, rows);
+    return [...apply, ...this.#with.history.add(bus, history)];
   }
 
   #schedule(bus: string, changes: Changes["schedules"], hold: boolean): readonly Statement[] {
@@ -114,11 +116,16 @@ export function keysOf(bus: string, keys: readonly InboxKey[]): readonly BusKey[
   return keys.map((key) => ({ ...key, bus }));
 }
 
+/** Those of which something is to be there before or after. */
+function changed(sagas: Changes["sagas"]): Changes["sagas"] {
+  return sagas.filter(({ before, after }) => before !== undefined || after !== undefined);
+}
+
 /** What the refusal of a statement means. */
 function meaning(error: unknown, keys: readonly InboxKey[], sagas: Changes["sagas"]): unknown {
   const key = keys[refused(error, "duplicate") ?? -1];
   if (key !== undefined) return new DuplicateError(key.endpoint, key.messageId);
-  const change = sagas[refused(error, "conflict") ?? -1];
+  const change = changed(sagas)[refused(error, "conflict") ?? -1];
   const row = change?.before ?? change?.after;
   return row === undefined ? error : new ConflictError(`saga ${row.saga} "${row.id}"`);
 }

@@ -83,7 +83,9 @@ export class Sagas {
   /** @throws {ConflictError} if one is not as it was loaded */
   check(connection: Connection, bus: string, changes: SagaChanges): void {
     for (const { before, after } of changes) {
-      const { saga, id } = (before ?? after)!; // one of them is given
+      const row = before ?? after;
+      if (row === undefined) continue;
+      const { saga, id } = row;
       const now = connection.prepare(this.#version).get(toText(bus), toText(saga), toText(id)) as
         | { readonly version: number; readonly incarnation: string }
         | null

@@ -215,7 +215,7 @@ export class SqliteStore implements Store<SqliteTransaction>, UnitHost {
     // Nothing refuses from here on.
     this.#inbox.record(connection, bus, handled);
     this.#sagas.apply(connection, bus, sagas);
-    for (const { history } of sagas) if (history !== undefined) this.#history.add(connection, bus, history);
+    for (const { history = [] } of sagas) for (const row of history) this.#history.add(connection, bus, row);
     const { leased, freeAt } = this.#tables.outbox.write(connection, bus, outbox, leaseMs, now);
     const scheduledAt = this.#tables.schedules.write(connection, bus, schedules, now);
     return {

@@ -22,6 +22,8 @@ export class UnitEffects implements SagaEffects {
   readonly context: MessageContext;
   /** In the order in which they were made. */
   readonly transitions: { readonly from: string; readonly to: string }[] = [];
+  /** In the order in which they were given. */
+  readonly ids: string[] = [];
   readonly #handler: HandlerContext<unknown, unknown, unknown>;
   readonly #consumption: Consumption;
   readonly #unit: UnitOfWork;
@@ -48,7 +50,9 @@ export class UnitEffects implements SagaEffects {
     return this.#consumption.services.clock.now();
   }
   newId(): string {
-    return this.#consumption.services.newId();
+    const id = this.#consumption.services.newId();
+    this.ids.push(id);
+    return id;
   }
   random(): number {
     return this.#consumption.services.random();

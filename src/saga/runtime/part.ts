@@ -3,9 +3,12 @@ import type { Definition } from "../../contracts/definition.ts";
 import type { Consumption } from "../../pipeline/consumption.ts";
 import type { ConsumeContext } from "../../pipeline/context.ts";
 import type { SagaRow } from "../../spi/store.ts";
+import type { SagaDefinition } from "../definition.ts";
 
 /** What a saga does with the messages of one contract. */
 export interface SagaPart {
+  /** Whose it is. */
+  readonly saga: SagaDefinition;
   readonly definition: Definition;
   /** Whether they come by the contract's topic; else they are sent to the endpoint's queue: answers, and its own. */
   readonly subscribed: boolean;
@@ -13,6 +16,8 @@ export interface SagaPart {
   locks(message: unknown): readonly string[];
   /** Asks the store what the message does not tell; left out: it tells all. */
   readonly lookUp?: (consumption: Consumption, message: unknown) => Promise<Found>;
+  /** What it may publish beside what its rules say. */
+  readonly publishes?: readonly Definition[];
   /** Handles one, in the unit of work of its delivery. */
   handle(context: ConsumeContext): unknown;
 }

@@ -3,6 +3,7 @@ import { type Definition, definitionOf } from "../../contracts/definition.ts";
 import type { Consumption } from "../../pipeline/consumption.ts";
 import type { SagaRow } from "../../spi/store.ts";
 import type { EventDefinition, SagaDefinition } from "../definition.ts";
+import { CompensationFailed } from "../instances.ts";
 import { answersOf } from "./answers.ts";
 import { idOf, unitOf, whereOf } from "./correlating.ts";
 import { requestIndex, waiting } from "./instance_row.ts";
@@ -47,6 +48,7 @@ function messagePart(
   const { saga } = runner;
   const indexed = events.filter(({ by }) => by.kind === "index");
   const part: SagaPart = {
+    saga,
     definition,
     subscribed,
     locks: (message) =>
@@ -62,8 +64,10 @@ function messagePart(
 function signalPart(runner: SagaRunner): SagaPart {
   const { name } = runner.saga;
   return {
+    saga: runner.saga,
     definition: sagaSignal,
     subscribed: false,
+    publishes: runner.saga.undos.size === 0 ? [] : [definitionOf(CompensationFailed, "a contract of the library")],
     locks: (message) => {
       const { saga, id } = toSignal(message);
       return saga === name ? [lockName(saga, id)] : [];

@@ -7,17 +7,19 @@ import type { ConsumeContext, HandlerContext } from "../../pipeline/context.ts";
 import { HandlingContext } from "../../pipeline/handling_context.ts";
 import type { Serializer } from "../../spi/serializer.ts";
 import type { SagaRow } from "../../spi/store.ts";
-import { type Awaitable, isPromise } from "../../values/awaitable.ts";
+import type { Awaitable } from "../../values/awaitable.ts";
 import { exponentialBackoff } from "../../values/backoff.ts";
 import type { EventDefinition, SagaDefinition } from "../definition.ts";
 import type { Handled, Occurrence, SagaInstance } from "../instance.ts";
-import { handle, isOver } from "../machine.ts";
+import { handle } from "../machine.ts";
 import { answerTo } from "./answers.ts";
 import { idOf, unitOf } from "./correlating.ts";
 import { UnitEffects } from "./effects.ts";
-import { checkData, fromRow, isSame, newInstance, toRow } from "./instance_row.ts";
+import type { Happened } from "./history.ts";
+import { fromRow, newInstance } from "./instance_row.ts";
 import type { SagaPart } from "./part.ts";
 import { Reservation } from "./reservation.ts";
+import { save } from "./saving.ts";
 import { type Signal, toSignal } from "./signal.ts";
 
 /** After so many conflicts others are held off: it must not lose for ever to quicker ones. */
@@ -137,8 +139,9 @@ export class SagaRunner {
     const { consumption, unit } = work;
     const effects = new UnitEffects(work.context, consumption, unit, saga.name, instance);
     const handled = await handle(saga, instance, occurrence, effects);
-    if (handled === "handled") await this.#save(work, row, instance);
-    else await this.#outcome(work, handled, instance, occurrence);
+    if (handled !== "handled") return await this.#outcome(work, handled, instance, occurrence);
+    const happened = this.#happened(work, occurrence, effects);
+    await save(saga, instance, row, unit, serializerOf(consumption), happened);
   }
 
   async #outcome(work: Work, handled: Handled, { id, state }: SagaInstance, occurrence: Occurrence): Promise<void> {
@@ -148,16 +151,18 @@ export class SagaRunner {
     throw new UnhandledSagaEventError(this.saga.name, id, state, nameOf(occurrence));
   }
 
-  async #save({ consumption, unit }: Work, row: SagaRow | undefined, instance: SagaInstance): Promise<void> {
-    if (isOver(this.saga, instance) && this.saga.finalized === "removed") {
-      if (row !== undefined) unit.save(row, undefined);
-      return;
-    }
-    const valid = checkData(this.saga, instance);
-    if (isPromise(valid)) await valid;
-    const after = toRow(this.saga, instance, row, serializerOf(consumption));
-    // What has only been asked has not changed.
-    if (row === undefined || !isSame(row, after)) unit.save(row, after);
+  #happened({ context, consumption }: Work, occurrence: Occurrence, effects: UnitEffects): Happened | undefined {
+    if (!this.saga.history) return undefined;
+    const { messageId, conversationId, sourceAddress } = context;
+    return {
+      at: consumption.services.clock.now(),
+      occurrence,
+      messageId,
+      ...(conversationId === undefined ? {} : { conversationId }),
+      ...(sourceAddress === undefined ? {} : { by: sourceAddress }),
+      transitions: effects.transitions,
+      ids: effects.ids,
+    };
   }
 }
 

@@ -244,18 +244,20 @@ export const sagaCases: readonly StoreCase[] = [
         data: new TextEncoder().encode(text),
         types: version === 2 ? "at=date" : undefined,
       });
-      const rows = [happened(1, "placed"), happened(2, "paid \u0000"), happened(3, "")];
+      const rows = [happened(1, "placed"), happened(2, "paid \u0000"), happened(3, ""), happened(3, "gone")];
       const second = { ...saga, version: 2 };
       const history = (after?: number, limit = 10) => trial.store.sagas.history(trial.bus, saga.saga, id, after, limit);
       assertEquals(await history(), []);
-      await trial.commit({ sagas: [{ before: undefined, after: saga, history: rows[0] }] });
-      await trial.commit({ sagas: [{ before: saga, after: second, history: rows[1] }] });
-      await trial.commit({ sagas: [{ before: undefined, after: trial.saga(), history: undefined }] });
+      await trial.commit({ sagas: [{ before: undefined, after: saga, history: rows.slice(0, 1) }] });
+      await trial.commit({ sagas: [{ before: saga, after: second, history: rows.slice(1, 2) }] });
+      await trial.commit({ sagas: [{ before: undefined, after: trial.saga() }] });
       await assertRejects(
-        () => trial.commit({ sagas: [{ before: saga, after: second, history: happened(9, "too late") }] }),
+        () => trial.commit({ sagas: [{ before: saga, after: second, history: [happened(9, "too late")] }] }),
         ConflictError,
       );
-      await trial.commit({ sagas: [{ before: second, after: undefined, history: rows[2] }] });
+      await trial.commit({ sagas: [{ before: second, after: undefined, history: rows.slice(2) }] });
+      await trial.commit({ sagas: [{ before: undefined, after: undefined, history: [happened(1, "over at once")] }] });
+      rows.push(happened(1, "over at once"));
       const all = await history();
       assertEquals(all.map(({ row }) => row), rows);
       assertEquals((await history(undefined, 2)).map(({ row }) => row), rows.slice(0, 2));

@@ -1,0 +1,39 @@
+/** Instances as a unit of work leaves them. @module */
+import type { UnitOfWork } from "../../outbox/unit_of_work.ts";
+import type { Serializer } from "../../spi/serializer.ts";
+import type { SagaRow } from "../../spi/store.ts";
+import { isPromise } from "../../values/awaitable.ts";
+import type { SagaDefinition } from "../definition.ts";
+import type { SagaInstance } from "../instance.ts";
+import { isOver } from "../machine.ts";
+import { type Happened, toHistoryRow } from "./history.ts";
+import { checkData, isSame, toRow } from "./instance_row.ts";
+
+/**
+ * Has the unit write an instance as it is now, or remove it if it is over.
+ *
+ * @param row as it was loaded; `undefined`: it is new
+ * @param happened to be kept; `undefined`: nothing is
+ * @throws {InvalidSagaDataError} if its data does not satisfy the saga's schema
+ */
+export async function save(
+  saga: SagaDefinition,
+  instance: SagaInstance,
+  row: SagaRow | undefined,
+  unit: UnitOfWork,
+  serializer: Serializer,
+  happened: Happened | undefined,
+): Promise<void> {
+  const history = happened === undefined
+    ? []
+    : [toHistoryRow(saga.name, instance, (row?.version ?? 0) + 1, happened, serializer)];
+  if (isOver(saga, instance) && saga.finalized === "removed") {
+    if (row !== undefined || history.length > 0) unit.save(row, undefined, history);
+    return;
+  }
+  const valid = checkData(saga, instance);
+  if (isPromise(valid)) await valid;
+  const after = toRow(saga, instance, row, serializer);
+  // What has only been asked has not changed.
+  if (row === undefined || !isSame(row, after)) unit.save(row, after, history);
+}

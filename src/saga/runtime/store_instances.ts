@@ -1,0 +1,163 @@
+/** The instances of a saga in the bus' store, for operators. @module */
+import { ConfigurationError } from "../../errors/configuration.ts";
+import { SagaNotFoundError } from "../../errors/saga.ts";
+import type { Storage } from "../../outbox/storage.ts";
+import { transact } from "../../outbox/transactions.ts";
+import type { BusServices } from "../../pipeline/endpoint_services.ts";
+import type { Serializer } from "../../spi/serializer.ts";
+import type { SagaRow, Unit } from "../../spi/store.ts";
+import type { Shape } from "../context.ts";
+import { finalState, type SagaDefinition } from "../definition.ts";
+import type { SagaInstance } from "../instance.ts";
+import type { SagaCorrection, SagaHistoryEntry, SagaInstances, SagaView } from "../instances.ts";
+import { isOver } from "../machine.ts";
+import { whereOf } from "./correlating.ts";
+import { scheduleToken } from "./effects.ts";
+import { fromHistoryRow } from "./history.ts";
+import { fromRow } from "./instance_row.ts";
+import { save } from "./saving.ts";
+
+const pageSize = 100;
+
+/** What the instances of a saga need of its bus. */
+export interface SagaHome {
+  readonly storage: Storage;
+  readonly services: BusServices;
+  /** Puts back what its endpoint has given up for an instance; gives how many. */
+  requeue(id: string, instance: SagaInstance | undefined): Promise<number>;
+  /** Has the compensation of an instance go on. */
+  resume(instance: SagaInstance, token: string): Promise<void>;
+}
+
+/** See {@linkcode SagaInstances}. */
+export class StoreSagaInstances<S extends Shape> implements SagaInstances<S> {
+  readonly #saga: SagaDefinition;
+  readonly #home: SagaHome;
+  readonly #serializer: Serializer;
+
+  constructor(saga: SagaDefinition, home: SagaHome) {
+    this.#saga = saga;
+    this.#home = home;
+    this.#serializer = home.services.serializers.pick("application/json");
+  }
+
+  async get(id: string): Promise<SagaView<S> | undefined> {
+    const row = await this.#load(id);
+    return row === undefined ? undefined : await this.#view(row);
+  }
+  #load(id: string): Promise<SagaRow | undefined> {
+    return this.#read((unit) => unit.load(this.#saga.name, id, false));
+  }
+
+  async find(
+    where: Partial<S["data"]>,
+    { after, limit = pageSize }: { readonly after?: string; readonly limit?: number } = {},
+  ): Promise<readonly SagaView<S>[]> {
+    const saga = this.#saga;
+    const by = Object.keys(where).length === 0 ? {} : whereOf(saga, "find", where);
+    const rows = await this.#read((unit) => unit.find(saga.name, by, after, limit));
+    const views: SagaView<S>[] = [];
+    for (const row of rows) views.push(await this.#view(row));
+    return views;
+  }
+
+  async count(state?: string): Promise<number> {
+    const { storage } = this.#home;
+    return await storage.store.sagas.count(storage.bus, this.#saga.name, state);
+  }
+
+  async *history(id: string): AsyncGenerator<SagaHistoryEntry> {
+    const { storage } = this.#home;
+    let after: number | undefined;
+    for (;;) {
+      const page = await storage.store.sagas.history(storage.bus, this.#saga.name, id, after, pageSize);
+      for (const { row } of page) yield fromHistoryRow(row, this.#serializer);
+      if (page.length < pageSize) return;
+      after = page.at(-1)?.place;
+    }
+  }
+
+  async set(
+    id: string,
+    correction: SagaCorrection<S>,
+    { reason, by }: { readonly reason: string; readonly by?: string },
+  ): Promise<void> {
+    const saga = this.#saga;
+    const { storage, services } = this.#home;
+    if (typeof reason !== "string" || reason === "") {
+      throw new ConfigurationError(
+        `Cannot change the instance "${id}" of "${saga.name}" without a { reason }: its history is to say why`,
+      );
+    }
+    const { state, data } = correction;
+    if (state !== undefined && state !== finalState && !saga.states.includes(state)) {
+      throw new ConfigurationError(
+        `Cannot put the instance "${id}" of "${saga.name}" into "${state}": it has no such state. ` +
+          `Use one of ${[...saga.states, finalState].map((each) => `"${each}"`).join(", ")}`,
+      );
+    }
+    await transact(storage, services, async (unit) => {
+      // Whoever handles a message for it meanwhile begins again.
+      const row = await unit.load(saga.name, id, false);
+      if (row === undefined) throw new SagaNotFoundError(saga.name, "set", `the id "${id}"`);
+      const instance = await fromRow(saga, row, this.#serializer);
+      const from = instance.state;
+      if (data !== undefined) instance.data = data;
+      if (state !== undefined) instance.state = state;
+      if (isOver(saga, instance)) {
+        for (const token of tokensOf(instance)) unit.schedule({ cancel: scheduleToken(token) });
+      }
+      await save(saga, instance, row, unit, this.#serializer, {
+        at: services.clock.now(),
+        occurrence: { kind: "set" },
+        transitions: instance.state === from ? [] : [{ from, to: instance.state }],
+        reason,
+        ...(by === undefined ? {} : { by }),
+      });
+    });
+  }
+
+  async redeliver(id: string): Promise<number> {
+    const row = await this.#load(id);
+    const instance = row === undefined ? undefined : await fromRow(this.#saga, row, this.#serializer);
+    const count = await this.#home.requeue(id, instance);
+    if (count > 0 || instance?.compensating === undefined) return count;
+    await this.#home.resume(instance, instance.compensating.token);
+    return 1;
+  }
+
+  /** Without changing anything. */
+  async #read<Result>(work: (unit: Unit<unknown>) => Promise<Result>): Promise<Result> {
+    const unit = await this.#home.storage.view();
+    try {
+      return await work(unit);
+    } finally {
+      await unit.rollback();
+    }
+  }
+
+  async #view(row: SagaRow): Promise<SagaView<S>> {
+    const { id, state, data, incarnation, timeouts, requests, undos, compensating } = await fromRow(
+      this.#saga,
+      row,
+      this.#serializer,
+    );
+    return {
+      id,
+      // The saga's own, or it could not have been read.
+      state: state as SagaView<S>["state"],
+      data,
+      incarnation,
+      version: row.version,
+      timeouts: Object.keys(timeouts) as S["timeout"][], // as above
+      requests: Object.keys(requests),
+      undos: undos.map(({ name }) => name),
+      compensating: compensating !== undefined,
+    };
+  }
+}
+
+/** Of all that is scheduled for it. */
+function tokensOf({ timeouts, requests }: SagaInstance): readonly string[] {
+  return [...Object.values(timeouts), ...Object.values(requests).map(({ token }) => token)];
+}

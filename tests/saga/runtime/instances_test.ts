@@ -1,0 +1,220 @@
+/** What an operator sees of the instances of a saga, and can do. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  ConfigurationError,
+  event,
+  InvalidSagaDataError,
+  NotStartedError,
+  saga,
+  SagaNotFoundError,
+  type Schema,
+  type,
+} from "../../../mod.ts";
+import { memoryDatabase, memoryStore } from "../../../stores/memory/mod.ts";
+import { all, trial } from "../../support/trial.ts";
+import { Cancelled, OrderSaga, Paid, Submitted } from "./orders.ts";
+
+const Begun = event<{ id: string; at: Date }>("jobs.begun");
+const Ended = event<{ id: string }>("jobs.ended");
+
+/** Keeps everything. */
+const JobSaga = saga("job", {
+  data: type<{ at: Date; team: string }>(),
+  states: ["running", "billing"],
+  indexes: ["team"],
+  timeouts: { late: "1h" },
+  history: true,
+  finalized: "archived",
+  events: (on) => ({
+    begun: on.start(Begun, (m) => m.id, (m) => ({ at: m.at, team: m.id.slice(0, 1) })),
+    ended: on(Ended, (m) => m.id),
+  }),
+}, ({ initially, during, when, timeout }) => [
+  initially(when("begun").schedule("late").transitionTo("running")),
+  during("running", when("ended").unschedule("late").transitionTo("billing").finalize(), timeout("late").finalize()),
+]);
+
+trial("instances are got by id, found by index, a page at a time, and counted by state", async (t) => {
+  const bus = t.bus();
+  bus.add(OrderSaga);
+  await assertRejects(async () => void await bus.sagas(OrderSaga).get("1"), NotStartedError);
+  await bus.start();
+  for (const id of ["a2", "a1", "b1", "a3"]) await bus.publish(Submitted, { id, total: 7 });
+  await t.settled();
+  await bus.publish(Paid, { id: "a1" });
+  await t.settled();
+  const orders = bus.sagas(OrderSaga);
+  const found = await orders.get("a1");
+  assert(found !== undefined && found.incarnation !== "");
+  assertEquals(found, {
+    id: "a1",
+    state: "paid",
+    data: { total: 7, customer: "a" },
+    incarnation: found.incarnation,
+    version: 2,
+    timeouts: [],
+    requests: [],
+    undos: [],
+    compensating: false,
+  });
+  assertEquals((await orders.get("a2"))?.timeouts, ["due"]);
+  assertEquals(await orders.get("c"), undefined);
+  assertEquals((await orders.find({ customer: "a" })).map(({ id }) => id), ["a1", "a2", "a3"]);
+  assertEquals((await orders.find({ customer: "a" }, { after: "a1", limit: 1 })).map(({ id }) => id), ["a2"]);
+  assertEquals((await orders.find({})).map(({ id }) => id), ["a1", "a2", "a3", "b1"]);
+  await assertRejects(() => orders.find({ total: 7 }), ConfigurationError, "indexes");
+  assertEquals([await orders.count(), await orders.count("waiting"), await orders.count("paid")], [4, 3, 1]);
+});
+
+trial("a saga that is none of this bus is refused, and so is one of a name that is taken", async (t) => {
+  const bus = t.bus();
+  bus.add(OrderSaga);
+  await bus.start();
+  await assertRejects(async () => void await bus.sagas(JobSaga).get("1"), ConfigurationError, "job");
+  const twice = t.bus();
+  twice.add(OrderSaga);
+  twice.endpoint("other").add(OrderSaga);
+  await assertRejects(() => twice.start(), ConfigurationError, `"order" on "other"`);
+});
+
+trial(
+  "what happens to an instance is kept: when, by which message, from where to where; also of one that is over",
+  async (t) => {
+    const bus = t.bus();
+    bus.add(JobSaga);
+    await bus.start();
+    const jobs = bus.sagas(JobSaga);
+    const at = new Date(5);
+    await bus.publish(Begun, { id: "x1", at }, { messageId: "m1" });
+    await t.settled();
+    const begun = new Date(t.clock.now());
+    await t.pass(60_000);
+    await bus.publish(Ended, { id: "x1" }, { messageId: "m2" });
+    await t.settled();
+    const [first, second, ...more] = await all(jobs.history("x1"));
+    assertEquals(more, []);
+    assertEquals(first, {
+      at: begun,
+      incarnation: first!.incarnation,
+      version: 1,
+      kind: "event",
+      name: "begun",
+      message: { id: "x1", at },
+      messageId: "m1",
+      conversationId: "m1",
+      by: "queue:app",
+      transitions: [{ from: "initial", to: "running" }],
+      state: "running",
+      reason: undefined,
+    });
+    assertEquals([second!.version, second!.name, second!.transitions, second!.state], [
+      2,
+      "ended",
+      [{ from: "running", to: "billing" }, { from: "billing", to: "final" }],
+      "final",
+    ]);
+    const archived = await jobs.get("x1");
+    assertEquals([archived?.state, archived?.data], ["final", { at, team: "x" }]);
+    assertEquals(await jobs.find({ team: "x" }), [], "what is over is found by its id alone");
+    assertEquals([await jobs.count(), await jobs.count("final")], [1, 1]);
+    assertEquals(await all(jobs.history("none")), []);
+  },
+);
+
+trial("a saga that keeps nothing has no history, but of what was done by hand", async (t) => {
+  const bus = t.bus();
+  bus.add(OrderSaga);
+  await bus.start();
+  await bus.publish(Submitted, { id: "1", total: 7 });
+  await t.settled();
+  const orders = bus.sagas(OrderSaga);
+  assertEquals(await all(orders.history("1")), []);
+  await orders.set("1", { state: "paid", data: { total: 1, customer: "1" } }, { reason: "paid in cash", by: "eve" });
+  const [kept, ...more] = await all(orders.history("1"));
+  assertEquals(more, []);
+  assertEquals([kept?.kind, kept?.by, kept?.reason, kept?.transitions, kept?.version], [
+    "set",
+    "eve",
+    "paid in cash",
+    [{ from: "waiting", to: "paid" }],
+    2,
+  ]);
+  const now = await orders.get("1");
+  assertEquals([now?.state, now?.data, now?.timeouts], ["paid", { total: 1, customer: "1" }, ["due"]]);
+});
+
+trial("an instance that is set to be over is gone, and its timeouts with it; what cannot be is refused", async (t) => {
+  const database = memoryDatabase();
+  const bus = t.bus({ store: memoryStore({ database }) });
+  bus.add(OrderSaga);
+  await bus.start();
+  await bus.publish(Submitted, { id: "1", total: 7 });
+  await t.settled();
+  const orders = bus.sagas(OrderSaga);
+  await assertRejects(() => orders.set("2", {}, { reason: "x" }), SagaNotFoundError);
+  await assertRejects(() => orders.set("1", {}, { reason: "" }), ConfigurationError, "reason");
+  await assertRejects(() => orders.set("1", { state: "lost" as "paid" }, { reason: "x" }), ConfigurationError, "lost");
+  assertEquals((await orders.get("1"))?.version, 1);
+  await orders.set("1", { state: "final" }, { reason: "a test" });
+  assertEquals([database.counts.sagas, database.counts.schedules], [0, 0]);
+  assertEquals((await all(orders.history("1"))).length, 1);
+});
+
+trial("messages of an instance that were given up are handled again, and no others", async (t) => {
+  const bus = t.bus();
+  const cancelled: string[] = [];
+  bus.add(OrderSaga);
+  bus.endpoint("told").handle(Cancelled, ({ id }) => void cancelled.push(id));
+  await bus.start();
+  await bus.publish(Paid, { id: "1" });
+  await bus.publish(Paid, { id: "2" });
+  await t.settled();
+  await bus.publish(Submitted, { id: "1", total: 7 });
+  await bus.publish(Submitted, { id: "2", total: 7 });
+  await t.settled();
+  const orders = bus.sagas(OrderSaga);
+  assertEquals([await orders.redeliver("1"), await orders.redeliver("3")], [1, 0]);
+  await t.settled();
+  assertEquals([(await orders.get("1"))?.state, (await orders.get("2"))?.state], ["paid", "waiting"]);
+  assertEquals((await all(bus.errors("order").list())).length, 1);
+});
+
+const positive: Schema<{ n: number }> = {
+  "~standard": {
+    version: 1,
+    vendor: "test",
+    validate: (value) =>
+      typeof value === "object" && value !== null && "n" in value && typeof value.n === "number" && value.n > 0
+        ? { value: { n: value.n } }
+        : { issues: [{ message: "must be positive", path: ["n"] }] },
+  },
+};
+const Made = event<{ id: string; n: number }>("made");
+const Lowered = event<{ id: string }>("lowered");
+
+trial("data that the saga's schema refuses is not written, whether rules or a hand have made it", async (t) => {
+  const bus = t.bus();
+  const Counter = saga("counter", {
+    data: positive,
+    states: ["counting"],
+    events: (on) => ({
+      made: on.start(Made, (m) => m.id, (m) => ({ n: m.n })),
+      lowered: on(Lowered, (m) => m.id),
+    }),
+  }, ({ initially, during, when }) => [
+    initially(when("made").transitionTo("counting")),
+    during("counting", when("lowered").then((ctx) => void ctx.saga.n--)),
+  ]);
+  bus.add(Counter);
+  await bus.start();
+  await bus.publish(Made, { id: "1", n: 1 });
+  await bus.publish(Made, { id: "2", n: -1 });
+  await t.settled();
+  await bus.publish(Lowered, { id: "1" });
+  await t.settled();
+  const counters = bus.sagas(Counter);
+  assertEquals((await counters.find({})).map(({ id, data }) => [id, data.n]), [["1", 1]]);
+  const given = await all(bus.errors("counter").list());
+  assertEquals(given.map(({ exceptions: [first] }) => first?.type), ["InvalidSagaDataError", "InvalidSagaDataError"]);
+  await assertRejects(() => counters.set("1", { data: { n: 0 } }, { reason: "x" }), InvalidSagaDataError);
+});
