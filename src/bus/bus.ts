@@ -84,6 +84,9 @@ export interface Bus<in out Tx = undefined> extends Sender<Tx>, Requester, Contr
   /**
    * Takes nothing more, waits for what is in flight, flushes, closes. `await using` does it, too. A second call, while
    * the first waits, aborts handlers at once.
+   *
+   * In a handler, do not await it: it waits for the handler. Say `void bus.stop()`, and return; a handler that awaits it
+   * is told at the deadline, by `ctx.signal`, and its message comes again.
    */
   stop(options?: StopOptions): Promise<void>;
 }

@@ -64,8 +64,10 @@ export class StopDeadlineError extends HeroError {
    * @param bus its name
    */
   constructor(bus: string) {
-    super(`The bus "${bus}" stopped before this handler was done: its message goes back to its queue. Stop now`, {
-      details: { bus },
-    });
+    super(
+      `The bus "${bus}" stopped before this handler was done: its message goes back to its queue. Stop now. ` +
+        `If the handler itself has called bus.stop(), let it not await that: the stop waits for the handler`,
+      { details: { bus } },
+    );
   }
 }

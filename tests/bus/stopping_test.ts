@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { command, event, query, StopDeadlineError, StoppedError } from "../../mod.ts";
 import { retry } from "../../src/pipeline/retry.ts";
 import { Journal, Latch, trial } from "../support/trial.ts";
@@ -244,3 +244,46 @@ trial("a bus that was never started stops, and does not start any more", async (
   await bus.stop();
   await assertRejects(() => bus.start(), StoppedError);
 });
+
+trial(
+  "a handler that stops its own bus and does not await it has handled its message when the bus has stopped",
+  async (t) => {
+    const bus = t.bus();
+    let stopping: Promise<void> | undefined;
+    bus.endpoint("work").handle(Work, async ({ id }, ctx) => {
+      stopping = bus.stop();
+      await ctx.publish(Done, { id });
+    });
+    bus.endpoint("done", { concurrency: 1 }).handle(Done, () => {});
+    await bus.start();
+    await bus.send(Work, { id: "1" });
+    await t.settled();
+    await stopping;
+
+    assertEquals([await t.count("work"), await t.count("work_error"), await t.count("done")], [0, 0, 1]);
+    assertEquals(t.clock.pending, 0);
+  },
+);
+
+trial(
+  "a handler that awaits the stop of its own bus is told at the deadline what to do, and its message stays",
+  async (t) => {
+    const bus = t.bus();
+    let reason: unknown;
+    bus.endpoint("work").handle(Work, async (_, ctx) => {
+      ctx.signal.addEventListener("abort", () => reason = ctx.signal.reason);
+      await bus.stop({ deadline: "2s" });
+    });
+    await bus.start();
+    await bus.send(Work, { id: "1" });
+    await t.settled();
+    await t.pass(1_999);
+    assertEquals(reason, undefined);
+    await t.pass(1);
+
+    assert(reason instanceof StopDeadlineError);
+    assertStringIncludes(reason.message, "let it not await that");
+    assertEquals(await t.count("work"), 1);
+    await bus.stop();
+  },
+);
