@@ -104,7 +104,8 @@ export function isInfrastructure(name: string): boolean {
 export function applicationHeaders(native: FrameHeaders): Headers {
   let headers: Record<string, HeaderValue> | undefined;
   for (const name in native) {
-    if (isInfrastructure(name)) continue;
+    // The three of every message first: the rule for all others takes longer.
+    if (name === names.id || name === names.type || name === names.meta || isInfrastructure(name)) continue;
     const value = native[name];
     if (value === undefined) continue;
     // An own property, whatever its name: `__proto__` must not become a prototype.

@@ -29,7 +29,7 @@ const ownPrefix = "hero-amqp-";
 const brokers = /^x-(?:death|first-death-|last-death-|delivery-count|acquired-count|delay$)|^B?CC$/;
 
 /** What a client that routes by headers does with these is not what their sender wants. */
-const reserved = /^B?CC$|^hero-amqp-/;
+const isReserved = (name: string): boolean => name === "CC" || name === "BCC" || name.startsWith(ownPrefix);
 
 /** Headers as AMQP's table. */
 export type Table = Record<string, unknown>;
@@ -45,7 +45,7 @@ type Kind = "bigint" | "date";
 export function writeHeaders(headers: FrameHeaders, table: Table = Object.create(null)): Table {
   let kinds: Record<string, Kind> | undefined;
   for (const name of Object.keys(headers)) {
-    if (reserved.test(name)) throw new InvalidHeaderError(name, "the broker takes it for its own. Rename it");
+    if (isReserved(name)) throw new InvalidHeaderError(name, "the broker takes it for its own. Rename it");
     const value = headers[name] as NativeValue; // a key of its own
     switch (typeof value) {
       case "number":
@@ -104,7 +104,7 @@ export function read({ content, properties, fields }: Message): Reading {
   const headers: Record<string, NativeValue> = {};
   let unreadable: Error | undefined;
   for (const name of Object.keys(table)) {
-    if (name.startsWith(ownPrefix) || brokers.test(name)) continue;
+    if (isReserved(name) || (name.charCodeAt(0) === 0x78 && brokers.test(name))) continue; // "x"
     const value = nativeValue(table[name]);
     if (value !== undefined) set(headers, name, value);
   }

@@ -14,7 +14,7 @@ import { type Delays, maxDelayInMs } from "./delays.ts";
 import { isDirect } from "./direct_replies.ts";
 import { toTyped, transportName } from "./errors.ts";
 import { copied, own, type Table, writeHeaders } from "./frame.ts";
-import { Parcel } from "./parcel.ts";
+import { Parcel, type Sent } from "./parcel.ts";
 import type { Sender } from "./sender.ts";
 import type { CopyServices } from "./settling.ts";
 
@@ -114,7 +114,6 @@ export class Outbox implements CopyServices {
   #take(outgoing: Outgoing): void {
     const { frame, to, key, messageId, priority, dueAt, expiresAt } = outgoing;
     const mandatory = outgoing.mandatory && !isDirect(to);
-    const settled = (error: Error | undefined) => outgoing.settled(error);
     try {
       if (frame.body.byteLength > this.#maxBytes) {
         throw new MessageTooLargeError(typeOf(frame), "body", frame.body.byteLength, this.#maxBytes);
@@ -125,39 +124,33 @@ export class Outbox implements CopyServices {
       if (expiresAt !== undefined && (dueAt !== undefined || !saysExpiry(table[names.meta], expiresAt))) {
         table[own.expires] = expiresAt;
       }
-      const properties = {
-        contentType: frame.contentType,
-        headers: table,
-        deliveryMode: 2,
-        messageId,
-        mandatory,
-        ...(priority === undefined ? {} : { priority }),
-      };
-      const content = frame.body;
-      this.#post({ name: typeOf(frame), to, key, content, properties, table, dueAt, expiresAt }, settled);
+      const { contentType, body: content } = frame;
+      const properties: Parcel["properties"] = { contentType, headers: table, deliveryMode: 2, messageId, mandatory };
+      if (priority !== undefined) properties.priority = priority;
+      this.#post({ name: typeOf(frame), to, key, content, properties, table, dueAt, expiresAt }, outgoing);
     } catch (error) {
-      settled(toError(error));
+      outgoing.settled(toError(error));
     }
   }
 
   #publish(letter: Letter): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#post(letter, (error) => error === undefined ? resolve() : reject(error));
+      this.#post(letter, { settled: (error) => error === undefined ? resolve() : reject(error) });
       this.#sender.flush();
     });
   }
 
   /** Gives it to the sender, later if its way must be made first. */
-  #post(letter: Letter, settled: (error: Error | undefined) => void): void {
+  #post(letter: Letter, sent: Sent): void {
     const { to, key, dueAt, expiresAt, table } = letter;
     const chosen = table[names.routingKey];
     const route = routeOf(to, key, typeof chosen === "string" ? chosen : undefined); // throws if there is none
     const now = this.#clock.now();
     if (dueAt === undefined || dueAt <= now) {
       delete table[own.due];
-      return this.#sender.add(parcel(letter, route.exchange, route.routingKey, expiresAt, settled));
+      return this.#sender.add(parcel(letter, route.exchange, route.routingKey, expiresAt, sent));
     }
-    if (expiresAt !== undefined && expiresAt <= dueAt) return settled(undefined); // it expires before it is due
+    if (expiresAt !== undefined && expiresAt <= dueAt) return sent.settled(undefined); // it expires before it is due
     if (this.#routed(to)) {
       throw new UnsupportedError(
         transportName,
@@ -173,11 +166,11 @@ export class Outbox implements CopyServices {
       if (delayInMs !== undefined) table["x-delay"] = delayInMs;
       // The plugin returns what is mandatory, as it is in no queue yet. The broker's own expiration would end a delay.
       const mandatory = delayInMs === undefined;
-      this.#sender.add(parcel({ ...letter, mandatory }, exchange, routingKey, undefined, settled));
+      this.#sender.add(parcel({ ...letter, mandatory }, exchange, routingKey, undefined, sent));
     };
     if (this.#delays.reaches(to)) return post();
     this.#preparing++;
-    this.#delays.prepare(to).then(post, (error) => settled(toTyped(error, to, "delay what is sent to")))
+    this.#delays.prepare(to).then(post, (error) => sent.settled(toTyped(error, to, "delay what is sent to")))
       .then(() => {
         this.#preparing--;
         this.#sender.flush();
@@ -213,12 +206,10 @@ function parcel(
   exchange: string,
   routingKey: string,
   expiresAt: number | undefined,
-  settled: (error: Error | undefined) => void,
+  sent: Sent,
 ): Parcel {
-  return new Parcel(
-    { name, to, exchange, routingKey, content, properties: { ...properties, mandatory }, mandatory, expiresAt },
-    settled,
-  );
+  const own = mandatory === properties.mandatory ? properties : { ...properties, mandatory };
+  return new Parcel({ name, to, exchange, routingKey, content, properties: own, mandatory, expiresAt }, sent);
 }
 
 /** Whether the envelope says it already: it is not said twice. A delay wants it in a header of its own. */

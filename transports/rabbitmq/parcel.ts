@@ -7,6 +7,12 @@ export interface Returned {
   readonly replyText: string;
 }
 
+/** Who is told what became of it; every outgoing message is one. */
+export interface Sent {
+  /** `undefined`: the broker has it. */
+  settled(error: Error | undefined): void;
+}
+
 /** One message, until the broker has it or has refused it. */
 export class Parcel {
   /** For errors: what is sent, and where. */
@@ -25,7 +31,7 @@ export class Parcel {
   returned: Returned | undefined;
   /** How often a channel ended while this was the first on it. */
   failures = 0;
-  readonly #done: (error: Error | undefined) => void;
+  readonly #sent: Sent;
 
   constructor(
     message: {
@@ -38,7 +44,7 @@ export class Parcel {
       readonly mandatory: boolean;
       readonly expiresAt: number | undefined;
     },
-    done: (error: Error | undefined) => void,
+    sent: Sent,
   ) {
     this.name = message.name;
     this.to = message.to;
@@ -48,12 +54,12 @@ export class Parcel {
     this.properties = message.properties;
     this.mandatory = message.mandatory;
     this.expiresAt = message.expiresAt;
-    this.#done = done;
+    this.#sent = sent;
   }
 
   /** Ends it. */
   settle(error: Error | undefined): void {
-    this.#done(error);
+    this.#sent.settled(error);
   }
 
   /** It is to be sent anew. */
