@@ -44,7 +44,10 @@ export interface Rules<in out S extends Shape> {
     event: K,
     filter?: NoInfer<(context: SagaContext<S, MessageOf<S["events"][K]>>) => boolean>,
   ): Steps<S, MessageOf<S["events"][K]>, RoleOf<S["events"][K]>, undefined, AnswerTo<S["events"][K]>>;
-  /** Stands in `initially`: an event with `onMissing: "run"` whose instance is not there. No instance is made. */
+  /**
+   * Stands in `initially`: an event with `onMissing: "run"` whose instance is not there. No instance is made. `ctx.id` is
+   * what it would have; empty where it was looked for by indexes.
+   */
   whenMissing<K extends S["event"]>(
     event: K,
   ): Steps<MissingShape<S>, MessageOf<S["events"][K]>, "starts a saga", undefined, AnswerTo<S["events"][K]>>;

@@ -104,7 +104,7 @@ export class SagaRunner {
         if (work.context.attempt <= mostRedeliveries) return await redeliver(work);
         break;
       case "run": {
-        const nobody = newInstance("", "", {});
+        const nobody = newInstance(event.by.kind === "index" ? "" : idOf(saga, event, work.context.message), "", {});
         const effects = new UnitEffects(work.context, work.consumption, work.unit, saga.name, nobody);
         const occurrence: Occurrence = { kind: "missing", event: event.name, message: work.context.message };
         if (await handle(saga, nobody, occurrence, effects) !== "unhandled") return;
