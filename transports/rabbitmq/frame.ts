@@ -144,7 +144,7 @@ function timeIn(value: unknown): number | undefined {
 }
 
 /** `undefined`: it cannot be said in a frame; the message keeps it all the same. */
-function nativeValue(value: unknown): NativeValue | undefined {
+export function nativeValue(value: unknown): NativeValue | undefined {
   switch (typeof value) {
     case "string":
     case "number":

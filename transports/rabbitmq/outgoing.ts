@@ -14,6 +14,7 @@ import { type Delays, maxDelayInMs } from "./delays.ts";
 import { isDirect } from "./direct_replies.ts";
 import { toTyped, transportName } from "./errors.ts";
 import { copied, own, type Table, writeHeaders } from "./frame.ts";
+import { restoreOrigin } from "./origins.ts";
 import { Parcel, type Sent } from "./parcel.ts";
 import type { Sender } from "./sender.ts";
 import type { CopyServices } from "./settling.ts";
@@ -127,6 +128,7 @@ export class Outbox implements CopyServices {
       const { contentType, body: content } = frame;
       const properties: Parcel["properties"] = { contentType, headers: table, deliveryMode: 2, messageId, mandatory };
       if (priority !== undefined) properties.priority = priority;
+      restoreOrigin(content, properties, table);
       this.#post({ name: typeOf(frame), to, key, content, properties, table, dueAt, expiresAt }, outgoing);
     } catch (error) {
       outgoing.settled(toError(error));

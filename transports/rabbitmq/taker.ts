@@ -8,6 +8,7 @@ import { type Claim, Claims, RabbitDelivery } from "./claims.ts";
 import { delayedFor } from "./delays.ts";
 import { transportName } from "./errors.ts";
 import { read } from "./frame.ts";
+import { remember } from "./origins.ts";
 import { type CopyServices, settle, type Settling } from "./settling.ts";
 
 /** What a taker asks of its transport. */
@@ -137,6 +138,7 @@ export class Taker implements Receiver, Settling {
     const { exchange, routingKey } = claim.message.fields;
     const reading = read(claim.message);
     const via = reading.via ?? delayedFor(exchange, routingKey) ?? viaOf(exchange, routingKey, this.#queue);
+    remember(reading.frame.body, claim.message);
     claim.delivery = new RabbitDelivery(reading, via, claim);
     this.#unsettled++;
     this.#sink.deliver([claim.delivery]);

@@ -1,6 +1,8 @@
 /** Messages of senders that know nothing of this library. */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
+import { withHeaders } from "../../../src/spi/frame.ts";
+import { Inbox } from "../../conformance/transport/inbox.ts";
 import { frame as frameOf } from "../../conformance/transport/trial.ts";
 import { rig } from "./rig.ts";
 
@@ -79,4 +81,33 @@ rig("headers that the broker takes for its own are refused, and the channel stay
   ]);
   await rig.send(`queue:${queue}`, "fine");
   assertEquals(rig.transport.counts.reconnects, 0);
+});
+
+rig("what is taken out of a queue and sent again keeps what no frame can say", async (rig) => {
+  const [errors, queue] = [await rig.queue(), await rig.queue()];
+  await rig.raw(async (channel) => {
+    const headers = { ...nested, text: "plain", "MT-Fault": { of: "an earlier failure" } };
+    const properties = { messageId: "f", correlationId: "c", replyTo: "r", type: "t", appId: "app" };
+    channel.sendToQueue(errors, Buffer.from("body"), {
+      ...properties,
+      headers,
+      contentEncoding: "utf-8",
+      timestamp: 5,
+    });
+    await channel.waitForConfirms();
+  });
+  const inbox = new Inbox(10, rig.violations, () => rig.clock.now());
+  const { admin } = rig.transport;
+  assert(admin !== undefined);
+  inbox.receiver = await admin.take(errors, inbox, 10);
+  await rig.came(inbox, 1);
+  const { frame } = inbox.only;
+  await rig.send(`queue:${queue}`, "again", { frame: withHeaders(frame, { ...frame.headers, text: "other" }) });
+  await inbox.accept();
+  const again = await rig.raw((channel) => channel.get(queue, { noAck: true }));
+  if (again === false) throw new Error("It was not sent");
+  const { headers = {}, correlationId, replyTo, type, appId, contentEncoding, timestamp } = again.properties;
+  assertEquals([correlationId, replyTo, type, appId, contentEncoding, timestamp], ["c", "r", "t", "app", "utf-8", 5]);
+  assertEquals([headers["deep"], headers["nothing"], headers["text"]], [nested.deep, null, "other"]);
+  assertEquals(["MT-Fault" in headers, again.content.toString()], [false, "body"]);
 });
