@@ -16,7 +16,7 @@ export async function peer<T>(name: string): Promise<T> {
 }
 
 function installed(): boolean {
-  return ["@nestjs/cqrs", "@nestjs/microservices", "amqplib", "typescript", "xstate"]
+  return ["@nestjs/cqrs", "@nestjs/microservices", "amqplib", "graphile-worker", "pg-boss", "typescript", "xstate"]
     .every((name) => existsSync(`${folder}node_modules/${name}`));
 }
 

@@ -32,9 +32,9 @@ export function temporaryFile(): string {
 }
 
 /** Takes away what a run before has left in PostgreSQL. */
-export async function removeSchema(): Promise<void> {
+export async function removeSchema(name: string = schema): Promise<void> {
   const sql = client(url, { max: 1, onnotice: () => {} });
-  await sql.unsafe(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`);
+  await sql.unsafe(`DROP SCHEMA IF EXISTS "${name}" CASCADE`);
   await sql.end();
 }
 

@@ -44,12 +44,11 @@ export class Flight {
     const rows: Outgoing[] = [];
     for (const outgoing of batch) {
       const where = bodies.add(outgoing.frame.body);
-      const row = sentOf(outgoing, where);
-      list.push(row);
+      list.push(sentOf(outgoing, outgoing.to, where));
       rows.push(outgoing);
       outgoing.alsoTo.forEach((to, at) => {
-        const past = [outgoing.to, ...outgoing.alsoTo.slice(0, at)];
-        list.push({ ...row, address: to, mandatory: false, past });
+        const v = [outgoing.to, ...outgoing.alsoTo.slice(0, at)];
+        list.push({ ...sentOf(outgoing, to, where), m: undefined, v });
         rows.push(outgoing);
       });
     }

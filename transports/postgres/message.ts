@@ -89,25 +89,30 @@ export function before(a: Pick<Found, "rank" | "place">, b: typeof a): number {
   return a.rank - b.rank || a.place - b.place;
 }
 
-/** The columns that a message brings, and their types. */
-export const sentColumns = "address text, past json, key text, rank int, message_id text, content_type text, " +
-  "headers text, start int, size int, expires float8, due float8, mandatory boolean";
+/** The columns that a message brings, by short names, as each row says them again; and what they are called then. */
+export const sentColumns =
+  "a text, v json, k text, r int, i text, c text, h text, s int, z int, e float8, d float8, m boolean";
+export const sentNames = `r.a AS address, r.v AS past, r.k AS "key", coalesce(r.r, 0) AS "rank", r.i AS message_id, ` +
+  `r.c AS content_type, r.h AS headers, r.s AS start, r.z AS size, r.e AS expires, r.d AS due, ` +
+  `coalesce(r.m, false) AS mandatory`;
 
-/** What is sent to one address, as those columns hold it; its body lies elsewhere. */
+/** What is sent to one address, as those columns hold it; its body lies elsewhere. What is usual is left out. */
 export function sentOf(
-  { frame, key, priority, expiresAt, dueAt, mandatory, messageId, to }: Outgoing,
-  where: { readonly start: number; readonly size: number },
+  { frame, key, priority, expiresAt, dueAt, mandatory, messageId }: Outgoing,
+  to: string,
+  { start, size }: { readonly start: number; readonly size: number },
 ): Readonly<Record<string, unknown>> {
   return {
-    address: column(to),
-    key: key === undefined ? null : column(key),
-    rank: priority === undefined ? 0 : -Math.min(Math.max(Math.trunc(priority), 0), priorities - 1),
-    message_id: column(messageId),
-    content_type: column(frame.contentType),
-    headers: headersToText(frame.headers),
-    ...where,
-    expires: expiresAt ?? null,
-    due: dueAt ?? null,
-    mandatory,
+    a: column(to),
+    k: key === undefined ? undefined : column(key),
+    r: priority === undefined ? undefined : -Math.min(Math.max(Math.trunc(priority), 0), priorities - 1),
+    i: column(messageId),
+    c: column(frame.contentType),
+    h: headersToText(frame.headers),
+    s: start,
+    z: size,
+    e: expiresAt,
+    d: dueAt,
+    m: mandatory || undefined,
   };
 }

@@ -1,7 +1,7 @@
 /** The statements that write messages. @module */
 import type { Names } from "../../stores/postgres/names.ts";
 import { refusal, rowsOf } from "../../stores/postgres/statement.ts";
-import { sentColumns } from "./message.ts";
+import { sentColumns, sentNames } from "./message.ts";
 import { clock, messageColumns, note, now } from "./statements.ts";
 
 /** What a batch needs of its statement. */
@@ -31,7 +31,7 @@ export function sendStatement(names: Names, { keyed, offers, strict }: SendKind)
       `ORDER BY o.n) <= f.room, false) AS leased FROM targets o LEFT JOIN unnest($3::text::bigint[], $4::text::int[]) ` +
       `AS f(queue, room) ON f.queue = o.queue`
     : "SELECT * FROM targets";
-  return `WITH ${clock}, sent AS MATERIALIZED (SELECT r.* FROM ${rowsOf("$1", sentColumns)}), ` +
+  return `WITH ${clock}, sent AS MATERIALIZED (SELECT r.n, ${sentNames} FROM ${rowsOf("$1", sentColumns)}), ` +
     `targets AS (SELECT s.n, d.queue, d.via, ${due} > ${now} AS later, ` +
     `q.ordered AND s."key" IS NOT NULL AND ${due} <= ${now} AS keeps FROM sent s JOIN ${routes} d ` +
     `ON d.address = s.address JOIN ${queues} q ON q.id = d.queue WHERE (${due} <= ${now} OR NOT ${toTopic}) ` +
