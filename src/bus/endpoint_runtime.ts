@@ -47,7 +47,8 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
   readonly #active = new ActiveList();
   readonly #intake: Intake;
   readonly #gates: readonly Gate[];
-  readonly #releases = new Releases();
+  /** Made with the first: few endpoints are ever paused. */
+  #releases: Releases | undefined;
   #receiver: Receiver | undefined;
   #settler: Settler | undefined;
   #credit: number;
@@ -138,7 +139,7 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
 
   start(delivery: Delivery, sequence: number): void {
     const consumption = new Consumption(this.services, delivery, sequence);
-    consumption.released = this.#releases.of(delivery);
+    consumption.released = this.#releases?.of(delivery) ?? 0;
     this.#active.add(consumption);
     this.plan.pipeline.consume(consumption, this);
   }
@@ -146,7 +147,7 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
   finished(consumption: Consumption): void {
     const { delivery, outcome } = consumption;
     this.#active.remove(consumption);
-    if (!consumption.lost) this.#releases.forget(delivery);
+    if (!consumption.lost) this.#releases?.forget(delivery);
     if (consumption.settled) this.#settledInUnit(outcome?.outcome ?? "accept");
     else if (!consumption.lost && !this.#stopped) {
       this.#settler?.settle(outcome === undefined ? new Acceptance(delivery) : { delivery, ...outcome });
@@ -198,7 +199,7 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
 
   #releaseWaiting(): void {
     for (const delivery of this.#intake.clear()) {
-      this.#releases.add(delivery);
+      (this.#releases ??= new Releases()).add(delivery);
       this.#settler?.settle({ delivery, outcome: "release" });
     }
   }

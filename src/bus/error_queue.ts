@@ -64,7 +64,9 @@ export class EndpointErrorQueue implements ErrorQueue {
   }
 
   discard(which: Selection): Promise<number> {
-    return this.#take(which, (delivery, receiver) => receiver.settle([{ delivery, outcome: "accept" }]));
+    return this.#take(which, async (delivery, receiver) => {
+      await receiver.settle([{ delivery, outcome: "accept" }]);
+    });
   }
 
   /** Takes all that is there, does `work` with what is chosen, and puts the rest back. */

@@ -23,6 +23,7 @@ import type { Frame } from "../spi/frame.ts";
 import type { Delivery, Receiver, Sink, Transport } from "../spi/transport.ts";
 import { type AbortListener, AbortListeners } from "../values/abort_listeners.ts";
 import { type Deadline, Deadlines } from "../values/deadlines.ts";
+import { isPromise } from "../values/awaitable.ts";
 import { milliseconds } from "../values/duration.ts";
 
 const defaultTimeout = "30s";
@@ -209,8 +210,11 @@ export class RequestClient implements Requests, Sink {
     for (const { frame } of batch) this.#answer(frame);
     // Answers are given to whoever waits; one that nobody waits for is worth nothing to anybody else.
     const receiver = this.#receiver;
-    const settle = (to: Receiver) => to.settle(batch.map((delivery) => ({ delivery, outcome: "accept" as const })));
-    if (receiver !== undefined) settle(receiver).catch(() => {});
+    const settle = (to: Receiver): void => {
+      const heard = to.settle(batch.map((delivery) => ({ delivery, outcome: "accept" })));
+      if (isPromise(heard)) heard.catch(() => {});
+    };
+    if (receiver !== undefined) settle(receiver);
     else this.#opening?.then(settle).catch(() => {});
   }
 

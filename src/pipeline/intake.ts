@@ -34,7 +34,10 @@ interface Held {
  * one key one at a time, in the order in which they came; other keys pass.
  */
 export class Intake {
-  readonly #options: IntakeOptions;
+  readonly #concurrency: number;
+  readonly #gates: readonly Gate[];
+  readonly #slotless: ((delivery: Delivery) => boolean) | undefined;
+  readonly #owner: IntakeOwner;
   readonly #ready = new Deque<Delivery>();
   readonly #keys = new Map<string, Held>();
   readonly #lost = new Set<Delivery>();
@@ -47,7 +50,10 @@ export class Intake {
   #paused = false;
 
   constructor(options: IntakeOptions) {
-    this.#options = options;
+    this.#concurrency = options.concurrency;
+    this.#gates = options.gates;
+    this.#slotless = options.slotless;
+    this.#owner = options.owner;
   }
 
   /** Deliveries that run. */
@@ -73,8 +79,7 @@ export class Intake {
     if (delivery.key !== undefined || this.#ready.size > 0 || this.#pumping || this.#paused || this.#closed) {
       return false;
     }
-    const { concurrency, slotless, gates } = this.#options;
-    if (slotless !== undefined || gates.length > 0 || this.#slots >= concurrency) return false;
+    if (this.#slotless !== undefined || this.#gates.length > 0 || this.#slots >= this.#concurrency) return false;
     // What it brings about, a handler that ends at once among it, is for the next.
     this.#pumping = true;
     this.#start(delivery, false);
@@ -86,13 +91,12 @@ export class Intake {
   pump(): void {
     if (this.#pumping) return;
     this.#pumping = true;
-    const { concurrency, slotless } = this.#options;
     // Slotless ones may start when all slots are taken, but not before what came earlier.
     while (!this.#paused && !this.#closed && this.#ready.size > 0 && this.#gatesOpen()) {
       const delivery = this.#ready.peekFront();
       if (delivery === undefined) break;
-      const free = slotless?.(delivery) ?? false;
-      if (!free && this.#slots >= concurrency) break;
+      const free = this.#slotless?.(delivery) ?? false;
+      if (!free && this.#slots >= this.#concurrency) break;
       this.#ready.popFront();
       if (this.#lost.delete(delivery)) {
         this.#waiting--;
@@ -106,7 +110,7 @@ export class Intake {
   }
 
   #gatesOpen(): boolean {
-    for (const gate of this.#options.gates) if (!gate.open()) return false;
+    for (const gate of this.#gates) if (!gate.open()) return false;
     return true;
   }
 
@@ -136,8 +140,8 @@ export class Intake {
     this.#waiting--;
     this.#running++;
     if (!slotless) this.#slots++;
-    for (const gate of this.#options.gates) gate.started(sequence);
-    this.#options.owner.start(delivery, sequence);
+    for (const gate of this.#gates) gate.started(sequence);
+    this.#owner.start(delivery, sequence);
   }
 
   /**
@@ -148,8 +152,8 @@ export class Intake {
    */
   finished(delivery: Delivery, sequence: number, error: Error | undefined, counted: boolean): void {
     this.#running--;
-    if (!(this.#options.slotless?.(delivery) ?? false)) this.#slots--;
-    for (const gate of this.#options.gates) gate.finished(sequence, error, counted);
+    if (!(this.#slotless?.(delivery) ?? false)) this.#slots--;
+    for (const gate of this.#gates) gate.finished(sequence, error, counted);
     if (delivery.key !== undefined) this.#release(delivery.key);
     this.pump();
   }

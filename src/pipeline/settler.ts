@@ -3,6 +3,7 @@ import { macrotask } from "../runtime/macrotask.ts";
 import type { Clock } from "../spi/clock.ts";
 import type { Telemetry } from "../spi/telemetry.ts";
 import type { Receiver, Settlement } from "../spi/transport.ts";
+import { isPromise } from "../values/awaitable.ts";
 
 /** How often a copy that failed is tried again, before its delivery goes back. */
 const mostTries = 5;
@@ -15,7 +16,8 @@ export class Settler {
   readonly #receiver: Receiver;
   readonly #clock: Clock;
   readonly #seen: ((outcome: Settlement["outcome"], count: number) => void) | undefined;
-  #pending: Settlement[] = [];
+  /** Made with its first: an array that is pushed to has room for many. */
+  #pending: Settlement[] | undefined;
   #scheduled = false;
   #held = false;
   /** How many were settled without the event loop having had a turn, as far as is known here. */
@@ -48,13 +50,14 @@ export class Settler {
   /** Settles at once what was held. */
   letGo(): void {
     this.#held = false;
-    if (this.#pending.length > 0 && !this.#scheduled) this.#settle();
+    if (!this.#scheduled) this.#settle();
   }
 
   /** Settles with all others of this tick. */
   settle(settlement: Settlement): void {
     this.#unsettled++;
-    this.#pending.push(settlement);
+    if (this.#pending === undefined) this.#pending = [settlement];
+    else this.#pending.push(settlement);
     if (this.#scheduled) return;
     const rests = this.#unsettled + this.#inARow >= mostInARow;
     if (this.#held && !rests) return;
@@ -68,19 +71,23 @@ export class Settler {
   #settle(): void {
     this.#scheduled = false;
     const batch = this.#pending;
-    this.#pending = [];
+    if (batch === undefined) return;
+    this.#pending = undefined;
     this.#inARow += batch.length;
     if (this.#seen !== undefined) this.#show(batch);
-    this.#tell(batch).then(() => this.#done(batch.length), () => this.#failed(batch, 1));
+    this.#tell(batch, 1);
   }
 
-  /** A transport that throws, against its promise, must not end the process: that is a rejection as any other. */
-  #tell(batch: readonly Settlement[]): Promise<void> {
+  #tell(batch: readonly Settlement[], tries: number): void {
+    let heard: void | Promise<void>;
     try {
-      return Promise.resolve(this.#receiver.settle(batch));
-    } catch (thrown) {
-      return Promise.reject(thrown);
+      heard = this.#receiver.settle(batch);
+    } catch {
+      // A transport that throws, against its promise, must not end the process: that is a rejection as any other.
+      return this.#failed(batch, tries);
     }
+    if (!isPromise(heard)) return this.#done(batch.length);
+    heard.then(() => this.#done(batch.length), () => this.#failed(batch, tries));
   }
 
   /**
@@ -88,15 +95,11 @@ export class Settler {
    * deliveries go back to the broker, which delivers them again.
    */
   #failed(batch: readonly Settlement[], tries: number): void {
+    if (tries > mostTries) return this.#done(batch.length);
     const again = tries < mostTries
       ? batch
       : batch.map(({ delivery }): Settlement => ({ delivery, outcome: "release" }));
-    this.#clock.at(this.#clock.now() + firstWaitInMs * 2 ** (tries - 1), () => {
-      this.#tell(again).then(
-        () => this.#done(batch.length),
-        () => tries < mostTries ? this.#failed(batch, tries + 1) : this.#done(batch.length),
-      );
-    });
+    this.#clock.at(this.#clock.now() + firstWaitInMs * 2 ** (tries - 1), () => this.#tell(again, tries + 1));
   }
 
   #done(count: number): void {

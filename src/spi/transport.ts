@@ -166,11 +166,11 @@ export interface Receiver {
   /** Where answers to a reply source go; read it for each request. */
   readonly address: Address;
   /**
-   * Any order, any number, several calls at once. Resolves when the broker has heard; for a settled, lost or foreign
-   * delivery it does nothing. Rejects only for `again` and `move` whose copy failed: all of that call that did not
-   * succeed is then still unsettled.
+   * Any order, any number, several calls at once. Resolves when the broker has heard; returns no promise where it has
+   * heard already, which saves one a message. For a settled, lost or foreign delivery it does nothing. Rejects only for
+   * `again` and `move` whose copy failed: all of that call that did not succeed is then still unsettled.
    */
-  settle(batch: readonly Settlement[]): Promise<void>;
+  settle(batch: readonly Settlement[]): void | Promise<void>;
   /** Replaces the credit; 0 pauses (kill switch, rate limit, `bus.pause`). What is in flight stays. */
   credit(total: number): void;
   /** Takes no more; what is unsettled may be settled until `close`. Idempotent. */

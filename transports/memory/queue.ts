@@ -54,7 +54,8 @@ export class Queue {
   readonly #services: QueueServices;
   readonly #backlog = new Backlog();
   readonly #inFlight = new InFlight();
-  readonly #waiters = new Set<Waiter>();
+  /** Senders that were asked to wait; made when first needed. */
+  #waiters: Set<Waiter> | undefined;
   /** Since the first ordered consumer. */
   #locks: KeyLocks | undefined;
   /** Replaced, not changed: a sink may stop its receiver while the pump goes through them. */
@@ -196,29 +197,31 @@ export class Queue {
 
   /** Tells `waiter` once there is room again. */
   addWaiter(waiter: Waiter): void {
-    this.#waiters.add(waiter);
+    (this.#waiters ??= new Set()).add(waiter);
   }
 
   /** Tells it nothing more. */
   removeWaiter(waiter: Waiter): void {
-    this.#waiters.delete(waiter);
+    this.#waiters?.delete(waiter);
   }
 
   /** Lets those wait no longer for whom there is room. */
   relieve(): void {
-    if (this.#waiters.size === 0 || this.full) return;
-    const waiters = [...this.#waiters];
-    this.#waiters.clear();
+    const waiters = this.#waiters;
+    if (waiters === undefined || this.full) return;
+    this.#waiters = undefined;
     for (const waiter of waiters) waiter.relieved(this);
   }
 
   /** Rounds through the consumers; after some, what they do in between has its turn. */
   pump(): void {
     let left = mostInATurn;
-    for (let delivered = 1; delivered > 0 && left > 0; left -= delivered) delivered = this.#round(left);
+    for (let delivered = 1; delivered > 0 && left > 0 && this.#backlog.size > 0; left -= delivered) {
+      delivered = this.#round(left);
+    }
     this.#pumping = false;
     this.relieve();
-    if (this.#consumers.some((consumer) => consumer.room > 0)) this.wake();
+    if (this.#backlog.size > 0 && this.#consumers.some((consumer) => consumer.room > 0)) this.wake();
   }
 
   /** Gives how many were delivered. */
@@ -235,21 +238,25 @@ export class Queue {
       const consumer = consumers[(start + at) % consumers.length];
       if (consumer === undefined || consumer.room <= 0) continue;
       const batch = this.#take(Math.min(consumer.room, share), consumer);
+      if (batch === undefined) continue;
       delivered += batch.length;
-      if (batch.length > 0) consumer.deliver(batch);
+      consumer.deliver(batch);
     }
     return delivered;
   }
 
-  #take(limit: number, owner: object): readonly Message[] {
-    const batch: Message[] = [];
-    while (batch.length < limit) {
+  /** `undefined`: there was nothing. */
+  #take(limit: number, owner: object): readonly Message[] | undefined {
+    let batch: Message[] | undefined;
+    while (batch === undefined || batch.length < limit) {
       const message = this.#backlog.take();
       if (message === undefined) break;
       if (this.#hasExpired(message)) this.#drop(message);
       else if (this.#locks === undefined || message.key === undefined || this.#locks.claim(message.key, message)) {
         this.#inFlight.add(message, owner);
-        batch.push(message);
+        // Mostly it is the only one: an array that is pushed to has room for many.
+        if (batch === undefined) batch = [message];
+        else batch.push(message);
       }
     }
     return batch;

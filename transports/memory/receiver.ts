@@ -29,7 +29,7 @@ export interface ReceiverOptions {
   readonly among: Set<MemoryReceiver>;
 }
 
-const heard: Promise<void> = Promise.resolve();
+const stopped: Promise<void> = Promise.resolve();
 
 /** A consumer of a queue, and its sink. */
 export class MemoryReceiver implements Receiver, Consumer {
@@ -82,7 +82,7 @@ export class MemoryReceiver implements Receiver, Consumer {
     this.sink.deliver(batch);
   }
 
-  settle(batch: readonly Settlement[]): Promise<void> {
+  settle(batch: readonly Settlement[]): void | Promise<void> {
     let failure: Error | undefined;
     for (const settlement of batch) {
       const { delivery } = settlement;
@@ -114,7 +114,7 @@ export class MemoryReceiver implements Receiver, Consumer {
       }
     }
     this.wake();
-    return failure === undefined ? heard : Promise.reject(failure);
+    if (failure !== undefined) return Promise.reject(failure);
   }
 
   credit(total: number): void {
@@ -123,11 +123,11 @@ export class MemoryReceiver implements Receiver, Consumer {
   }
 
   stop(): Promise<void> {
-    if (this.#stopped) return heard;
+    if (this.#stopped) return stopped;
     this.#stopped = true;
     this.left();
     if (this.#unsettled === 0) this.#among.delete(this);
-    return heard;
+    return stopped;
   }
 
   /** Ends for good: what is unsettled goes back. The sink hears of it if there is a reason. */

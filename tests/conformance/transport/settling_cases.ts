@@ -155,8 +155,8 @@ export const settlingCases: readonly TransportCase[] = [
       await trial.sendAll(`queue:${queue}`, [{ text: "a" }, { text: "b" }, { text: "c" }]);
       await trial.came(inbox, 3);
       const [a, b, c] = inbox.received as [Delivery, Delivery, Delivery];
-      await assertRejects(() =>
-        inbox.receiver.settle([
+      await assertRejects(async () =>
+        await inbox.receiver.settle([
           { delivery: a, outcome: "accept" },
           { delivery: b, outcome: "move", to: `queue:${trial.name("missing")}`, headers: {} },
           { delivery: c, outcome: "move", to: `queue:${errors}`, headers: {} },
