@@ -1,0 +1,110 @@
+/** Buses of several processes on one database of each kind, and a broker in memory. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { assert } from "@std/assert";
+import type { Bus } from "../../../src/bus/bus.ts";
+import { createBus } from "../../../src/bus/create_bus.ts";
+import type { Store } from "../../../src/spi/store.ts";
+import { memoryDatabase, memoryStore } from "../../../stores/memory/mod.ts";
+import { sqlite } from "../../../stores/sqlite/mod.ts";
+import { memory, memoryBroker } from "../../../transports/memory/mod.ts";
+import { PostgresBench, skip } from "../../stores/postgres/server.ts";
+import { test } from "../../support/runner.ts";
+
+/** What a test works with. */
+export interface OnStore {
+  /** A bus as one process would have it, stopped when the test ends. */
+  bus(through?: (store: Store<unknown>) => Store<unknown>): Bus<unknown>;
+  /** Waits until a condition holds. */
+  until(what: string, condition: () => boolean | Promise<boolean>): Promise<void>;
+}
+
+/** So long a condition is waited for: a bound against hanging, and nothing that is measured. */
+const patienceInMs = 100_000;
+
+interface Database extends AsyncDisposable {
+  connect(): Store<unknown>;
+}
+
+const databases: readonly (readonly [name: string, make: () => Promise<Database>, skip: string | undefined])[] = [
+  ["memory", () => {
+    const database = memoryDatabase();
+    return Promise.resolve({
+      connect: () => memoryStore({ database }),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    });
+  }, undefined],
+  ["SQLite", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "hero-saga-"));
+    return {
+      connect: () => sqlite({ path: join(folder, "store.db"), synchronous: "normal" }),
+      [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+    };
+  }, undefined],
+  ["PostgreSQL", () => {
+    const bench = new PostgresBench();
+    return Promise.resolve({
+      connect: () => bench.store(),
+      [Symbol.asyncDispose]: () => bench[Symbol.asyncDispose](),
+    });
+  }, skip],
+];
+
+/** Registers a test for each store. */
+export function onStores(name: string, run: (on: OnStore) => Promise<void>): void {
+  for (const [store, make, skip] of databases) {
+    test(`${store}: ${name}`, async () => {
+      const database = await make();
+      const broker = memoryBroker();
+      const buses: Bus<unknown>[] = [];
+      try {
+        await run({
+          bus: (through = (store) => store) => {
+            const bus = createBus({
+              name: "app",
+              transport: memory({ broker }),
+              store: through(database.connect()),
+            });
+            buses.push(bus);
+            return bus;
+          },
+          until,
+        });
+      } finally {
+        for (const bus of buses) await bus.stop({ deadline: 0 });
+        await database[Symbol.asyncDispose]();
+      }
+    }, { skip, timeoutInMs: 150_000 });
+  }
+}
+
+async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  const end = Date.now() + patienceInMs;
+  while (!await condition()) {
+    assert(Date.now() < end, `It never came to this: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** A store of which the commits are counted that change an instance, those that fail among them. */
+export function counting(store: Store<unknown>, counts: { commits: number }): Store<unknown> {
+  return replacing(store, "begin", async (scope) => {
+    const unit = await store.begin(scope);
+    return replacing(unit, "commit", (changes) => {
+      if (changes.sagas.length > 0) counts.commits++;
+      return unit.commit(changes);
+    });
+  });
+}
+
+/** An object with one of its methods replaced. */
+function replacing<T extends object, K extends keyof T>(target: T, method: K, instead: T[K]): T {
+  return new Proxy(target, {
+    get(_, key) {
+      if (key === method) return instead;
+      const value: unknown = Reflect.get(target, key);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
