@@ -11,8 +11,11 @@ export interface SagaOptions<
   Timeout extends string,
   Index extends keyof Data,
 > {
-  /** What an instance holds. A schema, or `type<T>()`; it is checked when an instance is read and written. */
-  readonly data: Schema<Data>;
+  /**
+   * What an instance holds. A schema, or `type<T>()`; it is checked when an instance is read and written. A schema has to
+   * take what it gives: what it made of the data is stored, and read by it again.
+   */
+  readonly data: Schema<unknown, Data>;
   /**
    * The names of its states, without `initial` and `final`, which every saga has. `"processing.packing"` is a sub-state
    * of `"processing"`: an instance in it is in both.

@@ -318,6 +318,26 @@ export const ParcelSaga = saga("parcel", {
   ];
 });
 
+const visitStates = ["open", "closed"] as const;
+/** The data is what the schema gives; its input does not matter. */
+export const VisitSaga = saga("visit", {
+  data: z.object({ count: z.number().default(0), since: z.coerce.date(), note: z.string().optional() }),
+  states: visitStates,
+  indexes: ["note"],
+  events: (on) => ({
+    begun: on.start(Shipped, (m) => m.parcel, () => ({ count: 1, since: new Date() })),
+    noted: on.where(Weighed, (m) => ({ note: m.parcel })),
+  }),
+}, ({ initially, during, when }) => [
+  initially(
+    when("begun").then((ctx) => {
+      ctx.saga.count++;
+      ctx.saga.since.setTime(0);
+    }).transitionTo("open"),
+  ),
+  during(visitStates, when("noted").finalize()),
+]);
+
 const drawn: string = OrderSaga.toMermaid() + ParcelSaga.toGraphviz();
 console.log(drawn, verify(ParcelSaga).map(({ subject }) => subject), OrderSaga.describe().states.length);
 
