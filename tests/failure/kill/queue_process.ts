@@ -1,5 +1,5 @@
 /**
- * A process that takes from the queue "in" of a SQLite file: `queue_process.ts <doing> <path> <ledger> <name> <point> <nth>`.
+ * A process that takes from the queue "in" of a database: `queue_process.ts <doing> <address> <ledger> <name> <point> <nth>`.
  * Into the ledger it appends a line for each thing that it does. Named a point, it kills itself there with its nth
  * message.
  */
@@ -8,10 +8,10 @@ import process from "node:process";
 import { DuplicateError } from "../../../src/errors/store.ts";
 import { systemClock } from "../../../src/runtime/system_clock.ts";
 import type { Delivery, Outgoing, Receiver, Sink, Transport } from "../../../src/spi/transport.ts";
-import { sqlite } from "../../../stores/sqlite/mod.ts";
-import { sqliteTransport } from "../../../transports/sqlite/mod.ts";
+import { queueDatabase } from "./queue_database.ts";
 
-const [doing = "", path = "", ledger = "", name = "", point = "", nth = "0"] = process.argv.slice(2);
+const [doing = "", address = "", ledger = "", name = "", point = "", nth = "0"] = process.argv.slice(2);
+const database = await queueDatabase(address);
 const { signal } = new AbortController();
 const host = { bus: "orders", clock: systemClock, signal, status: () => {} };
 const decoder = new TextDecoder();
@@ -51,7 +51,7 @@ async function open(
 
 /** Notes when each message begins and ends, and accepts it a turn later. */
 async function order(): Promise<void> {
-  const transport = sqliteTransport(path, { synchronous: "normal", pollInterval: "1h" });
+  const transport = database.transport({ pollInterval: "1h" });
   await open(transport, { credit: 5, ordered: true }, (delivery, receiver) => {
     const text = decoder.decode(delivery.frame.body);
     note("begin", delivery.key, text, name);
@@ -64,15 +64,13 @@ async function order(): Promise<void> {
 
 /** Takes and never settles. */
 async function hold(): Promise<void> {
-  const transport = sqliteTransport(path, { synchronous: "normal", lease: "1s" });
+  const transport = database.transport({ lease: "1s" });
   await open(transport, { credit: 1, ordered: false }, ({ deliveryCount }) => note("took", deliveryCount, name));
 }
 
 /** Handles each message with an effect, an answer and its settlement in one transaction. */
 async function effects(stall: boolean): Promise<void> {
-  const store = sqlite({ path, synchronous: "normal" });
-  await store.open(host);
-  const transport = sqliteTransport(store, { lease: "1s" });
+  const { store, transport } = await database.together(host, { lease: "1s" });
   const outgoing = (text: string): Outgoing => ({
     frame: { contentType: "text/plain", headers: {}, body: new TextEncoder().encode(text) },
     messageId: `answer ${text}`,
@@ -88,7 +86,7 @@ async function effects(stall: boolean): Promise<void> {
     const inbox = [{ endpoint: "in", messageId: text, keepUntil: 8e15 }];
     const unit = await store.begin({ bus: "orders", partition: text, inbox, signal });
     if (unit.duplicates[0] === true) note("twice", text);
-    await unit.tx.run("INSERT INTO own VALUES (?, ?)", text, name);
+    await database.write(unit, text, name);
     reached("written", number);
     if (stall) {
       await unit.rollback(); // it held the only writer: what stalls is to have none
@@ -107,7 +105,7 @@ async function effects(stall: boolean): Promise<void> {
   /** What a handler does that did not notice that time has passed. */
   const late = async (delivery: Delivery, receiver: Receiver, text: string): Promise<void> => {
     const unit = await store.begin({ bus: "orders", partition: text, inbox: [], signal });
-    await unit.tx.run("INSERT INTO own VALUES (?, ?)", text, name);
+    await database.write(unit, text, name);
     try {
       const enlistment = transport.enlist?.(unit.tx, receiver);
       await enlistment?.settle([{ delivery, outcome: "accept" }]);
