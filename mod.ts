@@ -164,6 +164,7 @@ export type {
   Observed,
   ObservedDelivery,
   ObservedFailure,
+  ObservedInstance,
   ObservedSend,
   Unhandled,
 } from "./src/pipeline/observers.ts";

@@ -66,6 +66,7 @@ export class UnitOfWork implements OpenUnit {
   readonly #receiver: Receiver | undefined;
   readonly #settling: Consumption[] = [];
   #enlistment: Enlistment | undefined | "unknown" = "unknown";
+  #told: (() => void)[] | undefined;
   /** How often the units of the same attempt before it have met another. */
   conflicts = 0;
   #opened = false;
@@ -207,6 +208,11 @@ export class UnitOfWork implements OpenUnit {
     (this.#sagas ??= new SagaChanges()).save(before, after, happened);
   }
 
+  /** Has something told once all of it is true, and not at all if it never is. */
+  onCommitted(tell: () => void): void {
+    (this.#told ??= []).push(tell);
+  }
+
   /** Leaves out one of the messages that it is about: it has not had its effect. */
   async exclude(member: number): Promise<void> {
     const failed = new Error("It fails alone");
@@ -233,6 +239,7 @@ export class UnitOfWork implements OpenUnit {
     }
     this.#messages.push(...part.#messages);
     this.#rows.push(...part.#rows);
+    for (const tell of part.#told ?? []) this.onCommitted(tell);
     if (part.#sagas !== undefined) (this.#sagas ??= new SagaChanges()).add(part.#sagas);
     this.#schedules.push(...part.#schedules);
     this.#settling.push(...part.#settling);
@@ -270,6 +277,7 @@ export class UnitOfWork implements OpenUnit {
     }
     enlisted?.committed((message) => this.#owner.sent(message));
     this.#owner.committed(outbox, leased, messages);
+    for (const tell of this.#told ?? []) tell();
   }
 
   /** Puts into the store's transaction what the broker would be told afterwards, where that is possible. */

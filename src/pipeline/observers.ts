@@ -70,6 +70,30 @@ export interface HeldTransaction {
   readonly inMs: number;
 }
 
+/** An instance of a saga that was made or changed, or is over. */
+export interface ObservedInstance {
+  /** The saga's name. */
+  readonly saga: string;
+  /** The instance's. */
+  readonly id: string;
+  /** New for each instance. */
+  readonly incarnation: string;
+  /** What came: `event`, `timeout`, an answer, an undo. */
+  readonly kind: string;
+  /** The name of the event or timeout. */
+  readonly name: string | undefined;
+  /** The message that brought it. */
+  readonly messageId: string;
+  /** The transitions that were made, in order. */
+  readonly transitions: readonly { readonly from: string; readonly to: string }[];
+  /** The state afterwards. */
+  readonly state: string;
+  /** Whether the instance has ended with it. */
+  readonly over: boolean;
+  /** A copy of what it holds, made when it is looked at. */
+  readonly data: unknown;
+}
+
 /**
  * Told, synchronously, of what happens to messages. What an observer throws is dropped: it must not harm a message.
  */
@@ -93,6 +117,8 @@ export interface BusObserver {
    * Await nothing slow between its first statement and the handler's return.
    */
   held?(transaction: HeldTransaction): void;
+  /** What a message has done to an instance of a saga is committed. */
+  instance?(instance: ObservedInstance): void;
 }
 
 /** The observers of one bus. */
@@ -102,6 +128,12 @@ export class Observers {
   /** Whether anybody looks: events are not made for nobody. */
   get any(): boolean {
     return this.#all.size > 0;
+  }
+
+  /** Whether anybody looks at the instances of sagas: few do, and what they hold is copied for them. */
+  get anyOfInstances(): boolean {
+    for (const { instance } of this.#all) if (instance !== undefined) return true;
+    return false;
   }
 
   /** Adds an observer; the result takes it away. */
@@ -136,5 +168,6 @@ function bound(observer: BusObserver): BusObserver {
   if (observer.faulted) own.faulted = observer.faulted.bind(observer);
   if (observer.unhandled) own.unhandled = observer.unhandled.bind(observer);
   if (observer.held) own.held = observer.held.bind(observer);
+  if (observer.instance) own.instance = observer.instance.bind(observer);
   return own;
 }

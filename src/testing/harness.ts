@@ -21,6 +21,9 @@ import { randomBytes, seededRandom } from "../values/random.ts";
 import { createUuidV7 } from "../values/uuid_v7.ts";
 import { testBroker, testDefaults, testTransport } from "./in_memory.ts";
 import { type MessageQuery, TimelineQuery } from "./queries.ts";
+import type { Shape } from "../saga/context.ts";
+import type { Saga } from "../saga/saga.ts";
+import { type SagaProbe, SagaProbes } from "./saga_probe.ts";
 import { type Settled, Settling } from "./settling.ts";
 import { type StubReply, Stubs } from "./stub.ts";
 import { type Happening, Timeline } from "./timeline.ts";
@@ -110,6 +113,12 @@ export interface TestHarness<in out Tx = undefined> extends AsyncDisposable {
   /** Messages that left an endpoint unhandled: skipped, expired, deferred, forwarded, lost or released. */
   unhandled<Out>(contract: Contract<never, Out, unknown>): MessageQuery<Out>;
   /**
+   * An instance of a saga: its state, its data and what has happened to it.
+   *
+   * @param id by which its events are correlated
+   */
+  saga<S extends Shape>(saga: Saga<S>, id: string): SagaProbe<S>;
+  /**
    * Stands in for the owner of a contract that is not under test. A second stub takes the place of the first.
    *
    * @param reply what it answers, or how it finds the answer; what that throws, it fails with
@@ -174,6 +183,7 @@ class Harness<Tx> implements TestHarness<Tx> {
   readonly #timeline: Timeline;
   readonly #settling: Settling;
   readonly #stubs: Stubs;
+  readonly #sagas: SagaProbes;
   readonly #timeoutInMs: number;
 
   constructor(options: HarnessOptions<Tx>) {
@@ -196,6 +206,8 @@ class Harness<Tx> implements TestHarness<Tx> {
     );
     this.#timeline = new Timeline(this.clock);
     this.bus.observe(this.#timeline.observer(this.bus.name));
+    this.#sagas = new SagaProbes(this.clock, this.#timeline);
+    this.bus.observe(this.#sagas.observer);
     this.#settling = new Settling({
       clock: this.clock,
       timeline: this.#timeline,
@@ -262,6 +274,10 @@ class Harness<Tx> implements TestHarness<Tx> {
   }
   #query<Message>(contract: Contract, what: readonly Happening[]): MessageQuery<Message> {
     return new TimelineQuery<Message>(this.#timeline, contract, what);
+  }
+
+  saga<S extends Shape>({ name }: Saga<S>, id: string): SagaProbe<S> {
+    return this.#sagas.of<S>(name, id);
   }
 
   async stub<Out, Reply>(

@@ -29,6 +29,7 @@ export { createTestHarness, type HarnessOptions, type TestHarness } from "./harn
 export type { ConfigureInstance, Instance, InstanceOptions } from "./instance.ts";
 export type { Ledger, WritableLedger } from "./ledger.ts";
 export type { MessageQuery, Seen, SeenFilter } from "./queries.ts";
+export type { SagaProbe, SagaStep } from "./saga_probe.ts";
 export {
   type Invariant,
   type Scenario,

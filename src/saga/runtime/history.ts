@@ -3,6 +3,7 @@ import type { Serializer } from "../../spi/serializer.ts";
 import type { SagaHistoryRow } from "../../spi/store.ts";
 import type { Occurrence, SagaInstance } from "../instance.ts";
 import type { SagaHistoryEntry } from "../instances.ts";
+import { nameOf } from "./observing.ts";
 
 /** What a row holds beside what it is about. What is not known is left out. */
 interface Document {
@@ -48,7 +49,7 @@ export function fromHistoryRow(row: SagaHistoryRow, serializer: Serializer): Sag
     incarnation: row.incarnation,
     version: row.version,
     kind: occurrence.kind === "missing" ? "event" : occurrence.kind,
-    name: "event" in occurrence ? occurrence.event : "timeout" in occurrence ? occurrence.timeout : undefined,
+    name: occurrence.kind === "set" ? undefined : nameOf(occurrence),
     message: "message" in occurrence ? occurrence.message : undefined,
     messageId,
     conversationId,

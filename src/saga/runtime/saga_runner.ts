@@ -17,6 +17,7 @@ import { idOf, unitOf } from "./correlating.ts";
 import { UnitEffects } from "./effects.ts";
 import type { Happened } from "./history.ts";
 import { fromRow, newInstance } from "./instance_row.ts";
+import { nameOf, tellOfInstance } from "./observing.ts";
 import type { SagaPart } from "./part.ts";
 import { Reservation } from "./reservation.ts";
 import { save } from "./saving.ts";
@@ -141,14 +142,16 @@ export class SagaRunner {
     const handled = await handle(saga, instance, occurrence, effects);
     if (handled !== "handled") return await this.#outcome(work, handled, instance, occurrence);
     const happened = this.#happened(work, occurrence, effects);
-    await save(saga, instance, row, unit, serializerOf(consumption), happened);
+    const serializer = serializerOf(consumption);
+    await save(saga, instance, row, unit, serializer, happened);
+    tellOfInstance(saga, instance, occurrence, effects.transitions, consumption, unit, serializer);
   }
 
   async #outcome(work: Work, handled: Handled, { id, state }: SagaInstance, occurrence: Occurrence): Promise<void> {
     if (handled === "ignored") return;
     if (handled === "stale") return drop(work.consumption, "stale");
     if (handled === "redeliver" && work.context.attempt <= mostRedeliveries) return await redeliver(work);
-    throw new UnhandledSagaEventError(this.saga.name, id, state, nameOf(occurrence));
+    throw new UnhandledSagaEventError(this.saga.name, id, state, nameOf(occurrence) ?? occurrence.kind);
   }
 
   #happened({ context, consumption }: Work, occurrence: Occurrence, effects: UnitEffects): Happened | undefined {
@@ -183,18 +186,6 @@ function occurrenceOf(signal: Signal): Occurrence {
       return { kind: "timedOut", requestId: signal.requestId, token: signal.token };
     case "compensate":
       return { kind: "compensate", token: signal.token };
-  }
-}
-
-function nameOf(occurrence: Occurrence): string {
-  switch (occurrence.kind) {
-    case "event":
-    case "missing":
-      return occurrence.event;
-    case "timeout":
-      return occurrence.timeout;
-    default:
-      return occurrence.kind;
   }
 }
 
