@@ -47,8 +47,9 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
   readonly #active = new ActiveList();
   readonly #intake: Intake;
   readonly #gates: readonly Gate[];
-  /** Made with the first: few endpoints are ever paused. */
+  /** Made with the first: few endpoints are ever paused, and some transports count no release. */
   #releases: Releases | undefined;
+  #uncounted = false;
   #receiver: Receiver | undefined;
   #settler: Settler | undefined;
   #credit: number;
@@ -107,6 +108,7 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
     // Deliveries may come before the receiver does: they are started then, and settled through it.
     this.#intake.pause();
     this.#immediate = transport.capabilities.immediate ?? false;
+    this.#uncounted = transport.capabilities.uncounted ?? false;
     this.#receiver = await transport.receive(this.#source, this);
     // What is audited is settled after that: until then it may still fail.
     if (this.plan.options.audit === undefined) this.services.settling.receiver = this.#receiver;
@@ -199,8 +201,8 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
 
   #releaseWaiting(): void {
     for (const delivery of this.#intake.clear()) {
-      (this.#releases ??= new Releases()).add(delivery);
-      this.#settler?.settle({ delivery, outcome: "release" });
+      if (!this.#uncounted) (this.#releases ??= new Releases()).add(delivery);
+      this.#settler?.settle({ delivery, outcome: "release", untouched: true });
     }
   }
 

@@ -61,6 +61,11 @@ export interface Capabilities {
    * together. It does not keep the batch, which is used again.
    */
   readonly immediate?: boolean;
+  /**
+   * The count of deliveries leaves out what was released untouched. Left out: it does not, and the core remembers what it
+   * gave back, as long as the endpoint runs.
+   */
+  readonly uncounted?: boolean;
 }
 
 /** A message to be sent. */
@@ -113,8 +118,11 @@ export type Settlement =
   & { readonly delivery: Delivery }
   & (
     | { readonly outcome: "accept" }
-    /** Back, now, to any consumer of the queue; counted by the broker. */
-    | { readonly outcome: "release" }
+    /**
+     * Back, now, to any consumer of the queue; counted by the broker. `untouched`: no handler has seen it, so it is not
+     * counted, if `Capabilities.uncounted`.
+     */
+    | { readonly outcome: "release"; readonly untouched?: true }
     /**
      * Works whatever `Capabilities.delay` says. A copy at `dueAt` with the same key, then accept: in one step if the
      * broker can, else it may come twice, never not.

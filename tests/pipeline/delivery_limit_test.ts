@@ -84,3 +84,23 @@ trial("a connection that breaks again and again does not count against what wait
   assertEquals(handled.filter((id) => id === "last").length, 1);
   assertEquals((await bus.counts("work")).failed, 1);
 });
+
+trial("what was taken and never handed to a handler is not counted, however often a process restarts", async (t) => {
+  for (let round = 1; round <= 20; round++) {
+    const bus = t.bus({ name: `round-${round}` });
+    // One holds the only slot, until it is given up and the next one does; the others wait behind it in this process.
+    bus.endpoint("work", { concurrency: 1, prefetch: 10 }).handle(Work, () => new Promise<void>(() => {}));
+    await bus.start();
+    if (round === 1) { for (const id of ["hold", "hold", "hold", "a", "b", "c"]) await bus.send(Work, { id }); }
+    await t.settled();
+    await bus.stop({ deadline: 0 });
+  }
+  const bus = t.bus({ name: "last" });
+  const handled: string[] = [];
+  bus.endpoint("work").handle(Work, ({ id }) => void handled.push(id));
+  await bus.start();
+  await t.settled();
+
+  assertEquals(handled, ["hold", "a", "b", "c"]);
+  assertEquals((await bus.counts("work")).failed, 2);
+});

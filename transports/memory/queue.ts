@@ -98,10 +98,11 @@ export class Queue {
     if (this.#consumers.length > 0) this.wake();
   }
 
-  /** Puts a message that was in flight back to where it was, for another attempt. */
-  putBack(message: Message): void {
+  /** Puts a message that was in flight back to where it was, for another attempt. `counted`: as another delivery. */
+  putBack(message: Message, counted: boolean = true): void {
     if (this.#gone) return;
-    this.#backlog.putBack(new Message(message, message.via, message.position, message.deliveryCount + 1));
+    const count = message.deliveryCount + (counted ? 1 : 0);
+    this.#backlog.putBack(new Message(message, message.via, message.position, count));
     this.wake();
   }
 

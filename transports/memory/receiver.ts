@@ -96,7 +96,7 @@ export class MemoryReceiver implements Receiver, Consumer {
           break;
         case "release":
           this.#settled(delivery);
-          this.#queue.putBack(delivery);
+          this.#queue.putBack(delivery, settlement.untouched !== true);
           break;
         case "again":
           this.#settled(delivery);

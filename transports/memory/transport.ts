@@ -57,6 +57,7 @@ export class MemoryTransport implements Transport, Member, Crowd {
       maxHeaderBytes: 2 ** 20,
       references: broker.byReference,
       immediate: true,
+      uncounted: true,
     };
     this.admin = new MemoryAdmin(broker, (doing) => this.#check(doing), this.#receivers);
     broker.members.set(this, this);

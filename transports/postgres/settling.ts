@@ -30,6 +30,11 @@ export interface SettleStatements {
   readonly movedAt: number;
 }
 
+/** Whether a delivery that goes back was one. */
+function isCounted(settlement: Settlement): boolean {
+  return settlement.outcome !== "release" || settlement.untouched !== true;
+}
+
 /**
  * Makes statements of settlements.
  *
@@ -54,8 +59,10 @@ export function settleStatements(
   if (accepted.length > 0) {
     statements.push({ text: strict ? sql.acceptStrict : sql.accept, values: heldLists(held(accepted)) });
   }
-  if (released.length > 0) {
-    const { text, values } = messages.released(held(released), true);
+  for (const counted of [true, false]) {
+    const some = held(released.filter(({ settlement }) => isCounted(settlement) === counted));
+    if (some.length === 0) continue;
+    const { text, values } = messages.released(some, counted);
     statements.push({ text: strict ? sql.releasedStrict : text, values });
   }
   if (again.length > 0) {

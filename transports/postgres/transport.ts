@@ -63,6 +63,7 @@ export class PostgresTransport<Tx> implements Transport {
     priorities,
     maxFrameBytes,
     maxHeaderBytes,
+    uncounted: true,
   };
   readonly admin: Admin;
   readonly #store: PostgresStore<Tx>;

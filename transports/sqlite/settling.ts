@@ -33,8 +33,10 @@ export function settle(
   for (const { settlement, lease } of batch) {
     const outcome = receiver.abandoned && settlement.outcome !== "move" ? "accept" : settlement.outcome;
     if (outcome === "accept") messages.accept(connection, lease, news, now);
-    else if (outcome === "release") messages.release(connection, lease, true, news, now);
-    else {
+    else if (outcome === "release") {
+      const untouched = settlement.outcome === "release" && settlement.untouched === true;
+      messages.release(connection, lease, !untouched, news, now);
+    } else {
       const row = messages.held(connection, lease);
       if (row === undefined) continue;
       if (settlement.outcome === "again") {

@@ -65,6 +65,7 @@ export class SqliteTransport implements Transport {
     priorities,
     maxFrameBytes,
     maxHeaderBytes,
+    uncounted: true,
   };
   readonly admin: Admin;
   readonly #store: SqliteStore;

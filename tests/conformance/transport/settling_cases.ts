@@ -34,6 +34,28 @@ export const settlingCases: readonly TransportCase[] = [
     },
   },
   {
+    name: "what is released untouched comes again, and is counted unless the transport says that it is not",
+    async run(trial) {
+      const { uncounted = false } = trial.has;
+      const queue = await trial.queue();
+      const inbox = await trial.receive(queue);
+      await trial.send(`queue:${queue}`, { text: "a", key: "k" });
+      for (let round = 1; round <= 3; round++) {
+        await trial.came(inbox, round);
+        const { deliveryCount } = inbox.only;
+        const expected = uncounted ? 1 : round;
+        assert(deliveryCount === undefined || deliveryCount === expected, `The count is ${deliveryCount}`);
+        await inbox.settle({ outcome: "release", untouched: true });
+      }
+      await trial.came(inbox, 4);
+      await inbox.settle({ outcome: "release" });
+      await trial.came(inbox, 5);
+      const { deliveryCount } = inbox.only;
+      const expected = uncounted ? 2 : 5;
+      assert(deliveryCount === undefined || deliveryCount === expected, `The count is ${deliveryCount}`);
+    },
+  },
+  {
     name: "what is released may go to any receiver of the queue",
     async run(trial) {
       const queue = await trial.queue();
