@@ -181,6 +181,9 @@ export class RuleBook {
       }
       written.placed = true;
       const { steps } = rule as StepList; // all that was written is one
+      if (written.trigger.on === "ignore" && steps.length > 0) {
+        throw this.#refused(written.where, "it has steps, which would never run", "Handle the event with when(…)");
+      }
       this.placed.push({ scope: written.missing ? "missing" : scope, trigger: written.trigger, steps });
     }
     const behavior = { rules };

@@ -101,6 +101,7 @@ test("rules that name what is not there are refused", () => {
   assertStringIncludes(refusedRule(({ whenLeave }) => whenLeave!("final")), 'the state "final"');
   assertStringIncludes(refusedRule(({ ignore }) => ignore!()), "names no event");
   assertStringIncludes(refusedRule(({ ignore }) => ignore!("payed")), 'the event "payed"');
+  assertStringIncludes(refusedRule(({ ignore }) => steps(ignore!("paid"))["finalize"]!()), "would never run");
   assertStringIncludes(refusedRule(({ whenMissing }) => whenMissing!("paid")), "it would never be used");
   assertStringIncludes(refused(({ initially, when }) => [initially!(when!("paid"))]), '"paid" cannot start');
   assertStringIncludes(refused(({ initially, timeout }) => [initially!(timeout!("due"))]), "only messages start");
