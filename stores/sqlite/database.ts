@@ -84,11 +84,33 @@ export class File {
   /** Of the writer, of inbox keys and of sagas. */
   readonly locks: KeyedLocks = new KeyedLocks();
   readonly listeners = new Set<Listener>();
+  /** Whether what is committed is to outlive a power cut. */
+  #lasting = false;
+  /** Whether the writer waits for the disk at each commit, as it is now. */
+  #waits = false;
 
   constructor(path: string, writer: Connection, reader: Connection) {
     this.path = path;
     this.writer = writer;
     this.reader = reader;
+  }
+
+  /** From now on what is committed outlives a power cut. */
+  last(): void {
+    this.#lasting = true;
+  }
+
+  /**
+   * How the writer's next transaction is committed; to be said before each begins.
+   *
+   * @param lax it need not outlive a power cut by itself: the next one that does takes it along
+   */
+  commits(lax: boolean): void {
+    const waits = this.#lasting && !lax;
+    if (waits === this.#waits) return;
+    // Not prepared: it does its work when it is compiled.
+    this.writer.exec(`PRAGMA synchronous = ${waits ? "FULL" : "NORMAL"}`);
+    this.#waits = waits;
   }
 
   /** Reads what is committed. */
@@ -114,8 +136,8 @@ export async function patiently<Result>(work: () => Result, path: string, patien
       const now = clock.now();
       since ??= now;
       if (now - since >= lockTimeoutMs) throw new StoreLockedError(storeName, path, now - since, { cause: error });
-      // 1, 2, 4 … 16 ms, a little different for each, so that two do not meet again and again.
-      await pause(clock, now + Math.min(2 ** tries, 16) * (0.5 + Math.random()), signal);
+      // 1, 1, 2, 2, 4 … 16 ms, a little different for each, so that two do not meet again and again.
+      await pause(clock, now + Math.min(2 ** (tries >> 1), 16) * (0.5 + Math.random()), signal);
     }
   }
 }
@@ -174,7 +196,7 @@ export class Files {
       }
       shared.users++;
       // What one store asks for, all on the file get.
-      if (synchronous === "full") shared.file.writer.exec("PRAGMA synchronous = FULL");
+      if (synchronous === "full") shared.file.last();
       return shared.file;
     } catch (error) {
       reader?.close();

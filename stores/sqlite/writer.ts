@@ -14,6 +14,7 @@ type Work<Result> = (connection: Connection) => Result;
 interface Job {
   readonly work: Work<unknown>;
   readonly signal: AbortSignal;
+  readonly lax: boolean;
   resolve(result: unknown): void;
   reject(reason: unknown): void;
 }
@@ -36,11 +37,24 @@ export class Writer {
    * threw, or with the signal's reason if that aborts before it is its turn.
    */
   write<Result>(work: Work<Result>, signal: AbortSignal = this.#patience.signal): Promise<Result> {
+    return this.#write(work, signal, false);
+  }
+
+  /**
+   * The same of what may be undone by a power cut, until something that must not is written: by itself it does not wait
+   * for the disk.
+   */
+  writeLax<Result>(work: Work<Result>): Promise<Result> {
+    return this.#write(work, this.#patience.signal, true);
+  }
+
+  #write<Result>(work: Work<Result>, signal: AbortSignal, lax: boolean): Promise<Result> {
     return new Promise<Result>((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       const job: Job = {
         work,
         signal,
+        lax,
         resolve: (result) => {
           signal.removeEventListener("abort", abort);
           resolve(result as Result); // what this very work gave
@@ -67,6 +81,7 @@ export class Writer {
     const { writer, locks, path } = this.#file;
     if (!locks.tryAcquire(lock)) return undefined;
     try {
+      this.#file.commits(false);
       writer.prepare("BEGIN IMMEDIATE").run();
       const result = work(writer);
       this.#commit();
@@ -87,7 +102,7 @@ export class Writer {
   async open(signal: AbortSignal): Promise<Connection> {
     await this.#file.locks.acquire(lock, signal);
     try {
-      await this.#begin(signal);
+      await this.#begin(signal, false);
     } catch (error) {
       this.#file.locks.release(lock);
       throw explainOwn(error, this.#file.path);
@@ -140,9 +155,12 @@ export class Writer {
     let outcomes: readonly Outcome[];
     try {
       if (this.#jobs.length === 0) return; // all given up meanwhile
-      await this.#begin(this.#patience.signal);
-      jobs = this.#jobs.splice(0, maxJobs);
-      outcomes = await this.#together(jobs);
+      const lax = this.#jobs.every((job) => job.lax);
+      await this.#begin(this.#patience.signal, lax);
+      // What came while another process had the lock, and must last, is next.
+      const lasting = lax ? this.#jobs.findIndex((job) => !job.lax) : -1;
+      jobs = this.#jobs.splice(0, lasting === -1 ? maxJobs : Math.min(lasting, maxJobs));
+      outcomes = await this.#together(jobs, lax);
     } catch (error) {
       const reason = explainOwn(error, this.#file.path);
       for (const job of [...jobs, ...this.#jobs.splice(0)]) job.reject(reason);
@@ -158,7 +176,7 @@ export class Writer {
   }
 
   /** All in the open transaction; each alone if that fails. */
-  async #together(jobs: readonly Job[]): Promise<readonly Outcome[]> {
+  async #together(jobs: readonly Job[], lax: boolean): Promise<readonly Outcome[]> {
     const outcomes: Outcome[] = [];
     try {
       for (const { work } of jobs) outcomes.push(this.#attempt(work));
@@ -171,7 +189,7 @@ export class Writer {
     const alone: Outcome[] = [];
     for (const { work } of jobs) {
       try {
-        await this.#begin(this.#patience.signal);
+        await this.#begin(this.#patience.signal, lax);
         const outcome = this.#attempt(work);
         this.#commit();
         alone.push(outcome);
@@ -193,7 +211,8 @@ export class Writer {
     }
   }
 
-  #begin(signal: AbortSignal): Promise<void> {
+  #begin(signal: AbortSignal, lax: boolean): Promise<void> {
+    this.#file.commits(lax);
     // IMMEDIATE: a transaction that reads first and writes then could not go on where another wrote meanwhile.
     return patiently(() => void this.#file.writer.prepare("BEGIN IMMEDIATE").run(), this.#file.path, {
       ...this.#patience,

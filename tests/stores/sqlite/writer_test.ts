@@ -10,7 +10,9 @@ import { virtualTime } from "../../conformance/test_clock.ts";
 import { test } from "../../support/runner.ts";
 
 /** A writer whose statements are looked at. */
-async function watched(run: (writer: Writer, said: string[], end: AbortController) => Promise<void>): Promise<void> {
+async function watched(
+  run: (writer: Writer, said: string[], end: AbortController, file: File) => Promise<void>,
+): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "hero-sqlite-"));
   const native = new DatabaseSync(join(folder, "store.db"));
   native.exec("CREATE TABLE own (n UNIQUE)");
@@ -36,7 +38,7 @@ async function watched(run: (writer: Writer, said: string[], end: AbortControlle
   const end = new AbortController();
   const file = new File("store.db", connection, connection);
   try {
-    await run(new Writer(file, { clock: virtualTime(), signal: end.signal, lockTimeoutMs: 1_000 }), said, end);
+    await run(new Writer(file, { clock: virtualTime(), signal: end.signal, lockTimeoutMs: 1_000 }), said, end, file);
     assert(file.locks.size === 0, "The writer is still held");
   } finally {
     native.close();
@@ -122,4 +124,22 @@ test("work that waits when the store is closed is told so", () =>
     end.abort(reason);
     for (const work of works) assertEquals(await assertRejects(() => work), reason);
     writer.rollback();
+  }));
+
+test("what may be lost in a power cut does not wait for the disk, unless it shares a commit with what may not", () =>
+  watched(async (writer, _said, _end, file) => {
+    const level = (connection: Connection): number =>
+      (connection.prepare("PRAGMA synchronous").get() as { readonly synchronous: number }).synchronous;
+    const [full, normal] = [2, 1];
+    file.last();
+    assertEquals(await writer.write(level), full);
+    assertEquals(await writer.writeLax(level), normal);
+    assertEquals(await Promise.all([writer.writeLax(level), writer.writeLax(level)]), [normal, normal]);
+    assertEquals(await Promise.all([writer.writeLax(level), writer.write(level)]), [full, full]);
+    assertEquals(await writer.writeLax(level), normal);
+    const { signal } = new AbortController();
+    assertEquals(level(await writer.open(signal)), full);
+    writer.commit();
+    assertEquals(await writer.writeLax(level), normal);
+    assertEquals(writer.writeAtOnce(level), { result: full });
   }));
