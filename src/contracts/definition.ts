@@ -4,7 +4,7 @@ import type { Extension } from "../spi/transport.ts";
 import { checkName, type Destination, isDestination } from "../values/destination.ts";
 import { milliseconds } from "../values/duration.ts";
 import type { Schema } from "../values/schema.ts";
-import { validates } from "../values/schema.ts";
+import { isSchema, validates } from "../values/schema.ts";
 import type { Contract, ContractOptions, Kind, OwnedOptions, Replies } from "./contract.ts";
 import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 
@@ -178,15 +178,6 @@ function validating(schema: unknown, what: string): Schema<unknown, unknown> | u
   if (schema === undefined) return undefined;
   if (isSchema(schema)) return validates(schema) ? schema : undefined;
   throw new ConfigurationError(`Cannot use ${what}: it is not a Standard Schema. Give one, as zod's, or type<…>()`);
-}
-
-/** Some libraries' schemas are functions. */
-function isSchema(schema: unknown): schema is Schema<unknown, unknown> {
-  if ((typeof schema !== "object" && typeof schema !== "function") || schema === null) return false;
-  if (!("~standard" in schema)) return false;
-  const standard = schema["~standard"];
-  return typeof standard === "object" && standard !== null && "validate" in standard &&
-    typeof standard.validate === "function";
 }
 
 function positive(name: string, ttlInMs: number): number {
