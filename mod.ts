@@ -134,7 +134,7 @@ export type {
   Telemetry,
   TraceHeaders,
 } from "./src/spi/telemetry.ts";
-export type { Change, DeployMode, Extension, Transport } from "./src/spi/transport.ts";
+export type { Change, DeployMode, Extension, Transport, TransportCounts } from "./src/spi/transport.ts";
 
 export { jsonSerializer } from "./src/serialization/json.ts";
 export type { SerializerLimits } from "./src/serialization/limits.ts";

@@ -3,7 +3,7 @@ import type { Headers } from "../envelope/headers.ts";
 import type { ExceptionInfo } from "../errors/exception_info.ts";
 import type { EndpointStatistics } from "../pipeline/statistics.ts";
 import type { Backlog } from "../spi/telemetry.ts";
-import type { Change, DeployMode } from "../spi/transport.ts";
+import type { Change, DeployMode, TransportCounts } from "../spi/transport.ts";
 import type { Duration } from "../values/duration.ts";
 
 /** Of one endpoint, over all processes; `active` is this process' alone where the broker does not tell. */
@@ -168,6 +168,8 @@ export interface Health {
     readonly reason?: string;
     /** Of `outbox` and `schedules`: what waits in the store. */
     readonly backlog?: Backlog;
+    /** Of the transport, where it keeps some: for RabbitMQ its `RabbitmqCounts`. */
+    readonly counts?: TransportCounts;
   }[];
 }
 /** How a bus is stopped. */

@@ -1,5 +1,5 @@
 /** How a bus is. @module */
-import type { Host } from "../spi/transport.ts";
+import type { Host, TransportCounts } from "../spi/transport.ts";
 import type { Storage } from "../outbox/storage.ts";
 import type { Health, HealthStatus } from "./control.ts";
 import type { EndpointRuntime } from "./endpoint_runtime.ts";
@@ -17,7 +17,7 @@ type Part = Health["parts"][number];
 /** The health of a bus: its worst part's, but that one endpoint or a broker that is away only degrades it. */
 export function healthOf(
   running: boolean,
-  plugins: readonly (readonly [name: string, status: PluginStatus])[],
+  transport: readonly [name: string, status: PluginStatus, counts: TransportCounts | undefined],
   storage: Storage | undefined,
   endpoints: readonly EndpointRuntime[],
   now: number,
@@ -26,11 +26,16 @@ export function healthOf(
     return { status: "unhealthy", parts: [{ name: "bus", status: "unhealthy", reason: "It does not run" }] };
   }
   const parts: Part[] = [
-    ...plugins.map(([name, status]) => pluginPart(name, status)),
+    transportPart(...transport),
     ...(storage?.opened === true ? storageParts(storage) : []),
     ...endpoints.map((endpoint) => endpointPart(endpoint, now)),
   ];
   return { status: worst(parts), parts };
+}
+
+function transportPart(name: string, status: PluginStatus, counts: TransportCounts | undefined): Part {
+  const part = pluginPart(name, status);
+  return counts === undefined ? part : { ...part, counts };
 }
 
 function pluginPart(name: string, { state, cause }: PluginStatus): Part {

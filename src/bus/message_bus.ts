@@ -285,7 +285,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
   health(): Health {
     return healthOf(
       this.#life.running,
-      [[`transport ${this.#core.transport.name}`, this.#life.transportStatus]],
+      [`transport ${this.#core.transport.name}`, this.#life.transportStatus, this.#core.transport.counts],
       this.#core.storage,
       this.#endpoints.running,
       this.#core.services.clock.now(),

@@ -65,4 +65,5 @@ export type {
   Source,
   Topology,
   Transport,
+  TransportCounts,
 } from "./transport.ts";

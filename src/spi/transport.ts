@@ -293,6 +293,9 @@ export interface Admin {
   purge(queue: string): Promise<number>;
 }
 
+/** How a transport is doing, as plain data: connections, what is not confirmed, why it is blocked. */
+export type TransportCounts = { readonly [name: string]: number | string | undefined };
+
 /** A transport: `rabbitmq("amqp://…")`. Passed to one bus; nothing happens before `open`. */
 export interface Transport {
   /** As extensions and errors say it: `"rabbitmq"`. */
@@ -327,6 +330,8 @@ export interface Transport {
   begin?(receiver: Receiver): Promise<BrokerTransaction>;
   /** Where the broker can be asked. */
   readonly admin?: Admin;
+  /** How it is doing, now: what it knows by itself, for `bus.health()`. Read anew each time. */
+  readonly counts?: TransportCounts;
   /**
    * Flushes sends and settlements until `deadline` (epoch ms), then drops: sends get `ClosedError`, deliveries go back
    * to the broker, instance queues are gone. Idempotent. Afterwards no sink is called, and no timer or socket keeps the

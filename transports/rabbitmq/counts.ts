@@ -2,7 +2,7 @@
 import type { Transport } from "../../src/spi/transport.ts";
 
 /** How a transport on RabbitMQ is doing, for metrics. */
-export interface RabbitmqCounts {
+export type RabbitmqCounts = {
   /** Connections that are there: 2, one to publish and one to consume, when all is well. */
   readonly connections: number;
   /** How often a connection was lost and came back. */
@@ -23,7 +23,7 @@ export interface RabbitmqCounts {
   readonly consumersWanted: number;
   /** Those of them that have one: fewer than wanted, for more than a moment, is a fault. */
   readonly consumers: number;
-}
+};
 
 /** A transport on RabbitMQ. */
 export interface RabbitmqTransport extends Transport {
