@@ -76,9 +76,9 @@ export function messageStatements(names: Names) {
     `SELECT * FROM (SELECT place FROM ${t} WHERE queue = ${queue} AND state = 3 AND due_at <= ${now} ` +
     `ORDER BY due_at, place LIMIT ${batch} FOR UPDATE SKIP LOCKED) d`;
   const due = (queue: string) => `(SELECT min(due_at) FROM ${t} WHERE queue = ${queue} AND state = 3)`;
-  const drop = (which: string) =>
+  const drop = (which: string, order: string) =>
     `WITH ${clock}, gone AS (DELETE FROM ${t} m WHERE m.place = ANY (ARRAY(SELECT place FROM ${t} WHERE ${which} ` +
-    `AND state <> 3 AND ${free} LIMIT ${batch} FOR UPDATE SKIP LOCKED)) RETURNING m.place, m.queue, m."key", m.keeps) `;
+    `AND state <> 3 AND ${free} ORDER BY ${order} LIMIT ${batch} FOR UPDATE SKIP LOCKED)) RETURNING m.place, m.queue, m."key", m.keeps) `;
   const dropped = `SELECT count(*), ${note("gone")} FROM gone`;
   return {
     ...orderStatements(names),
@@ -147,8 +147,8 @@ export function messageStatements(names: Names) {
       `count(*) FILTER (WHERE state = 3 AND due_at > ${now}) FROM ${t} WHERE queue = $1::text::bigint ` +
       `AND state IN (2, 3, 5) AND (expires_at IS NULL OR expires_at > ${now} OR leased_until > ${now})`,
     /** Queue, last place. */
-    purge: drop("queue = $1::text::bigint AND place <= $2::text::bigint AND state IN (2, 5)") + dropped,
-    expire: drop(`expires_at <= ${now}`) + dropped,
+    purge: drop("queue = $1::text::bigint AND place <= $2::text::bigint AND state IN (2, 5)", "place") + dropped,
+    expire: drop(`expires_at <= ${now}`, "expires_at") + dropped,
     /** Queue: all of it, leased or not, at most a batch. */
     clear: `DELETE FROM ${t} WHERE place = ANY (ARRAY((SELECT place FROM ${t} WHERE queue = $1::text::bigint ` +
       `AND state IN (2, 5) LIMIT ${batch}) UNION ALL (SELECT place FROM ${t} WHERE queue = $1::text::bigint ` +

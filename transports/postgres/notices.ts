@@ -14,6 +14,7 @@ const everyMs = 5;
  */
 export class Notices {
   readonly #session: Session;
+  readonly #channel: string;
   readonly #hear: (queue: number | undefined, at: number) => void;
   /** Whose notices are one's own: this process has been told already. */
   readonly #origin: string = crypto.randomUUID().slice(0, 8);
@@ -22,9 +23,13 @@ export class Notices {
   #disarm: (() => void) | undefined;
   readonly #wake: Wake;
 
-  /** @param hear told of a queue, or of all, that has something to take at a time */
-  constructor(session: Session, hear: (queue: number | undefined, at: number) => void) {
+  /**
+   * @param channel on which the store listens, if it does; others may, though it does not
+   * @param hear told of a queue, or of all, that has something to take at a time
+   */
+  constructor(session: Session, channel: string, hear: (queue: number | undefined, at: number) => void) {
     this.#session = session;
+    this.#channel = channel;
     this.#hear = hear;
     this.#wake = (of, queue, at) => {
       if (of === "") return this.#hear(undefined, at);
@@ -52,13 +57,17 @@ export class Notices {
 
   async #say(): Promise<void> {
     this.#saying = true;
-    const { say, database: { clock } } = this.#session;
+    const { database } = this.#session;
+    const { clock } = database;
     const queues = [...this.#unsaid];
     this.#unsaid.clear();
     try {
       // More than a few: all look.
       const told = queues.length > 4 ? [""] : queues.map(String);
-      await Promise.all(told.map((queue) => say(JSON.stringify([table, `${queue} ${this.#origin}`]))));
+      await Promise.all(told.map((queue) => {
+        const values = [this.#channel, JSON.stringify([table, `${queue} ${this.#origin}`])];
+        return database.query({ text: "SELECT pg_notify($1::text, $2::text)", values });
+      }));
     } catch {
       // The database is away: others say so, and look for themselves.
     }

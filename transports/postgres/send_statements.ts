@@ -46,7 +46,7 @@ export function sendStatement(names: Names, { keyed, offers, strict }: SendKind)
     `written AS (INSERT INTO ${t} (${messageColumns}) SELECT p.place, p.queue, ` +
     `CASE WHEN ${leased} THEN ${now} + ${offers ? "$5::text::bigint" : "0"} ELSE 0 END, ` +
     `CASE WHEN p.later THEN least(9e15, ceil(s.due))::bigint ELSE 0 END, ` +
-    `greatest(-9e15, least(9e15, ceil(s.expires)))::bigint, ${now}, CASE WHEN ${leased} THEN 1 ELSE 0 END, s."rank", ` +
+    `CASE WHEN s.expires IS NOT NULL THEN greatest(-9e15, least(9e15, ceil(s.expires)))::bigint END, ${now}, CASE WHEN ${leased} THEN 1 ELSE 0 END, s."rank", ` +
     `CASE WHEN p.later THEN 3 WHEN p.keeps THEN 5 ELSE 2 END, p.keeps, s.mandatory, s."key", s.message_id, p.via, ` +
     `s.content_type, s.headers, substring($2::bytea FROM s.start + 1 FOR s.size) ` +
     `FROM placed p JOIN sent s ON s.n = p.n ORDER BY p.place) ` +

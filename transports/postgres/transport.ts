@@ -111,7 +111,7 @@ export class PostgresTransport<Tx> implements Transport {
       throw closed();
     }
     const { session } = this.#store;
-    const notices = new Notices(session, (queue, at) => {
+    const notices = new Notices(session, this.#store.names.channel, (queue, at) => {
       for (const receiver of [...this.#receivers]) {
         if (queue === undefined || queue === nowhere || receiver.queue.id === queue) receiver.expect(at);
       }

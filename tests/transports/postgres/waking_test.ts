@@ -44,6 +44,17 @@ onQueues(
   },
 );
 
+onQueues("whoever does not listen tells those who do", ["q"], async (rig) => {
+  const [sender, taker] = [await rig.connect({}, { listen: false }), await rig.connect(deaf)];
+  await rig.until("it to listen", async () => (await listeners(rig, "pid")).length >= 2);
+  const inbox = await rig.receive(taker, "q");
+  for (let at = 1; at <= 3; at++) {
+    await rig.send(sender, "queue:q", { text: String(at) });
+    await rig.came(inbox, at);
+    await inbox.accept();
+  }
+});
+
 onQueues("without listening, what is written is found by looking", ["q"], async (rig) => {
   const silent = { listen: false } as const;
   const [sender, taker] = [await rig.connect({}, silent), await rig.connect({ pollInterval: "50ms" }, silent)];
