@@ -89,7 +89,7 @@ export interface BatchContext<out Tx> extends DeliveryContext, Requester {
   readonly tx: Tx;
   /**
    * Lets one message of the batch fail alone: it is retried or given up by the endpoint's rules, while the others
-   * succeed when the handler returns.
+   * succeed when the handler returns. A retry comes in a later batch: later messages of its key may pass it.
    */
   fail(item: ConsumeContext, error: Error): void;
 }
