@@ -7,7 +7,7 @@ import { andThen, Handling, type Signal, suspended } from "./handling.ts";
 import type { Handled, Occurrence, SagaEffects, SagaInstance } from "./instance.ts";
 import { Plan } from "./plan.ts";
 import { run } from "./step_runner.ts";
-import { fire, take, type Taken, unhandled } from "./taking.ts";
+import { choose, fire, take, type Taken, unhandled } from "./taking.ts";
 
 const plans = new WeakMap<SagaDefinition, Plan>();
 
@@ -50,6 +50,24 @@ export function handle(
     case "compensate":
       return compensated(handling, occurrence.token);
   }
+}
+
+/**
+ * Whether an event would have to come again later. Where it is for several instances, this is to be known before one of
+ * them handles it: it would come again to that one too. Runs filters and no step.
+ *
+ * @throws {UnreadableSagaError} as `handle`
+ */
+export function mustWait(
+  definition: SagaDefinition,
+  instance: SagaInstance,
+  { event, message }: Extract<Occurrence, { readonly kind: "event" }>,
+  effects: SagaEffects,
+): boolean {
+  if (instance.compensating !== undefined) return true;
+  const handling = new Handling(planOf(definition), instance, effects, run);
+  const found = handling.plan.stateOf(instance).events.get(event);
+  return choose(handling, found, event, handling.context(message, true)) === "redeliver";
 }
 
 /** Whether an instance is over: it is deleted, or archived. Not while it compensates. */

@@ -8,6 +8,8 @@ import type { Handled, SagaInstance } from "./instance.ts";
 import type { EventPlan } from "./plan.ts";
 import type { StepContext } from "./step_context.ts";
 
+const none: EventPlan["counted"] = [];
+
 /** What became of an event. */
 export type Taken = Handled | typeof suspended;
 
@@ -15,17 +17,32 @@ export type Taken = Handled | typeof suspended;
 export function take(handling: Handling, event: string, context: StepContext): Awaitable<Taken> {
   const { plan, instance } = handling;
   const found = plan.stateOf(instance).events.get(event);
-  if (found === undefined) return unhandled(handling, event, context);
-  for (const rule of found.rules) {
+  const chosen = choose(handling, found, event, context);
+  const counted = found?.counted ?? none;
+  if (chosen === "handled") return accepted(instance, counted, event, undefined);
+  if (typeof chosen === "string") return chosen;
+  const result = handling.run(context, chosen.steps);
+  if (isPromise(result)) return result.then((signal) => accepted(instance, counted, event, signal));
+  return accepted(instance, counted, event, result);
+}
+
+/**
+ * The rule that takes an event; else what becomes of it. `handled`: a composite counts it, and no rule takes it. Runs
+ * filters and no step.
+ */
+export function choose(
+  handling: Handling,
+  found: EventPlan | undefined,
+  event: string,
+  context: StepContext,
+): RuleDefinition | Handled {
+  for (const rule of found?.rules ?? []) {
     const { trigger } = rule;
     if (trigger.on === "ignore") return "ignored";
     // A filter is typed by its saga, and was made for this context.
-    if (trigger.on !== "event" || trigger.filter !== undefined && !trigger.filter(context as never)) continue;
-    const result = handling.run(context, rule.steps);
-    if (isPromise(result)) return result.then((signal) => accepted(instance, found, event, signal));
-    return accepted(instance, found, event, result);
+    if (trigger.on === "event" && (trigger.filter === undefined || trigger.filter(context as never))) return rule;
   }
-  return found.counts ? accepted(instance, found, event, undefined) : unhandled(handling, event, context);
+  return found?.counts === true ? "handled" : unhandled(handling, event, context);
 }
 
 /** What becomes of what no rule takes: the saga decides. */
@@ -47,7 +64,7 @@ export function unhandled({ plan }: Handling, event: string, context: StepContex
   }
 }
 
-function accepted(instance: SagaInstance, { counted }: EventPlan, event: string, signal: Signal): Taken {
+function accepted(instance: SagaInstance, counted: EventPlan["counted"], event: string, signal: Signal): Taken {
   for (const { key } of counted) {
     const arrived = instance.arrived[key];
     if (arrived === undefined) instance.arrived[key] = [event];

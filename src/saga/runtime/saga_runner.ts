@@ -11,7 +11,7 @@ import type { Awaitable } from "../../values/awaitable.ts";
 import { exponentialBackoff } from "../../values/backoff.ts";
 import type { EventDefinition, SagaDefinition } from "../definition.ts";
 import type { Handled, Occurrence, SagaInstance } from "../instance.ts";
-import { handle } from "../machine.ts";
+import { handle, mustWait } from "../machine.ts";
 import { answerTo } from "./answers.ts";
 import { idOf, unitOf } from "./correlating.ts";
 import { UnitEffects } from "./effects.ts";
@@ -88,12 +88,25 @@ export class SagaRunner {
 
   async #indexed(work: Work, event: EventDefinition, rows: readonly SagaRow[]): Promise<void> {
     if (rows.length === 0) return await this.#missing(work, event, "such values in its indexes");
+    const { unit, lock, context, consumption } = work;
+    const occurrence = occurrenceOfEvent(event, work);
+    const found: { readonly row: SagaRow; readonly instance: SagaInstance }[] = [];
     for (const row of rows) {
-      const { unit, lock } = work;
       // Others may have changed it since it was found: a lock is worth nothing without another look.
       const now = lock ? await unit.load(this.saga.name, row.id, true) : row;
-      if (now !== undefined) await this.#event(work, event, now);
+      if (now !== undefined) found.push({ row: now, instance: await this.#read(work, now) });
     }
+    // If one of them could not handle it yet, it would come again to all.
+    const waiting = found.find(({ instance }) =>
+      mustWait(
+        this.saga,
+        instance,
+        occurrence,
+        new UnitEffects(context, consumption, unit, this.saga.name, instance),
+      )
+    );
+    if (waiting !== undefined) return await this.#outcome(work, "redeliver", waiting.instance, occurrence);
+    for (const { row, instance } of found) await this.#handle(work, row, instance, occurrence);
   }
 
   async #missing(work: Work, event: EventDefinition, by: string): Promise<void> {
@@ -174,7 +187,7 @@ function serializerOf({ services: { serializers } }: Consumption): Serializer {
   return serializers.pick("application/json");
 }
 
-function occurrenceOfEvent({ name }: EventDefinition, { context }: Work): Occurrence {
+function occurrenceOfEvent({ name }: EventDefinition, { context }: Work): Extract<Occurrence, { kind: "event" }> {
   return { kind: "event", event: name, message: context.message };
 }
 
