@@ -186,8 +186,9 @@ export class Storage implements UnitOwner {
     message.reframe(frame);
   }
 
-  enlist(tx: unknown, receiver: Receiver | undefined): Enlistment | undefined {
-    return this.#with.enlist?.(tx, receiver);
+  enlist(unit: Pick<Unit<unknown>, "tx">, receiver: Receiver | undefined): Enlistment | undefined {
+    // Most transports do not: what a handler writes with is then made when a handler asks for it.
+    return this.#with.enlist?.(unit.tx, receiver);
   }
   carries({ dueAt }: OutgoingMessage): boolean {
     return dueAt === undefined || carries(this.#with.capabilities, dueAt - this.#with.services().clock.now());

@@ -29,7 +29,7 @@ export interface UnitOwner {
   /** Does to a message what is done to all that the bus sends. */
   transform(message: OutgoingMessage): Promise<void> | undefined;
   /** Where the broker lives in the store's database: its end of a unit's transaction. */
-  enlist(tx: unknown, receiver: Receiver | undefined): Enlistment | undefined;
+  enlist(unit: Pick<Unit<unknown>, "tx">, receiver: Receiver | undefined): Enlistment | undefined;
   /** Whether the broker keeps a message until it is due. */
   carries(message: OutgoingMessage): boolean;
   /** The broker has a message by a unit's own commit. */
@@ -175,7 +175,7 @@ export class UnitOfWork implements OpenUnit {
   }
   #enlist(): Enlistment | undefined {
     if (this.#whole !== undefined) return this.#whole.#enlist();
-    if (this.#enlistment === "unknown") this.#enlistment = this.#owner.enlist(this.#unit.tx, this.#receiver);
+    if (this.#enlistment === "unknown") this.#enlistment = this.#owner.enlist(this.#unit, this.#receiver);
     return this.#enlistment;
   }
 

@@ -146,6 +146,7 @@ export class PostgresDue<Row extends OutboxRow> implements Due<Row> {
 
   /** Gives whether another row is free now. */
   async #finish({ database }: Session, statements: readonly Statement[]): Promise<boolean> {
+    if (statements.length === 0) return false;
     const results: Results = statements.length === 1
       ? [await database.query(statements[0]!)] // there is one
       : await database.write(statements, database.end, explainOwn);

@@ -18,12 +18,31 @@ const postponedList = `${leasedList}, free float8, error text, park boolean`;
 export type DueStatements =
   & Readonly<
     Record<
-      | ("claim" | "lock" | "done" | "doneAlone" | "later" | "promote" | "lockTokens" | "remove" | "next" | "stats")
+      | ("claim" | "later" | "promote" | "lockTokens" | "remove" | "next" | "stats")
       | ("parked" | "parkedAfter" | "unpark"),
       string
     >
   >
-  & { insert(before: { readonly parts: string; readonly condition: string }): string };
+  & { insert(before: string): string }
+  & Readonly<Record<"lock" | "done" | "doneAlone", (taken: Taken) => string>>;
+
+/**
+ * Rows that go, as text: in the statement itself, which is then planned each time, for the table as it is. A plan that
+ * was kept from when the table was nearly empty, as an outbox mostly is, would read all of what has gone since.
+ */
+export interface Taken {
+  /** Numbers, with commas between them. */
+  readonly places: string;
+  /** Place and fence of each: `(1,1),(2,1)`; a number: it is that of all. */
+  readonly fences: string | number;
+}
+
+function take(table: string, { places, fences }: Taken): string {
+  const from = `DELETE FROM ${table} o `;
+  return typeof fences === "number"
+    ? `${from}WHERE o.place = ANY ('{${places}}'::bigint[]) AND o.fence = ${fences} AND NOT o.parked`
+    : `${from}USING (VALUES ${fences}) AS r(place, fence) WHERE o.place = r.place AND o.fence = r.fence AND NOT o.parked`;
+}
 
 /**
  * `waits` says of a row that one of its key goes before it, for sure: whoever takes that one away looks after it then. A
@@ -56,13 +75,13 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
     /**
      * Bus, rows, bodies, for how long to lease, whether what goes before may be held; gives what was leased.
      *
-     * @param before of the same statement: what must be there, and whether it may go on
+     * @param before of the same statement: parts of a WITH, each with a comma behind it
      */
-    insert: (before: { readonly parts: string; readonly condition: string }) =>
-      `WITH ${before.parts}${clock}, ` +
+    insert: (before: string) =>
+      `WITH ${before}${clock}, ` +
       `incoming AS MATERIALIZED (SELECT r.*, CASE WHEN r.written = 0 THEN ${now} ` +
       `ELSE greatest(-9e15, least(9e15, ceil(r.written)))::bigint END AS due ` +
-      `FROM ${rowsOf("$2", insertColumns)}${before.condition}), ` +
+      `FROM ${rowsOf("$2", insertColumns)}), ` +
       `standing AS MATERIALIZED (SELECT i.*, f.place AS first FROM incoming i LEFT JOIN LATERAL ` +
       `(SELECT o.place FROM ${t} o WHERE ${ofKey("i")} AND o.due_at <= i.due ORDER BY o.due_at, o.place LIMIT 1) f ` +
       `ON i."key" IS NOT NULL), ` +
@@ -103,23 +122,21 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
       `FROM changed c WHERE o.place = c.place RETURNING c.takes, o.due_at, o.free_at, ` +
       found.map((name) => name === 'o."body"' ? "CASE WHEN c.takes THEN o.body END" : name).join(", "),
     /** Leased ones. */
-    lock: lock(`${t} o WHERE o.place = ANY (ARRAY(SELECT r.place FROM ${rowsOf("$1", leasedList)}))`),
-    done:
-      `WITH gone AS (DELETE FROM ${t} o USING ${rowsOf("$1", leasedList)} WHERE ${each} RETURNING o.bus, o."key") ` +
-      noted,
+    lock: ({ places }) => lock(`${t} o WHERE o.place = ANY ('{${places}}'::bigint[])`),
+    done: (taken) => `WITH gone AS (${take(t, taken)} RETURNING o.bus, o."key") ${noted}`,
     /** Without keys, in a transaction of its own. */
-    doneAlone: `DELETE FROM ${t} o USING ${rowsOf("$1", leasedList)} WHERE ${each}`,
+    doneAlone: (taken) => take(t, taken),
     later: `WITH changed AS (UPDATE ${t} o SET free_at = greatest(-9e15, least(9e15, ceil(r.free)))::bigint, ` +
       `error = r.error, parked = r.park, attempts = o.attempts + 1, fence = o.fence + 1 ` +
       `FROM ${rowsOf("$1", postponedList)} WHERE ${each} RETURNING o.bus, o."key", o.parked), ` +
       `gone AS (SELECT * FROM changed WHERE parked) ${noted}`,
     /** What the transaction has noted; gives as many rows as there are free now. */
     promote: `WITH freed AS MATERIALIZED (SELECT DISTINCT e ->> 0 AS bus, e ->> 1 AS "key" ` +
-      `FROM json_array_elements(current_setting('hero.freed')::json) e), ` +
-      `firsts AS MATERIALIZED (SELECT f.place FROM freed CROSS JOIN LATERAL (SELECT o.place, o.waits FROM ${t} o ` +
+      `FROM json_array_elements(current_setting($1::text)::json) e) ` +
+      `UPDATE ${t} o SET waits = false WHERE o.place = ANY (ARRAY(` +
+      `SELECT f.place FROM freed CROSS JOIN LATERAL (SELECT o.place, o.waits FROM ${t} o ` +
       `WHERE o.bus = freed.bus AND o."key" = freed."key" AND NOT o.parked ORDER BY o.due_at, o.place LIMIT 1) f ` +
-      `WHERE f.waits) ` +
-      `UPDATE ${t} o SET waits = false FROM firsts WHERE o.place = firsts.place RETURNING 1`,
+      `WHERE f.waits)) RETURNING 1`,
     /** Bus, tokens. */
     lockTokens: lock(byToken),
     remove: `WITH removed AS (DELETE FROM ${byToken} RETURNING o.bus, o."key", o.parked), ` +

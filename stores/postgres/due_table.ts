@@ -1,20 +1,24 @@
 /** A table of messages that wait. @module */
 import { fromText, headersFromText, headersToText } from "../../src/envelope/stored_text.ts";
 import type { Leased, OutboxRow, Parked, Postponed, ScheduleRow } from "../../src/spi/store.ts";
-import { type DueStatements, dueStatements } from "./due_statements.ts";
+import { type DueStatements, dueStatements, type Taken } from "./due_statements.ts";
 import type { Names } from "./names.ts";
 import type { SqlRow } from "./sql_client.ts";
 import { Bytes, bytesOf, column, type Statement } from "./statement.ts";
 
-/** What must be there before rows are written, as a part of the same statement. */
+/** What is written by the same statement, before the rows. */
 export interface Before {
   /** Parts of a WITH, each with a comma behind it; their parameters come from `$6` on. */
   readonly parts: string;
-  /** As in ` WHERE …`. */
-  readonly condition: string;
   readonly values: Statement["values"];
 }
-const nothing: Before = { parts: "", condition: "", values: [] };
+const nothing: Before = { parts: "", values: [] };
+
+/** Where a row is, as it was leased. */
+interface Place {
+  readonly place: string;
+  readonly fence: number;
+}
 
 /** Writes and reads rows of one kind. */
 export class DueTable<Row extends OutboxRow> {
@@ -51,12 +55,12 @@ export class DueTable<Row extends OutboxRow> {
     }));
     const lease = leaseMs === undefined ? null : String(Math.ceil(leaseMs));
     return {
-      text: this.#sql.insert(before),
+      text: this.#sql.insert(before.parts),
       values: [column(bus), JSON.stringify(list), bodies.all, lease, hold ? "hold" : "", ...before.values],
     };
   }
 
-  /** What `insert` gave, of the rows that it wrote. */
+  /** What `insert` gave, or `FreeRows`, of the rows that it wrote. */
   inserted(rows: readonly Row[], found: readonly SqlRow[]): readonly Leased<Row>[] {
     const leased = new Map(
       found.filter(([, fence]) => Number(fence) > 0).map((row) => [fromText(String(row[2])), row]),
@@ -83,12 +87,10 @@ export class DueTable<Row extends OutboxRow> {
 
   /** As `Due.done`. The last says by its length how many others are free now, if there is more than one. */
   done(rows: readonly Leased<Row>[]): readonly Statement[] {
-    const values = [JSON.stringify(rows.flatMap((leased) => this.#at(leased)))];
-    if (rows.every(({ row }) => row.key === undefined)) return [{ text: this.#sql.doneAlone, values }];
-    return [{ text: this.#sql.lock, values }, { text: this.#sql.done, values }, {
-      text: this.#sql.promote,
-      values: [],
-    }];
+    const taken = takenOf(rows.flatMap((leased) => this.#at(leased)));
+    if (taken === undefined) return [];
+    if (rows.every(({ row }) => row.key === undefined)) return [{ text: this.#sql.doneAlone(taken), values: [] }];
+    return [{ text: this.#sql.lock(taken), values: [] }, { text: this.#sql.done(taken), values: [] }, this.#promote];
   }
   /** As `Due.later`, and as above. */
   later(rows: readonly Postponed<Row>[]): readonly Statement[] {
@@ -101,7 +103,8 @@ export class DueTable<Row extends OutboxRow> {
     const values = [JSON.stringify(list)];
     const later = { text: this.#sql.later, values };
     if (rows.every(({ leased, park }) => !park || leased.row.key === undefined)) return [later];
-    return [{ text: this.#sql.lock, values }, later, { text: this.#sql.promote, values: [] }];
+    const taken = takenOf(list);
+    return taken === undefined ? [] : [{ text: this.#sql.lock(taken), values: [] }, later, this.#promote];
   }
   /** Takes rows away by their tokens, where they are there. */
   remove(bus: string, tokens: readonly string[]): readonly Statement[] {
@@ -109,7 +112,7 @@ export class DueTable<Row extends OutboxRow> {
     return [
       { text: this.#sql.lockTokens, values },
       { text: this.#sql.remove, values },
-      { text: this.#sql.promote, values: [] },
+      this.#promote,
     ];
   }
 
@@ -134,7 +137,11 @@ export class DueTable<Row extends OutboxRow> {
     return { text: this.#sql.unpark, values: [column(bus), JSON.stringify(ids.map(column))] };
   }
 
-  #at(leased: Leased<Row>): readonly { readonly place: string; readonly fence: number }[] {
+  get #promote(): Statement {
+    return { text: this.#sql.promote, values: ["hero.freed"] };
+  }
+
+  #at(leased: Leased<Row>): readonly Place[] {
     const place = this.#places.get(leased);
     return place === undefined ? [] : [{ place, fence: leased.fence }];
   }
@@ -161,4 +168,19 @@ export class DueTable<Row extends OutboxRow> {
     this.#places.set(leased, String(place));
     return leased;
   }
+}
+
+/** Places as text; numbers alone, as they become part of a statement. */
+function takenOf(places: readonly Place[]): Taken | undefined {
+  const [first] = places;
+  if (first === undefined) return undefined;
+  const digits = places.map(({ place, fence }) => ({
+    place: BigInt(place).toString(),
+    fence: BigInt(fence).toString(),
+  }));
+  const same = places.every(({ fence }) => fence === first.fence);
+  return {
+    places: digits.map(({ place }) => place).join(","),
+    fences: same ? first.fence : digits.map(({ place, fence }) => `(${place},${fence})`).join(","),
+  };
 }

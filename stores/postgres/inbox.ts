@@ -1,7 +1,8 @@
 /** Which messages were handled. @module */
 import type { InboxKey } from "../../src/spi/store.ts";
+import { stateOf } from "./errors.ts";
 import type { Names } from "./names.ts";
-import { column, nowMs, refusal, rowsOf, type Statement } from "./statement.ts";
+import { column, listOf, nowMs, refusal, refused, rowsOfLists, type Statement } from "./statement.ts";
 
 const keyColumns = "bus text, endpoint text, message_id text";
 const columns = `${keyColumns}, keep_until float8`;
@@ -15,42 +16,72 @@ export interface BusKey extends InboxKey {
 /** The inbox' statements. */
 export class Inbox {
   readonly #table: string;
+  /** Of its keys, as PostgreSQL calls it. */
+  readonly #constraint: string;
 
   constructor(names: Names) {
     this.#table = names.table("inbox");
+    this.#constraint = `${names.prefix}inbox_pkey`;
   }
 
   /** Gives the numbers, from 1, of those that were handled. */
   find(keys: readonly BusKey[]): Statement {
     return {
       // One look into the index for each, also by a plan that was made while the table was so small as to be read whole.
-      text: `SELECT r.n FROM ${rowsOf("$1", keyColumns)} ` +
+      text: `SELECT r.n FROM ${rowsOfLists(1, keyColumns)} ` +
         `CROSS JOIN LATERAL (SELECT FROM ${this.#table} i WHERE ${same} LIMIT 1) AS found`,
-      values: [this.list(keys)],
+      values: this.several(keys).slice(0, 3),
     };
   }
 
-  /** Remembers that they were handled; refuses where one was. */
+  /** Remembers that they were handled; refuses where one was: {@linkcode refused} tells. */
   record(keys: readonly BusKey[]): Statement {
-    return { text: `WITH ${this.recording("$1")} SELECT problem FROM refused`, values: [this.list(keys)] };
+    const [key, ...others] = keys;
+    if (key !== undefined && others.length === 0) return { text: this.recordingOne(1), values: this.one(key) };
+    return {
+      text: `WITH handled AS MATERIALIZED (SELECT * FROM ${rowsOfLists(1, columns)}), ${this.#recording}, ` +
+        `refused AS (SELECT ${refusal("duplicate")} AS problem FROM handled r ` +
+        `WHERE NOT EXISTS (SELECT FROM recorded i WHERE ${same})) SELECT problem FROM refused`,
+      values: this.several(keys),
+    };
   }
 
-  /** The same as a part of another statement, which has to read `problem` of `refused`. */
-  recording(parameter: string): string {
-    return `handled AS MATERIALIZED (SELECT * FROM ${rowsOf(parameter, columns)}), ` +
-      // In one order, so that no two wait for each other; one that is being handled elsewhere is waited for.
-      `recorded AS (INSERT INTO ${this.#table} (bus, endpoint, message_id, keep_until) ` +
+  /** The statement that remembers one; its parameters are those of {@linkcode one}, from `first` on. */
+  recordingOne(first: number): string {
+    return `INSERT INTO ${this.#table} (bus, endpoint, message_id, keep_until) ` +
+      `VALUES ($${first}::text, $${first + 1}::text, $${first + 2}::text, $${first + 3}::text::bigint)`;
+  }
+
+  /** Parts of a statement: `recorded`, of `handled`, those that were not handled before. */
+  get #recording(): string {
+    // In one order, so that no two wait for each other; one that is being handled elsewhere is waited for.
+    return `recorded AS (INSERT INTO ${this.#table} (bus, endpoint, message_id, keep_until) ` +
       `SELECT bus, endpoint, message_id, keep_until::bigint FROM handled ORDER BY bus, endpoint, message_id ` +
-      `ON CONFLICT DO NOTHING RETURNING bus, endpoint, message_id), ` +
-      `refused AS (SELECT ${refusal("duplicate")} AS problem FROM handled r ` +
-      `WHERE NOT EXISTS (SELECT FROM recorded i WHERE ${same}))`;
+      `ON CONFLICT DO NOTHING RETURNING bus, endpoint, message_id)`;
+  }
+
+  /**
+   * Parts of a statement that remember those that were not handled before, `fresh` by their numbers; the parameters are
+   * those of {@linkcode several}, from `first` on.
+   */
+  recordingFresh(first: number): string {
+    return `handled AS MATERIALIZED (SELECT * FROM ${rowsOfLists(first, columns)}), ${this.#recording}, ` +
+      `fresh AS MATERIALIZED (SELECT r.n FROM handled r JOIN recorded i ON ${same})`;
+  }
+
+  /** Which of so many keys an error says to be handled; `undefined`: it says something else. */
+  refused(error: unknown, of: number): number | undefined {
+    if (of !== 1) return refused(error, "duplicate");
+    // In whatever language, the message has the name.
+    return stateOf(error) === "23505" && (error as Error).message.includes(`"${this.#constraint}"`) ? 0 : undefined;
   }
 
   /** Forgets some that this transaction has recorded. */
   forget(keys: readonly BusKey[]): Statement {
     return {
-      text: `DELETE FROM ${this.#table} i USING ${rowsOf("$1", keyColumns)} WHERE ${same}`,
-      values: [this.list(keys)],
+      text: `DELETE FROM ${this.#table} WHERE ctid = ANY (ARRAY(SELECT ` +
+        `(SELECT i.ctid FROM ${this.#table} i WHERE ${same}) FROM ${rowsOfLists(1, keyColumns)}))`,
+      values: this.several(keys).slice(0, 3),
     };
   }
 
@@ -61,13 +92,18 @@ export class Inbox {
     return { text: `DELETE FROM ${this.#table} WHERE ctid = ANY (ARRAY(${old})) RETURNING 1`, values: [String(limit)] };
   }
 
-  /** Keys as a statement takes them. */
-  list(keys: readonly BusKey[]): string {
-    return JSON.stringify(keys.map(({ bus, endpoint, messageId, keepUntil }) => ({
-      bus: column(bus),
-      endpoint: column(endpoint),
-      message_id: column(messageId),
-      keep_until: Math.ceil(keepUntil),
-    })));
+  /** One as a statement takes it. */
+  one({ bus, endpoint, messageId, keepUntil }: BusKey): Statement["values"] {
+    return [column(bus), column(endpoint), column(messageId), String(Math.ceil(keepUntil))];
+  }
+
+  /** Several as a statement takes them. */
+  several(keys: readonly BusKey[]): Statement["values"] {
+    return [
+      listOf(keys.map(({ bus }) => column(bus))),
+      listOf(keys.map(({ endpoint }) => column(endpoint))),
+      listOf(keys.map(({ messageId }) => column(messageId))),
+      listOf(keys.map(({ keepUntil }) => Math.ceil(keepUntil))),
+    ];
   }
 }

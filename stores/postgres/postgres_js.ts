@@ -17,6 +17,8 @@ export interface PostgresJsOptions {
   readonly listenUrl: string | undefined;
 }
 
+const never = new AbortController().signal;
+
 /** One connection, had by one unit. */
 class Connection implements SqlConnection<TransactionSql> {
   readonly #line: Line;
@@ -77,14 +79,17 @@ export class PostgresJs implements SqlClient<TransactionSql> {
   }
 
   async query(text: string, values: readonly SqlValue[] = []): Promise<readonly SqlRow[]> {
-    const found = this.#pool.share();
+    // A pooler takes its connection away with an answer, and with it what postgres.js asks at once of a statement with
+    // values behind it. In a transaction it does not.
+    const alone = !this.#prepare && values.length === 0;
+    const found = alone ? this.#pool.take(never) : this.#pool.share();
     const line = found instanceof Promise ? await found : found;
     try {
       // With the first statement, by which a store sees that its database is there.
       if (this.#arrays === undefined) await this.#learn(line.sql);
       return await ask(line.sql, text, values, this.#prepare);
     } finally {
-      this.#pool.release(line, false);
+      this.#pool.release(line, alone);
     }
   }
 
@@ -126,6 +131,9 @@ async function ask(
   values: readonly SqlValue[],
   prepare: boolean,
 ): Promise<readonly SqlRow[]> {
-  const query = sql.unsafe<Row[]>(text, [...values] as (string | number | null)[], { prepare });
+  const query = sql.unsafe<Row[]>(text, [...values] as (string | number | null)[], {
+    // Without values, each text may be another.
+    prepare: prepare && values.length > 0,
+  });
   return await query.values() as readonly SqlRow[]; // arrays, by `values`
 }

@@ -10,7 +10,7 @@ export interface SqlSession {
   /**
    * Runs one statement, with `$1`, `$2`, … for its values, each of which it casts itself. Statements run in the order of
    * the calls; the next may be called before the one before has ended, and is sent at once where the driver can. The
-   * texts are few: preparing them pays.
+   * texts of those with values are few: preparing them pays. Those without are not to be prepared.
    */
   query(text: string, values?: readonly SqlValue[]): Promise<readonly SqlRow[]>;
 }

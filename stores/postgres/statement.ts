@@ -28,6 +28,27 @@ export function rowsOf(parameter: string, columns: string): string {
   return `ROWS FROM (json_to_recordset(${parameter}::text::json) AS (${columns})) WITH ORDINALITY AS r(${names}, n)`;
 }
 
+/**
+ * Rows of lists, one for each column, which travel as texts of arrays: several times as cheap for the server as JSON.
+ * `n` counts from 1.
+ *
+ * @param first the number of the first parameter
+ * @param columns as in `id text, size bigint`
+ */
+export function rowsOfLists(first: number, columns: string): string {
+  const each = columns.split(",").map((column) => column.trim().split(" "));
+  const lists = each.map(([, type], at) => `unnest($${first + at}::text::${type}[])`);
+  return `ROWS FROM (${lists.join(", ")}) WITH ORDINALITY AS r(${each.map(([name]) => name).join(", ")}, n)`;
+}
+
+/** A list as the text of an array. */
+export function listOf(values: readonly (string | number | null)[]): string {
+  const items = values.map((value) =>
+    typeof value === "string" ? `"${value.replace(/["\\]/g, "\\$&")}"` : value === null ? "NULL" : String(value)
+  );
+  return `{${items.join(",")}}`;
+}
+
 /** Bodies one after the other: bytes have no place in JSON. */
 export class Bytes {
   readonly #parts: Uint8Array[] = [];

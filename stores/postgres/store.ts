@@ -20,10 +20,11 @@ import { transactionOf } from "../../src/spi/transaction.ts";
 import type { Change, DeployMode, Host } from "../../src/spi/transport.ts";
 import { KeyedLocks } from "../../src/values/keyed_locks.ts";
 import { connected } from "./connecting.ts";
-import { Database, type Results } from "./database.ts";
+import { Database } from "./database.ts";
 import { PostgresDue, type Session } from "./due.ts";
 import { DueTable } from "./due_table.ts";
 import { explainOwn, storeName } from "./errors.ts";
+import { FreeRows } from "./free_rows.ts";
 import { Inbox } from "./inbox.ts";
 import { JoinedUnit, type JoinHost } from "./joined_unit.ts";
 import type { JoinableUnit } from "./joining.ts";
@@ -36,7 +37,8 @@ import { sagaHistory } from "./migrations/0002_saga_history.ts";
 import type { Names } from "./names.ts";
 import { historyOf, SagaHistory } from "./saga_history.ts";
 import { Sagas } from "./sagas.ts";
-import type { SqlClient } from "./sql_client.ts";
+import { SharedCommits } from "./shared_commits.ts";
+import type { SqlClient, SqlRow } from "./sql_client.ts";
 import type { Statement } from "./statement.ts";
 import { PostgresUnit, type UnitHost, type Written } from "./unit_of_work.ts";
 import { readNotice, Wakes } from "./wakes.ts";
@@ -59,6 +61,7 @@ export interface Settings<Tx> {
 export interface Open<Tx> extends Session {
   readonly database: Database<Tx>;
   readonly lookups: Lookups;
+  readonly shared: SharedCommits;
 }
 
 /** One end of a database. */
@@ -77,6 +80,7 @@ export class PostgresStore<Tx> implements JoinableStore<Tx>, UnitHost<Tx>, JoinH
   readonly #migrations: Migrations;
   readonly #outbox: DueTable<OutboxRow>;
   readonly #schedules: DueTable<ScheduleRow>;
+  readonly #free: FreeRows;
   readonly #writing: Writing;
   readonly #units = new Set<PostgresUnit<Tx>>();
   /** By what their handlers write with. */
@@ -110,6 +114,7 @@ export class PostgresStore<Tx> implements JoinableStore<Tx>, UnitHost<Tx>, JoinH
     this.#migrations = new Migrations(names, [tables, sagaHistory]);
     this.#outbox = new DueTable(names, "outbox");
     this.#schedules = new DueTable(names, "schedules");
+    this.#free = new FreeRows(names, this.#inbox);
     this.#writing = new Writing({
       where,
       channel: names.channel,
@@ -118,6 +123,7 @@ export class PostgresStore<Tx> implements JoinableStore<Tx>, UnitHost<Tx>, JoinH
       history,
       outbox: this.#outbox,
       schedules: this.#schedules,
+      free: this.#free,
       committed: (...what) => this.#committed(...what),
     });
     const session = (doing: string): Session => this.#check(doing);
@@ -214,7 +220,6 @@ export class PostgresStore<Tx> implements JoinableStore<Tx>, UnitHost<Tx>, JoinH
       const duplicates = names.map((each, at) => names.indexOf(each) < at || handled[at] === true);
       const unit = new PostgresUnit(this, scope, held, duplicates);
       this.#units.add(unit);
-      if (unit.tx instanceof Object) this.#byTx.set(unit.tx, unit);
       return unit;
     } catch (error) {
       for (const each of held) this.locks.release(each);
@@ -281,9 +286,26 @@ export class PostgresStore<Tx> implements JoinableStore<Tx>, UnitHost<Tx>, JoinH
     return this.#writing.write(scope, handled, failed, changes);
   }
 
+  /** As {@linkcode UnitHost.share}. */
+  share(
+    scope: Scope,
+    handled: readonly InboxKey[],
+    changes: Changes,
+  ): Promise<readonly Leased<OutboxRow>[]> | undefined {
+    const unit = this.#writing.alone(scope, handled, changes);
+    if (unit === undefined) return undefined;
+    return this.#check("commit").shared.write(unit, scope.signal)
+      .then((found) => this.#committed(scope.bus, changes, found));
+  }
+
   /** As {@linkcode JoinHost.writeJoined}. */
   writeJoined(scope: Scope, changes: Changes): Written {
     return this.#writing.writeJoined(scope, changes);
+  }
+
+  /** As {@linkcode UnitHost.used}. */
+  used(unit: PostgresUnit<Tx>, tx: Tx): void {
+    if (tx instanceof Object) this.#byTx.set(tx, unit);
   }
 
   /** As {@linkcode UnitHost.ended}. */
@@ -291,9 +313,9 @@ export class PostgresStore<Tx> implements JoinableStore<Tx>, UnitHost<Tx>, JoinH
     this.#units.delete(unit);
   }
 
-  #committed(bus: string, { outbox, schedules }: Changes, results: Results): readonly Leased<OutboxRow>[] {
+  #committed(bus: string, { outbox, schedules }: Changes, found: readonly SqlRow[]): readonly Leased<OutboxRow>[] {
     const now = this.#open?.database.clock.now() ?? 0;
-    const leased = outbox.length === 0 ? [] : this.#outbox.inserted(outbox, results.at(-1) ?? []);
+    const leased = outbox.length === 0 ? [] : this.#outbox.inserted(outbox, found);
     if (leased.length < outbox.length) {
       const others = outbox.map(({ dueAt }) => Math.max(dueAt, now));
       this.#wakes.tell("outbox", bus, Math.min(...others));
@@ -335,7 +357,12 @@ export class PostgresStore<Tx> implements JoinableStore<Tx>, UnitHost<Tx>, JoinH
       });
       this.#listener.start();
     }
-    return this.#open = { database, wakes, pollMs, say, lookups };
+    const shared = new SharedCommits(
+      ({ text, values }) => database.watch(client.query(text, values), (error) => error),
+      this.where,
+      this.#free,
+    );
+    return this.#open = { database, wakes, pollMs, say, lookups, shared };
   }
 
   #report(error: Error | undefined): void {

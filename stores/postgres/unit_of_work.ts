@@ -32,6 +32,18 @@ export interface UnitHost<Tx> {
    * @param failed whose records are to be taken back
    */
   write(scope: Scope, handled: readonly InboxKey[], failed: readonly InboxKey[], changes: Changes): Written;
+  /**
+   * Writes it in one statement, which it may share with other units; `undefined`: it takes more.
+   *
+   * @param handled as in {@linkcode write}
+   */
+  share(
+    scope: Scope,
+    handled: readonly InboxKey[],
+    changes: Changes,
+  ): Promise<readonly Leased<OutboxRow>[]> | undefined;
+  /** Somebody may write with it. */
+  used(unit: PostgresUnit<Tx>, tx: Tx): void;
   /** The unit is over. */
   ended(unit: PostgresUnit<Tx>): void;
 }
@@ -48,7 +60,6 @@ const savepoint = "hero_member";
 /** A unit of work: a transaction from the first use of `tx` on, else one flight at the end. */
 export class PostgresUnit<Tx> implements Unit<Tx>, JoinableUnit {
   readonly duplicates: readonly boolean[];
-  readonly tx: Tx;
   readonly #host: UnitHost<Tx>;
   readonly #scope: Scope;
   readonly #locks: string[];
@@ -66,7 +77,9 @@ export class PostgresUnit<Tx> implements Unit<Tx>, JoinableUnit {
   #refusal: unknown;
   /** `commit` was called: nothing more is taken. */
   #closing = false;
-  #ended: TransactionEndedError | undefined;
+  /** Why what comes later is refused. Made into an error when that happens: most units end unasked. */
+  #ended: { readonly cause: unknown } | undefined;
+  #tx: Tx | undefined;
   #rolledBack: Promise<void> = Promise.resolve();
   readonly #abort = (): void => this.end(this.#scope.signal.reason);
 
@@ -76,9 +89,16 @@ export class PostgresUnit<Tx> implements Unit<Tx>, JoinableUnit {
     this.#scope = scope;
     this.#locks = [...locks];
     this.duplicates = duplicates;
-    const use: UseTransaction<Tx> = (work) => this.#use(({ tx }) => work(tx));
-    this.tx = host.database.client.defer(use);
     scope.signal.addEventListener("abort", this.#abort, { once: true });
+  }
+
+  get tx(): Tx {
+    const use: UseTransaction<Tx> = (work) => this.#use(({ tx }) => work(tx));
+    if (this.#tx === undefined) {
+      this.#tx = this.#host.database.client.defer(use);
+      this.#host.used(this, this.#tx);
+    }
+    return this.#tx;
   }
 
   async load(saga: string, id: string, lock: boolean): Promise<SagaRow | undefined> {
@@ -153,7 +173,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, JoinableUnit {
   /** Undoes what is not committed and gives all back; what comes later rejects. */
   end(cause?: unknown): void {
     if (this.#ended !== undefined) return;
-    this.#ended = new TransactionEndedError(storeName, cause === undefined ? undefined : { cause });
+    this.#ended = { cause };
     this.#scope.signal.removeEventListener("abort", this.#abort);
     const connection = this.#held;
     this.#held = undefined;
@@ -171,8 +191,16 @@ export class PostgresUnit<Tx> implements Unit<Tx>, JoinableUnit {
 
   async #write(changes: Changes): Promise<readonly Leased<OutboxRow>[]> {
     const { database } = this.#host;
-    const written = this.#host.write(this.#scope, this.#handled(), [], changes);
-    const statements = [...this.#joining.begin(), ...written.statements];
+    const handled = this.#handled();
+    const joined = this.#joining.begin();
+    const shared = joined.length === 0 ? this.#host.share(this.#scope, handled, changes) : undefined;
+    if (shared !== undefined) {
+      const leased = await shared;
+      this.#joining.committed([]);
+      return leased;
+    }
+    const written = this.#host.write(this.#scope, handled, [], changes);
+    const statements = [...joined, ...written.statements];
     try {
       return written.committed(this.#joining.committed(await database.write(statements, this.#scope.signal)));
     } catch (error) {
@@ -204,7 +232,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, JoinableUnit {
   }
 
   #checkEnd(): void {
-    if (this.#ended !== undefined) throw this.#ended;
+    if (this.#ended !== undefined) throw ended(this.#ended.cause);
   }
 
   async #read({ text, values }: Statement): Promise<readonly SqlRow[]> {
@@ -248,7 +276,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, JoinableUnit {
     const connection = await this.#host.database.connect(signal);
     if (this.#ended !== undefined) {
       connection.release();
-      throw this.#ended;
+      throw ended(this.#ended.cause);
     }
     this.#held = connection;
     const { statements, explain } = this.#host.record(bus, this.#recorded());
@@ -290,12 +318,16 @@ export class PostgresUnit<Tx> implements Unit<Tx>, JoinableUnit {
       await locks.acquire(name, this.#scope.signal);
       if (this.#ended !== undefined) {
         locks.release(name);
-        throw this.#ended;
+        throw ended(this.#ended.cause);
       }
     }
     this.#locks.push(name);
     this.#holdsSaga = true;
   }
+}
+
+function ended(cause: unknown): TransactionEndedError {
+  return new TransactionEndedError(storeName, cause === undefined ? undefined : { cause });
 }
 
 /** Never rejects: what is not committed is not there, whoever says so. */

@@ -1,12 +1,13 @@
 /** What a unit's commit sends. @module */
 import { ConflictError, DuplicateError } from "../../src/errors/store.ts";
 import type { Changes, InboxKey, Leased, OutboxRow, ScheduleRow, Scope } from "../../src/spi/store.ts";
-import type { Results } from "./database.ts";
 import type { Before, DueTable } from "./due_table.ts";
 import { explainOwn } from "./errors.ts";
+import type { FreeRows, FreeUnit } from "./free_rows.ts";
 import type { BusKey, Inbox } from "./inbox.ts";
 import type { SagaHistory } from "./saga_history.ts";
 import type { Sagas } from "./sagas.ts";
+import type { SqlRow } from "./sql_client.ts";
 import { refused, type Statement } from "./statement.ts";
 import type { Written } from "./unit_of_work.ts";
 import { notice } from "./wakes.ts";
@@ -23,9 +24,10 @@ export interface WritingOptions {
   readonly sagas: Sagas;
   readonly history: SagaHistory;
   readonly outbox: DueTable<OutboxRow>;
+  readonly free: FreeRows;
   readonly schedules: DueTable<ScheduleRow>;
   /** Told what became true; gives what of it is this process' to send. */
-  readonly committed: (bus: string, changes: Changes, results: Results) => readonly Leased<OutboxRow>[];
+  readonly committed: (bus: string, changes: Changes, found: readonly SqlRow[]) => readonly Leased<OutboxRow>[];
 }
 
 /** Makes statements of changes. */
@@ -40,7 +42,7 @@ export class Writing {
   record(bus: string, keys: readonly InboxKey[]): Pick<Written, "statements" | "explain"> {
     return {
       statements: keys.length === 0 ? [] : [this.#with.inbox.record(keysOf(bus, keys))],
-      explain: (error) => meaning(explainOwn(error, this.#with.where), keys, []),
+      explain: (error) => this.#meaning(explainOwn(error, this.#with.where), keys, []),
     };
   }
 
@@ -50,26 +52,44 @@ export class Writing {
     const { sagas, outbox, schedules } = changes;
     const statements: Statement[] = [];
     if (failed.length > 0) statements.push(this.#with.inbox.forget(keysOf(bus, failed)));
-    // What most units do is one statement, and so one transaction without a BEGIN.
-    const atOnce = handled.length > 0 && outbox.length > 0 && sagas.length + schedules.length === 0;
-    if (handled.length > 0 && !atOnce) statements.push(this.#with.inbox.record(keysOf(bus, handled)));
+    const [key, ...others] = handled;
+    const free = outbox.every((row) => row.key === undefined);
+    // One transaction without a BEGIN.
+    const atOnce = key !== undefined && others.length === 0 && outbox.length > 0 && !free &&
+      sagas.length + schedules.length === 0;
+    if (key !== undefined && !atOnce) statements.push(this.#with.inbox.record(keysOf(bus, handled)));
     statements.push(...this.#change(bus, sagas));
     statements.push(...this.#schedule(bus, schedules, true));
-    if (outbox.length > 0) {
+    if (outbox.length > 0 && free) {
+      statements.push(this.#with.free.write({ bus, key: undefined, rows: outbox, leaseMs }));
+    } else if (outbox.length > 0) {
       const before: Before | undefined = atOnce
         ? {
-          parts: `${this.#with.inbox.recording("$6")}, `,
-          condition: " WHERE (SELECT max(problem) FROM refused) IS NULL",
-          values: [this.#with.inbox.list(keysOf(bus, handled))],
+          parts: `recorded AS (${this.#with.inbox.recordingOne(6)}), `,
+          values: this.#with.inbox.one({ ...key, bus }),
         }
         : undefined;
       statements.push(this.#with.outbox.insert(bus, outbox, leaseMs, true, before));
     }
     return {
       statements,
-      committed: (results) => this.#with.committed(bus, changes, results),
-      explain: (error) => meaning(error, handled, sagas),
+      committed: (results) => this.#with.committed(bus, changes, results.at(-1) ?? []),
+      explain: (error) => this.#meaning(error, handled, sagas),
     };
+  }
+
+  /** What a unit has, if that is no more than an inbox record and messages for which nothing is looked at. */
+  alone(
+    { bus, leaseMs = defaultLeaseMs }: Scope,
+    handled: readonly InboxKey[],
+    { sagas, outbox, schedules }: Changes,
+  ): FreeUnit | undefined {
+    const [key, ...others] = handled;
+    if (others.length + sagas.length + schedules.length > 0 || (key === undefined && outbox.length === 0)) {
+      return undefined;
+    }
+    if (outbox.some((row) => row.key !== undefined)) return undefined;
+    return { bus, key: key === undefined ? undefined : { ...key, bus }, rows: outbox, leaseMs };
   }
 
   /** Within a transaction that others commit. */
@@ -84,7 +104,7 @@ export class Writing {
     return {
       statements,
       committed: () => [],
-      explain: (error) => meaning(explainOwn(error, this.#with.where), [], sagas),
+      explain: (error) => this.#meaning(explainOwn(error, this.#with.where), [], sagas),
     };
   }
 
@@ -105,6 +125,15 @@ export class Writing {
     return puts.length === 0 ? remove : [...remove, this.#with.schedules.insert(bus, puts, undefined, hold)];
   }
 
+  /** What the refusal of a statement means. */
+  #meaning(error: unknown, keys: readonly InboxKey[], sagas: Changes["sagas"]): unknown {
+    const key = keys[this.#with.inbox.refused(error, keys.length) ?? -1];
+    if (key !== undefined) return new DuplicateError(key.endpoint, key.messageId);
+    const change = changed(sagas)[refused(error, "conflict") ?? -1];
+    const row = change?.before ?? change?.after;
+    return row === undefined ? error : new ConflictError(`saga ${row.saga} "${row.id}"`);
+  }
+
   /** Says something to all who listen, once the transaction is committed. */
   saying(text: string): Statement {
     return { text: "SELECT pg_notify($1::text, $2::text)", values: [this.#with.channel, text] };
@@ -119,13 +148,4 @@ export function keysOf(bus: string, keys: readonly InboxKey[]): readonly BusKey[
 /** Those of which something is to be there before or after. */
 function changed(sagas: Changes["sagas"]): Changes["sagas"] {
   return sagas.filter(({ before, after }) => before !== undefined || after !== undefined);
-}
-
-/** What the refusal of a statement means. */
-function meaning(error: unknown, keys: readonly InboxKey[], sagas: Changes["sagas"]): unknown {
-  const key = keys[refused(error, "duplicate") ?? -1];
-  if (key !== undefined) return new DuplicateError(key.endpoint, key.messageId);
-  const change = changed(sagas)[refused(error, "conflict") ?? -1];
-  const row = change?.before ?? change?.after;
-  return row === undefined ? error : new ConflictError(`saga ${row.saga} "${row.id}"`);
 }

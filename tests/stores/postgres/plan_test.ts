@@ -1,6 +1,7 @@
 /** How PostgreSQL finds the rows: what waits or is parked costs nothing. */
 import { assert, assertEquals } from "@std/assert";
 import { DueTable } from "../../../stores/postgres/due_table.ts";
+import { FreeRows } from "../../../stores/postgres/free_rows.ts";
 import { Inbox } from "../../../stores/postgres/inbox.ts";
 import { Names } from "../../../stores/postgres/names.ts";
 import { Sagas } from "../../../stores/postgres/sagas.ts";
@@ -95,28 +96,32 @@ onPostgres("no statement reads a table from end to end, nor much more than it gi
   };
   for (const name of ["outbox", "schedules"] as const) {
     const table = new DueTable<OutboxRow>(names, name);
-    const place = async (id: string) =>
-      String((await sql.unsafe(`SELECT place FROM "${schema}".hero_${name} WHERE id = '${id}'`))[0]?.["place"]);
-    const places = JSON.stringify([{ place: await place("hot1"), fence: 0, free: 1, error: "", park: true }]);
-    const done = table.done([{ row: opened.row({ key: "hot" }), fence: 0, attempts: 0, until: 0 }]);
-    const later = table.later([{
-      leased: { row: opened.row({ key: "hot" }), fence: 0, attempts: 0, until: 0 },
-      dueAt: 0,
-      error: "",
-      park: true,
-    }]);
+    const hot = opened.row({ id: "hot1", key: "hot" });
+    const [marked] = await sql.unsafe(
+      `UPDATE "${schema}".hero_${name} SET fence = 1 WHERE id = 'hot1' RETURNING place`,
+    );
+    const leased = table.inserted([hot], [[marked?.["place"], 1, "hot1", 0]]);
+    const done = table.done(leased);
+    const later = table.later(leased.map((each) => ({ leased: each, dueAt: 0, error: "", park: true })));
+    const free = table.inserted([opened.row({ id: "hot1" })], [[marked?.["place"], 1, "hot1", 0]]);
     Object.assign(statements, {
       [`${name}: insert`]: table.insert(bus, [opened.schedule({ key: "hot" })], 1_000, true),
       [`${name}: claim`]: table.claim(bus, 100, 1_000),
       [`${name}: next`]: table.next(bus),
       [`${name}: parked`]: table.parked(bus, "parked5", 10),
       [`${name}: unpark`]: table.unpark(bus, ["parked7"]),
-      [`${name}: lock`]: { text: done[0]!.text, values: [places] },
-      [`${name}: done`]: { text: done[1]!.text, values: [places] },
+      [`${name}: lock`]: done[0]!,
+      [`${name}: done`]: done[1]!,
       [`${name}: promote`]: done[2]!,
-      [`${name}: later`]: { text: later[1]!.text, values: [places] },
+      [`${name}: done alone`]: table.done(free)[0]!,
+      [`${name}: later`]: later[1]!,
     });
   }
+  const free = new FreeRows(names, inbox);
+  const unit = { bus, key: { ...opened.key("free"), bus }, rows: [opened.row()], leaseMs: 1_000 };
+  statements["free rows: one"] = free.write(unit);
+  statements["free rows: many"] = free.write({ ...unit, key: undefined, rows: [opened.row(), opened.row()] });
+  statements["free rows: shared"] = free.share([unit, { ...unit, key: undefined }, { ...unit, rows: [] }]);
   const schedules = new DueTable<ScheduleRow>(names, "schedules");
   schedules.remove(bus, ["due7"]).slice(0, 2).forEach((each, at) => statements[`schedules: remove ${at}`] = each);
   const wrong: string[] = [];

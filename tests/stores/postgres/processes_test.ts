@@ -74,7 +74,7 @@ onPostgres("ten that have looked, and then deploy at once, make the tables once"
   try {
     await Promise.all(stores.map((store) => store.open(host)));
     const planned = await Promise.all(stores.map((store) => store.deploy("plan")));
-    assertEquals(planned.map((changes) => changes.length), stores.map(() => 1));
+    assertEquals(planned.map((changes) => changes.length), stores.map((store) => store.migrations().length));
     const applied = await Promise.all(stores.map((store) => store.deploy("apply")));
     assertEquals(applied.filter((changes) => changes.length > 0).length, 1);
     assertEquals(await stores[9]!.deploy("check"), []);

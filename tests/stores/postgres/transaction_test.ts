@@ -193,13 +193,16 @@ onPostgres("deadlocks are conflicts, in a statement and with their cause", async
   const items = await table(opened);
   const store = await opened.store();
   await opened.bench.sql`INSERT INTO ${opened.bench.sql(items)} (id) VALUES (1), (2)`;
+  let first = 0;
+  const { promise: both, resolve } = Promise.withResolvers<void>();
   const outcomes = await Promise.allSettled(
     [[1, 2], [2, 1]].map(async (ids) => {
       const unit = await store.begin(opened.scope());
       const { tx } = unit;
       for (const id of ids) {
         await tx`UPDATE ${tx(items)} SET name = ${`by ${ids}`} WHERE id = ${id}`;
-        await tx`SELECT pg_sleep(0.1)`;
+        if (++first === 2) resolve();
+        await both;
       }
       await unit.commit(opened.changes());
     }).map((each) => each.catch((error) => error)),

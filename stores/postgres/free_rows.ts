@@ -1,0 +1,134 @@
+/** Rows of an outbox that have no key: nothing goes before them, so that writing them takes no look at others. @module */
+import { headersToText } from "../../src/envelope/stored_text.ts";
+import type { OutboxRow } from "../../src/spi/store.ts";
+import type { BusKey, Inbox } from "./inbox.ts";
+import type { Names } from "./names.ts";
+import type { SqlRow } from "./sql_client.ts";
+import { Bytes, column, listOf, nowMs, rowsOfLists, type Statement } from "./statement.ts";
+
+/** What a unit writes. */
+export interface FreeUnit {
+  readonly bus: string;
+  /** Whose inbox record is written with it. */
+  readonly key: BusKey | undefined;
+  readonly rows: readonly OutboxRow[];
+  /** For how long the rows that are due are leased. */
+  readonly leaseMs: number;
+}
+
+const columns =
+  "bus text, id text, unit text, destination text, content_type text, headers text, start int, size int, " +
+  "written float8, expires float8, lease bigint, of bigint";
+/** Behind those and the bodies. */
+const keysFrom = columns.split(",").length + 2;
+
+/** Makes the statements. Each gives of the rows that it has written: place, fence, id, when they are free, bus. */
+export class FreeRows {
+  readonly #inbox: Inbox;
+  readonly #one: string;
+  readonly #many: string;
+  readonly #shared: string;
+  readonly #oneOf: string;
+
+  constructor(names: Names, inbox: Inbox) {
+    this.#inbox = inbox;
+    const into =
+      `INSERT INTO ${names.table("outbox")} AS o (bus, id, unit, destination, content_type, headers, body, ` +
+      `written_due_at, expires_at, due_at, free_at, fence) `;
+    const due = "CASE WHEN written = 0 THEN now ELSE greatest(-9e15, least(9e15, ceil(written)))::bigint END AS due";
+    const times = "written, expires, due, CASE WHEN due <= now THEN now + lease ELSE due END, " +
+      "CASE WHEN due <= now THEN 1 ELSE 0 END";
+    const written = " ON CONFLICT DO NOTHING RETURNING o.place, o.fence, o.id, o.free_at, o.bus";
+    this.#one = `${into}SELECT $1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::bytea, ${times} FROM ` +
+      `(SELECT *, ${due} FROM (SELECT ${nowMs} AS now, $8::text::float8 AS written, $9::text::float8 AS expires, ` +
+      `$10::text::bigint AS lease OFFSET 0) AS c) AS w${written}`;
+    const many = (condition: string) =>
+      `${into}SELECT bus, id, unit, destination, content_type, headers, ` +
+      `substring($${keysFrom - 1}::bytea FROM start + 1 FOR size), ${times} FROM ` +
+      `(SELECT *, ${due} FROM (SELECT ${nowMs} AS now OFFSET 0) AS c, ${rowsOfLists(1, columns)}${condition}) AS w ` +
+      `ORDER BY n${written}`;
+    this.#many = many("");
+    this.#oneOf = `WITH recorded AS (${inbox.recordingOne(11)}) ${this.#one}`;
+    this.#shared = `WITH ${inbox.recordingFresh(keysFrom)}, ` +
+      `sent AS (${many(" WHERE of IS NULL OR of IN (SELECT n FROM fresh)")}) ` +
+      `SELECT place, fence, id, free_at, bus, NULL::bigint FROM sent UNION ALL ` +
+      `SELECT NULL, NULL, NULL, NULL, NULL, n FROM fresh`;
+  }
+
+  /** Writes what one unit has, alone. Refuses where it was handled: {@linkcode isHandled}; see also {@linkcode outcomes}. */
+  write(unit: FreeUnit): Statement {
+    const { bus, key, rows: [row, ...others], leaseMs } = unit;
+    if (row === undefined) return this.#inbox.record(key === undefined ? [] : [key]);
+    if (others.length > 0) {
+      return key === undefined ? { text: this.#many, values: this.#lists([unit]) } : this.share([unit]);
+    }
+    const values = [
+      ...[bus, row.id, row.group, row.to, row.frame.contentType].map(column),
+      headersToText(row.frame.headers),
+      row.frame.body,
+      String(row.dueAt),
+      row.expiresAt === undefined ? null : String(row.expiresAt),
+      String(Math.ceil(leaseMs)),
+    ];
+    return key === undefined
+      ? { text: this.#one, values }
+      : { text: this.#oneOf, values: [...values, ...this.#inbox.one(key)] };
+  }
+
+  /** Writes what several units have, but for those that were handled: {@linkcode outcomes} tells. */
+  share(units: readonly FreeUnit[]): Statement {
+    const keys = units.flatMap(({ key }) => key ?? []);
+    return { text: this.#shared, values: [...this.#lists(units), ...this.#inbox.several(keys)] };
+  }
+
+  /** Whether an error says that a unit's message was handled. */
+  isHandled(error: unknown, { key }: FreeUnit): boolean {
+    return key !== undefined && this.#inbox.refused(error, 1) !== undefined;
+  }
+
+  /** What a statement gave, for each of its units: the rows that it wrote, `undefined` where it was handled before. */
+  outcomes(
+    units: readonly FreeUnit[],
+    { text }: Statement,
+    found: readonly SqlRow[],
+  ): readonly (readonly SqlRow[] | undefined)[] {
+    const shared = text === this.#shared; // else it would have refused
+    const fresh = new Set(shared ? found.flatMap(([place, , , , , n]) => place === null ? [Number(n)] : []) : []);
+    const written = new Map(found.map((row) => [`${row[4]} ${row[2]}`, row]));
+    let keys = 0;
+    return units.map(({ bus, key, rows }) => {
+      if (key !== undefined && shared && !fresh.has(++keys)) return undefined;
+      return rows.flatMap(({ id }) => {
+        const name = `${column(bus)} ${column(id)}`;
+        const row = written.get(name);
+        written.delete(name); // of two with one id, one is written
+        return row === undefined ? [] : [row];
+      });
+    });
+  }
+
+  #lists(units: readonly FreeUnit[]): Statement["values"] {
+    const bodies = new Bytes();
+    let keys = 0;
+    const all = units.flatMap(({ bus, key, rows, leaseMs }) => {
+      const of = key === undefined ? null : ++keys;
+      return rows.map((row) => ({ bus, of, row, leaseMs, ...bodies.add(row.frame.body) }));
+    });
+    const texts = (of: (row: OutboxRow) => string): string => listOf(all.map(({ row }) => column(of(row))));
+    return [
+      listOf(all.map(({ bus }) => column(bus))),
+      texts(({ id }) => id),
+      texts(({ group }) => group),
+      texts(({ to }) => to),
+      texts(({ frame }) => frame.contentType),
+      listOf(all.map(({ row }) => headersToText(row.frame.headers))),
+      listOf(all.map(({ start }) => start)),
+      listOf(all.map(({ size }) => size)),
+      listOf(all.map(({ row }) => row.dueAt)),
+      listOf(all.map(({ row }) => row.expiresAt ?? null)),
+      listOf(all.map(({ leaseMs }) => Math.ceil(leaseMs))),
+      listOf(all.map(({ of }) => of)),
+      bodies.all,
+    ];
+  }
+}

@@ -1,0 +1,129 @@
+/** Commits of units that have nothing but an inbox record and messages. @module */
+import { DuplicateError } from "../../src/errors/store.ts";
+import { explainCommit, isLost } from "./errors.ts";
+import type { FreeRows, FreeUnit } from "./free_rows.ts";
+import type { SqlRow } from "./sql_client.ts";
+import type { Statement } from "./statement.ts";
+
+/** So many are on their way at once: while the disk writes for one, the server works for the next. */
+const mostFlights = 2;
+/** So many units share a commit, and so many bytes. */
+const mostUnits = 64;
+const mostBytes = 2 ** 20;
+
+interface Job {
+  readonly unit: FreeUnit;
+  readonly signal: AbortSignal;
+  readonly resolve: (found: readonly SqlRow[]) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/**
+ * Writes units, each a single statement and so a transaction without a BEGIN. Those that become ready while others are on
+ * their way share the next one, of which each is told its own outcome. One whose message is being handled by another
+ * process waits for that one, and who shares its commit waits as well; what comes later goes by.
+ */
+export class SharedCommits {
+  readonly #ask: (statement: Statement) => Promise<readonly SqlRow[]>;
+  readonly #where: string;
+  readonly #rows: FreeRows;
+  #jobs: Job[] = [];
+  #flights = 0;
+  #gathering = false;
+
+  /**
+   * @param ask runs a statement; rejects as the driver does
+   * @param where the database, as errors say it
+   */
+  constructor(ask: (statement: Statement) => Promise<readonly SqlRow[]>, where: string, rows: FreeRows) {
+    this.#ask = ask;
+    this.#where = where;
+    this.#rows = rows;
+  }
+
+  /**
+   * Writes all of a unit; gives the rows as `FreeRows` says.
+   *
+   * @param signal gives up what is not on its way yet
+   * @throws {DuplicateError} if the message was handled
+   */
+  async write(unit: FreeUnit, signal: AbortSignal): Promise<readonly SqlRow[]> {
+    const { promise, resolve, reject } = Promise.withResolvers<readonly SqlRow[]>();
+    this.#jobs.push({ unit, signal, resolve, reject });
+    if (!this.#gathering && this.#flights < mostFlights) void this.#gather();
+    return await promise;
+  }
+
+  /** What becomes ready in the same turn comes along. */
+  async #gather(): Promise<void> {
+    this.#gathering = true;
+    for (let ready = 0; ready < this.#jobs.length;) {
+      ready = this.#jobs.length;
+      for (let hops = 0; hops < 4; hops++) await undefined;
+    }
+    this.#gathering = false;
+    while (this.#flights < mostFlights) {
+      const jobs = this.#next();
+      if (jobs.length === 0) return;
+      void this.#fly(jobs);
+    }
+  }
+
+  #next(): readonly Job[] {
+    let units = 0;
+    let bytes = 0;
+    // As many flights as there may be: while this process works on what one of them has done, the server does another.
+    const most = Math.min(mostUnits, Math.ceil(this.#jobs.length / (mostFlights - this.#flights)));
+    for (const { unit } of this.#jobs) {
+      for (const { frame } of unit.rows) bytes += frame.body.byteLength;
+      if (units > 0 && (bytes > mostBytes || units >= most)) break;
+      units++;
+    }
+    return this.#jobs.splice(0, units).filter(({ signal, reject }) => {
+      if (signal.aborted) reject(signal.reason);
+      return !signal.aborted;
+    });
+  }
+
+  async #fly(jobs: readonly Job[]): Promise<void> {
+    this.#flights++;
+    const [only, ...others] = jobs;
+    if (only !== undefined && others.length === 0) await this.#alone(only);
+    else await this.#together(jobs);
+    this.#flights--;
+    if (!this.#gathering && this.#jobs.length > 0) void this.#gather();
+  }
+
+  async #together(jobs: readonly Job[]): Promise<void> {
+    const units = jobs.map(({ unit }) => unit);
+    const statement = this.#rows.share(units);
+    try {
+      const outcomes = this.#rows.outcomes(units, statement, await this.#ask(statement));
+      for (const [at, { unit, resolve, reject }] of jobs.entries()) {
+        const written = outcomes[at];
+        if (written === undefined) reject(duplicate(unit));
+        else resolve(written);
+      }
+    } catch (error) {
+      // Of a commit that got lost nobody knows; any other has written nothing, and one of them may be to blame.
+      if (isLost(error)) { for (const { reject } of jobs) reject(explainCommit(error, this.#where)); }
+      else for (const job of jobs) await this.#alone(job);
+    }
+  }
+
+  async #alone({ unit, resolve, reject }: Job): Promise<void> {
+    const statement = this.#rows.write(unit);
+    try {
+      const [written] = this.#rows.outcomes([unit], statement, await this.#ask(statement));
+      if (written === undefined) reject(duplicate(unit));
+      else resolve(written);
+    } catch (error) {
+      reject(this.#rows.isHandled(error, unit) ? duplicate(unit) : explainCommit(error, this.#where));
+    }
+  }
+}
+
+/** Of one that has a key. */
+function duplicate({ key }: FreeUnit): DuplicateError {
+  return new DuplicateError(key?.endpoint ?? "", key?.messageId ?? "");
+}
