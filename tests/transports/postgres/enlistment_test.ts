@@ -7,7 +7,7 @@ import type { Delivery, Enlistment, Transport } from "../../../src/spi/transport
 import { postgresTransport } from "../../../transports/postgres/mod.ts";
 import { changes } from "../../conformance/store/trial.ts";
 import type { Inbox } from "../../conformance/transport/inbox.ts";
-import { onQueues, type Rig } from "./rig.ts";
+import { deaf, onQueues, type Rig } from "./rig.ts";
 
 const { signal } = new AbortController();
 
@@ -32,7 +32,7 @@ function handling(name: string, run: (handling: Handling) => Promise<void>): voi
   onQueues(name, ["in", "out"], async (rig) => {
     const store = await rig.store();
     await rig.select("CREATE TABLE hero_own (text text)");
-    const transport = await rig.open(postgresTransport(store, { lease: "2s" }));
+    const transport = await rig.open(postgresTransport(store, { lease: "2s", ...deaf }));
     const inbox = await rig.receive(transport, "in", { credit: 1, holdMs: 60_000 });
     await rig.send(transport, "queue:in", { text: "a", key: "k" });
     await rig.came(inbox, 1);
@@ -81,7 +81,7 @@ handling(
   "a handler that writes nothing of its own opens no transaction for what it sends and settles, and hands it over",
   async ({ rig, unit, enlistment, delivery, transport }) => {
     const out = await rig.receive(transport, "out");
-    await rig.clock.pass(200); // it has found nothing
+    await rig.hungry(out);
     await enlistment.send([rig.outgoing("queue:out", { text: "b" }).outgoing]);
     await enlistment.settle([{ delivery, outcome: "accept" }]);
     assertEquals(unit.heldSince, undefined);

@@ -4,6 +4,7 @@ import type { JoinableStore } from "../../../src/spi/store.ts";
 import type { Clock } from "../../../src/spi/clock.ts";
 import type { Outgoing, Source, Topology, Transport } from "../../../src/spi/transport.ts";
 import type { PostgresOptions } from "../../../stores/postgres/mod.ts";
+import type { Taking } from "../../../transports/postgres/offers.ts";
 import { postgresTransport, type PostgresTransportOptions } from "../../../transports/postgres/mod.ts";
 import { eventually, realTime, type TestClock } from "../../conformance/test_clock.ts";
 import { Inbox, type Violations } from "../../conformance/transport/inbox.ts";
@@ -112,6 +113,12 @@ export class Rig {
       }
       return held;
     }, within);
+  }
+
+  /** Waits until a receiver has found nothing, and so would be handed what is sent. */
+  hungry(inbox: Inbox): Promise<void> {
+    const taking = inbox.receiver as unknown as Taking; // this transport's receivers are
+    return this.until("a receiver that waits", () => taking.hungry > 0);
   }
 
   /** Waits until so many have come. */

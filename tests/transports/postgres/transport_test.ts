@@ -125,9 +125,9 @@ onQueues("a lease is renewed for as long as the source says, then lost", ["q"], 
 });
 
 onQueues("a message for a receiver that waits is leased by the commit that writes it", ["q"], async (rig) => {
-  const transport = await rig.connect();
+  const transport = await rig.connect(deaf);
   const inbox = await rig.receive(transport, "q", { credit: 2 });
-  await rig.clock.pass(200); // it has found nothing
+  await rig.hungry(inbox);
   await rig.send(transport, "queue:q", { text: "a" }, { text: "b" }, { text: "c" });
   assertEquals(inbox.texts, ["a", "b"]); // told before the sender was
   const states = "SELECT deliveries, leased_until > 0 AS leased FROM hero_queue_messages ORDER BY place";
