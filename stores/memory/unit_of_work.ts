@@ -27,7 +27,7 @@ export class MemoryUnit implements Unit<undefined> {
   #holdsSaga = false;
   readonly #failed = new Set<number>();
   #members: Promise<unknown> = Promise.resolve();
-  #ended: TransactionEndedError | undefined;
+  #ended: (() => TransactionEndedError) | undefined;
   readonly #abort = (): void => this.end(this.#scope.signal.reason);
 
   /** @param locks that it holds, by name, and gives back */
@@ -93,7 +93,7 @@ export class MemoryUnit implements Unit<undefined> {
   /** Gives all back; what comes later rejects. */
   end(cause?: unknown): void {
     if (this.#ended !== undefined) return;
-    this.#ended = new TransactionEndedError(this.#host.name, cause === undefined ? undefined : { cause });
+    this.#ended = () => new TransactionEndedError(this.#host.name, cause === undefined ? undefined : { cause });
     this.#scope.signal.removeEventListener("abort", this.#abort);
     for (const lock of this.#locks) this.#host.database.locks.release(lock);
     this.#locks.length = 0;
@@ -105,7 +105,7 @@ export class MemoryUnit implements Unit<undefined> {
   }
 
   #check(): void {
-    if (this.#ended !== undefined) throw this.#ended;
+    if (this.#ended !== undefined) throw this.#ended();
   }
 
   async #lock(name: string): Promise<void> {
@@ -116,7 +116,7 @@ export class MemoryUnit implements Unit<undefined> {
       await locks.acquire(name, this.#scope.signal);
       if (this.#ended !== undefined) {
         locks.release(name);
-        throw this.#ended;
+        throw this.#ended();
       }
     }
     this.#locks.push(name);

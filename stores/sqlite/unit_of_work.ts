@@ -49,7 +49,7 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
   #heldSince: number | undefined;
   /** `commit` was called: nothing more is taken. */
   #closing = false;
-  #ended: TransactionEndedError | undefined;
+  #ended: (() => TransactionEndedError) | undefined;
   readonly #abort = (): void => this.end(this.#scope.signal.reason);
 
   /** @param locks that it holds, by name, and gives back */
@@ -154,7 +154,7 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
   end(cause?: unknown): void {
     if (this.#ended !== undefined) return;
     this.#heldSince = undefined;
-    this.#ended = new TransactionEndedError(storeName, cause === undefined ? undefined : { cause });
+    this.#ended = () => new TransactionEndedError(storeName, cause === undefined ? undefined : { cause });
     this.#scope.signal.removeEventListener("abort", this.#abort);
     const { file, writer } = this.#host.session;
     if (this.#writes) {
@@ -177,7 +177,7 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
   }
 
   #checkEnd(): void {
-    if (this.#ended !== undefined) throw this.#ended;
+    if (this.#ended !== undefined) throw this.#ended();
   }
 
   /** In the transaction, in order of the calls. */
@@ -206,7 +206,7 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
     const connection = await writer.open(signal);
     if (this.#ended !== undefined) {
       writer.rollback();
-      throw this.#ended;
+      throw this.#ended();
     }
     this.#writes = true;
     this.#heldSince = this.#host.session.clock.now();
@@ -253,7 +253,7 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
       await locks.acquire(name, this.#scope.signal);
       if (this.#ended !== undefined) {
         locks.release(name);
-        throw this.#ended;
+        throw this.#ended();
       }
     }
     this.#locks.push(name);
