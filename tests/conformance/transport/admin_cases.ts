@@ -58,7 +58,7 @@ export const adminCases: readonly TransportCase[] = [
         } while (from !== undefined);
         assertEquals(seen, numbers(25));
       }
-      assertEquals((await trial.left(queue)).length, 25);
+      assertEquals((await trial.left(queue, 25)).length, 25);
     },
   },
   {
@@ -101,8 +101,8 @@ export const adminCases: readonly TransportCase[] = [
       void taken.done.then(() => done = true);
       await trial.until("the end", () => done);
       assertEquals(taken.texts.toSorted(), numbers(10));
-      assertEquals((await trial.left(queue)).toSorted(), ["0", "2", "4", "6", "8", "later"]);
-      assertEquals((await trial.left(other)).toSorted(), ["1", "3", "5", "7", "9"]);
+      assertEquals((await trial.left(queue, 6)).toSorted(), ["0", "2", "4", "6", "8", "later"]);
+      assertEquals((await trial.left(other, 5)).toSorted(), ["1", "3", "5", "7", "9"]);
     },
   },
   {
@@ -126,7 +126,7 @@ export const adminCases: readonly TransportCase[] = [
       await taken.stop();
       await taken.accept();
       await trial.quiet();
-      assertEquals(await trial.left(queue), numbers(10).slice(4));
+      assertEquals(await trial.left(queue, 6), numbers(10).slice(4));
     },
   },
   {

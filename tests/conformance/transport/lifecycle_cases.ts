@@ -60,7 +60,7 @@ export const lifecycleCases: readonly TransportCase[] = [
       await assertRejects(() => trial.receive(queue, { from: other }));
       await trial.send(`queue:${queue}`, { text: "c", key: "k" });
       await trial.quiet();
-      assertEquals(await trial.left(queue), ["c"]);
+      assertEquals(await trial.left(queue, 1), ["c"]);
       inbox.receiver.credit(5);
       await inbox.receiver.stop();
     },
@@ -77,7 +77,7 @@ export const lifecycleCases: readonly TransportCase[] = [
       void other.send(made.map(({ outgoing }) => outgoing));
       await trial.close(other);
       await Promise.all(made.map(({ settled }) => settled));
-      assertEquals(await trial.left(queue), made.map((_, at) => String(at)));
+      assertEquals(await trial.left(queue, made.length), made.map((_, at) => String(at)));
     },
   },
   {

@@ -217,7 +217,7 @@ export const settlingCases: readonly TransportCase[] = [
       await trial.until("what was released and what was due", () => new Set(inbox.texts.slice(4)).size === 2, 20_000);
       assertEquals([...new Set(inbox.texts.slice(4))].toSorted(), ["again", "release"]);
       await inbox.accept();
-      assertEquals(await trial.left(errors), ["move"]);
+      assertEquals(await trial.left(errors, 1), ["move"]);
     },
   },
   {

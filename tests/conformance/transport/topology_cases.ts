@@ -49,7 +49,7 @@ export const topologyCases: readonly TransportCase[] = [
       const queue = await trial.queue();
       await trial.send(`queue:${queue}`, { text: "kept" });
       await trial.deploy([queue]);
-      assertEquals(await trial.left(queue), ["kept"]);
+      assertEquals(await trial.left(queue, 1), ["kept"]);
     },
   },
   {

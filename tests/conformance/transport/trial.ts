@@ -217,13 +217,18 @@ export class Trial {
     return this.clock.pass(200);
   }
 
-  /** What a new receiver finds in a queue. */
-  async left(queue: string): Promise<readonly string[]> {
+  /**
+   * What a new receiver finds in a queue.
+   *
+   * @param least how many are awaited before it is looked whether there are more
+   */
+  async left(queue: string, least = 0): Promise<readonly string[]> {
     const inbox = await this.receive(queue);
     // Accepted as they come: some brokers give one at a time. Bounded: a transport that never hears of it goes on.
     inbox.handle((delivery) => {
       if (inbox.received.length <= mostLeft) void inbox.accept([delivery]);
     });
+    await this.came(inbox, least);
     await this.quiet();
     await inbox.stop();
     return inbox.texts;
