@@ -1,49 +1,13 @@
-import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import type { Bus } from "../../src/bus/bus.ts";
-import type { BusOptions } from "../../src/bus/bus_options.ts";
+import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { consumer } from "../../src/pipeline/consumer.ts";
 import { createBus } from "../../src/bus/create_bus.ts";
-import { command } from "../../src/contracts/command.ts";
-import { event } from "../../src/contracts/event.ts";
-import { query } from "../../src/contracts/query.ts";
 import { ConfigurationError, InvalidNameError } from "../../src/errors/configuration.ts";
 import { AlreadyStartedError, NotStartedError, StoppedError } from "../../src/errors/lifecycle.ts";
-import { TopologyError } from "../../src/errors/transport.ts";
 import { turn } from "../../src/testing/turn.ts";
 import { VirtualClock } from "../../src/testing/virtual_clock.ts";
 import { never, type Script, ScriptedTransport } from "../support/fakes/scripted_transport.ts";
 import { test } from "../support/runner.ts";
-import { Latch, trial } from "../support/trial.ts";
-
-interface Order {
-  readonly orderId: string;
-}
-const order: Order = { orderId: "42" };
-const Submit = command<Order>("orders.submit");
-const Happened = event<Order>("orders.happened");
-const Get = query<Order, { ok: boolean }>("orders.get");
-
-/** A bus with three endpoints on a transport that does as it is told. */
-function scripted(script: Script, options: Partial<BusOptions<undefined>> = {}) {
-  const transport = new ScriptedTransport(script);
-  const clock = new VirtualClock();
-  const bus = createBus({ name: "app", transport, clock, ...options });
-  for (const name of ["one", "two", "three"]) bus.endpoint(name).handle(event(`to-${name}`), () => {});
-  return { bus, transport, clock };
-}
-
-/** All that an application may call a bus for. */
-function calls(bus: Bus): readonly (readonly [string, () => Promise<unknown>])[] {
-  return [
-    ["send", () => bus.send(Submit, order)],
-    ["publish", () => bus.publish(Happened, order)],
-    ["request", () => bus.request(Get, order)],
-    ["schedule", () => bus.schedule(Submit, order, { in: "1h" })],
-    ["unschedule", () => bus.unschedule({ id: "1" })],
-    ["begin a transaction", () => bus.transaction(() => {})],
-    [`connect "orders.happened"`, () => bus.connect(consumer(Happened, () => {}))],
-  ];
-}
+import { calls, Get, Happened, order, scripted, Submit } from "./scripted_bus.ts";
 
 test("a bus must have a name that can stand in an address", () => {
   for (const name of ["", "a b", "a,b", undefined, "é"]) {
@@ -55,8 +19,6 @@ test("a send buffer of no messages is refused", () => {
     assertThrows(() => createBus({ name: "app", sendBuffer }), ConfigurationError, "buffer");
   }
 });
-
-// ---- Before and after
 
 test("before start and after stop, each call says what to do", async () => {
   const { bus } = scripted({});
@@ -118,8 +80,6 @@ test("a start opens the transport, then makes the topology, then the endpoints, 
   await bus.stop();
   assertEquals(transport.asked.slice(5), ["stop one", "stop two", "stop three", "close"]);
 });
-
-// ---- All or nothing
 
 const failure = new RangeError("no such thing");
 const failing: readonly [string, Script, readonly string[]][] = [
@@ -243,154 +203,3 @@ test("what comes while other endpoints still open is handled, and may be answere
 function bytes(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
-
-// ---- Topology
-
-test("deploy plans, checks and applies, before the bus starts", async () => {
-  const changes = [{ kind: "create" as const, entity: "queue:one", detail: "missing" }];
-  const { bus, transport } = scripted({ deploy: () => Promise.resolve(changes) });
-  assertEquals(await bus.deploy("plan"), changes);
-  assertEquals(await bus.deploy("apply"), changes);
-  const error = await assertRejects(() => bus.deploy("check"), TopologyError);
-  assertStringIncludes(error.message, "queue:one: missing");
-  assertEquals(transport.asked, ["open", "deploy plan", "deploy apply", "deploy check"]);
-  await bus.start();
-  assertEquals(transport.asked.filter((each) => each === "open").length, 1);
-  await bus.stop();
-});
-
-test("a conflict is refused by apply and check, and only told by plan; an extra by none", async () => {
-  const conflict = { kind: "conflict" as const, entity: "queue:one", detail: "other settings" };
-  const extra = { kind: "extra" as const, entity: "topic:a -> queue:b", detail: "not wanted" };
-  const { bus } = scripted({ deploy: () => Promise.resolve([conflict, extra]) });
-  assertEquals(await bus.deploy("plan"), [conflict, extra]);
-  for (const mode of ["check", "apply"] as const) {
-    const error = await assertRejects(() => bus.deploy(mode), TopologyError);
-    assertEquals(error.message.includes("not wanted"), false);
-  }
-  await assertRejects(() => bus.start(), TopologyError);
-  const extras = scripted({ deploy: () => Promise.resolve([extra]) }, { deploy: "check" });
-  await extras.bus.start();
-  await extras.bus.stop();
-});
-
-trial(
-  "a bus that only checks does not start where anything is missing, makes nothing, and starts where all is there",
-  async (trial) => {
-    const make = (deploy: "apply" | "check") => {
-      const bus = trial.bus({ deploy });
-      bus.endpoint("orders").handle(Submit, () => {});
-      return bus;
-    };
-    const error = await assertRejects(() => make("check").start(), TopologyError);
-    for (const missing of ["queue:orders", "queue:orders_error", "topic:orders.submit"]) {
-      assertStringIncludes(error.message, missing);
-    }
-    assertEquals((await make("apply").deploy("plan")).some(({ entity }) => entity === "queue:orders"), true);
-    await make("apply").deploy("apply");
-    assertEquals(await make("apply").deploy("plan"), []);
-    const bus = make("check");
-    await bus.start();
-    await bus.send(Submit, order);
-  },
-);
-
-test("after stop there is nothing to deploy with", async () => {
-  const { bus } = scripted({});
-  await bus.start();
-  await bus.stop();
-  for (const mode of ["plan", "check", "apply"] as const) await assertRejects(() => bus.deploy(mode), StoppedError);
-});
-
-// ---- Stop
-
-trial("a stop waits for handlers, and what they send still goes out", async (trial) => {
-  const latch = new Latch();
-  const bus = trial.bus();
-  bus.endpoint("orders").handle(Submit, async (message, ctx) => {
-    await latch.pass();
-    await ctx.publish(Happened, message);
-  });
-  const listener = trial.bus({ name: "listener" });
-  let heard = 0;
-  listener.endpoint("billing").handle(Happened, () => void heard++);
-  await Promise.all([bus.start(), listener.start()]);
-  await bus.send(Submit, order);
-  await trial.until("it is being handled", () => latch.arrived === 1);
-  let stopped = false;
-  const stopping = bus.stop().then(() => stopped = true);
-  await trial.settled();
-  assertEquals(stopped, false);
-  latch.open();
-  await stopping;
-  await trial.settled();
-  assertEquals([heard, await trial.count("orders")], [1, 0]);
-});
-
-trial("a handler that never ends is aborted at the deadline, and its message goes back", async (trial) => {
-  const bus = trial.bus();
-  let reason: unknown;
-  bus.endpoint("orders").handle(Submit, (_, ctx) => {
-    ctx.signal.addEventListener("abort", () => reason = ctx.signal.reason);
-    return never();
-  });
-  await bus.start();
-  await bus.send(Submit, order);
-  await trial.settled();
-  const stopping = bus.stop({ deadline: "2s" });
-  await trial.pass(1999);
-  assertEquals(reason, undefined);
-  await trial.pass(1);
-  await stopping;
-  assertEquals((reason as { code?: string }).code, "HERO_STOP_DEADLINE");
-  assertEquals([await trial.count("orders"), await trial.count("orders_error")], [1, 0]);
-});
-
-trial("a second stop aborts handlers at once", async (trial) => {
-  const bus = trial.bus();
-  bus.endpoint("orders").handle(Submit, () => never());
-  await bus.start();
-  await bus.send(Submit, order);
-  await trial.settled();
-  const first = bus.stop();
-  const second = bus.stop();
-  await Promise.all([first, second]);
-  assertEquals(await trial.count("orders"), 1);
-});
-
-trial("a handler that awaits the stop of its own bus ends no later than the deadline", async (trial) => {
-  const bus = trial.bus();
-  let stopped = false;
-  bus.endpoint("orders").handle(Submit, async () => {
-    await bus.stop({ deadline: "2s" });
-    stopped = true;
-  });
-  await bus.start();
-  await bus.send(Submit, order);
-  await trial.pass(2000);
-  await trial.until("the handler goes on", () => stopped);
-  await assertRejects(() => bus.publish(Happened, order), StoppedError);
-  assertEquals(await trial.count("orders"), 1);
-});
-
-test("a stop that goes wrong in one place still closes the rest, and says so", async () => {
-  const { bus, transport } = scripted({
-    stop: ({ queue }) => queue === "two" ? Promise.reject(failure) : Promise.resolve(),
-  });
-  await bus.start();
-  const error = await bus.stop().catch((thrown) => thrown);
-  assert(error === failure);
-  assertEquals(transport.asked.at(-1), "close");
-  await assertRejects(() => bus.publish(Happened, order), StoppedError);
-});
-
-test("an invalid deadline is refused, and the bus runs on", async () => {
-  const { bus } = scripted({});
-  await bus.start();
-  for (const deadline of [-1, "soon", NaN]) {
-    const stopping = bus.stop({ deadline: deadline as number }); // rejects, and does not throw
-    assertInstanceOf(await stopping.catch((thrown) => thrown), ConfigurationError);
-  }
-  await bus.publish(Happened, order);
-  await bus.stop();
-});

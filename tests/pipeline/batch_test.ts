@@ -1,46 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { command, ConfigurationError, event } from "../../mod.ts";
-import type { BatchContext, BatchHandler, BatchOptions, Bus, ConsumeContext, EndpointOptions } from "../../mod.ts";
+import { ConfigurationError, event } from "../../mod.ts";
 import { retry } from "../../src/pipeline/retry.ts";
-import { all, Latch, type Trial, trial } from "../support/trial.ts";
-
-interface Row {
-  readonly id: string;
-  readonly group?: string;
-}
-const Insert = command<Row>("batch.insert");
-const Keyed = command<Row>("batch.keyed", { key: ({ group }) => group ?? "" });
-const Done = event<{ ids: string }>("batch.done");
-type Items = readonly ConsumeContext<Row>[];
-
-const idsOf = (items: Items): string => items.map(({ message }) => message.id).join(" ");
-
-async function started(
-  t: Trial,
-  batch: BatchOptions<Row>,
-  handler: (items: Items, context: BatchContext<unknown>) => unknown = () => {},
-  options: EndpointOptions = {},
-): Promise<{ readonly bus: Bus; readonly batches: string[]; send(...ids: readonly string[]): Promise<void> }> {
-  const bus = t.bus();
-  const batches: string[] = [];
-  const run: BatchHandler<Row> = async (items, context) => {
-    batches.push(idsOf(items));
-    await handler(items, context);
-  };
-  bus.endpoint("rows", options).batch(Insert, batch, run);
-  await bus.start();
-  return {
-    bus,
-    batches,
-    async send(...ids) {
-      for (const id of ids) {
-        const [messageId = "", group] = id.split("@");
-        await bus.send(Insert, group === undefined ? { id: messageId } : { id: messageId, group }, { messageId });
-      }
-      await t.settled();
-    },
-  };
-}
+import { Latch, trial } from "../support/trial.ts";
+import { Done, idsOf, Insert, Keyed, type Row, started } from "./batch_rig.ts";
 
 trial("a batch runs when it is full", async (t) => {
   const { bus, batches, send } = await started(t, { size: 3, within: "1m" });
@@ -137,96 +99,6 @@ trial("batches of one group run one after the other, in order; those of others b
   latch.open();
   await t.settled();
   assertEquals(batches, ["a1 a2", "b1 b2", "a3 a4"]);
-});
-
-trial("a batch that throws fails with all its messages", async (t) => {
-  const { bus, batches, send } = await started(t, { size: 3 }, () => {
-    throw new RangeError("full disk");
-  });
-  await send("a", "b", "c");
-  assertEquals(batches, ["a b c"]);
-  const failed = await all(bus.errors("rows").list());
-  assertEquals(failed.map(({ messageId, exceptions }) => [messageId, exceptions[0]?.message]), [
-    ["a", "full disk"],
-    ["b", "full disk"],
-    ["c", "full disk"],
-  ]);
-  assertEquals(bus.statistics("rows").faulted, 3);
-});
-
-trial("a message may fail alone while the others succeed", async (t) => {
-  const { bus, send } = await started(t, { size: 3 }, (items, context) => {
-    const bad = items[1];
-    if (bad !== undefined) context.fail(bad, new RangeError("this row"));
-  });
-  await send("a", "b", "c");
-  const { consumed, faulted } = bus.statistics("rows");
-  assertEquals({ consumed, faulted }, { consumed: 2, faulted: 1 });
-  const failed = await all(bus.errors("rows").list());
-  assertEquals(failed.map(({ messageId, exceptions }) => [messageId, exceptions[0]?.message]), [["b", "this row"]]);
-});
-
-trial("one that failed alone is retried by the endpoint's rules, in a batch of those that come then", async (t) => {
-  let failed = false;
-  const { bus, batches, send } = await started(
-    t,
-    { size: 2, within: "10s" },
-    (items, context) => {
-      const bad = items.find(({ message }) => message.id === "a");
-      if (bad !== undefined && !failed) {
-        failed = true;
-        context.fail(bad, new Error("once"));
-      }
-    },
-    { retry: retry.interval(1, "1s") },
-  );
-  await send("a", "b");
-  await t.pass(1_000);
-  assertEquals(batches, ["a b"]);
-  await send("c");
-  assertEquals(batches, ["a b", "a c"]);
-  const { consumed, retried } = bus.statistics("rows");
-  assertEquals({ consumed, retried }, { consumed: 3, retried: 1 });
-});
-
-trial("a batch that failed is retried, and its attempts count", async (t) => {
-  const attempts: string[] = [];
-  const { bus, batches, send } = await started(
-    t,
-    { size: 2, within: "10s" },
-    (items) => {
-      attempts.push(items.map(({ attempt }) => attempt).join());
-      if (attempts.length < 3) throw new Error("not yet");
-    },
-    { retry: retry.interval(3, "1s") },
-  );
-  await send("a", "b");
-  await t.pass(5_000);
-  assertEquals(batches, ["a b", "a b", "a b"]);
-  assertEquals(attempts, ["1,1", "2,2", "3,3"]);
-  assertEquals(bus.statistics("rows").consumed, 2);
-});
-
-trial("with `alone`, each message of a batch that threw is handled again by itself, and fails by itself", async (t) => {
-  const { bus, batches, send } = await started(t, { size: 3, alone: true }, (items) => {
-    if (items.some(({ message }) => message.id === "bad")) throw new RangeError("this row");
-  });
-  await send("a", "bad", "c");
-  assertEquals(batches, ["a bad c", "a", "bad", "c"]);
-  const { consumed, faulted, retried } = bus.statistics("rows");
-  assertEquals({ consumed, faulted, retried }, { consumed: 2, faulted: 1, retried: 0 });
-  assertEquals((await all(bus.errors("rows").list())).map(({ messageId }) => messageId), ["bad"]);
-});
-
-trial("two messages with one id are handled as one, and share its fate", async (t) => {
-  const { bus, batches, send } = await started(t, { size: 3 }, (items) => {
-    if (items.some(({ message }) => message.id === "bad")) throw new Error("no");
-  });
-  await send("a", "a", "b");
-  assertEquals(batches, ["a b"]);
-  assertEquals(bus.statistics("rows").consumed, 3);
-  await send("bad", "bad", "c");
-  assertEquals(bus.statistics("rows").faulted, 3);
 });
 
 trial("messages of one key may share a batch, in order", async (t) => {
