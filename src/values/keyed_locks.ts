@@ -3,8 +3,8 @@ import { LinkedList } from "./linked_list.ts";
 
 /** Locks by name: who asks first has it first, and a name that nobody holds costs nothing. */
 export class KeyedLocks {
-  /** By name, those who wait for it; a name that is not there is free. */
-  readonly #held = new Map<string, LinkedList<() => void>>();
+  /** By name, those who wait for it, if any does; a name that is not there is free. */
+  readonly #held = new Map<string, LinkedList<() => void> | undefined>();
 
   /** How many are held. */
   get size(): number {
@@ -14,7 +14,7 @@ export class KeyedLocks {
   /** Takes a lock if it is free; gives whether it did. */
   tryAcquire(name: string): boolean {
     if (this.#held.has(name)) return false;
-    this.#held.set(name, new LinkedList());
+    this.#held.set(name, undefined);
     return true;
   }
 
@@ -27,13 +27,14 @@ export class KeyedLocks {
     if (signal.aborted) return Promise.reject(signal.reason);
     if (this.tryAcquire(name)) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      const waiting = this.#held.get(name);
-      const link = waiting?.pushBack(() => {
+      const waiting = this.#held.get(name) ?? new LinkedList();
+      this.#held.set(name, waiting);
+      const link = waiting.pushBack(() => {
         signal.removeEventListener("abort", abort);
         resolve();
       });
       const abort = (): void => {
-        if (link !== undefined) waiting?.remove(link);
+        waiting.remove(link);
         reject(signal.reason);
       };
       signal.addEventListener("abort", abort, { once: true });
