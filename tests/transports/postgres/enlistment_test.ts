@@ -30,7 +30,7 @@ function begin(store: JoinableStore<TransactionSql>, id: string, scope: Partial<
 
 function handling(name: string, run: (handling: Handling) => Promise<void>): void {
   onQueues(name, ["in", "out"], async (rig) => {
-    const store = await rig.store();
+    const store = await rig.store({ listen: false });
     await rig.select("CREATE TABLE hero_own (text text)");
     const transport = await rig.open(postgresTransport(store, { lease: "2s", ...deaf }));
     const inbox = await rig.receive(transport, "in", { credit: 1, holdMs: 60_000 });

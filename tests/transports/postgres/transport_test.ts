@@ -125,7 +125,7 @@ onQueues("a lease is renewed for as long as the source says, then lost", ["q"], 
 });
 
 onQueues("a message for a receiver that waits is leased by the commit that writes it", ["q"], async (rig) => {
-  const transport = await rig.connect(deaf);
+  const transport = await rig.connect(deaf, { listen: false });
   const inbox = await rig.receive(transport, "q", { credit: 2 });
   await rig.hungry(inbox);
   await rig.send(transport, "queue:q", { text: "a" }, { text: "b" }, { text: "c" });
