@@ -6,12 +6,14 @@ type Name =
   | "cancel"
   | "any"
   | "nextAt"
-  | "claim"
+  | "free"
+  | "leaseAll"
   | "lease"
   | "page"
   | "last"
   | "due"
   | "accept"
+  | "acceptAll"
   | "leased"
   | "again"
   | "wait"
@@ -47,6 +49,7 @@ export function messageStatements(prefix: string): Readonly<Record<Name, string>
   const at = `${index("at")} WHERE queue = ? AND state IN (3, 4)`;
   const keys = `${index("keys")} WHERE queue = ? AND "key" = ? AND keeps = 1`;
   const held = `WHERE place = ? AND deliveries = ? AND state = 4`;
+  const listed = `(SELECT value FROM json_each(?))`;
   const columns =
     `queue, state, rank, at, deliveries, keeps, mandatory, expires_at, sent_at, "key", message_id, via, content_type, ` +
     `headers, body`;
@@ -55,13 +58,16 @@ export function messageStatements(prefix: string): Readonly<Record<Name, string>
     cancel: `DELETE FROM ${t} WHERE place = ? AND state = 3`,
     any: `SELECT 1 FROM ${free} LIMIT 1`,
     nextAt: `SELECT min(at) AS at FROM ${at}`,
-    claim: `UPDATE ${t} SET state = 4, at = ?, deliveries = deliveries + 1 WHERE place IN (SELECT place FROM ` +
-      `${free} ORDER BY rank, place LIMIT ?) RETURNING *`,
+    // As they are once they are leased.
+    free: `SELECT place, ${columns.replace("deliveries", "deliveries + 1 AS deliveries")} FROM ${free} ` +
+      `ORDER BY rank, place LIMIT ?`,
+    leaseAll: `UPDATE ${t} SET state = 4, at = ?, deliveries = deliveries + 1 WHERE place IN ${listed}`,
     lease: `UPDATE ${t} SET state = 4, at = ?, deliveries = deliveries + 1 WHERE place = ?`,
     page: `SELECT * FROM ${waiting} AND (rank, place) > (?, ?) AND place <= ? ` +
       `AND (expires_at IS NULL OR expires_at > ?) ORDER BY rank, place LIMIT ?`,
     last: `SELECT max(place) AS place FROM ${t}`,
     due: `SELECT * FROM ${at} AND at <= ? ORDER BY at, place LIMIT ?`,
+    acceptAll: `DELETE FROM ${t} WHERE place IN ${listed} AND deliveries = ? AND state = 4`,
     accept: `DELETE FROM ${t} ${held} RETURNING queue, "key", keeps`,
     leased: `SELECT * FROM ${t} ${held}`,
     again: `UPDATE ${t} SET state = 3, at = ?, deliveries = 0, keeps = 0, headers = ? WHERE place = ?`,

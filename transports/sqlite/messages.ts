@@ -21,6 +21,10 @@ export interface Held {
   readonly deliveries: number;
 }
 
+function listOf(rows: readonly Pick<Held, "place">[]): string {
+  return JSON.stringify(rows.map(({ place }) => place));
+}
+
 /** The statements of the table of messages. All but looks need the writer's connection. */
 export class Messages {
   readonly #entities: Entities;
@@ -102,14 +106,16 @@ export class Messages {
     const claimed: Row[] = [];
     while (claimed.length < limit) {
       const wanted = limit - claimed.length;
-      const found = connection.prepare(this.#sql.claim).all(until, queue.id, wanted) as Row[];
+      const found = connection.prepare(this.#sql.free).all(queue.id, wanted) as Row[];
+      // One statement for all, as each costs more than what it does for a row.
+      if (found.length > 0) connection.prepare(this.#sql.leaseAll).run(until, listOf(found));
       for (const row of found) {
         if (row.expires_at === null || row.expires_at > now) claimed.push(row);
         else this.remove(connection, row, news, now);
       }
       if (found.length < wanted) break;
     }
-    return claimed.sort(before);
+    return claimed;
   }
 
   /** Leases what was there before `last`, in the order of places after `after`, whatever its key. */
@@ -166,6 +172,13 @@ export class Messages {
     if (row == null) return false;
     this.#nextOf(connection, row, news, now);
     return true;
+  }
+
+  /** The same for many of a queue that keeps no order; those whose leases have ended are left as they are. */
+  acceptAll(connection: Connection, held: readonly Held[]): void {
+    for (const [deliveries, same] of Map.groupBy(held, ({ deliveries }) => deliveries)) {
+      connection.prepare(this.#sql.acceptAll).run(listOf(same), deliveries);
+    }
   }
 
   /** Ends a lease: anybody may have the message. `counted`: it had been delivered. False: the lease had ended. */

@@ -7,6 +7,7 @@ import type { Connection } from "../../stores/sqlite/database.ts";
 import type { Lease } from "./leases.ts";
 import { News } from "./news.ts";
 import type { Services } from "./services.ts";
+import type { Queue } from "./topology.ts";
 
 /** One settlement, and what it is about. */
 export interface Settling {
@@ -22,7 +23,7 @@ export interface Settling {
  */
 export function settle(
   { session, messages, entities }: Services,
-  receiver: { readonly abandoned: boolean },
+  receiver: { readonly abandoned: boolean; readonly queue: Queue },
   connection: Connection,
   batch: readonly Settling[],
 ): { readonly news: News; readonly failures: ReadonlyMap<Lease, Error> } {
@@ -30,10 +31,15 @@ export function settle(
   const failures = new Map<Lease, Error>();
   const now = session.clock.now();
   entities.refresh(connection);
+  const many: Lease[] | undefined = batch.length > 1 && !isOrdered(entities.byId(connection, receiver.queue.id))
+    ? []
+    : undefined;
   for (const { settlement, lease } of batch) {
     const outcome = receiver.abandoned && settlement.outcome !== "move" ? "accept" : settlement.outcome;
-    if (outcome === "accept") messages.accept(connection, lease, news, now);
-    else if (outcome === "release") {
+    if (outcome === "accept") {
+      if (many === undefined) messages.accept(connection, lease, news, now);
+      else many.push(lease);
+    } else if (outcome === "release") {
       const untouched = settlement.outcome === "release" && settlement.untouched === true;
       messages.release(connection, lease, !untouched, news, now);
     } else {
@@ -54,7 +60,13 @@ export function settle(
       }
     }
   }
+  if (many !== undefined && many.length > 0) messages.acceptAll(connection, many);
   return { news, failures };
+}
+
+/** As it is now, whatever the receiver has found when it began. */
+function isOrdered([queue]: readonly Queue[]): boolean {
+  return queue?.ordered ?? false;
 }
 
 function merged({ delivery }: Settlement, headers: FrameHeaders): string {
