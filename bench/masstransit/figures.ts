@@ -20,6 +20,12 @@ export const figures: readonly Figure[] = [
     massTransit("memory", 100_000),
     [dotnet],
   ),
+  ratio(
+    "vs-masstransit/saga",
+    program(new URL("../saga/run.ts", import.meta.url), ["serialized"]),
+    massTransit("saga", 50_000),
+    [dotnet],
+  ),
   ratio("vs-masstransit/rabbitmq", rabbitmq("rate"), massTransit("rabbitmq", 30_000), [dotnet, broker]),
   ratio("vs-masstransit/rabbitmq-cpu", rabbitmq("cpu"), massTransit("rabbitmq-cpu", 30_000), [dotnet, broker]),
   ratio("vs-masstransit/p99", rabbitmq("p99"), massTransit("rabbitmq-p99", 10_000), [dotnet, broker]),

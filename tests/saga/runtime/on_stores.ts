@@ -86,25 +86,3 @@ async function until(what: string, condition: () => boolean | Promise<boolean>):
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
-
-/** A store of which the commits are counted that change an instance, those that fail among them. */
-export function counting(store: Store<unknown>, counts: { commits: number }): Store<unknown> {
-  return replacing(store, "begin", async (scope) => {
-    const unit = await store.begin(scope);
-    return replacing(unit, "commit", (changes) => {
-      if (changes.sagas.length > 0) counts.commits++;
-      return unit.commit(changes);
-    });
-  });
-}
-
-/** An object with one of its methods replaced. */
-function replacing<T extends object, K extends keyof T>(target: T, method: K, instead: T[K]): T {
-  return new Proxy(target, {
-    get(_, key) {
-      if (key === method) return instead;
-      const value: unknown = Reflect.get(target, key);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
-}

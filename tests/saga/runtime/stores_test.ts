@@ -1,7 +1,8 @@
 /** Sagas on every store: many instances, one hot one, two processes on one, and what lasts over a restart. */
 import { assert, assertEquals } from "@std/assert";
 import { command, event, saga, type } from "../../../mod.ts";
-import { counting, onStores } from "./on_stores.ts";
+import { counting } from "../../support/counting_store.ts";
+import { onStores } from "./on_stores.ts";
 
 const Begun = event<{ id: string }>("runs.begun");
 const Added = event<{ id: string; by: number }>("runs.added");
