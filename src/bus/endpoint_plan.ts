@@ -94,6 +94,7 @@ export function planEndpoint(
       } messages, and only ${prefetch} may come at once. Raise { prefetch }`,
     );
   }
+  checkLookUps(parts, name, storage);
   const around = stagesAround(options, limit, storage, parts);
   return {
     name,
@@ -162,6 +163,20 @@ function stagesAround(
     ...(options.outbox === "memory" ? [memoryOutbox] : []),
     ...(limit === undefined ? [] : [timeout(limit)]),
   ];
+}
+
+/** By an index, and by the request that an answer is to, instances are found in stores that have indexes alone. */
+function checkLookUps(parts: SagaParts, endpoint: string, storage: () => Storage): void {
+  const asking = [...parts.values()].find(({ lookUp }) => lookUp !== undefined);
+  if (asking === undefined) return;
+  const { name, capabilities } = storage().store;
+  if (capabilities.query === "indexed") return;
+  throw new UnsupportedError(
+    name,
+    `finding instances of "${asking.saga.name}" by other than their ids, which "${asking.definition.name}" on ` +
+      `"${endpoint}" asks for`,
+    `Correlate by id, and let the saga send commands in place of requests; or use a store that has indexes`,
+  );
 }
 
 function batchUnitsOf({ name, declared }: EndpointBuilder, storage: Storage): BatchUnits | undefined {
