@@ -318,5 +318,5 @@ function checkOptions(
     if (!Number.isSafeInteger(group) || group < 1) refuse(`its group is ${group}. Give a whole number from 1`);
     if (inboxWindowOf(options) === 0) refuse(`an inbox window of 0 knows no message. Leave it out`);
   }
-  if (isStored(options)) checkBatches(builder);
+  if (isStored(options) || builder.sagas.length > 0) checkBatches(builder);
 }

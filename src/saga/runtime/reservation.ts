@@ -42,11 +42,16 @@ export class Reservation {
     }
     return true;
   }
-  /** Waits for all, in one order, so that no two messages wait for each other. */
+  /** Waits for all, in one order, so that no two messages wait for each other. All or none. */
   async take(signal: AbortSignal): Promise<void> {
-    for (const name of [...this.#wanted].sort()) {
-      await this.#locks.acquire(name, signal);
-      this.#held.push(name);
+    try {
+      for (const name of [...this.#wanted].sort()) {
+        await this.#locks.acquire(name, signal);
+        this.#held.push(name);
+      }
+    } catch (error) {
+      this.release();
+      throw error;
     }
   }
 

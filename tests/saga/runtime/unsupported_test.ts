@@ -23,3 +23,9 @@ trial(
     await taken.start();
   },
 );
+
+trial("a saga's messages cannot be in a batch, too, on its endpoint", async (t) => {
+  const bus = t.bus();
+  bus.endpoint("both").add(Plain).batch(Begun, { size: 2 }, () => {});
+  await assertRejects(() => bus.start(), UnsupportedError, "plain.begun");
+});
