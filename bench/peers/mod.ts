@@ -17,17 +17,9 @@ export async function peer<T>(name: string): Promise<T> {
 
 function installed(): boolean {
   return [
-    "@nestjs/cqrs",
-    "@nestjs/microservices",
-    "amqplib",
-    "bullmq",
-    "graphile-worker",
-    "ioredis",
-    "pg-boss",
-    "typescript",
-    "xstate",
-  ]
-    .every((name) => existsSync(`${folder}node_modules/${name}`));
+    ...["@nestjs/cqrs", "@nestjs/microservices", "amqplib", "bullmq", "graphile-worker", "ioredis", "pg-boss"],
+    ...["typescript", "xstate"],
+  ].every((name) => existsSync(`${folder}node_modules/${name}`));
 }
 
 /** Why {@linkcode peer} would fail; `undefined`: it would not. */
@@ -46,17 +38,10 @@ export function peers(): Promise<string | undefined> {
   if (installed()) return Promise.resolve(undefined);
   console.error("installing the peers into bench/peers");
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
-  const { status, stderr } = spawnSync(npm, [
-    "install",
-    "--no-audit",
-    "--no-fund",
-    "--ignore-scripts",
-  ], {
+  const { status, stderr } = spawnSync(npm, ["install", "--no-audit", "--no-fund", "--ignore-scripts"], {
     cwd: folder,
     encoding: "utf8",
   });
-  const reason = status === 0
-    ? undefined
-    : `npm could not install bench/peers: ${stderr?.trim().split("\n").at(-1)}`;
+  const reason = status === 0 ? undefined : `npm could not install bench/peers: ${stderr?.trim().split("\n").at(-1)}`;
   return Promise.resolve(reason);
 }
