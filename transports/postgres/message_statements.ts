@@ -2,7 +2,7 @@
 import type { Names } from "../../stores/postgres/names.ts";
 import { refusal, rowsOf } from "../../stores/postgres/statement.ts";
 import { foundColumns, nothingFound } from "./message.ts";
-import { clock, heldRows, messageColumns, note, now, orderStatements, sameLease } from "./statements.ts";
+import { clock, heldRows, messageColumns, note, now, orderStatements, sameLease, underLease } from "./statements.ts";
 
 /** More than this becomes due, is dropped or purged in no single statement. */
 export const batch = 500;
@@ -31,16 +31,11 @@ export function messageStatements(names: Names) {
     `(SELECT FROM ${from} g WHERE g.place = r.place)), ${note(from)}`;
   const alone = (rows: string) => `r AS MATERIALIZED (SELECT * FROM ${rows})`;
   const held = alone(heldRows("$1", "$2"));
-  const accepted = `WITH ${held}, gone AS (DELETE FROM ${t} m USING r WHERE ${sameLease} ` +
+  const accepted = `WITH ${held}, gone AS (DELETE FROM ${t} m WHERE ${underLease("r")} ` +
     `RETURNING m.place, m.queue, m."key", m.keeps) `;
-  const released = `WITH ${
-    alone(
-      `unnest($1::text::bigint[], $2::text::int[], $3::text::int[]) ` +
-        `AS r(place, deliveries, uncounted)`,
-    )
-  }, gone AS (UPDATE ${t} m SET leased_until = 0, ` +
-    `deliveries = m.deliveries - r.uncounted, state = CASE WHEN m.keeps THEN 5 ELSE m.state END ` +
-    `FROM r WHERE ${sameLease} RETURNING m.place, m.queue, m."key", m.keeps) `;
+  const released = `WITH ${held}, gone AS (UPDATE ${t} m SET leased_until = 0, ` +
+    `deliveries = m.deliveries - $3::text::int, state = CASE WHEN m.keeps THEN 5 ELSE m.state END ` +
+    `WHERE ${underLease("r")} RETURNING m.place, m.queue, m."key", m.keeps) `;
   const again = `WITH ${alone(rowsOf("$1", againColumns))}, ` +
     `gone AS MATERIALIZED (SELECT m.place, m.queue, m."key", m.keeps FROM ${t} m JOIN r ON ${sameLease} FOR UPDATE OF m), ` +
     `changed AS (UPDATE ${t} m SET state = 3, due_at = greatest(-9e15, least(9e15, ceil(r.due)))::bigint, ` +
@@ -86,18 +81,16 @@ export function messageStatements(names: Names) {
      * Queue, limit, for how long; places and deliveries of what is accepted in the same commit. Gives what was taken, the
      * places that were accepted, and in how many milliseconds the next is due.
      */
-    claim: `WITH ${clock}, accepted AS (DELETE FROM ${t} m USING ${heldRows("$4", "$5")} WHERE ${sameLease} ` +
+    claim: `WITH ${clock}, accepted AS (DELETE FROM ${t} m WHERE ${underLease(heldRows("$4", "$5"))} ` +
       `AND NOT m.keeps RETURNING m.place), ` +
       `picked AS MATERIALIZED (SELECT place FROM ${t} WHERE queue = $1::text::bigint AND state = 2 AND ${free} ` +
       `ORDER BY "rank", place LIMIT $2::text::bigint FOR UPDATE SKIP LOCKED), ` +
       `taken AS (UPDATE ${t} m SET leased_until = ${now} + $3::text::bigint, deliveries = m.deliveries + 1 ` +
-      `FROM picked p WHERE m.place = p.place RETURNING ${foundColumns(now)}) ` +
+      `WHERE m.place = ANY (ARRAY(SELECT p.place FROM picked p)) RETURNING ${foundColumns(now)}) ` +
       `SELECT 'taken', * FROM taken UNION ALL SELECT 'accepted', place, ${nothingFound} FROM accepted UNION ALL ` +
       `SELECT 'next', least(${due("$1::text::bigint")}, ${due("0")}) - ${now}, ${nothingFound}`,
     /** Places, deliveries; of those whose order does not count. Gives the places. */
-    acceptPlain: `DELETE FROM ${t} m USING ${
-      heldRows("$1", "$2")
-    } WHERE ${sameLease} AND NOT m.keeps RETURNING m.place`,
+    acceptPlain: `DELETE FROM ${t} m WHERE ${underLease(heldRows("$1", "$2"))} AND NOT m.keeps RETURNING m.place`,
     accept: accepted + settled("gone"),
     acceptStrict: accepted + strict("gone"),
     released: released + settled("gone"),
@@ -113,8 +106,8 @@ export function messageStatements(names: Names) {
       }) FROM r WHERE NOT EXISTS (SELECT FROM ${routes} d WHERE d.address = r.address)), NULL UNION ALL ` +
       `SELECT 'noted', * FROM (${strict("gone").replace("FROM gone WHERE keeps", "FROM keyed WHERE keeps")}) s`,
     /** Places, deliveries, for how long; gives those that were. */
-    renew: `WITH ${clock} UPDATE ${t} m SET leased_until = ${now} + $3::text::bigint FROM ${heldRows("$1", "$2")} ` +
-      `WHERE ${sameLease} RETURNING m.place`,
+    renew: `WITH ${clock} UPDATE ${t} m SET leased_until = ${now} + $3::text::bigint ` +
+      `WHERE ${underLease(heldRows("$1", "$2"))} RETURNING m.place`,
     /** Queue. What is due takes its place, as if it were sent now. Gives the queues that got something. */
     enter: `WITH ${clock}, left_here AS (DELETE FROM ${t} m WHERE m.place = ANY (ARRAY(SELECT place FROM ` +
       `(${nowDue("$1::text::bigint")} UNION ALL ${nowDue("0")}) d)) ` +
@@ -139,7 +132,7 @@ export function messageStatements(names: Names) {
     take: `WITH ${clock}, page AS (SELECT * FROM (${page(2, " FOR UPDATE SKIP LOCKED")} UNION ALL ` +
       `${page(5, " FOR UPDATE SKIP LOCKED")}) a ORDER BY "rank", place LIMIT $5::text::bigint), ` +
       `taken AS (UPDATE ${t} m SET leased_until = ${now} + $6::text::bigint, deliveries = m.deliveries + 1 ` +
-      `FROM page p WHERE m.place = p.place RETURNING ${foundColumns(now)}) SELECT * FROM taken`,
+      `WHERE m.place = ANY (ARRAY(SELECT p.place FROM page p)) RETURNING ${foundColumns(now)}) SELECT * FROM taken`,
     last: `SELECT coalesce(max(place), 0) FROM ${t}`,
     /** Queue; gives what waits, is handled, is due later. */
     count: `WITH ${clock} SELECT count(*) FILTER (WHERE state <> 3 AND ${free} OR due_at <= ${now} AND state = 3), ` +

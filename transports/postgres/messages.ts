@@ -146,7 +146,7 @@ export class Messages {
 
   /** The same as a statement. */
   released(held: readonly Held[], counted: boolean): Statement {
-    const values = [...heldLists(held), listOf(held.map(() => counted ? 0 : 1))];
+    const values = [...heldLists(held), counted ? "0" : "1"];
     return { text: this.sql.released, values };
   }
 

@@ -128,7 +128,8 @@ onQueues("a claim changes no index", ["q"], async (rig) => {
 onQueues("no statement of the way of a message reads the table from end to end", ["q", "other"], async (rig) => {
   const transport = await rig.connect({ pollInterval: "50ms" });
   const inbox = await rig.receive(transport, "q", { credit: 10 });
-  // Plans are made while there is little, and kept.
+  // Plans are made while there is nothing, so that the statistics say, and kept.
+  await rig.select("VACUUM ANALYZE hero_queue_messages");
   for (let at = 0; at < 20; at++) {
     await rig.send(transport, "queue:q", { text: String(at) });
     await rig.came(inbox, at + 1);
@@ -146,13 +147,13 @@ onQueues("no statement of the way of a message reads the table from end to end",
   inbox.receiver.credit(0);
   await rig.clock.pass(1_500);
   const read = await scanned() - before;
-  assert(read < 50_000, `${read} rows were read without an index`); // making the indexes has read some
+  assert(read < 50_000, `${read} rows were read`); // making the indexes has read some
   await rig.select("DELETE FROM hero_queue_messages");
 
   async function scanned(): Promise<number> {
     const table = `"${rig.bench.schema}".hero_queue_messages`;
     const [row] = await rig.bench.sql.unsafe(
-      `SELECT seq_tup_read::int AS rows FROM pg_stat_user_tables WHERE relid = '${table}'::regclass`,
+      `SELECT (seq_tup_read + idx_tup_fetch)::int AS rows FROM pg_stat_user_tables WHERE relid = '${table}'::regclass`,
     );
     return Number(row?.["rows"]);
   }
