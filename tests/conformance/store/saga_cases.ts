@@ -256,8 +256,8 @@ export const sagaCases: readonly StoreCase[] = [
         ConflictError,
       );
       await trial.commit({ sagas: [{ before: second, after: undefined, history: rows.slice(2) }] });
-      await trial.commit({ sagas: [{ before: undefined, after: undefined, history: [happened(1, "over at once")] }] });
       rows.push(happened(1, "over at once"));
+      await trial.commit({ sagas: [{ before: undefined, after: undefined, history: rows.slice(4) }] });
       const all = await history();
       assertEquals(all.map(({ row }) => row), rows);
       assertEquals((await history(undefined, 2)).map(({ row }) => row), rows.slice(0, 2));
