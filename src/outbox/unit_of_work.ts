@@ -184,9 +184,9 @@ export class UnitOfWork implements OpenUnit {
    *
    * @param lock whether others are held off until the unit ends, where the store can
    */
-  async load(saga: string, id: string, lock: boolean): Promise<SagaRow | undefined> {
+  load(saga: string, id: string, lock: boolean): Promise<SagaRow | undefined> {
     const change = this.#sagas?.of(saga, id);
-    return change === undefined ? await this.#unit.load(saga, id, lock) : change.after;
+    return change === undefined ? this.#unit.load(saga, id, lock) : Promise.resolve(change.after);
   }
   /** All instances that have these values in their indexes, in order of their ids. */
   async find(saga: string, where: Readonly<Record<string, string>>): Promise<readonly SagaRow[]> {

@@ -7,7 +7,7 @@ import type { ConsumeContext, HandlerContext } from "../../pipeline/context.ts";
 import { HandlingContext } from "../../pipeline/handling_context.ts";
 import type { Serializer } from "../../spi/serializer.ts";
 import type { SagaRow } from "../../spi/store.ts";
-import type { Awaitable } from "../../values/awaitable.ts";
+import { type Awaitable, isPromise } from "../../values/awaitable.ts";
 import { exponentialBackoff } from "../../values/backoff.ts";
 import type { EventDefinition, SagaDefinition } from "../definition.ts";
 import type { Handled, Occurrence, SagaInstance } from "../instance.ts";
@@ -136,12 +136,15 @@ export class SagaRunner {
     await this.#handle(work, row, instance, { ...answer, requestId });
   }
 
-  async #event(work: Work, event: EventDefinition, row: SagaRow): Promise<void> {
-    await this.#run(work, row, occurrenceOfEvent(event, work));
+  #event(work: Work, event: EventDefinition, row: SagaRow): Promise<void> {
+    return this.#run(work, row, occurrenceOfEvent(event, work));
   }
 
-  async #run(work: Work, row: SagaRow, occurrence: Occurrence): Promise<void> {
-    await this.#handle(work, row, await this.#read(work, row), occurrence);
+  #run(work: Work, row: SagaRow, occurrence: Occurrence): Promise<void> {
+    const instance = this.#read(work, row);
+    return isPromise(instance)
+      ? instance.then((read) => this.#handle(work, row, read, occurrence))
+      : this.#handle(work, row, instance, occurrence);
   }
 
   #read(work: Work, row: SagaRow): Awaitable<SagaInstance> {
@@ -152,11 +155,14 @@ export class SagaRunner {
     const { saga } = this;
     const { consumption, unit } = work;
     const effects = new UnitEffects(work.context, consumption, unit, saga.name, instance);
-    const handled = await handle(saga, instance, occurrence, effects);
+    // Most of it is there at once: what need not be awaited is not.
+    const became = handle(saga, instance, occurrence, effects);
+    const handled = isPromise(became) ? await became : became;
     if (handled !== "handled") return await this.#outcome(work, handled, instance, occurrence);
     const happened = this.#happened(work, occurrence, effects);
     const serializer = serializerOf(consumption);
-    await save(saga, instance, row, unit, serializer, happened);
+    const saved = save(saga, instance, row, unit, serializer, happened);
+    if (isPromise(saved)) await saved;
     tellOfInstance(saga, instance, occurrence, effects.transitions, consumption, unit, serializer);
   }
 

@@ -2,7 +2,7 @@
 import type { UnitOfWork } from "../../outbox/unit_of_work.ts";
 import type { Serializer } from "../../spi/serializer.ts";
 import type { SagaRow } from "../../spi/store.ts";
-import { isPromise } from "../../values/awaitable.ts";
+import { type Awaitable, isPromise } from "../../values/awaitable.ts";
 import type { SagaDefinition } from "../definition.ts";
 import type { SagaInstance } from "../instance.ts";
 import { isOver } from "../machine.ts";
@@ -16,14 +16,14 @@ import { checkData, isSame, toRow } from "./instance_row.ts";
  * @param happened to be kept; `undefined`: nothing is
  * @throws {InvalidSagaDataError} if its data does not satisfy the saga's schema
  */
-export async function save(
+export function save(
   saga: SagaDefinition,
   instance: SagaInstance,
   row: SagaRow | undefined,
   unit: UnitOfWork,
   serializer: Serializer,
   happened: Happened | undefined,
-): Promise<void> {
+): Awaitable<void> {
   const history = happened === undefined
     ? []
     : [toHistoryRow(saga.name, instance, (row?.version ?? 0) + 1, happened, serializer)];
@@ -31,9 +31,11 @@ export async function save(
     if (row !== undefined || history.length > 0) unit.save(row, undefined, history);
     return;
   }
+  const write = (): void => {
+    const after = toRow(saga, instance, row, serializer);
+    // What has only been asked has not changed.
+    if (row === undefined || !isSame(row, after)) unit.save(row, after, history);
+  };
   const valid = checkData(saga, instance);
-  if (isPromise(valid)) await valid;
-  const after = toRow(saga, instance, row, serializer);
-  // What has only been asked has not changed.
-  if (row === undefined || !isSame(row, after)) unit.save(row, after, history);
+  return isPromise(valid) ? valid.then(write) : write();
 }
