@@ -150,16 +150,18 @@ export const sagaCases: readonly StoreCase[] = [
         for (;;) {
           const unit = await trial.begin();
           const loaded: SagaRow[] = [];
-          for (const at of order) {
-            loaded.push((await unit.load("order", sagas[at]!.id, true))!);
-            await trial.clock.pass(0);
-          }
           try {
+            for (const at of order) {
+              loaded.push((await unit.load("order", sagas[at]!.id, true))!);
+              await trial.clock.pass(0);
+            }
             const all = loaded.map((before) => ({ before, after: { ...before, version: before.version + 1 } }));
             await unit.commit(changes({ sagas: all }));
             return;
           } catch (error) {
+            // A database that sees a deadlock may end it where the second is loaded.
             assert(error instanceof ConflictError, String(error));
+            await unit.rollback();
           }
         }
       })));
