@@ -191,15 +191,15 @@ export type {
 } from "./src/pipeline/sending.ts";
 export type { EndpointStatistics } from "./src/pipeline/statistics.ts";
 
-export { type Saga, saga, type SagaShape, verify } from "./src/saga/saga.ts";
+export { type Saga, saga, type SagaShape, verify } from "./src/sagas/saga.ts";
 export type {
   EventDescription,
   SagaDescription,
   StateDescription,
   TransitionDescription,
-} from "./src/saga/description.ts";
-export type { SagaFinding } from "./src/saga/verification.ts";
-export type { MissingShape, SagaContext, Shape, StateOf } from "./src/saga/context.ts";
+} from "./src/sagas/description.ts";
+export type { SagaFinding } from "./src/sagas/verification.ts";
+export type { MissingShape, SagaContext, Shape, StateOf } from "./src/sagas/context.ts";
 export type {
   Correlation,
   Indexable,
@@ -210,17 +210,17 @@ export type {
   On,
   OnOptions,
   Role,
-} from "./src/saga/correlation.ts";
+} from "./src/sagas/correlation.ts";
 export {
   CompensationFailed,
   type SagaCorrection,
   type SagaHistoryEntry,
   type SagaInstances,
   type SagaView,
-} from "./src/saga/instances.ts";
-export type { SagaOptions } from "./src/saga/options.ts";
-export type { AnswerTo, Behavior, NothingToReply, One, RoleOf, Rules, UnhandledEvent } from "./src/saga/rules.ts";
-export type { MessageOf, RequestOutcome, Rule, Sequence, Steps } from "./src/saga/steps.ts";
+} from "./src/sagas/instances.ts";
+export type { SagaOptions } from "./src/sagas/options.ts";
+export type { AnswerTo, Behavior, NothingToReply, One, RoleOf, Rules, UnhandledEvent } from "./src/sagas/rules.ts";
+export type { MessageOf, RequestOutcome, Rule, Sequence, Steps } from "./src/sagas/steps.ts";
 
 export { createMediator } from "./src/mediator/create_mediator.ts";
 export type { CallOptions, CallRequestOptions, Mediator, MediatorOptions } from "./src/mediator/mediator.ts";

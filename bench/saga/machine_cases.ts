@@ -1,10 +1,10 @@
 /** One event after another for one machine, without a bus: ours and XState's. @module */
 import { event, saga, type } from "../../mod.ts";
 import type { MessageContext } from "../../src/pipeline/context.ts";
-import { initialState } from "../../src/saga/definition.ts";
-import type { SagaEffects, SagaInstance } from "../../src/saga/instance.ts";
-import { handle } from "../../src/saga/machine.ts";
-import { definitionOfSaga } from "../../src/saga/saga.ts";
+import { initialState } from "../../src/sagas/definition.ts";
+import type { SagaEffects, SagaInstance } from "../../src/sagas/instance.ts";
+import { handle } from "../../src/sagas/machine.ts";
+import { definitionOfSaga } from "../../src/sagas/saga.ts";
 import { peer } from "../peers/mod.ts";
 import type { Case } from "../support/program.ts";
 

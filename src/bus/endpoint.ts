@@ -12,10 +12,10 @@ import type {
   SendMiddleware,
 } from "../pipeline/context.ts";
 import type { Consumer, Runnable } from "../pipeline/consumer.ts";
-import type { SagaDefinition } from "../saga/definition.ts";
-import type { SagaPart } from "../saga/runtime/part.ts";
-import { sagaParts } from "../saga/runtime/saga_parts.ts";
-import { definitionOfSaga } from "../saga/saga.ts";
+import type { SagaDefinition } from "../sagas/definition.ts";
+import type { SagaPart } from "../sagas/runtime/part.ts";
+import { sagaParts } from "../sagas/runtime/saga_parts.ts";
+import { definitionOfSaga } from "../sagas/saga.ts";
 import { checkOptionNames } from "../values/option_names.ts";
 import { endpointOptionNames, type EndpointOptions, outboxSettingNames, type TxFor } from "./endpoint_options.ts";
 import { batchesOf } from "../pipeline/batch_consumer.ts";

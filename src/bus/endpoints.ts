@@ -16,7 +16,7 @@ import type { Address, Source } from "../spi/transport.ts";
 import { checkName, queueName } from "../values/destination.ts";
 import type { BusCore } from "./bus_core.ts";
 import type { Runnable } from "../pipeline/consumer.ts";
-import type { SagaDefinition } from "../saga/definition.ts";
+import type { SagaDefinition } from "../sagas/definition.ts";
 import { type Declared, EndpointBuilder, isSubscribed } from "./endpoint.ts";
 import type { EndpointOptions } from "./endpoint_options.ts";
 import { type EndpointPlan, planEndpoint } from "./endpoint_plan.ts";

@@ -20,9 +20,9 @@ import type {
   When,
 } from "../pipeline/sending.ts";
 import type { EndpointStatistics } from "../pipeline/statistics.ts";
-import type { Shape } from "../saga/context.ts";
-import type { SagaInstances } from "../saga/instances.ts";
-import type { Saga } from "../saga/saga.ts";
+import type { Shape } from "../sagas/context.ts";
+import type { SagaInstances } from "../sagas/instances.ts";
+import type { Saga } from "../sagas/saga.ts";
 import type { Change, DeployMode, Transport } from "../spi/transport.ts";
 import type { Awaitable } from "../values/awaitable.ts";
 import { checkName } from "../values/destination.ts";

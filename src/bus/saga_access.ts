@@ -1,12 +1,12 @@
 /** What a bus knows of the instances of its sagas. @module */
 import { ConfigurationError } from "../errors/configuration.ts";
 import { noOptions } from "../pipeline/draft.ts";
-import type { Shape } from "../saga/context.ts";
-import type { SagaInstances } from "../saga/instances.ts";
-import { concerns } from "../saga/runtime/concerning.ts";
-import { sagaSignal, type Signal } from "../saga/runtime/signal.ts";
-import { StoreSagaInstances } from "../saga/runtime/store_instances.ts";
-import { definitionOfSaga, type Saga } from "../saga/saga.ts";
+import type { Shape } from "../sagas/context.ts";
+import type { SagaInstances } from "../sagas/instances.ts";
+import { concerns } from "../sagas/runtime/concerning.ts";
+import { sagaSignal, type Signal } from "../sagas/runtime/signal.ts";
+import { StoreSagaInstances } from "../sagas/runtime/store_instances.ts";
+import { definitionOfSaga, type Saga } from "../sagas/saga.ts";
 import type { BusCore } from "./bus_core.ts";
 import type { ErrorQueue } from "./control.ts";
 import type { Endpoints } from "./endpoints.ts";

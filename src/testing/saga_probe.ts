@@ -1,6 +1,6 @@
 /** What a test asks of the instances of sagas. @module */
 import type { BusObserver, ObservedInstance } from "../pipeline/observers.ts";
-import type { Shape, StateOf } from "../saga/context.ts";
+import type { Shape, StateOf } from "../sagas/context.ts";
 import { HarnessAssertionError } from "./errors.ts";
 import type { Timeline } from "./timeline.ts";
 import type { VirtualClock } from "./virtual_clock.ts";

@@ -12,7 +12,7 @@ const order = [
   "encryption",
   "pipeline",
   "outbox",
-  "saga",
+  "sagas",
   "mediator",
   "bus",
   "routing_slips",

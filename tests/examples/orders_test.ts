@@ -7,8 +7,8 @@ import { table, unbalanced } from "../../examples/orders/balance.ts";
 import { customers } from "../../examples/orders/customers.ts";
 import type { Row } from "../../examples/orders/database.ts";
 import { OrderSaga } from "../../examples/orders/order_saga.ts";
-import { verify } from "../../src/saga/verification.ts";
-import { definitionOfSaga } from "../../src/saga/saga.ts";
+import { verify } from "../../src/sagas/verification.ts";
+import { definitionOfSaga } from "../../src/sagas/saga.ts";
 import { test } from "../support/runner.ts";
 import { balances, day } from "./shop_day.ts";
 

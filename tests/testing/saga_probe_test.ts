@@ -1,7 +1,7 @@
 /** Sagas under test: on a virtual clock, with nothing to wait for. */
 import { assertEquals, assertThrows } from "@std/assert";
 import { createTestHarness, HarnessAssertionError } from "../../src/testing/mod.ts";
-import { Cancelled, Failed, OrderSaga, Paid, Submitted } from "../saga/runtime/orders.ts";
+import { Cancelled, Failed, OrderSaga, Paid, Submitted } from "../sagas/runtime/orders.ts";
 import { test } from "../support/runner.ts";
 
 test("a harness tells an instance's state, data and history, and fires its timeouts when time passes", async () => {

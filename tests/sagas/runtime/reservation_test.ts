@@ -1,6 +1,6 @@
 /** Which instances a message has for itself. */
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { InstanceBusyError, Reservation } from "../../../src/saga/runtime/reservation.ts";
+import { InstanceBusyError, Reservation } from "../../../src/sagas/runtime/reservation.ts";
 import { KeyedLocks } from "../../../src/values/keyed_locks.ts";
 import { test } from "../../support/runner.ts";
 

@@ -1,10 +1,10 @@
 /** A machine's effects, written down; and sagas that are driven without a bus. */
 import type { Contract } from "../../src/contracts/contract.ts";
-import type { SagaDefinition } from "../../src/saga/definition.ts";
-import { initialState } from "../../src/saga/definition.ts";
-import type { Handled, Occurrence, SagaEffects, SagaInstance } from "../../src/saga/instance.ts";
-import { handle, isOver } from "../../src/saga/machine.ts";
-import { definitionOfSaga } from "../../src/saga/saga.ts";
+import type { SagaDefinition } from "../../src/sagas/definition.ts";
+import { initialState } from "../../src/sagas/definition.ts";
+import type { Handled, Occurrence, SagaEffects, SagaInstance } from "../../src/sagas/instance.ts";
+import { handle, isOver } from "../../src/sagas/machine.ts";
+import { definitionOfSaga } from "../../src/sagas/saga.ts";
 import type { MessageContext } from "../../src/pipeline/context.ts";
 
 /** What a machine asked for, in order. */

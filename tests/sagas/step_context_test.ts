@@ -1,7 +1,7 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { contextKey } from "../../mod.ts";
 import type { MessageContext } from "../../src/pipeline/context.ts";
-import { StepContext } from "../../src/saga/step_context.ts";
+import { StepContext } from "../../src/sagas/step_context.ts";
 import { test } from "../support/runner.ts";
 import { blank } from "./fake_effects.ts";
 import { Noted, Ship } from "./orders.ts";

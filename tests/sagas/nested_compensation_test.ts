@@ -1,7 +1,7 @@
 /** Compensations that begin where other things are under way: hooks, raised events, composites, undos. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { saga, type } from "../../mod.ts";
-import { further } from "../../src/saga/undos.ts";
+import { further } from "../../src/sagas/undos.ts";
 import { test } from "../support/runner.ts";
 import { Driven } from "./fake_effects.ts";
 import { CardError, CheckAddress, Failed, Noted, Packed, Paid, Submitted } from "./orders.ts";

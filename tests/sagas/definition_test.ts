@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ConfigurationError, InvalidDurationError, InvalidNameError, retry, saga, type, verify } from "../../mod.ts";
-import { definitionOfSaga } from "../../src/saga/saga.ts";
+import { definitionOfSaga } from "../../src/sagas/saga.ts";
 import { test } from "../support/runner.ts";
 import { CardError, CheckAddress, Failed, GetState, Noted, Packed, Paid, Ship, Submitted, Undo } from "./orders.ts";
 

@@ -7,8 +7,8 @@ import {
   UnhandledSagaEventError,
   UnreadableSagaError,
 } from "../../mod.ts";
-import { handle } from "../../src/saga/machine.ts";
-import { definitionOfSaga } from "../../src/saga/saga.ts";
+import { handle } from "../../src/sagas/machine.ts";
+import { definitionOfSaga } from "../../src/sagas/saga.ts";
 import { test } from "../support/runner.ts";
 import { blank, Driven, FakeEffects } from "./fake_effects.ts";
 import { Failed, GetState, Noted, Packed, Paid, Ship, Submitted } from "./orders.ts";

@@ -1,11 +1,11 @@
 /** Sagas described, drawn and checked from their definition. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { event, saga, type } from "../../mod.ts";
-import { describe } from "../../src/saga/description.ts";
-import { toGraphviz, toMermaid } from "../../src/saga/diagram.ts";
-import type { SagaDefinition } from "../../src/saga/definition.ts";
-import { definitionOfSaga } from "../../src/saga/saga.ts";
-import { verify } from "../../src/saga/verification.ts";
+import { describe } from "../../src/sagas/description.ts";
+import { toGraphviz, toMermaid } from "../../src/sagas/diagram.ts";
+import type { SagaDefinition } from "../../src/sagas/definition.ts";
+import { definitionOfSaga } from "../../src/sagas/saga.ts";
+import { verify } from "../../src/sagas/verification.ts";
 import { test } from "../support/runner.ts";
 import { OrderSaga } from "./order_saga.ts";
 
