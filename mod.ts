@@ -44,6 +44,7 @@ export {
   EndlessSagaError,
   InvalidSagaDataError,
   MissingSagaDataError,
+  SagaCompensatingError,
   SagaNotFoundError,
   SagaVersionAheadError,
   UnhandledSagaEventError,

@@ -39,6 +39,26 @@ export class UnhandledSagaEventError extends HeroError {
   }
 }
 
+/** A message has come again and again while an instance compensates, which takes nothing else meanwhile. */
+export class SagaCompensatingError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_SAGA_COMPENSATING";
+  /**
+   * Puts it into words.
+   *
+   * @param what the name of the event or timeout, or what else came
+   * @param times how often it has come
+   */
+  constructor(saga: string, id: string, what: string, times: number) {
+    super(
+      `The instance "${id}" of "${saga}" still compensates after "${what}" has come ${times} times, and takes nothing ` +
+        `else until it is done. See whether one of its undos waits in the error queue, and put both messages back: ` +
+        `bus.sagas(…).redeliver("${id}")`,
+      { details: { saga, id, what, times } },
+    );
+  }
+}
+
 /** What is stored of an instance is not what this version of its saga reads. The row is left as it is. */
 export class UnreadableSagaError extends HeroError {
   /** Stable: branch on it. */

@@ -1,6 +1,6 @@
 /** Runs a saga on an endpoint. @module */
 import { definitionOf } from "../../contracts/definition.ts";
-import { SagaNotFoundError, UnhandledSagaEventError } from "../../errors/saga.ts";
+import { SagaCompensatingError, SagaNotFoundError, UnhandledSagaEventError } from "../../errors/saga.ts";
 import type { UnitOfWork } from "../../outbox/unit_of_work.ts";
 import type { Consumption } from "../../pipeline/consumption.ts";
 import type { ConsumeContext, HandlerContext } from "../../pipeline/context.ts";
@@ -166,11 +166,16 @@ export class SagaRunner {
     tellOfInstance(saga, instance, occurrence, effects.transitions, consumption, unit, serializer);
   }
 
-  async #outcome(work: Work, handled: Handled, { id, state }: SagaInstance, occurrence: Occurrence): Promise<void> {
+  async #outcome(work: Work, handled: Handled, instance: SagaInstance, occurrence: Occurrence): Promise<void> {
+    const { attempt } = work.context;
     if (handled === "ignored") return;
     if (handled === "stale") return drop(work.consumption, "stale");
-    if (handled === "redeliver" && work.context.attempt <= mostRedeliveries) return await redeliver(work);
-    throw new UnhandledSagaEventError(this.saga.name, id, state, nameOf(occurrence) ?? occurrence.kind);
+    if (handled === "redeliver" && attempt <= mostRedeliveries) return await redeliver(work);
+    const { id, state, compensating } = instance;
+    const what = nameOf(occurrence) ?? occurrence.kind;
+    throw compensating === undefined
+      ? new UnhandledSagaEventError(this.saga.name, id, state, what)
+      : new SagaCompensatingError(this.saga.name, id, what, attempt);
   }
 
   #happened({ context, consumption }: Work, occurrence: Occurrence, effects: UnitEffects): Happened | undefined {

@@ -1,5 +1,5 @@
 /** Compensation on a bus: undos in reverse, each in a unit of its own, whatever happens between two of them. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { command, CompensationFailed, event, retry, saga, type } from "../../../mod.ts";
 import { memoryDatabase } from "../../../stores/memory/mod.ts";
 import { ScriptedStore } from "../../support/fakes/scripted_store.ts";
@@ -92,6 +92,25 @@ trial("an undo that is given up is told of, the instance waits as it was, and go
   assertEquals(journal.of("fault "), [], "what a saga sends to itself is nobody's contract");
   assertEquals(await trips.redeliver("1"), 1);
   await t.settled();
+  assertEquals(told.slice(2), ["hotel", "flight", "over"]);
+});
+
+trial("what waits in vain for a compensation is given up for that reason, and goes on with it", async (t) => {
+  const bus = t.bus();
+  const told = listen(bus);
+  const Trip = tripSaga({ what: "hotel", times: 1 });
+  bus.add(Trip);
+  await begun(t, bus);
+  await bus.publish(Failed, { id: "1" });
+  await t.pass(60 * 60_000);
+  const parked = await all(bus.errors("trip").list());
+  assertEquals(parked.map(({ exceptions }) => exceptions[0]?.type), [
+    "CompensationFailedError",
+    "SagaCompensatingError",
+  ]);
+  assertStringIncludes(parked[1]?.exceptions[0]?.message ?? "", `still compensates after "failed" has come 11 times`);
+  assertEquals(await bus.sagas(Trip).redeliver("1"), 2);
+  await t.pass(60_000);
   assertEquals(told.slice(2), ["hotel", "flight", "over"]);
 });
 
