@@ -9,7 +9,8 @@ import type { Backlog } from "../spi/telemetry.ts";
 import type { Capabilities, Enlistment, Host, Receiver, Transport } from "../spi/transport.ts";
 import { Deliverer, leaseInMs } from "./deliverer.ts";
 import { rowOf } from "./stored_message.ts";
-import { UnitOfWork, type UnitOwner } from "./unit_of_work.ts";
+import { UnitOfWork } from "./unit_of_work.ts";
+import type { UnitOwner } from "./unit_owner.ts";
 
 const pollPushedMs = 30_000;
 const pollMs = 1000;

@@ -1,48 +1,17 @@
 /** A unit of work of a store. @module */
-import { TransactionEndedError, UnitTooLargeError } from "../errors/store.ts";
+import { TransactionEndedError } from "../errors/store.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import type { OutgoingMessage } from "../pipeline/outgoing_message.ts";
 import type { OpenUnit } from "../pipeline/unit.ts";
-import type {
-  Changes,
-  InboxKey,
-  InUnit,
-  Leased,
-  OutboxRow,
-  SagaHistoryRow,
-  SagaRow,
-  Store,
-  Unit,
-} from "../spi/store.ts";
+import type { Changes, InboxKey, InUnit, OutboxRow, SagaHistoryRow, SagaRow, Store, Unit } from "../spi/store.ts";
 import type { Enlistment, Receiver } from "../spi/transport.ts";
 import { Enlisted } from "./enlisted.ts";
 import { SagaChanges } from "./saga_changes.ts";
+import type { UnitOwner } from "./unit_owner.ts";
+import { checkUnitSize } from "./unit_size.ts";
 
 /** How many instances are read at once. */
 const pageSize = 500;
-
-/** Whose units they are: what a bus has of its store. */
-export interface UnitOwner {
-  readonly store: Store<unknown>;
-  /** The rows of messages, in their order. */
-  rowsOf(messages: readonly OutgoingMessage[]): Promise<readonly OutboxRow[]> | readonly OutboxRow[];
-  /** Does to a message what is done to all that the bus sends. */
-  transform(message: OutgoingMessage): Promise<void> | undefined;
-  /** Where the broker lives in the store's database: its end of a unit's transaction. */
-  enlist(unit: Pick<Unit<unknown>, "tx">, receiver: Receiver | undefined): Enlistment | undefined;
-  /** Whether the broker keeps a message until it is due. */
-  carries(message: OutgoingMessage): boolean;
-  /** The broker has a message by a unit's own commit. */
-  sent(message: OutgoingMessage): void;
-  /** Sends what a commit has left to this process. */
-  committed(
-    rows: readonly OutboxRow[],
-    leased: readonly Leased<OutboxRow>[],
-    messages: readonly OutgoingMessage[],
-  ): void;
-  /** Warns of a unit that has held the store's only writer for too long. */
-  ended(inbox: readonly InboxKey[], heldSince: number): void;
-}
 
 /**
  * What a handler does in one attempt, made true by one commit: its inbox records, what it wrote with `ctx.tx`, what it
@@ -267,11 +236,12 @@ export class UnitOfWork implements OpenUnit {
     const rows = await this.#owner.rowsOf(messages);
     const outbox = this.#rows.length === 0 ? rows : [...rows, ...this.#rows];
     const sagas = this.#sagas?.all ?? [];
-    this.#checkSize(outbox, sagas);
+    const changes: Changes = { sagas, outbox, schedules: this.#schedules };
+    checkUnitSize(this.#store, this.#inbox.length, changes);
     const { heldSince } = this.#unit;
     let leased;
     try {
-      leased = await this.#unit.commit({ sagas, outbox, schedules: this.#schedules });
+      leased = await this.#unit.commit(changes);
     } finally {
       if (heldSince !== undefined) this.#owner.ended(this.#inbox, heldSince);
     }
@@ -291,17 +261,6 @@ export class UnitOfWork implements OpenUnit {
     const enlisted = new Enlisted(enlistment, messages, this.#settling);
     await enlisted.write();
     return enlisted;
-  }
-
-  #checkSize(outbox: readonly OutboxRow[], sagas: Changes["sagas"]): void {
-    const { name, capabilities: { maxOperations, maxBytes } } = this.#store;
-    const operations = this.#inbox.length + sagas.length + outbox.length + this.#schedules.length;
-    if (operations > maxOperations) throw new UnitTooLargeError(name, "operations", operations, maxOperations);
-    let bytes = 0;
-    for (const { after } of sagas) bytes += after?.data.byteLength ?? 0;
-    for (const { frame } of outbox) bytes += frame.body.byteLength;
-    for (const change of this.#schedules) if ("put" in change) bytes += change.put.frame.body.byteLength;
-    if (bytes > maxBytes) throw new UnitTooLargeError(name, "bytes", bytes, maxBytes);
   }
 
   /** Undoes all of it. Never rejects. */
