@@ -143,6 +143,11 @@ export class BusCore {
     };
   }
 
+  /** Whether what the broker has outlives the processes of the bus; told by what is delayed, or else taken for granted. */
+  get brokerLasts(): boolean {
+    const { delay } = this.transport.capabilities;
+    return delay === false || delay.durable !== false;
+  }
   /** What it has of its store, if it needs one: the application has given it, or an endpoint asks for it. */
   get storage(): Storage | undefined {
     return this.#storage;

@@ -67,6 +67,10 @@ export class Endpoints {
     return builder;
   }
 
+  /** The names of all sagas. */
+  get sagas(): readonly string[] {
+    return [...this.#builders.values()].flatMap(({ sagas }) => sagas.map(({ name }) => name));
+  }
   /** The endpoint of a saga; `undefined`: it is on none. */
   ofSaga(saga: SagaDefinition): string | undefined {
     return [...this.#builders.values()].find(({ sagas }) => sagas.includes(saga))?.name;

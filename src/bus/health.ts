@@ -14,12 +14,17 @@ export type PluginStatus = Parameters<Host["status"]>[0];
 
 type Part = Health["parts"][number];
 
-/** The health of a bus: its worst part's, but that one endpoint or a broker that is away only degrades it. */
+/**
+ * The health of a bus: its worst part's, but that one endpoint or a broker that is away only degrades it.
+ *
+ * @param sagas whose messages the broker keeps for longer than this process lives: their names
+ */
 export function healthOf(
   running: boolean,
   transport: readonly [name: string, status: PluginStatus, counts: TransportCounts | undefined],
   storage: Storage | undefined,
   endpoints: readonly EndpointRuntime[],
+  sagas: readonly string[],
   now: number,
 ): Health {
   if (!running) {
@@ -27,7 +32,7 @@ export function healthOf(
   }
   const parts: Part[] = [
     transportPart(...transport),
-    ...(storage?.opened === true ? storageParts(storage) : []),
+    ...(storage?.opened === true ? storageParts(storage, sagas) : []),
     ...endpoints.map((endpoint) => endpointPart(endpoint, now)),
   ];
   return { status: worst(parts), parts };
@@ -43,9 +48,10 @@ function pluginPart(name: string, { state, cause }: PluginStatus): Part {
   return { name, status: state === "down" ? "unhealthy" : "degraded", reason: cause?.message ?? `It is ${state}` };
 }
 
-function storageParts({ store, status, backlogs }: Storage): readonly Part[] {
+function storageParts({ store, status, backlogs, given }: Storage, sagas: readonly string[]): readonly Part[] {
+  const own = pluginPart(`store ${store.name}`, status);
   return [
-    pluginPart(`store ${store.name}`, status),
+    given || sagas.length === 0 || own.status !== "healthy" ? own : forgetful(own, sagas),
     ...backlogs.map(([name, backlog, error]): Part => {
       const { waiting, parked, oldestInMs } = backlog;
       const reasons = [
@@ -60,6 +66,17 @@ function storageParts({ store, status, backlogs }: Storage): readonly Part[] {
         : { name, status: "degraded", reason: reasons.join("; "), backlog };
     }),
   ];
+}
+
+/** Nobody has said that instances may be lost, and nobody would see it: what comes for them later finds none. */
+function forgetful({ name }: Part, sagas: readonly string[]): Part {
+  return {
+    name,
+    status: "degraded",
+    reason: `It keeps the instances of ${sagas.map((each) => `"${each}"`).join(", ")} in this process alone, and the ` +
+      `broker keeps their messages for longer. Give the bus a store: createBus({ store: sqlite("app.db") }); ` +
+      `or memoryStore(), if they may be lost`,
+  };
 }
 
 function endpointPart({ services: { name }, state }: EndpointRuntime, now: number): Part {

@@ -1,5 +1,5 @@
-import { assertEquals } from "@std/assert";
-import { createBus, memory, type Transport } from "../../mod.ts";
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { createBus, event, memory, memoryStore, saga, type Transport, type } from "../../mod.ts";
 import { test } from "../support/runner.ts";
 
 const transportPart = (transport: Transport) => {
@@ -30,5 +30,49 @@ test("a transport that counts nothing shows no counts", async () => {
   await bus.start();
 
   assertEquals(part(), { name: "transport memory", status: "healthy" });
+  await bus.stop();
+});
+
+const Begun = event<{ id: string }>("jobs.begun");
+const Job = saga("job", {
+  data: type<object>(),
+  states: ["running"],
+  events: (on) => ({ begun: on.start(Begun, (m) => m.id, () => ({})) }),
+}, ({ initially, when }) => [initially(when("begun").transitionTo("running"))]);
+
+/** As a broker's that is a process of its own. */
+const lasting = (): Transport => {
+  const transport = memory();
+  const { delay } = transport.capabilities;
+  const capabilities = { ...transport.capabilities, delay: delay === false ? delay : { ...delay, durable: true } };
+  return Object.defineProperty(transport, "capabilities", { value: capabilities });
+};
+
+test("sagas whose instances die with the process, and whose messages do not, degrade a bus", async () => {
+  const bus = createBus({ name: "app", transport: lasting() });
+  bus.add(Job);
+  await bus.start();
+  const { status, parts } = bus.health();
+  assertEquals(status, "degraded");
+  const store = parts.find(({ name }) => name === "store memory");
+  assertStringIncludes(store?.reason ?? "", `keeps the instances of "job" in this process alone`);
+  await bus.stop();
+});
+
+test("sagas on a store in memory that was asked for, or on a broker in memory, degrade nothing", async () => {
+  for (const options of [{ transport: lasting(), store: memoryStore() }, { transport: memory() }]) {
+    const bus = createBus({ name: "app", ...options });
+    bus.add(Job);
+    await bus.start();
+    assertEquals(bus.health().status, "healthy");
+    await bus.stop();
+  }
+});
+
+test("an endpoint without sagas may have its outbox in memory", async () => {
+  const bus = createBus({ name: "app", transport: lasting() });
+  bus.endpoint("jobs", { outbox: true }).handle(Begun, () => {});
+  await bus.start();
+  assertEquals(bus.health().status, "healthy");
   await bus.stop();
 });
