@@ -26,7 +26,9 @@ type NativeConstructor = new (path: string, options: { readonly timeout: number 
 /** More statements than this of one connection are forgotten. */
 const maxStatements = 500;
 
-/** Of 4 KiB; four times SQLite's own: the file of changes grows to 16 MB. */
+/** SQLite's own. */
+const pageBytes = 4_096;
+/** Four times SQLite's own: the file of changes grows to 16 MB. */
 const checkpointAfterPages = 4_000;
 
 /** A connection that knows its statements. */
@@ -194,6 +196,8 @@ export class Files {
         writer.exec("PRAGMA synchronous = NORMAL");
         // A checkpoint holds up whoever commits, and writes a page once however often it was changed.
         writer.exec(`PRAGMA wal_autocheckpoint = ${checkpointAfterPages}`);
+        // What a reader that held a snapshot for long has made of it is given back to the disk.
+        writer.exec(`PRAGMA journal_size_limit = ${checkpointAfterPages * pageBytes}`);
         reader = new native(path, { timeout: 0 });
         reader.exec("PRAGMA query_only = 1");
         shared = { file: new File(name, new Connection(writer), new Connection(reader)), users: 0 };
