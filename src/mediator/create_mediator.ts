@@ -69,6 +69,7 @@ class InProcessMediator implements Mediator {
     this.#check(handler, "a handler");
     const definition = definitionOf(contract, `the contract of a handler of "${this.name}"`);
     // The plan hands it messages of its own contract only, and a context that is also a handler's of that contract.
+    // By way of unknown: a type that names neither `Out` nor `Reply` has nothing in common with one that does.
     this.#dispatcher.plans.add(definition, handler.name || "a handler without a name", handler as unknown as Run);
     return this;
   }

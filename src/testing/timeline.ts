@@ -1,5 +1,12 @@
 /** What has happened to messages, in order. @module */
-import type { BusObserver, Observed, ObservedDelivery, ObservedFailure, ObservedSend } from "../pipeline/observers.ts";
+import type {
+  BusObserver,
+  Observed,
+  ObservedDelivery,
+  ObservedFailure,
+  ObservedSend,
+  Unhandled,
+} from "../pipeline/observers.ts";
 import { table } from "./table.ts";
 
 /** What happened to a message. */
@@ -15,15 +22,7 @@ export type Happening =
   | "consumed"
   | "faulted"
   | "discarded"
-  | "skipped"
-  | "expired"
-  | "deferred"
-  | "duplicate"
-  | "forwarded"
-  | "lost"
-  | "released"
-  | "missing"
-  | "stale"
+  | Unhandled
   | Incident;
 
 /** What happened to an instance of a simulated application. */

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
+import type { Bus } from "../../src/bus/bus.ts";
 import { createBus } from "../../src/bus/create_bus.ts";
 import { fromHeaders } from "../../src/envelope/wire.ts";
 import { HeroError } from "../../src/errors/hero_error.ts";
@@ -10,7 +11,7 @@ import { retry } from "../../src/pipeline/retry.ts";
 import { VirtualClock } from "../../src/testing/virtual_clock.ts";
 import { turn } from "../../src/testing/turn.ts";
 import { never, ScriptedTransport } from "../support/fakes/scripted_transport.ts";
-import { Latch, trial } from "../support/trial.ts";
+import { Latch, type Trial, trial } from "../support/trial.ts";
 import { byId, Get } from "./request_contracts.ts";
 
 trial("what the handler threw reaches the caller: type, message, stack, causes", async (trial) => {
@@ -135,7 +136,8 @@ trial("a queue for answers that cannot be opened fails the request, and the next
   await asking;
 });
 
-trial("stop rejects what waits", async (trial) => {
+/** A bus that asks, and another that answers once the latch is open. */
+async function askerAndOwner(trial: Trial): Promise<{ readonly asker: Bus; readonly latch: Latch }> {
   const latch = new Latch();
   const owner = trial.bus({ name: "owner" });
   owner.endpoint("orders").handle(Get, async () => {
@@ -145,6 +147,11 @@ trial("stop rejects what waits", async (trial) => {
   const asker = trial.bus({ name: "asker" });
   await owner.start();
   await asker.start();
+  return { asker, latch };
+}
+
+trial("stop rejects what waits", async (trial) => {
+  const { asker, latch } = await askerAndOwner(trial);
   const asking = assertRejects(() => asker.request(Get, byId), StoppedError);
   await trial.until("it is being handled", () => latch.arrived === 1);
   await asker.stop();
@@ -154,15 +161,7 @@ trial("stop rejects what waits", async (trial) => {
 });
 
 trial("a connection that is lost rejects what waits, and crashes nothing", async (trial) => {
-  const latch = new Latch();
-  const owner = trial.bus({ name: "owner" });
-  owner.endpoint("orders").handle(Get, async () => {
-    await latch.pass();
-    return { status: "late" };
-  });
-  const asker = trial.bus({ name: "asker" });
-  await owner.start();
-  await asker.start();
+  const { asker, latch } = await askerAndOwner(trial);
   const asking = assertRejects(() => asker.request(Get, byId), DisconnectedError);
   await trial.until("it is being handled", () => latch.arrived === 1);
   trial.broker.disconnect(trial.transportOf(asker));
