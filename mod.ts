@@ -192,13 +192,14 @@ export type {
 } from "./src/pipeline/sending.ts";
 export type { EndpointStatistics } from "./src/pipeline/statistics.ts";
 
-export { type Saga, saga, type SagaShape, verify } from "./src/sagas/saga.ts";
+export { type Saga, saga, type SagaShape, verify, verifyHistory } from "./src/sagas/saga.ts";
 export type {
   EventDescription,
   SagaDescription,
   StateDescription,
   TransitionDescription,
 } from "./src/sagas/description.ts";
+export type { RecordedSagaEntry, RecordedSagaHistory, SagaHistoryFinding } from "./src/sagas/history_verification.ts";
 export type { SagaFinding } from "./src/sagas/verification.ts";
 export type { MissingShape, SagaContext, Shape, StateOf } from "./src/sagas/context.ts";
 export type {

@@ -54,7 +54,7 @@ export function flowOf(definition: SagaDefinition): Flow {
   for (const rule of definition.rules) {
     const from = statesOf(rule, definition);
     const { trigger } = rule;
-    const ways = follow(rule.steps);
+    const ways = waysThrough(rule.steps);
     switch (trigger.on) {
       case "event":
         moves.push({
@@ -118,7 +118,7 @@ function answers(rule: RuleDefinition, from: readonly string[], { states }: Saga
     const waiting = step.pending === undefined ? [...new Set([...from, ...states])] : [step.pending];
     const { name } = definitionOf(step.contract, "the contract of a request");
     for (const [outcome, steps] of outcomesOf(step)) {
-      moves.push({ ...quiet, on: `${name} ${outcome}`, events: [], from: waiting, ways: follow(steps) });
+      moves.push({ ...quiet, on: `${name} ${outcome}`, events: [], from: waiting, ways: waysThrough(steps) });
     }
   }
   return moves;
@@ -149,7 +149,7 @@ export function* everyStep(steps: readonly Step[]): Generator<Step> {
 }
 
 /** All ways through steps, those that end in the same state taken together. */
-function follow(steps: readonly Step[]): readonly Way[] {
+export function waysThrough(steps: readonly Step[]): readonly Way[] {
   let ways: readonly Way[] = [nothing];
   for (const step of steps) ways = merge(ways.flatMap((way) => after(way, step)));
   return ways;
@@ -176,16 +176,16 @@ function after(way: Way, step: Step): readonly Way[] {
         cleared: new Set([...way.cleared, step.timeout]),
       }];
     case "branch": {
-      const branches = [...step.cases.values()].flatMap((inner) => follow(inner).map((next) => join(way, next)));
+      const branches = [...step.cases.values()].flatMap((inner) => waysThrough(inner).map((next) => join(way, next)));
       // An `if` has one case, and may do nothing.
       return step.cases.size === 1 ? [way, ...branches] : branches;
     }
     case "sequence":
     case "retry":
-      return follow(step.steps).map((next) => join(way, next));
+      return waysThrough(step.steps).map((next) => join(way, next));
     case "catch":
       // Nobody knows how far the steps before it came.
-      return [way, ...follow(step.steps).map((next) => join({ ...way, cleared: new Set() }, next))];
+      return [way, ...waysThrough(step.steps).map((next) => join({ ...way, cleared: new Set() }, next))];
     default:
       return [way];
   }

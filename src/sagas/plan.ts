@@ -72,6 +72,10 @@ export class Plan {
     for (const { steps } of rules) this.#remember(steps);
   }
 
+  /** By its name; `undefined`: the saga has none. */
+  state(name: string): StatePlan | undefined {
+    return this.#states.get(name);
+  }
   /** @throws {UnreadableSagaError} if the instance is in a state that the saga does not have */
   stateOf(instance: SagaInstance): StatePlan {
     const found = this.#states.get(instance.state);

@@ -8,6 +8,11 @@ import type { SagaDefinition } from "./definition.ts";
 import { describe, type SagaDescription } from "./description.ts";
 import { toGraphviz, toMermaid } from "./diagram.ts";
 import type { SagaOptions } from "./options.ts";
+import {
+  type RecordedSagaHistory,
+  type SagaHistoryFinding,
+  verifyHistory as historyFindingsOf,
+} from "./history_verification.ts";
 import type { Behavior, Rules } from "./rules.ts";
 import { type SagaFinding, verify as findingsOf } from "./verification.ts";
 
@@ -140,6 +145,44 @@ export function verify(saga: Saga<Shape>): readonly SagaFinding[] {
   const definition = definitionOfSaga(saga);
   if (definition !== undefined) return findingsOf(definition);
   throw new ConfigurationError("Cannot verify this: it is no saga. Give what saga(…) made");
+}
+
+/**
+ * Looks whether what instances have done is still possible by a saga that was changed since: that each state is there,
+ * that each event, timeout and answer is still taken where it was, and may still lead where it led. For CI, with
+ * histories of a saga with `history: true`, kept as JSON.
+ *
+ * Nothing of the saga is run, as its steps may have effects. So it does not see what steps, filters and the conditions
+ * of branches say: whether one of the ways that are there is taken for these data. Nor does it see data, which a history
+ * does not hold: whether `upgrades` and the schema read what is stored, which `bus.sagas(saga).get(id)` tells; nor
+ * the steps that open requests and compensations go on with, and undos, which are known by key and by name.
+ *
+ * @param recorded by the id: what `bus.sagas(saga).history(id)` has given
+ * @returns for each instance the first entry that is not possible any more; empty where all are
+ * @throws {ConfigurationError} if it is no saga
+ * @example
+ * ```ts
+ * import { event, saga, type, verifyHistory } from "@hero/messaging";
+ *
+ * const Begun = event<{ id: string }>("begun");
+ * const Job = saga("job", {
+ *   data: type<object>(),
+ *   states: ["running"],
+ *   history: true,
+ *   events: (on) => ({ begun: on.start(Begun, (m) => m.id, () => ({})) }),
+ * }, ({ initially, when }) => [initially(when("begun").transitionTo("running"))]);
+ *
+ * const recorded = JSON.parse("[]"); // of a file: [{ id, entries }]
+ * for (const { id, message } of verifyHistory(Job, recorded)) console.error(id, message);
+ * ```
+ */
+export function verifyHistory(
+  saga: Saga<Shape>,
+  recorded: Iterable<RecordedSagaHistory>,
+): readonly SagaHistoryFinding[] {
+  const definition = definitionOfSaga(saga);
+  if (definition !== undefined) return historyFindingsOf(definition, recorded);
+  throw new ConfigurationError("Cannot verify histories of this: it is no saga. Give what saga(…) made");
 }
 
 /** The definition of a saga, also of one from another copy of the package; `undefined`: it is none. */
