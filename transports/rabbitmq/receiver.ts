@@ -1,41 +1,30 @@
 /** An open source. @module */
-import type { Channel, ConsumeMessage } from "amqplib";
+import type { ConsumeMessage } from "amqplib";
 import { ClosedError, DisconnectedError } from "../../src/errors/transport.ts";
 import type { Receiver, Settlement, Sink } from "../../src/spi/transport.ts";
-import { exponentialBackoff } from "../../src/values/backoff.ts";
 import { Arrivals } from "./arrivals.ts";
-import { type Claim, Claims, type RabbitDelivery } from "./claims.ts";
+import type { Claim, RabbitDelivery } from "./claims.ts";
 import { Caution } from "./caution.ts";
-import { codeOf, lossOf, toTyped, transportName } from "./errors.ts";
+import { codeOf, toTyped, transportName } from "./errors.ts";
 import type { StreamOffset } from "./queue_options.ts";
 import type { ReceiverOptions, ReceiverServices } from "./receiver_options.ts";
+import { Rounds } from "./rounds.ts";
+import { Session, type SessionOwner } from "./session.ts";
 import { type CopyServices, settle, type Settling } from "./settling.ts";
-
-/** One channel of a receiver, and its consumers if there are any. */
-interface Session {
-  readonly channel: Channel;
-  readonly claims: Claims;
-  /** Whether the broker is to send; what comes all the same goes back. */
-  taking: boolean;
-  readonly consumers: string[];
-  /** How many it has had. */
-  tags: number;
-  /** With which prefetch, together; 0: there is none. */
-  prefetch: number;
-}
 
 /** AMQP's prefetch has 16 bits. */
 const mostPrefetch = 65_535;
-const backoff = exponentialBackoff({ min: "100ms", max: "10s", jitter: 0.3 });
 
 /** A consumer on a channel of its own, made again when either is lost. */
-export class RabbitReceiver implements Receiver, Settling {
+export class RabbitReceiver implements Receiver, Settling, SessionOwner {
   readonly address: string;
   readonly #services: ReceiverServices;
   readonly #options: ReceiverOptions;
   readonly #sink: Sink;
   readonly #arrivals: Arrivals;
   readonly #caution: Caution;
+  /** Make what is at the broker what it should be. */
+  readonly #rounds: Rounds;
   /** What goes back would lose its place, or not come again: it stays until the channel ends. */
   readonly #holds: boolean;
   /** Of a stream: where to go on. */
@@ -44,10 +33,6 @@ export class RabbitReceiver implements Receiver, Settling {
   #credit: number;
   #stopped = false;
   #closed = false;
-  #running: Promise<void> | undefined;
-  #again = false;
-  #failures = 0;
-  #endWait: (() => void) | undefined;
   #stopping: Promise<void> | undefined;
   /** Whoever has opened it, and waits for a connection. */
   #first: PromiseWithResolvers<void> | undefined;
@@ -63,6 +48,7 @@ export class RabbitReceiver implements Receiver, Settling {
     this.#caution = new Caution(options.counts && !this.#holds);
     this.#offset = options.offset;
     this.#arrivals = new Arrivals(sink, options, () => this.#stopped ? 0 : this.#credit);
+    this.#rounds = new Rounds(services.host.clock, () => this.#compare());
   }
 
   /** From where it takes. */
@@ -87,12 +73,7 @@ export class RabbitReceiver implements Receiver, Settling {
 
   /** Whether the broker has a consumer of it. */
   get consuming(): boolean {
-    return (this.#session?.consumers.length ?? 0) > 0;
-  }
-
-  /** Whether nothing is unsettled or unheard. */
-  get idle(): boolean {
-    return this.#session?.claims.idle ?? true;
+    return (this.#session?.consumers ?? 0) > 0;
   }
 
   /**
@@ -102,7 +83,7 @@ export class RabbitReceiver implements Receiver, Settling {
    */
   async start(): Promise<void> {
     try {
-      await this.#reconcile();
+      await this.#rounds.run();
     } catch (error) {
       if (codeOf(error) !== undefined) throw toTyped(error, this.address, "receive from");
       if (this.#closed) throw new ClosedError(`the transport "${transportName}"`);
@@ -150,13 +131,10 @@ export class RabbitReceiver implements Receiver, Settling {
   /** The connection is there: takes again. */
   kick(): void {
     if (this.#closed) return;
-    if (this.#running !== undefined) {
-      this.#again = true;
-      return;
-    }
-    this.#endWait?.();
-    void this.#reconcile().then(() => {
-      this.#failures = 0;
+    if (this.#rounds.join()) return;
+    this.#rounds.endWait();
+    void this.#rounds.run().then(() => {
+      this.#rounds.succeeded();
       this.#first?.resolve();
       this.#services.troubled(undefined);
     }, (error: Error) => this.#failed(error));
@@ -175,7 +153,7 @@ export class RabbitReceiver implements Receiver, Settling {
   close(): void {
     if (this.#closed) return;
     this.#closed = this.#stopped = true;
-    this.#endWait?.();
+    this.#rounds.endWait();
     this.#first?.reject(new ClosedError(`the transport "${transportName}"`));
     const session = this.#session;
     if (session !== undefined) {
@@ -188,9 +166,9 @@ export class RabbitReceiver implements Receiver, Settling {
 
   async #stop(): Promise<void> {
     this.#stopped = true;
-    this.#endWait?.();
+    this.#rounds.endWait();
     if (this.#session !== undefined) {
-      await this.#reconcile().catch(() => {}); // the channel has ended, and takes nothing either
+      await this.#rounds.run().catch(() => {}); // the channel has ended, and takes nothing either
       const session = this.#session;
       for (const claim of [...this.#arrivals.clear(), ...this.#caution.clear()]) this.#giveBack(claim);
       session?.claims.flush();
@@ -201,7 +179,7 @@ export class RabbitReceiver implements Receiver, Settling {
 
   /** Stopped, and with nothing left to settle: its channel is needed no more. */
   #retire(): void {
-    if (!this.#stopped || this.#closed || !this.idle) return;
+    if (!this.#stopped || this.#closed || this.#session?.claims.idle === false) return;
     this.#closed = true;
     const session = this.#session;
     this.#session = undefined;
@@ -217,40 +195,14 @@ export class RabbitReceiver implements Receiver, Settling {
     if (codeOf(error) !== undefined) this.#first?.reject(toTyped(error, this.address, "receive from"));
     if (!this.#services.connection.ready) return; // `kick` follows when it is back
     this.#services.troubled(toTyped(error, this.address, "receive from"));
-    const { clock } = this.#services.host;
-    const cancel = clock.at(clock.now() + backoff(this.#failures++), () => {
-      this.#endWait = undefined;
-      this.kick();
-    });
-    this.#endWait = () => {
-      this.#endWait = undefined;
-      cancel();
-    };
-  }
-
-  /** Makes what is at the broker what it should be. One at a time: whoever asks meanwhile has it looked at again. */
-  async #reconcile(): Promise<void> {
-    while (this.#running !== undefined) {
-      this.#again = true;
-      await this.#running.catch(() => {});
-    }
-    this.#running = this.#compare();
-    try {
-      await this.#running;
-    } finally {
-      this.#running = undefined;
-    }
+    this.#rounds.later(() => this.kick());
   }
 
   async #compare(): Promise<void> {
-    do {
-      this.#again = false;
-      if (this.#closed) return;
-      if (this.#session === undefined && this.#stopped) return;
-      const session = this.#session ??= await this.#open();
-      const wanted = this.#wanted(session);
-      if (session.prefetch !== wanted) await this.#consume(session, wanted);
-    } while (this.#again);
+    if (this.#closed || (this.#session === undefined && this.#stopped)) return;
+    const session = this.#session ??= await Session.open(this.#services, this);
+    const wanted = this.#wanted(session);
+    if (session.prefetch !== wanted) await this.#consume(session, wanted);
   }
 
   #wanted({ prefetch }: Session): number {
@@ -260,64 +212,35 @@ export class RabbitReceiver implements Receiver, Settling {
     return this.#caution.allowed(Math.min(this.#credit, mostPrefetch));
   }
 
-  async #open(): Promise<Session> {
-    const { connection, host } = this.#services;
-    if (!connection.ready) throw new DisconnectedError(transportName, `receive from "${this.address}"`);
-    const channel = await connection.channel();
-    let reason: Error | undefined;
-    const session: Session = {
-      channel,
-      claims: new Claims(channel, host.clock, () => this.#retire()),
-      taking: false,
-      consumers: [],
-      tags: 0,
-      prefetch: 0,
-    };
-    channel.on("error", (error: Error) => reason = error);
-    channel.on("close", () => {
-      if (this.#session !== session) return;
-      this.#ended(session, lossOf(reason, this.address));
-      // What is under way fails by itself, and is tried again without hurry. Else at once, when it is known whether the
-      // connection has ended, too.
-      if (this.#running === undefined) queueMicrotask(() => this.kick());
-    });
-    await this.#services.declare(channel);
-    return session;
-  }
-
   async #consume(session: Session, wanted: number): Promise<void> {
-    const { channel, claims } = session;
-    const { queue, priority, exclusive } = this.#options;
-    // A second consumer beside the first takes what more is wanted: the broker limits each by itself.
-    const grows = wanted > session.prefetch && session.consumers.length === 1 && !exclusive;
+    // A second consumer beside the first takes what more is wanted.
+    const grows = wanted > session.prefetch && session.consumers === 1 && !this.#options.exclusive;
     // Else what came and was not handed out goes to others, which the broker counts, unless it is handed out first.
     const keeps = grows || (this.#caution.isolating && !this.#stopped);
     session.taking = keeps;
-    if (!grows) {
-      session.prefetch = 0;
-      for (const consumer of session.consumers.splice(0)) await channel.cancel(consumer);
-    }
+    if (!grows) await session.cancel();
     if (!keeps) { for (const claim of this.#arrivals.clear()) this.#giveBack(claim); }
-    claims.flush();
-    if (wanted === 0) return this.#caution.isolating ? this.#isolate() : undefined;
-    const prefetch = wanted - session.prefetch;
-    claims.prefetch = wanted;
-    session.taking = true;
-    session.prefetch = wanted;
-    const [, { consumerTag }] = await Promise.all([
-      channel.prefetch(prefetch),
-      channel.consume(queue, (message) => this.#came(session, message), {
-        // Each delivery says it: the broker's own are 31 bytes long.
-        consumerTag: String(++session.tags),
-        exclusive,
-        ...(priority === undefined ? {} : { priority }),
-        ...(this.#offset === undefined ? {} : { arguments: { "x-stream-offset": this.#offset } }),
-      }),
-    ]);
-    session.consumers.push(consumerTag);
+    session.claims.flush();
+    if (wanted > 0) await session.consume(wanted, this.#options, this.#offset);
+    else if (this.#caution.isolating) this.#isolate();
   }
 
-  #came(session: Session, message: ConsumeMessage | null): void {
+  /** As {@linkcode SessionOwner}. */
+  allHeard(): void {
+    this.#retire();
+  }
+
+  /** As {@linkcode SessionOwner}. */
+  closed(session: Session, reason: Error): void {
+    if (this.#session !== session) return;
+    this.#ended(session, reason);
+    // What is under way fails by itself, and is tried again without hurry. Else at once, when it is known whether the
+    // connection has ended, too.
+    if (!this.#rounds.running) queueMicrotask(() => this.kick());
+  }
+
+  /** As {@linkcode SessionOwner}. */
+  came(session: Session, message: ConsumeMessage | null): void {
     if (message === null) { // the queue is gone, or its node
       if (this.#session === session) this.renew(new Error("The broker has cancelled the consumer"));
       return;
