@@ -44,9 +44,9 @@ export class PostgresEnlistment implements Enlistment {
   async settle(batch: readonly Settlement[]): Promise<void> {
     const receiver = this.#receiver;
     if (receiver === undefined) return;
-    const wanted = receiver.begin(batch);
+    const wanted = receiver.claims.begin(batch);
     if (wanted.length < batch.length) {
-      receiver.undo(wanted);
+      receiver.claims.undo(wanted);
       throw new ClaimLostError(receiver.queue.name);
     }
     if (wanted.length > 0) this.#joinSettlements(receiver, wanted);
@@ -67,7 +67,7 @@ export class PostgresEnlistment implements Enlistment {
     try {
       this.#unit.join({
         statements: () => {
-          if (wanted.some(({ lease }) => !receiver.holds(lease))) throw new ClaimLostError(receiver.queue.name);
+          if (wanted.some(({ lease }) => !receiver.claims.holds(lease))) throw new ClaimLostError(receiver.queue.name);
           return made.statements;
         },
         explain: (error) => {
@@ -78,16 +78,16 @@ export class PostgresEnlistment implements Enlistment {
             : error;
         },
         ended: (results) => {
-          if (results === undefined) return receiver.undo(wanted);
+          if (results === undefined) return receiver.claims.undo(wanted);
           const news = new News();
           readSettled(services, wanted, made, results, receiver.queue.id, news);
-          receiver.settled(wanted);
+          receiver.claims.settled(wanted);
           services.announce(news);
           receiver.wake();
         },
       });
     } catch (error) {
-      receiver.undo(wanted);
+      receiver.claims.undo(wanted);
       throw error;
     }
   }

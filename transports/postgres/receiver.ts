@@ -1,33 +1,29 @@
 /** An open source. @module */
-import { ClaimLostError } from "../../src/errors/receiving.ts";
-import type { Address, Delivery, Receiver, Settlement, Sink, Source } from "../../src/spi/transport.ts";
-import { type Lease, type LeaseOwner, Leases } from "./leases.ts";
-import type { Found, Held } from "./message.ts";
+import type { Address, Receiver, Settlement, Sink, Source } from "../../src/spi/transport.ts";
+import { Claims, type ClaimsOwner } from "./claims.ts";
+import type { Lease } from "./leases.ts";
+import type { Held } from "./message.ts";
 import type { Claimed } from "./messages.ts";
 import { News } from "./news.ts";
 import type { Handed, Taking } from "./offers.ts";
 import { OwnQueue, type QueueOwner } from "./own_queue.ts";
-import type { Services } from "./services.ts";
+import { retryMs, type Services } from "./services.ts";
 import { isPlain, type Settling } from "./settling.ts";
-import { Settler } from "./settler.ts";
 import type { Queue } from "./topology.ts";
 
-/** What is tried again waits so long, in milliseconds. */
-const retryMs = 250;
 /** More are claimed in no single flight. */
 const maxClaim = 1_000;
 
 /**
- * Takes from a queue: claims as many as there is room for, renews their leases, settles them. One flight at a time: what
- * is accepted meanwhile goes with the next, which claims as many again.
+ * Takes from a queue, as many as there is room for. One flight at a time: what is accepted meanwhile goes with the next,
+ * which claims as many again. What becomes of what it has taken is its {@linkcode Claims}' matter.
  */
-export class PostgresReceiver implements Receiver, Taking, LeaseOwner, QueueOwner {
+export class PostgresReceiver implements Receiver, Taking, ClaimsOwner, QueueOwner {
   protected readonly services: Services;
-  protected readonly sink: Sink;
-  protected readonly leases: Leases;
-  readonly #holdMs: number;
+  readonly #sink: Sink;
+  /** What it has taken. */
+  readonly claims: Claims;
   readonly #among: Set<PostgresReceiver>;
-  readonly #settler: Settler;
   readonly #own: OwnQueue | undefined;
   #queue: Queue;
   #credit: number;
@@ -42,8 +38,6 @@ export class PostgresReceiver implements Receiver, Taking, LeaseOwner, QueueOwne
   #armedFor = Infinity;
   #disarm: (() => void) | undefined;
   #stopped: Promise<void> | undefined;
-  readonly #giving = new Set<Promise<void>>();
-  #closed = false;
 
   /** @param among the receivers of its transport: it is one of them until it has stopped and holds nothing */
   constructor(
@@ -54,13 +48,11 @@ export class PostgresReceiver implements Receiver, Taking, LeaseOwner, QueueOwne
     among: Set<PostgresReceiver>,
   ) {
     this.services = services;
-    this.sink = sink;
+    this.#sink = sink;
     this.#queue = queue;
     this.#credit = source.credit;
-    this.#holdMs = source.holdMs;
     this.#among = among;
-    this.leases = new Leases(this, services.database.clock, services.leaseMs);
-    this.#settler = new Settler(services, this);
+    this.claims = new Claims(services, this, sink, source.holdMs);
     if (queue.lifetime !== "durable") this.#own = new OwnQueue(services, queue, source.topics, this);
     among.add(this);
   }
@@ -75,12 +67,13 @@ export class PostgresReceiver implements Receiver, Taking, LeaseOwner, QueueOwne
   get abandoned(): boolean {
     return this.#stopped !== undefined && this.#queue.lifetime !== "durable";
   }
-  get #room(): number {
-    return this.#stopped !== undefined ? 0 : this.#credit - this.leases.unsettled - this.#reserved;
+  /** How many more it may hold. */
+  get room(): number {
+    return this.#stopped !== undefined ? 0 : this.#credit - this.claims.unsettled - this.#reserved;
   }
   /** As {@linkcode Taking.hungry}. */
   get hungry(): number {
-    return !this.#news && !this.#claiming && this.takesOffers ? this.#room : 0;
+    return !this.#news && !this.#claiming && this.takesOffers ? this.room : 0;
   }
   /** Whether it takes what was not there when it began. */
   protected get takesOffers(): boolean {
@@ -95,7 +88,7 @@ export class PostgresReceiver implements Receiver, Taking, LeaseOwner, QueueOwne
 
   /** As {@linkcode Taking.handed}. */
   handed(all: readonly Handed[], until: number): void {
-    this.#give(all.map((handed) => ({ ...handed, keeps: false })), until);
+    this.claims.deliver(all.map((handed) => ({ ...handed, keeps: false })), until);
   }
 
   /** Whether it is a receiver of that transport. */
@@ -127,39 +120,9 @@ export class PostgresReceiver implements Receiver, Taking, LeaseOwner, QueueOwne
   }
 
   settle(batch: readonly Settlement[]): Promise<void> {
-    const wanted = this.begin(batch);
-    if (wanted.length === 0) return Promise.resolve();
-    const settled = this.#settler.add(wanted);
+    const settled = this.claims.settle(batch);
     this.#run();
     return settled;
-  }
-
-  /** Whether a lease is neither settled nor lost. */
-  holds(lease: Lease): boolean {
-    return this.leases.has(lease);
-  }
-
-  /** Those of a batch that it holds and that are not being settled: they are now. */
-  begin(batch: readonly Settlement[]): readonly Settling[] {
-    const wanted: Settling[] = [];
-    for (const settlement of batch) {
-      const lease = this.leases.get(settlement.delivery);
-      if (lease === undefined || lease.settling) continue;
-      this.leases.settling(lease, true);
-      wanted.push({ settlement, lease });
-    }
-    return wanted;
-  }
-
-  /** They are settled after all not. */
-  undo(wanted: readonly Settling[]): void {
-    for (const { lease } of wanted) this.leases.settling(lease, false);
-  }
-
-  /** They are settled. */
-  settled(wanted: readonly Settling[]): void {
-    for (const { lease } of wanted) this.leases.delete(lease);
-    this.#checkEnd();
   }
 
   stop(): Promise<void> {
@@ -169,63 +132,31 @@ export class PostgresReceiver implements Receiver, Taking, LeaseOwner, QueueOwne
   /** Takes no more; resolves once the database has what is being settled. */
   async flush(): Promise<void> {
     await this.stop();
-    while (this.#running !== undefined || this.#giving.size > 0) {
-      await Promise.allSettled([this.#running, ...this.#giving]);
+    while (this.#running !== undefined || this.claims.isGiving) {
+      await Promise.allSettled([this.#running, this.claims.flush()]);
     }
   }
 
   /** Ends for good. Gives what is to go back; the sink hears of it if there is a reason. */
   close(reason: Error | undefined): readonly Lease[] {
-    if (this.#closed) return [];
-    this.#closed = true;
     void this.stop().catch(() => {});
-    const held = this.leases.clear();
-    this.#settler.close();
-    if (reason !== undefined && held.length > 0) this.sink.lost(held.map(({ delivery }) => delivery), reason);
-    this.#checkEnd();
-    return held;
-  }
-
-  /** As {@linkcode LeaseOwner.renew}. */
-  renew(leases: readonly Lease[]): void {
-    const { database, messages, leaseMs } = this.services;
-    const until = database.clock.now() + leaseMs;
-    messages.renew(database, leases, leaseMs).then((gone) => {
-      for (const lease of leases) lease.until = until;
-      this.#lose(leases.filter((lease) => gone.has(lease)));
-    }, (error) => {
-      if (this.#closed) return;
-      this.services.failed(error);
-      const now = database.clock.now();
-      this.#lose(leases.filter((lease) => lease.until <= now));
-    });
-  }
-
-  /** As {@linkcode LeaseOwner.overdue}. */
-  overdue(leases: readonly Lease[]): void {
-    this.#lose(leases);
-    this.giveBack(leases, true);
+    return this.claims.close(reason);
   }
 
   /** As {@linkcode QueueOwner.renewed}: what was there is gone. */
   renewed(queue: Queue): void {
-    this.#lose([...this.leases.all]);
+    this.claims.loseAll();
     this.#queue = queue;
-    this.sink.readdressed();
+    this.#sink.readdressed();
     this.wake();
   }
 
-  /** Lets others have them. */
-  protected giveBack(leases: readonly Held[], counted: boolean): void {
-    const { database, messages, announce } = this.services;
-    const given = messages.release(database, leases, counted).then(() => {
-      const news = new News();
-      news.add(this.#queue.id, database.clock.now());
-      announce(news);
-    }, (error) => {
-      if (!this.#closed) this.services.failed(error); // then the leases run out
-    }).finally(() => this.#giving.delete(given));
-    this.#giving.add(given);
+  /** As {@linkcode ClaimsOwner.emptied}. */
+  emptied(): void {
+    this.idle();
+    if (this.#stopped === undefined) return;
+    this.claims.end();
+    this.#among.delete(this);
   }
 
   /** Takes so many, and accepts what is plain. */
@@ -246,22 +177,22 @@ export class PostgresReceiver implements Receiver, Taking, LeaseOwner, QueueOwne
   }
 
   #hasWork(): boolean {
-    return !this.#settler.isEmpty || this.#news && this.#room > 0;
+    return !this.claims.settler.isEmpty || this.#news && this.room > 0;
   }
 
   async #fly(): Promise<void> {
     await undefined; // what is settled in the same turn goes together
-    while (this.#hasWork() && !this.#closed) {
+    while (this.#hasWork() && !this.claims.isClosed) {
       try {
-        const { plain, others } = this.#settler.take((each) => isPlain(each, this.abandoned));
-        const wanted = this.#news ? Math.min(this.#room, maxClaim) : 0;
+        const { plain, others } = this.claims.settler.take((each) => isPlain(each, this.abandoned));
+        const wanted = this.#news ? Math.min(this.room, maxClaim) : 0;
         await Promise.all([
-          others.length > 0 ? this.#settler.write(others) : undefined,
-          wanted > 0 ? this.#claim(wanted, plain) : plain.length > 0 ? this.#settler.accept(plain) : undefined,
+          others.length > 0 ? this.claims.settler.write(others) : undefined,
+          wanted > 0 ? this.#claim(wanted, plain) : plain.length > 0 ? this.claims.settler.accept(plain) : undefined,
         ]);
         this.services.worked();
       } catch (error) {
-        if (this.#closed) break;
+        if (this.claims.isClosed) break;
         this.services.failed(error);
         await this.services.pause(retryMs);
         if (this.#stopped === undefined) this.#news = true;
@@ -279,49 +210,23 @@ export class PostgresReceiver implements Receiver, Taking, LeaseOwner, QueueOwne
     try {
       claimed = await this.claim(wanted, plain.map(({ lease }) => lease));
     } catch (error) {
-      this.#settler.putBack(plain);
+      this.claims.settler.putBack(plain);
       throw error;
     } finally {
       this.#claiming = false;
     }
     const { found, accepted, dueInMs } = claimed;
-    this.#settler.accepted(plain, accepted);
+    this.claims.settler.accepted(plain, accepted);
     // All that it had asked for: there is more, probably.
     if (found.length >= wanted) this.#news = true;
     else this.#arm(database.clock.now() + Math.min(Math.max(dueInMs, 0), pollMs));
-    this.#give(found, until);
+    this.claims.deliver(found, until);
     this.given(found.length < wanted);
     if (dueInMs > 0) return;
     const news = new News();
     await messages.enter(database, this.#queue.id, news);
     announce(news);
     this.#news = true;
-  }
-
-  #give(all: readonly (Held & Pick<Found, "keeps" | "delivery"> & Partial<Found>)[], until: number): void {
-    if (all.length === 0) return;
-    // What it still believes to hold has been taken from it.
-    this.#lose(all.flatMap(({ place }) => this.leases.at(place) ?? []));
-    const fresh = all.filter(({ expired }) => expired !== true);
-    this.#settler.drop(all.filter(({ expired }) => expired === true));
-    const fit = Math.max(this.#room, 0); // there may be less than when it was asked
-    const holdUntil = this.services.database.clock.now() + this.#holdMs;
-    const batch: Delivery[] = [];
-    for (const { place, deliveries, delivery, keeps } of fresh.slice(0, fit)) {
-      batch.push(delivery);
-      this.leases.add({ place, deliveries, delivery, keeps, until, holdUntil, settling: false });
-    }
-    if (fresh.length > fit) this.giveBack(fresh.slice(fit), false);
-    if (batch.length > 0) this.sink.deliver(batch);
-  }
-
-  #lose(leases: readonly Lease[]): void {
-    const lost = leases.filter((lease) => this.leases.has(lease));
-    if (lost.length === 0) return;
-    for (const lease of lost) this.leases.delete(lease);
-    this.sink.lost(lost.map(({ delivery }) => delivery), new ClaimLostError(this.#queue.name));
-    this.wake();
-    this.#checkEnd();
   }
 
   async #stop(): Promise<void> {
@@ -331,7 +236,7 @@ export class PostgresReceiver implements Receiver, Taking, LeaseOwner, QueueOwne
     await undefined; // from here on it counts as stopped
     await this.#running;
     await this.#own?.remove();
-    this.#checkEnd();
+    if (this.claims.size === 0) this.emptied();
   }
 
   #arm(at: number): void {
@@ -343,13 +248,5 @@ export class PostgresReceiver implements Receiver, Taking, LeaseOwner, QueueOwne
       this.#armedFor = Infinity;
       this.wake();
     });
-  }
-
-  #checkEnd(): void {
-    if (this.leases.size > 0) return;
-    this.idle();
-    if (this.#stopped === undefined) return;
-    this.leases.disarm();
-    this.#among.delete(this);
   }
 }

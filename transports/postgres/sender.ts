@@ -4,13 +4,11 @@ import { ConflictError, StoreUnavailableError } from "../../src/errors/store.ts"
 import { ClosedError } from "../../src/errors/transport.ts";
 import type { Outgoing } from "../../src/spi/transport.ts";
 import { Flight, refusalOf } from "./flight.ts";
-import type { Services } from "./services.ts";
+import { retryMs, type Services } from "./services.ts";
 import { transportName } from "./topology.ts";
 
 /** More are in no single flight: messages, and bytes of their bodies. */
 const [maxFlight, maxFlightBytes] = [1_000, 2 ** 24];
-/** What is tried again waits so long, in milliseconds. */
-const retryMs = 250;
 
 /** Sends in flights, one after the other, so that the order stays: what comes meanwhile is the next. */
 export class Sender {

@@ -5,6 +5,9 @@ import type { Taking } from "./offers.ts";
 import type { Entities } from "./topology.ts";
 import type { QueueDatabase } from "./transacting.ts";
 
+/** What is tried again waits so long, in milliseconds. */
+export const retryMs = 250;
+
 /** A transport that is open. */
 export interface Services {
   readonly database: QueueDatabase;

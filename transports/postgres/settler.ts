@@ -6,10 +6,8 @@ import { readSettled, settleStatements, type Settling } from "./settling.ts";
 import type { Lease } from "./leases.ts";
 import type { Queue } from "./topology.ts";
 
-/** Whose settlements they are. */
-export interface SettlerHost {
-  readonly queue: Queue;
-  readonly abandoned: boolean;
+/** What holds the messages that are settled. */
+export interface Holder {
   holds(lease: Lease): boolean;
   undo(wanted: readonly Settling[]): void;
   settled(wanted: readonly Settling[]): void;
@@ -26,13 +24,16 @@ interface Call {
 /** Collects settlements until there is a flight for them; each call hears when all of its own are settled. */
 export class Settler {
   readonly #services: Services;
-  readonly #host: SettlerHost;
+  readonly #receiver: { readonly abandoned: boolean; readonly queue: Queue };
+  readonly #claims: Holder;
   #waiting: Settling[] = [];
   readonly #calls = new Map<Settling, Call>();
 
-  constructor(services: Services, host: SettlerHost) {
+  /** @param receiver `abandoned`: its queue is gone, so nothing goes back there */
+  constructor(services: Services, receiver: { readonly abandoned: boolean; readonly queue: Queue }, claims: Holder) {
     this.#services = services;
-    this.#host = host;
+    this.#receiver = receiver;
+    this.#claims = claims;
   }
 
   /** Whether nothing waits for a flight. */
@@ -57,7 +58,7 @@ export class Settler {
   ): { readonly plain: readonly Settling[]; readonly others: readonly Settling[] } {
     const [plain, others, lost]: [Settling[], Settling[], Settling[]] = [[], [], []];
     for (const each of this.#waiting.splice(0)) {
-      (!this.#host.holds(each.lease) ? lost : isPlain(each) ? plain : others).push(each);
+      (!this.#claims.holds(each.lease) ? lost : isPlain(each) ? plain : others).push(each);
     }
     this.#done(lost, new Map());
     return { plain, others };
@@ -82,7 +83,7 @@ export class Settler {
   /** These places were accepted. The others' leases have ended, or the order of their keys has begun to count. */
   accepted(plain: readonly Settling[], places: ReadonlySet<number>): void {
     const gone = plain.filter(({ lease }) => places.has(lease.place));
-    this.#host.settled(gone);
+    this.#claims.settled(gone);
     this.#done(gone, new Map());
     const others = plain.filter(({ lease }) => !places.has(lease.place));
     this.putBack(others.map((each) => {
@@ -98,7 +99,7 @@ export class Settler {
   async write(others: readonly Settling[]): Promise<void> {
     const services = this.#services;
     const { database, messages, announce } = services;
-    const { queue, abandoned } = this.#host;
+    const { queue, abandoned } = this.#receiver;
     const news = new News();
     let failures: ReadonlyMap<Lease, Error>;
     try {
@@ -109,8 +110,8 @@ export class Settler {
       this.putBack(others);
       throw error;
     }
-    this.#host.undo(others.filter(({ lease }) => failures.has(lease)));
-    this.#host.settled(others.filter(({ lease }) => !failures.has(lease)));
+    this.#claims.undo(others.filter(({ lease }) => failures.has(lease)));
+    this.#claims.settled(others.filter(({ lease }) => !failures.has(lease)));
     this.#done(others, failures);
     announce(news);
   }

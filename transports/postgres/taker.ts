@@ -59,7 +59,7 @@ export class Taker extends PostgresReceiver implements Receiver {
   }
 
   protected override idle(): void {
-    if (!this.#drained || this.leases.size > 0) return;
+    if (!this.#drained || this.claims.size > 0) return;
     this.#end();
     void super.stop();
   }

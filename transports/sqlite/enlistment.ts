@@ -41,9 +41,9 @@ export class SqliteEnlistment implements Enlistment {
   async settle(batch: readonly Settlement[]): Promise<void> {
     const receiver = this.#receiver;
     if (receiver === undefined) return;
-    const wanted = receiver.begin(batch);
+    const wanted = receiver.claims.begin(batch);
     if (wanted.length < batch.length) {
-      receiver.undo(wanted);
+      receiver.claims.undo(wanted);
       throw new ClaimLostError(receiver.queue.name);
     }
     if (wanted.length > 0) this.#joinSettlements(receiver, wanted);
@@ -76,7 +76,9 @@ export class SqliteEnlistment implements Enlistment {
       this.#unit.join({
         check: (connection) => {
           entities.refresh(connection);
-          gone = wanted.filter(({ lease }) => !receiver.holds(lease) || messages.held(connection, lease) === undefined)
+          gone = wanted.filter(({ lease }) =>
+            !receiver.claims.holds(lease) || messages.held(connection, lease) === undefined
+          )
             .map(({ lease }) => lease);
           if (gone.length > 0) throw new ClaimLostError(receiver.queue.name);
           for (const { settlement } of wanted) {
@@ -89,14 +91,14 @@ export class SqliteEnlistment implements Enlistment {
           news = settle(this.#services, receiver, connection, wanted).news;
         },
         ended: (committed) => {
-          if (committed) receiver.settled(wanted);
-          else receiver.undo(wanted);
+          if (committed) receiver.claims.settled(wanted);
+          else receiver.claims.undo(wanted);
           if (committed) announce(news);
-          else receiver.lose(gone);
+          else receiver.claims.lose(gone);
         },
       });
     } catch (error) {
-      receiver.undo(wanted);
+      receiver.claims.undo(wanted);
       throw error;
     }
   }

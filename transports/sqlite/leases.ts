@@ -1,7 +1,7 @@
 /** The leases of a receiver. @module */
 import type { Clock } from "../../src/spi/clock.ts";
 import type { Delivery } from "../../src/spi/transport.ts";
-import type { Held } from "./messages.ts";
+import type { Held } from "./message.ts";
 
 /** A message that a receiver has. */
 export interface Lease extends Held {

@@ -33,14 +33,18 @@ export interface Contents {
   readonly mandatory: number;
 }
 
-/** A row. */
-export interface Row extends Contents {
+/** A row under a lease, as whoever holds it knows it. */
+export interface Held {
   readonly place: number;
+  readonly deliveries: number;
+}
+
+/** A row. */
+export interface Row extends Contents, Held {
   readonly queue: number;
   readonly state: number;
   /** When it is due, or its lease ends. */
   readonly at: number;
-  readonly deliveries: number;
   /** 1: the order of its key counts. */
   readonly keeps: number;
   readonly via: string;

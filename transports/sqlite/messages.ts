@@ -3,7 +3,7 @@ import type { Address } from "../../src/spi/transport.ts";
 import { toText } from "../../src/envelope/stored_text.ts";
 import type { Connection } from "../../stores/sqlite/database.ts";
 import { messageStatements } from "./message_statements.ts";
-import { before, type Contents, nowhere, type Row, state } from "./message.ts";
+import { before, type Contents, type Held, nowhere, type Row, state } from "./message.ts";
 import { News } from "./news.ts";
 import type { Entities, Queue } from "./topology.ts";
 
@@ -14,12 +14,6 @@ const retryMs = 60_000;
 
 /** Where a row stands in the order of its key. */
 type KeyRow = Pick<Row, "queue" | "key" | "keeps">;
-
-/** A row under a lease, as whoever holds it knows it. */
-export interface Held {
-  readonly place: number;
-  readonly deliveries: number;
-}
 
 function listOf(rows: readonly Pick<Held, "place">[]): string {
   return JSON.stringify(rows.map(({ place }) => place));

@@ -1,30 +1,25 @@
 /** An open source. @module */
-import { ClaimLostError } from "../../src/errors/receiving.ts";
 import type { Address, Delivery, Receiver, Settlement, Sink, Source } from "../../src/spi/transport.ts";
 import type { Connection } from "../../stores/sqlite/database.ts";
-import { type Lease, type LeaseOwner, Leases } from "./leases.ts";
+import { Claims, type ClaimsOwner } from "./claims.ts";
+import type { Lease } from "./leases.ts";
 import { deliveryOf, type Row } from "./message.ts";
-import type { Held } from "./messages.ts";
 import { News } from "./news.ts";
 import type { Handed, Taking } from "./offers.ts";
 import { OwnQueue, type QueueOwner } from "./own_queue.ts";
-import type { Services } from "./services.ts";
-import { settle, type Settling } from "./settling.ts";
+import { retryMs, type Services } from "./services.ts";
 import type { Queue } from "./topology.ts";
-
-/** What is tried again waits so long, in milliseconds. */
-const retryMs = 250;
 
 /** After so much the event loop turns, where handlers are done at once: a claim counts like so many messages. */
 const [maxWork, claimCost] = [256, 16] as const;
 
-/** Takes from a queue: claims as many as there is room for, renews their leases, settles them. */
-export class SqliteReceiver implements Receiver, Taking, LeaseOwner, QueueOwner {
+/** Takes from a queue, as many as there is room for. What becomes of that is its {@linkcode Claims}' matter. */
+export class SqliteReceiver implements Receiver, Taking, ClaimsOwner, QueueOwner {
   protected readonly services: Services;
-  protected readonly sink: Sink;
-  readonly #holdMs: number;
+  readonly #sink: Sink;
   readonly #among: Set<SqliteReceiver>;
-  protected readonly leases: Leases;
+  /** What it has taken. */
+  readonly claims: Claims;
   #queue: Queue;
   #credit: number;
   /** The take under way. */
@@ -41,8 +36,6 @@ export class SqliteReceiver implements Receiver, Taking, LeaseOwner, QueueOwner 
   #disarm: (() => void) | undefined;
   readonly #own: OwnQueue | undefined;
   #stopped: Promise<void> | undefined;
-  readonly #settling = new Set<Promise<void>>();
-  #closed = false;
 
   /** @param among the receivers of its transport: it is one of them until it has stopped and holds nothing */
   constructor(
@@ -53,12 +46,11 @@ export class SqliteReceiver implements Receiver, Taking, LeaseOwner, QueueOwner 
     among: Set<SqliteReceiver>,
   ) {
     this.services = services;
-    this.sink = sink;
+    this.#sink = sink;
     this.#queue = queue;
     this.#credit = source.credit;
-    this.#holdMs = source.holdMs;
     this.#among = among;
-    this.leases = new Leases(this, services.session.clock, services.leaseMs);
+    this.claims = new Claims(services, this, sink, source.holdMs);
     if (queue.lifetime !== "durable") this.#own = new OwnQueue(services, queue, source.topics, this);
     among.add(this);
   }
@@ -73,12 +65,13 @@ export class SqliteReceiver implements Receiver, Taking, LeaseOwner, QueueOwner 
   get abandoned(): boolean {
     return this.#stopped !== undefined && this.#queue.lifetime !== "durable";
   }
-  get #room(): number {
-    return this.#stopped !== undefined ? 0 : this.#credit - this.leases.unsettled - this.#reserved;
+  /** How many more it may hold. */
+  get room(): number {
+    return this.#stopped !== undefined ? 0 : this.#credit - this.claims.unsettled - this.#reserved;
   }
   /** As {@linkcode Taking.hungry}. */
   get hungry(): number {
-    return this.#taking === undefined && this.takesOffers ? this.#room : 0;
+    return this.#taking === undefined && this.takesOffers ? this.room : 0;
   }
   /** Whether it takes what was not there when it began. */
   protected get takesOffers(): boolean {
@@ -96,7 +89,7 @@ export class SqliteReceiver implements Receiver, Taking, LeaseOwner, QueueOwner 
       const delivery: Delivery = { frame, key, via, deliveryCount: 1 };
       return { place, deliveries: 1, delivery };
     });
-    this.#give(deliveries, until);
+    this.claims.deliver(deliveries, until);
   }
 
   /** Whether it is a receiver of that transport. */
@@ -112,7 +105,7 @@ export class SqliteReceiver implements Receiver, Taking, LeaseOwner, QueueOwner 
 
   /** Something may be there at a time. */
   expect(at: number): void {
-    if (this.#room <= 0) return; // it looks when there is room
+    if (this.room <= 0) return; // it looks when there is room
     if (at <= this.services.session.clock.now()) this.wake();
     else this.#arm(at);
   }
@@ -120,7 +113,7 @@ export class SqliteReceiver implements Receiver, Taking, LeaseOwner, QueueOwner 
   /** Something may be there. */
   wake(): void {
     this.#news = true;
-    if (this.#taking !== undefined || this.#room <= 0) return;
+    if (this.#taking !== undefined || this.room <= 0) return;
     this.#taking = this.#take().finally(() => {
       this.#taking = undefined;
       if (this.#news) this.wake();
@@ -133,74 +126,7 @@ export class SqliteReceiver implements Receiver, Taking, LeaseOwner, QueueOwner 
   }
 
   settle(batch: readonly Settlement[]): Promise<void> {
-    const settled = this.#settle(batch);
-    this.#settling.add(settled);
-    const done = (): void => void this.#settling.delete(settled);
-    settled.then(done, done);
-    return settled;
-  }
-
-  async #settle(batch: readonly Settlement[]): Promise<void> {
-    let wanted = this.begin(batch);
-    while (wanted.length > 0) {
-      const written = await this.#write(wanted);
-      if (written !== undefined) {
-        const { news, failures } = written;
-        this.undo(wanted.filter(({ lease }) => failures.has(lease)));
-        this.settled(wanted.filter(({ lease }) => !failures.has(lease)));
-        this.services.announce(news);
-        for (const failure of failures.values()) throw failure;
-        return;
-      }
-      await this.services.pause(retryMs);
-      if (this.#closed) return;
-      wanted = wanted.filter(({ lease }) => this.leases.has(lease)); // the others are lost meanwhile
-    }
-  }
-
-  /** Writes settlements; `undefined`: they could not be, and nothing was. */
-  async #write(wanted: readonly Settling[]): Promise<ReturnType<typeof settle> | undefined> {
-    try {
-      const { writer } = this.services.session;
-      const work = (connection: Connection) => settle(this.services, this, connection, wanted);
-      // What is undone comes again; a copy was promised to be there.
-      const lax = wanted.every(({ settlement: { outcome } }) => outcome === "accept" || outcome === "release");
-      const settled = lax ? writer.writeLax(work) : writer.write(work);
-      this.wake(); // what comes next is claimed in the same commit
-      return await settled;
-    } catch (error) {
-      if (!this.#closed) this.services.failed(error);
-      return undefined;
-    }
-  }
-
-  /** Whether a lease is neither settled nor lost. */
-  holds(lease: Lease): boolean {
-    return this.leases.has(lease);
-  }
-
-  /** Those of a batch that it holds and that are not being settled: they are now. */
-  begin(batch: readonly Settlement[]): readonly Settling[] {
-    const wanted: Settling[] = [];
-    for (const settlement of batch) {
-      const lease = this.leases.get(settlement.delivery);
-      if (lease === undefined || lease.settling) continue;
-      this.leases.settling(lease, true);
-      wanted.push({ settlement, lease });
-    }
-    return wanted;
-  }
-
-  /** They are settled after all not. */
-  undo(wanted: readonly Settling[]): void {
-    for (const { lease } of wanted) this.leases.settling(lease, false);
-  }
-
-  /** They are settled. */
-  settled(wanted: readonly Settling[]): void {
-    for (const { lease } of wanted) this.leases.delete(lease);
-    this.wake();
-    this.#checkEnd();
+    return this.claims.settle(batch);
   }
 
   stop(): Promise<void> {
@@ -210,61 +136,29 @@ export class SqliteReceiver implements Receiver, Taking, LeaseOwner, QueueOwner 
   /** Takes no more; resolves once the file has what is being settled. */
   async flush(): Promise<void> {
     await this.stop();
-    while (this.#settling.size > 0) await Promise.allSettled(this.#settling);
+    await this.claims.flush();
   }
 
   /** Ends for good. Gives what is to go back; the sink hears of it if there is a reason. */
   close(reason: Error | undefined): readonly Lease[] {
-    if (this.#closed) return [];
-    this.#closed = true;
     void this.stop().catch(() => {});
-    const held = this.leases.clear();
-    if (reason !== undefined && held.length > 0) this.sink.lost(held.map(({ delivery }) => delivery), reason);
-    this.#checkEnd();
-    return held;
-  }
-
-  /** As {@linkcode LeaseOwner.renew}. */
-  renew(leases: readonly Lease[]): void {
-    const { session, messages, leaseMs } = this.services;
-    const until = Math.ceil(session.clock.now() + leaseMs);
-    session.writer.writeLax((connection) => new Set(messages.renew(connection, leases, until))).then((gone) => {
-      for (const lease of leases) lease.until = until;
-      this.lose(leases.filter((lease) => gone.has(lease)));
-    }, (error) => {
-      if (this.#closed) return;
-      this.services.failed(error);
-      const now = session.clock.now();
-      this.lose(leases.filter((lease) => lease.until <= now));
-    });
-  }
-
-  /** As {@linkcode LeaseOwner.overdue}. */
-  overdue(leases: readonly Lease[]): void {
-    this.lose(leases);
-    this.giveBack(leases, true);
+    return this.claims.close(reason);
   }
 
   /** As {@linkcode QueueOwner.renewed}: what was there is gone. */
   renewed(queue: Queue): void {
-    this.lose([...this.leases.all]);
+    this.claims.loseAll();
     this.#queue = queue;
-    this.sink.readdressed();
+    this.#sink.readdressed();
     this.wake();
   }
 
-  /** Lets others have them. */
-  protected giveBack(leases: readonly Held[], counted: boolean): void {
-    const { session, messages, announce } = this.services;
-    const given = session.writer.writeLax((connection) => {
-      const news = new News();
-      const now = session.clock.now();
-      for (const lease of leases) messages.release(connection, lease, counted, news, now);
-      return news;
-    }).then(announce, (error) => {
-      if (!this.#closed) this.services.failed(error); // then the leases run out
-    }).finally(() => this.#settling.delete(given));
-    this.#settling.add(given);
+  /** As {@linkcode ClaimsOwner.emptied}. */
+  emptied(): void {
+    this.idle();
+    if (this.#stopped === undefined) return;
+    this.claims.end();
+    this.#among.delete(this);
   }
 
   /** When there may be something to take; not after now: there is. */
@@ -287,20 +181,20 @@ export class SqliteReceiver implements Receiver, Taking, LeaseOwner, QueueOwner 
     const { session, announce, leaseMs, turn } = this.services;
     const { clock, writer, read } = session;
     try {
-      while (this.#room > 0) {
+      while (this.room > 0) {
         this.#news = false;
         if (!this.#full) {
           const at = await read((reader) => {
             this.services.entities.refresh(reader);
             return this.look(reader, clock.now());
           });
-          if (this.#room <= 0) break;
+          if (this.room <= 0) break;
           if (at > clock.now()) {
             this.#arm(at);
             break;
           }
         }
-        const wanted = this.#room;
+        const wanted = this.room;
         const until = Math.ceil(clock.now() + leaseMs);
         const { rows, news } = await writer.writeLax((connection) => {
           const news = new News();
@@ -318,7 +212,7 @@ export class SqliteReceiver implements Receiver, Taking, LeaseOwner, QueueOwner 
         this.#work = 0;
       }
     } catch (error) {
-      if (this.#closed || this.#stopped !== undefined) return;
+      if (this.#stopped !== undefined) return;
       this.#full = false;
       this.services.failed(error);
       this.#arm(clock.now() + retryMs);
@@ -326,30 +220,8 @@ export class SqliteReceiver implements Receiver, Taking, LeaseOwner, QueueOwner 
   }
 
   #deliver(rows: readonly Row[], until: number): void {
-    this.#give(rows.map((row) => ({ place: row.place, deliveries: row.deliveries, delivery: deliveryOf(row) })), until);
-  }
-
-  #give(all: readonly (Held & { readonly delivery: Delivery })[], until: number): void {
-    if (all.length === 0) return;
-    const fit = Math.max(this.#room, 0); // there may be less than when it was asked
-    const holdUntil = this.services.session.clock.now() + this.#holdMs;
-    const batch: Delivery[] = [];
-    for (const { place, deliveries, delivery } of all.slice(0, fit)) {
-      batch.push(delivery);
-      this.leases.add({ place, deliveries, delivery, until, holdUntil, settling: false });
-    }
-    if (all.length > fit) this.giveBack(all.slice(fit), false);
-    if (batch.length > 0) this.sink.deliver(batch);
-  }
-
-  /** Others have them. */
-  lose(leases: readonly Lease[]): void {
-    const lost = leases.filter((lease) => this.leases.has(lease));
-    if (lost.length === 0) return;
-    for (const lease of lost) this.leases.delete(lease);
-    this.sink.lost(lost.map(({ delivery }) => delivery), new ClaimLostError(this.#queue.name));
-    this.wake();
-    this.#checkEnd();
+    const all = rows.map((row) => ({ place: row.place, deliveries: row.deliveries, delivery: deliveryOf(row) }));
+    this.claims.deliver(all, until);
   }
 
   async #stop(): Promise<void> {
@@ -359,7 +231,7 @@ export class SqliteReceiver implements Receiver, Taking, LeaseOwner, QueueOwner 
     await undefined; // from here on it counts as stopped
     await this.#taking;
     await this.#own?.remove();
-    this.#checkEnd();
+    if (this.claims.size === 0) this.emptied();
   }
 
   #arm(at: number): void {
@@ -371,13 +243,5 @@ export class SqliteReceiver implements Receiver, Taking, LeaseOwner, QueueOwner 
       this.#armedFor = Infinity;
       this.wake();
     });
-  }
-
-  #checkEnd(): void {
-    if (this.leases.size > 0) return;
-    this.idle();
-    if (this.#stopped === undefined) return;
-    this.leases.disarm();
-    this.#among.delete(this);
   }
 }

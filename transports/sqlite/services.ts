@@ -4,6 +4,9 @@ import type { Messages } from "./messages.ts";
 import type { News } from "./news.ts";
 import type { Entities } from "./topology.ts";
 
+/** What is tried again waits so long, in milliseconds. */
+export const retryMs = 250;
+
 /** A transport that is open. */
 export interface Services {
   readonly session: Session;

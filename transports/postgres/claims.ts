@@ -1,0 +1,193 @@
+/** What becomes of what a receiver has taken. @module */
+import { ClaimLostError } from "../../src/errors/receiving.ts";
+import type { Delivery, Settlement, Sink } from "../../src/spi/transport.ts";
+import { type Lease, type LeaseOwner, Leases } from "./leases.ts";
+import type { Found, Held } from "./message.ts";
+import { News } from "./news.ts";
+import type { Services } from "./services.ts";
+import { Settler } from "./settler.ts";
+import type { Settling } from "./settling.ts";
+import type { Queue } from "./topology.ts";
+
+/** The receiver that has taken. */
+export interface ClaimsOwner {
+  readonly queue: Queue;
+  /** Whether its queue is gone: what it has goes nowhere else. */
+  readonly abandoned: boolean;
+  /** How many more it may hold. */
+  readonly room: number;
+  /** There may be room again, and something to take. */
+  wake(): void;
+  /** It holds nothing any more. */
+  emptied(): void;
+}
+
+/** What a receiver holds: renews the leases, settles them, gives back, and says what is lost. */
+export class Claims implements LeaseOwner {
+  /** What is to be settled, until the receiver's next flight writes it. */
+  readonly settler: Settler;
+  readonly #services: Services;
+  readonly #owner: ClaimsOwner;
+  readonly #sink: Sink;
+  readonly #holdMs: number;
+  readonly #leases: Leases;
+  /** What is being given back. */
+  readonly #giving = new Set<Promise<void>>();
+  #closed = false;
+
+  /**
+   * @param sink gets what is delivered, and hears of what is lost
+   * @param holdMs how long a message may be held
+   */
+  constructor(services: Services, owner: ClaimsOwner, sink: Sink, holdMs: number) {
+    this.#services = services;
+    this.#owner = owner;
+    this.#sink = sink;
+    this.#holdMs = holdMs;
+    this.#leases = new Leases(this, services.database.clock, services.leaseMs);
+    this.settler = new Settler(services, owner, this);
+  }
+
+  /** How many are held. */
+  get size(): number {
+    return this.#leases.size;
+  }
+  /** How many of them are not being settled. */
+  get unsettled(): number {
+    return this.#leases.unsettled;
+  }
+  /** Whether something is on its way back. */
+  get isGiving(): boolean {
+    return this.#giving.size > 0;
+  }
+  /** Whether it is over: nothing is tried again. */
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** Delivers what was leased until then; what there is no room for goes back. */
+  deliver(all: readonly (Held & Pick<Found, "keeps" | "delivery"> & Partial<Found>)[], until: number): void {
+    if (all.length === 0) return;
+    // What it still believes to hold has been taken from it.
+    this.lose(all.flatMap(({ place }) => this.#leases.at(place) ?? []));
+    const fresh = all.filter(({ expired }) => expired !== true);
+    this.settler.drop(all.filter(({ expired }) => expired === true));
+    const fit = Math.max(this.#owner.room, 0); // there may be less than when it was asked
+    const holdUntil = this.#services.database.clock.now() + this.#holdMs;
+    const batch: Delivery[] = [];
+    for (const { place, deliveries, delivery, keeps } of fresh.slice(0, fit)) {
+      batch.push(delivery);
+      this.#leases.add({ place, deliveries, delivery, keeps, until, holdUntil, settling: false });
+    }
+    if (fresh.length > fit) this.#giveBack(fresh.slice(fit), false);
+    if (batch.length > 0) this.#sink.deliver(batch);
+  }
+
+  /** Takes what is to be settled; resolves when flights have written it. */
+  settle(batch: readonly Settlement[]): Promise<void> {
+    const wanted = this.begin(batch);
+    return wanted.length === 0 ? Promise.resolve() : this.settler.add(wanted);
+  }
+
+  /** Whether a lease is neither settled nor lost. */
+  holds(lease: Lease): boolean {
+    return this.#leases.has(lease);
+  }
+
+  /** Those of a batch that it holds and that are not being settled: they are now. */
+  begin(batch: readonly Settlement[]): readonly Settling[] {
+    const wanted: Settling[] = [];
+    for (const settlement of batch) {
+      const lease = this.#leases.get(settlement.delivery);
+      if (lease === undefined || lease.settling) continue;
+      this.#leases.settling(lease, true);
+      wanted.push({ settlement, lease });
+    }
+    return wanted;
+  }
+
+  /** They are settled after all not. */
+  undo(wanted: readonly Settling[]): void {
+    for (const { lease } of wanted) this.#leases.settling(lease, false);
+  }
+
+  /** They are settled. */
+  settled(wanted: readonly Settling[]): void {
+    for (const { lease } of wanted) this.#leases.delete(lease);
+    this.#checkEmpty();
+  }
+
+  /** Others have them. */
+  lose(leases: readonly Lease[]): void {
+    const lost = leases.filter((lease) => this.#leases.has(lease));
+    if (lost.length === 0) return;
+    for (const lease of lost) this.#leases.delete(lease);
+    this.#sink.lost(lost.map(({ delivery }) => delivery), new ClaimLostError(this.#owner.queue.name));
+    this.#owner.wake();
+    this.#checkEmpty();
+  }
+
+  /** Others have all of them. */
+  loseAll(): void {
+    this.lose([...this.#leases.all]);
+  }
+
+  /** As {@linkcode LeaseOwner.renew}. */
+  renew(leases: readonly Lease[]): void {
+    const { database, messages, leaseMs } = this.#services;
+    const until = database.clock.now() + leaseMs;
+    messages.renew(database, leases, leaseMs).then((gone) => {
+      for (const lease of leases) lease.until = until;
+      this.lose(leases.filter((lease) => gone.has(lease)));
+    }, (error) => {
+      if (this.#closed) return;
+      this.#services.failed(error);
+      const now = database.clock.now();
+      this.lose(leases.filter((lease) => lease.until <= now));
+    });
+  }
+
+  /** As {@linkcode LeaseOwner.overdue}. */
+  overdue(leases: readonly Lease[]): void {
+    this.lose(leases);
+    this.#giveBack(leases, true);
+  }
+
+  /** Resolves once what was being given back is in the database, or was tried. */
+  async flush(): Promise<void> {
+    await Promise.allSettled(this.#giving);
+  }
+
+  /** Renews no more: nothing is to be held again. */
+  end(): void {
+    this.#leases.disarm();
+  }
+
+  /** As `PostgresReceiver.close`. */
+  close(reason: Error | undefined): readonly Lease[] {
+    if (this.#closed) return [];
+    this.#closed = true;
+    const held = this.#leases.clear();
+    this.settler.close();
+    if (reason !== undefined && held.length > 0) this.#sink.lost(held.map(({ delivery }) => delivery), reason);
+    this.#checkEmpty();
+    return held;
+  }
+
+  /** Lets others have them. */
+  #giveBack(leases: readonly Held[], counted: boolean): void {
+    const { database, messages, announce } = this.#services;
+    const given = messages.release(database, leases, counted).then(() => {
+      const news = new News();
+      news.add(this.#owner.queue.id, database.clock.now());
+      announce(news);
+    }, (error) => {
+      if (!this.#closed) this.#services.failed(error); // then the leases run out
+    }).finally(() => this.#giving.delete(given));
+    this.#giving.add(given);
+  }
+
+  #checkEmpty(): void {
+    if (this.#leases.size === 0) this.#owner.emptied();
+  }
+}
