@@ -15,6 +15,7 @@ import { sqlite } from "../../stores/sqlite/mod.ts";
 import { rabbitmq } from "../../transports/rabbitmq/mod.ts";
 import { sqliteTransport } from "../../transports/sqlite/mod.ts";
 import { postgres } from "../../stores/postgres/mod.ts";
+import { postgresTransport } from "../../transports/postgres/mod.ts";
 import { test } from "../support/runner.ts";
 
 const names = { concurrency: true, prefetch: true, retry: true } as const;
@@ -61,6 +62,7 @@ const typos: Readonly<Record<string, () => unknown>> = {
   leese: () => sqliteTransport("a.db", { leese: "10s" } as never),
   heartbeats: () => rabbitmq({ heartbeats: "5s" } as never),
   quorum: () => rabbitmq.queue({ quorum: true } as never),
+  pollIntervall: () => postgresTransport("postgres://localhost/a", { pollIntervall: "1s" } as never),
   maxx: () => postgres({ url: "postgres://localhost/a", maxx: 1 } as never),
 };
 for (const [typo, make] of Object.entries(typos)) {

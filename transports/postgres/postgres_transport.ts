@@ -3,6 +3,7 @@ import { ConfigurationError, InvalidNameError } from "../../src/errors/configura
 import type { Store } from "../../src/spi/store.ts";
 import type { Transport } from "../../src/spi/transport.ts";
 import { type Duration, milliseconds } from "../../src/values/duration.ts";
+import { checkOptionNames, type OptionNames } from "../../src/values/option_names.ts";
 import { Names } from "../../stores/postgres/names.ts";
 import { postgres, type PostgresClientOptions, type PostgresOptions } from "../../stores/postgres/postgres.ts";
 import { PostgresStore } from "../../stores/postgres/store.ts";
@@ -26,6 +27,9 @@ export interface PostgresTransportOptions {
   readonly maxUnsent?: number;
 }
 
+/** What {@linkcode PostgresTransportOptions} may name. */
+const optionNames: OptionNames<PostgresTransportOptions> = { lease: true, pollInterval: true, maxUnsent: true };
+
 /**
  * Makes a transport whose queues lie in a PostgreSQL database, for any number of processes. Nothing happens before its bus
  * starts; `bus.deploy("apply")` makes the tables.
@@ -47,6 +51,7 @@ export function postgresTransport<Tx>(
   where: string | PostgresOptions | PostgresClientOptions<Tx> | Store<Tx>,
   options: PostgresTransportOptions = {},
 ): Transport {
+  checkOptionNames(options, optionNames, "postgresTransport()");
   const { lease = "30s", pollInterval = "500ms", maxUnsent = 10_000 } = options;
   const settings = { leaseMs: milliseconds(lease), pollMs: milliseconds(pollInterval), maxUnsent };
   const refuse = (what: string): never => {
