@@ -6,8 +6,10 @@ import type { RateLimitOptions } from "../pipeline/rate_limit.ts";
 import type { Recoverability, RecoveryNow } from "../pipeline/recoverability.ts";
 import type { RetryPolicy } from "../pipeline/retry.ts";
 import type { Extension } from "../spi/transport.ts";
-import type { Duration } from "../values/duration.ts";
+import { type Duration, milliseconds } from "../values/duration.ts";
 import type { OptionNames } from "../values/option_names.ts";
+
+const defaultInboxWindow = "7d";
 
 /** How an endpoint's units of work differ from those of `{ outbox: true }`. */
 export interface OutboxSettings {
@@ -135,3 +137,13 @@ export const endpointOptionNames: OptionNames<EndpointOptions> = {
 };
 /** What {@linkcode OutboxSettings} may name. */
 export const outboxSettingNames: OptionNames<OutboxSettings> = { group: true, inboxWindow: true };
+
+/** For how long its inbox knows a message, in milliseconds. */
+export function inboxWindowOf({ outbox }: EndpointOptions): number {
+  return milliseconds((typeof outbox === "object" ? outbox.inboxWindow : undefined) ?? defaultInboxWindow);
+}
+
+/** Whether its messages are handled in units of work. */
+export function isStored({ outbox }: EndpointOptions): boolean {
+  return outbox === true || (typeof outbox === "object" && outbox !== null);
+}
