@@ -1,6 +1,7 @@
 /** What a user would write by hand with postgres.js for one transition: inbox, load, update, outbox. @module */
 import client from "postgres";
 import { postgres } from "../../stores/postgres/mod.ts";
+import { NaiveOutbox } from "../postgres/naive_outbox.ts";
 import { abreast } from "../support/flow.ts";
 import type { Work } from "../support/program.ts";
 import { removeSchema, schema, url } from "../support/stores.ts";
@@ -14,29 +15,13 @@ export async function naive(concurrency: number): Promise<Work> {
   for (const { script } of postgres({ url, schema }).migrations()) await sql.unsafe(script);
   const encoder = new TextEncoder();
   const decoder = new TextDecoder();
-  // As long as those of a message.
-  const headers = "h".repeat(500);
   const inbox = sql(`${schema}.hero_inbox`);
-  const outbox = sql(`${schema}.hero_outbox`);
+  const outbox = new NaiveOutbox(sql);
   const sagas = sql(`${schema}.hero_sagas`);
   for (let id = 0; id < instances; id++) {
     const data = encoder.encode(JSON.stringify({ data: { total: 0, name: "switch" } }));
     await sql`INSERT INTO ${sagas} (bus, saga, id, incarnation, version, data_schema, state, data, indexes)
       VALUES ('bench', 'switch', ${String(id)}, 'a', 1, 1, 'off', ${data}, '{}')`;
-  }
-  /** Committed, and so sent: to be deleted. */
-  let sent: string[] = [];
-  let deletes = false;
-  /** Beside the transactions, as the library does it. */
-  async function deleteSent(): Promise<void> {
-    if (deletes) return;
-    deletes = true;
-    while (sent.length > 0) {
-      const places = sent;
-      sent = [];
-      await sql`DELETE FROM ${outbox} WHERE place = ANY (${sql.array(places, 20)}) AND fence = 1`;
-    }
-    deletes = false;
   }
 
   async function transition(number: number): Promise<void> {
@@ -58,16 +43,10 @@ export async function naive(concurrency: number): Promise<Work> {
         state = ${row.state === "off" ? "on" : "off"}, data = ${data}
         WHERE bus = 'bench' AND saga = 'switch' AND id = ${id} AND version = ${row.version}`;
       if (updated !== 1) throw new Error(`The instance ${id} was changed meanwhile`);
-      const body = encoder.encode(JSON.stringify({ id, stamp: 0 }));
-      const [written] = await tx<{ readonly place: string }[]>`INSERT INTO ${outbox}
-        (bus, id, unit, destination, content_type, headers, body, written_due_at, due_at, free_at, fence)
-        VALUES ('bench', ${crypto.randomUUID()}, ${messageId}, 'topic:bench.confirmed', 'application/json', ${headers},
-          ${body}, 0, ${now}, ${now + 30_000}, 1) RETURNING place`;
-      return written?.place;
+      return await outbox.write(tx, messageId, "topic:bench.confirmed", { id, stamp: 0 }, now);
     });
     if (place === undefined) throw new Error(`The message ${messageId} is new and was taken for a duplicate`);
-    sent.push(place);
-    void deleteSent();
+    outbox.sent(place);
   }
 
   return (count) => abreast(concurrency, count, transition);
