@@ -26,7 +26,8 @@ export interface PostgresOptions extends PostgresTableOptions {
   readonly url?: string;
   /**
    * More options of postgres.js: `ssl`, `host`, `password`, `connection: { statement_timeout: 5000 }`, … Not used:
-   * `max`, `prepare`, `idle_timeout`, `max_lifetime`, `onclose`.
+   * `max`, `prepare`, `idle_timeout`, `max_lifetime`, `onclose`. Notices of the server are dropped, not printed, unless
+   * `onnotice` takes them.
    */
   readonly connection?: Omit<
     Options<Record<string, never>>,
@@ -115,10 +116,12 @@ export function postgres(
     throw new ConfigurationError(`Cannot use { max: ${max} }. Say how many connections there may be, at least 1`);
   }
   const where = placeOf(url, connection);
+  // postgres.js would print what the server notes, as that a table exists already, among what the application prints.
+  const quiet = { onnotice: () => {}, ...connection };
   const listenUrl = typeof listen === "string" ? listen : undefined;
   if (listenUrl !== undefined) placeOf(listenUrl, {});
   return new PostgresStore<TransactionSql>({
-    load: async () => new PostgresJs(await loadClient(), { url, options: connection, max, prepare, listenUrl }),
+    load: async () => new PostgresJs(await loadClient(), { url, options: quiet, max, prepare, listenUrl }),
     where,
     names,
     max,
