@@ -1,8 +1,7 @@
 /** One event after another for one machine, without a bus: ours and XState's. @module */
 import { event, saga, type } from "../../mod.ts";
 import type { MessageContext } from "../../src/pipeline/context.ts";
-import { initialState } from "../../src/sagas/definition.ts";
-import type { SagaEffects, SagaInstance } from "../../src/sagas/instance.ts";
+import { newInstance, type SagaEffects } from "../../src/sagas/instance.ts";
 import { handle } from "../../src/sagas/machine.ts";
 import { definitionOfSaga } from "../../src/sagas/saga.ts";
 import { peer } from "../peers/mod.ts";
@@ -81,17 +80,7 @@ export const cases: Readonly<Record<string, Case>> = {
       const definition = definitionOfSaga(Counter);
       if (definition === undefined) throw new Error("That is no saga");
       const data = { count: 0 };
-      const instance: SagaInstance = {
-        id: "1",
-        incarnation: "a",
-        state: initialState,
-        data,
-        arrived: {},
-        timeouts: {},
-        requests: {},
-        undos: [],
-        compensating: undefined,
-      };
+      const instance = newInstance("1", "a", data);
       await handle(definition, instance, { kind: "event", event: "begun", message: { id: "1" } }, effects);
       return (count) => {
         for (let i = 0; i < count; i += 2) {

@@ -1,7 +1,8 @@
 /** A saga as plain data: for documentation, diagrams and checks. @module */
 import { definitionOf } from "../contracts/definition.ts";
 import { finalState, initialState, type SagaDefinition } from "./definition.ts";
-import { appliesIn, type Flow, flowOf, lineage } from "./flow.ts";
+import { appliesIn, type Flow, flowOf } from "./flow.ts";
+import { lineageOf } from "./lineage.ts";
 
 /** A state of a saga. */
 export interface StateDescription {
@@ -99,10 +100,10 @@ function stateOf(
   const begins = (event: string) => state !== initialState || events.get(event)?.by.kind === "start";
   return {
     name: state,
-    parent: lineage(state)[1],
+    parent: lineageOf(state)[1],
     reachable: reachable.has(state),
     dead: state !== finalState && completedWhen === undefined &&
-      !transitions.some(({ from, to }) => lineage(state).includes(from) && to !== state),
+      !transitions.some(({ from, to }) => lineageOf(state).includes(from) && to !== state),
     handles: names.filter(takes),
     unhandled: state === finalState
       ? []

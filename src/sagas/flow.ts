@@ -1,6 +1,7 @@
 /** Where the rules of a saga may lead, without running them: what diagrams and checks are made from. @module */
 import { definitionOf } from "../contracts/definition.ts";
 import { finalState, initialState, type RuleDefinition, type SagaDefinition, type Step } from "./definition.ts";
+import { lineageOf } from "./lineage.ts";
 
 /** One way through the steps of a rule. */
 export interface Way {
@@ -38,13 +39,6 @@ export interface Flow {
 }
 
 const nothing: Way = { to: undefined, scheduled: new Set(), cleared: new Set() };
-
-/** The states that `state` is within, itself first: `a.b` is within `a`. */
-export function lineage(state: string): readonly string[] {
-  const all = [state];
-  for (let at = state.lastIndexOf("."); at > 0; at = state.lastIndexOf(".", at - 1)) all.push(state.slice(0, at));
-  return all;
-}
 
 /** Follows all rules. */
 export function flowOf(definition: SagaDefinition): Flow {
@@ -221,7 +215,7 @@ function without(names: ReadonlySet<string>, name: string): ReadonlySet<string> 
 
 /** Whether a move can be made in a state: it is declared for it, or for one that it is within. */
 export function appliesIn({ from }: Move, state: string): boolean {
-  return lineage(state).some((each) => from.includes(each));
+  return lineageOf(state).some((each) => from.includes(each));
 }
 
 function reach(
@@ -231,7 +225,7 @@ function reach(
   const reached = new Set<string>();
   const waiting = [initialState];
   for (let state = waiting.pop(); state !== undefined; state = waiting.pop()) {
-    const within = lineage(state);
+    const within = lineageOf(state);
     for (const each of within) reached.add(each);
     const ways = [
       ...moves.filter((move) => appliesIn(move, state)).flatMap((move) => move.ways),

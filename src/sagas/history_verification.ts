@@ -2,7 +2,8 @@
 import { finalState, type SagaDefinition, type Step } from "./definition.ts";
 import { everyStep, waysThrough } from "./flow.ts";
 import type { SagaHistoryEntry } from "./instances.ts";
-import { isWithin, Plan, type StatePlan } from "./plan.ts";
+import { isWithin } from "./lineage.ts";
+import { Plan, type StatePlan } from "./plan.ts";
 
 /** One entry of a history, as `bus.sagas(…).history(id)` gives it; also after a way through JSON. */
 export type RecordedSagaEntry = Pick<

@@ -3,6 +3,7 @@ import type { Contract } from "../contracts/contract.ts";
 import type { ExceptionInfo } from "../errors/exception_info.ts";
 import type { MessageContext } from "../pipeline/context.ts";
 import type { Awaitable } from "../values/awaitable.ts";
+import { initialState } from "./definition.ts";
 
 /** What is stored of an instance, beside its id: changed in place by the machine. */
 export interface SagaInstance {
@@ -21,6 +22,21 @@ export interface SagaInstance {
   readonly undos: UndoRecord[];
   /** While it compensates. */
   compensating: Compensation | undefined;
+}
+
+/** A new instance, before its first event. */
+export function newInstance(id: string, incarnation: string, data: object): SagaInstance {
+  return {
+    id,
+    incarnation,
+    state: initialState,
+    data,
+    arrived: {},
+    timeouts: {},
+    requests: {},
+    undos: [],
+    compensating: undefined,
+  };
 }
 
 /** One registered undo. */

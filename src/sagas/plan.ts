@@ -9,6 +9,7 @@ import {
   type Step,
 } from "./definition.ts";
 import type { SagaInstance } from "./instance.ts";
+import { isWithin, lineageOf } from "./lineage.ts";
 
 /** Several events that are waited for. */
 export interface Composite {
@@ -27,8 +28,6 @@ export interface EventPlan {
 /** A state, with all that rules say about it. */
 export interface StatePlan {
   readonly name: string;
-  /** It and the states that it is within, itself first. */
-  readonly lineage: readonly string[];
   readonly events: ReadonlyMap<string, EventPlan>;
   readonly timeouts: ReadonlyMap<string, RuleDefinition>;
   /** By the composite's key. */
@@ -159,18 +158,6 @@ export class Plan {
   }
 }
 
-/** A state and those that it is within, itself first. */
-export function lineageOf(state: string): readonly string[] {
-  const all = [state];
-  for (let at = state.lastIndexOf("."); at > 0; at = state.lastIndexOf(".", at - 1)) all.push(state.slice(0, at));
-  return all;
-}
-
-/** Whether whoever is in `state` is in `other`. */
-export function isWithin(state: string, other: string): boolean {
-  return state === other || state.startsWith(other) && state[other.length] === ".";
-}
-
 function statePlan(
   name: string,
   { rules, events, requires }: SagaDefinition,
@@ -194,7 +181,7 @@ function statePlan(
   }
   const planned = [...events.keys()].map((event) => [event, eventPlan(event, ordered, composites, ordinary)] as const);
   const needed = lineage.flatMap((state) => requires.get(state) ?? []);
-  return { name, lineage, events: new Map(planned), timeouts, composites: here, requires: needed };
+  return { name, events: new Map(planned), timeouts, composites: here, requires: needed };
 }
 
 function eventPlan(

@@ -1,7 +1,8 @@
 /** Transitions, and what runs on the way. @module */
 import { type Awaitable, isPromise } from "../values/awaitable.ts";
 import { andThen, type Handling, type Signal, suspended } from "./handling.ts";
-import { isWithin, type Passage } from "./plan.ts";
+import { isWithin } from "./lineage.ts";
+import type { Passage } from "./plan.ts";
 
 /** Brings the instance into a state; does nothing if it is in just that. */
 export function transition(handling: Handling, to: string): Awaitable<Signal> {

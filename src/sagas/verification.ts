@@ -1,7 +1,8 @@
 /** What is suspicious about a saga, found without running it. @module */
 import { finalState, initialState, type SagaDefinition } from "./definition.ts";
 import { describe } from "./description.ts";
-import { appliesIn, everyStep, type Flow, flowOf, lineage, type Way } from "./flow.ts";
+import { appliesIn, everyStep, type Flow, flowOf, type Way } from "./flow.ts";
+import { lineageOf } from "./lineage.ts";
 
 /** Something about a saga that is likely to be a mistake. */
 export interface SagaFinding {
@@ -137,7 +138,7 @@ function passed(names: Set<string>, from: string, to: string, { entering, leavin
       for (const { scheduled } of ways) for (const name of scheduled) names.add(name);
     }
   };
-  apply(leaving, lineage(from).filter((state) => !lineage(to).includes(state)));
-  apply(entering, lineage(to).filter((state) => !lineage(from).includes(state)));
+  apply(leaving, lineageOf(from).filter((state) => !lineageOf(to).includes(state)));
+  apply(entering, lineageOf(to).filter((state) => !lineageOf(from).includes(state)));
   return names;
 }

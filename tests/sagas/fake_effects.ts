@@ -1,8 +1,13 @@
 /** A machine's effects, written down; and sagas that are driven without a bus. */
 import type { Contract } from "../../src/contracts/contract.ts";
 import type { SagaDefinition } from "../../src/sagas/definition.ts";
-import { initialState } from "../../src/sagas/definition.ts";
-import type { Handled, Occurrence, SagaEffects, SagaInstance } from "../../src/sagas/instance.ts";
+import {
+  type Handled,
+  newInstance,
+  type Occurrence,
+  type SagaEffects,
+  type SagaInstance,
+} from "../../src/sagas/instance.ts";
 import { handle, isOver } from "../../src/sagas/machine.ts";
 import { definitionOfSaga } from "../../src/sagas/saga.ts";
 import type { MessageContext } from "../../src/pipeline/context.ts";
@@ -155,15 +160,5 @@ export class Driven {
 
 /** An instance before its first event. */
 export function blank(id: string, data: object): SagaInstance {
-  return {
-    id,
-    incarnation: `${id}-a`,
-    state: initialState,
-    data,
-    arrived: {},
-    timeouts: {},
-    requests: {},
-    undos: [],
-    compensating: undefined,
-  };
+  return newInstance(id, `${id}-a`, data);
 }

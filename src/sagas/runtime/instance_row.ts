@@ -19,21 +19,6 @@ interface Document {
   readonly compensating?: NonNullable<SagaInstance["compensating"]>;
 }
 
-/** A new instance, before its first event. */
-export function newInstance(id: string, incarnation: string, data: object): SagaInstance {
-  return {
-    id,
-    incarnation,
-    state: initialState,
-    data,
-    arrived: {},
-    timeouts: {},
-    requests: {},
-    undos: [],
-    compensating: undefined,
-  };
-}
-
 /**
  * What a row says of its instance, brought to this version of the saga.
  *
