@@ -2,10 +2,11 @@
 import { TransactionEndedError } from "../../src/errors/store.ts";
 import type { Changes, Leased, OutboxRow, SagaRow, Scope, Unit } from "../../src/spi/store.ts";
 import { explainOwn, storeName } from "./errors.ts";
+import { savepoint } from "./members.ts";
 import { sagaOf } from "./sagas.ts";
 import type { SqlRow, SqlSession } from "./sql_client.ts";
 import type { Statement } from "./statement.ts";
-import type { UnitHost, Written } from "./unit_of_work.ts";
+import type { UnitHost, Written } from "./unit_host.ts";
 
 /** What a joined unit needs of its store. */
 export interface JoinHost extends Pick<UnitHost<unknown>, "load" | "find"> {
@@ -42,13 +43,13 @@ export class JoinedUnit<Tx> implements Unit<Tx> {
 
   async savepoint<Result>(_member: number, work: () => Promise<Result>): Promise<Result> {
     const run = (text: string) => this.#ask({ text, values: [] });
-    await run("SAVEPOINT hero_member");
+    await run(`SAVEPOINT ${savepoint}`);
     try {
       const result = await work();
-      await run("RELEASE SAVEPOINT hero_member");
+      await run(`RELEASE SAVEPOINT ${savepoint}`);
       return result;
     } catch (error) {
-      await run("ROLLBACK TO SAVEPOINT hero_member");
+      await run(`ROLLBACK TO SAVEPOINT ${savepoint}`);
       throw error;
     }
   }

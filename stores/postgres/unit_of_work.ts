@@ -1,73 +1,27 @@
 /** A unit of work. @module */
 import { StoreUnavailableError, TransactionEndedError } from "../../src/errors/store.ts";
 import type { Changes, InboxKey, Leased, OutboxRow, SagaRow, Scope, Unit } from "../../src/spi/store.ts";
-import type { KeyedLocks } from "../../src/values/keyed_locks.ts";
-import type { Database, Results } from "./database.ts";
 import { explain, explainOwn, isAborted, storeName } from "./errors.ts";
-import { type JoinableUnit, type Joined, Joining } from "./joining.ts";
+import { type Joined, Joining } from "./joining.ts";
+import { Members } from "./members.ts";
 import { sagaOf } from "./sagas.ts";
 import type { SqlConnection, SqlRow, UseTransaction } from "./sql_client.ts";
 import type { Statement } from "./statement.ts";
-
-/** What a unit's commit sends. */
-export interface Written {
-  readonly statements: readonly Statement[];
-  /** What became of it. */
-  committed(results: Results): readonly Leased<OutboxRow>[];
-  /** What a refusal means. */
-  explain(error: unknown): unknown;
-}
-
-/** What a unit needs of its store. */
-export interface UnitHost<Tx> {
-  readonly database: Database<Tx>;
-  /** Of inbox keys and sagas, within this process. */
-  readonly locks: KeyedLocks;
-  load(bus: string, saga: string, id: string, lock: boolean): Statement;
-  find(bus: string, ...rest: Parameters<Unit<unknown>["find"]>): Statement;
-  /** Records that they are handled; `undefined` where there are none. */
-  record(bus: string, keys: readonly InboxKey[]): Pick<Written, "statements" | "explain">;
-  /**
-   * @param handled whose records are to be written
-   * @param failed whose records are to be taken back
-   */
-  write(scope: Scope, handled: readonly InboxKey[], failed: readonly InboxKey[], changes: Changes): Written;
-  /**
-   * Writes it in one statement, which it may share with other units; `undefined`: it takes more.
-   *
-   * @param handled as in {@linkcode write}
-   */
-  share(
-    scope: Scope,
-    handled: readonly InboxKey[],
-    changes: Changes,
-  ): Promise<readonly Leased<OutboxRow>[]> | undefined;
-  /** Somebody may write with it. */
-  used(unit: PostgresUnit<Tx>, tx: Tx): void;
-  /** The unit is over. */
-  ended(unit: PostgresUnit<Tx>): void;
-}
-
-/** One member of a group, while it runs. */
-interface Member {
-  /** Whether its savepoint is set: with its first statement. */
-  begun: boolean;
-  /** Whether a statement of it failed: the transaction takes nothing more until that is undone. */
-  failed: boolean;
-}
-const savepoint = "hero_member";
+import type { RunningUnit, UnitHost } from "./unit_host.ts";
 
 /** A unit of work: a transaction from the first use of `tx` on, else one flight at the end. */
-export class PostgresUnit<Tx> implements Unit<Tx>, JoinableUnit {
+export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
   readonly duplicates: readonly boolean[];
   readonly #host: UnitHost<Tx>;
   readonly #scope: Scope;
   readonly #locks: string[];
   readonly #joining = new Joining();
   #holdsSaga = false;
-  readonly #failed = new Set<number>();
-  #members: Promise<unknown> = Promise.resolve();
-  #member: Member | undefined;
+  readonly #members = new Members({
+    send: (text) => this.#send(text),
+    run: async (text) => await this.#held?.query(text),
+    check: () => this.#checkEnd(),
+  });
   /** From the first use on. */
   #opening: Promise<SqlConnection<Tx>> | undefined;
   #connection: SqlConnection<Tx> | undefined;
@@ -121,32 +75,10 @@ export class PostgresUnit<Tx> implements Unit<Tx>, JoinableUnit {
 
   async savepoint<Result>(number: number, work: () => Promise<Result>): Promise<Result> {
     this.#check();
-    const before = this.#members;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#members = promise;
-    await before;
-    const member: Member = { begun: false, failed: false };
-    try {
-      this.#checkEnd();
-      this.#member = member;
-      const result = await work();
-      await this.#keep(member);
-      this.#failed.delete(number);
-      return result;
-    } catch (error) {
-      this.#failed.add(number);
-      if (this.#ended === undefined && member.begun) {
-        this.#send(`ROLLBACK TO SAVEPOINT ${savepoint}`);
-        this.#send(`RELEASE SAVEPOINT ${savepoint}`);
-      }
-      throw error;
-    } finally {
-      this.#member = undefined;
-      resolve();
-    }
+    return await this.#members.run(number, work);
   }
 
-  /** As {@linkcode JoinableUnit.join}. */
+  /** As {@linkcode RunningUnit.join}. */
   join(joined: Joined): void {
     this.#check();
     this.#joining.add(joined);
@@ -156,7 +88,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, JoinableUnit {
     this.#check();
     this.#closing = true;
     try {
-      await this.#members;
+      await this.#members.done;
       const connection = this.#opening === undefined ? undefined : await this.#opening;
       this.#checkEnd();
       return await (connection === undefined ? this.#write(changes) : this.#commit(connection, changes));
@@ -170,7 +102,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, JoinableUnit {
     await this.#rolledBack;
   }
 
-  /** Undoes what is not committed and gives all back; what comes later rejects. */
+  /** As {@linkcode RunningUnit.end}. */
   end(cause?: unknown): void {
     if (this.#ended !== undefined) return;
     this.#ended = { cause };
@@ -184,7 +116,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, JoinableUnit {
     this.#host.ended(this);
   }
 
-  /** What the store waits for before it closes. */
+  /** As {@linkcode RunningUnit.over}. */
   get over(): Promise<void> {
     return this.#rolledBack;
   }
@@ -210,7 +142,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, JoinableUnit {
 
   async #commit(connection: SqlConnection<Tx>, changes: Changes): Promise<readonly Leased<OutboxRow>[]> {
     const { database } = this.#host;
-    const failed = this.#scope.inbox.filter((_, at) => this.#failed.has(at) && !this.duplicates[at]);
+    const failed = this.#scope.inbox.filter((_, at) => this.#members.failed(at) && !this.duplicates[at]);
     const written = this.#host.write(this.#scope, [], failed, changes);
     if (connection.lost) throw new StoreUnavailableError(storeName, database.where, "the connection was lost");
     const all = [...this.#joining.begin(), ...written.statements];
@@ -253,11 +185,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, JoinableUnit {
     }
     const connection = this.#connection ?? await this.#opening;
     this.#checkEnd();
-    const member = this.#member;
-    if (member?.begun === false) {
-      member.begun = true;
-      this.#send(`SAVEPOINT ${savepoint}`);
-    }
+    const member = this.#members.enter();
     const { where } = this.#host.database;
     try {
       // Of what is sent to a connection that is lost, nobody knows where it ends up.
@@ -292,20 +220,13 @@ export class PostgresUnit<Tx> implements Unit<Tx>, JoinableUnit {
     if (connection?.lost === false) connection.query(text).catch(() => {});
   }
 
-  async #keep(member: Member): Promise<void> {
-    if (!member.begun) return;
-    if (!member.failed) return this.#send(`RELEASE SAVEPOINT ${savepoint}`);
-    // It went on though a statement had failed: was that on a savepoint of its own?
-    await this.#held?.query(`RELEASE SAVEPOINT ${savepoint}`);
-  }
-
   /** Whose records are written with the beginning: one that fails has its own taken back. */
   #recorded(): readonly InboxKey[] {
     return this.#scope.inbox.filter((_, at) => !this.duplicates[at]);
   }
   /** Whose records are written with the commit. */
   #handled(): readonly InboxKey[] {
-    return this.#scope.inbox.filter((_, at) => !this.duplicates[at] && !this.#failed.has(at));
+    return this.#scope.inbox.filter((_, at) => !this.duplicates[at] && !this.#members.failed(at));
   }
 
   async #lock(bus: string, saga: string, id: string): Promise<void> {

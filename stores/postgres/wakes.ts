@@ -1,4 +1,5 @@
 /** Who waits for rows. @module */
+import type { Statement } from "./statement.ts";
 
 /** Whoever waits for rows, or is told of them; `at` is by this process' clock, in epoch milliseconds. */
 export type Wake = (table: string, bus: string, at: number) => void;
@@ -23,6 +24,11 @@ export class Wakes {
 export function notice(table: string, bus: string): string {
   const text = JSON.stringify([table, bus]);
   return new TextEncoder().encode(text).length < 8_000 ? text : "";
+}
+
+/** Says something to all who listen, once the transaction is committed. */
+export function saying(channel: string, text: string): Statement {
+  return { text: "SELECT pg_notify($1::text, $2::text)", values: [channel, text] };
 }
 
 /** Reads such a notice; `undefined`: whoever waits should look. */

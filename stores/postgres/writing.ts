@@ -1,31 +1,25 @@
 /** What a unit's commit sends. @module */
 import { ConflictError, DuplicateError } from "../../src/errors/store.ts";
-import type { Changes, InboxKey, Leased, OutboxRow, ScheduleRow, Scope } from "../../src/spi/store.ts";
-import type { Before, DueTable } from "./due_table.ts";
+import type { Changes, InboxKey, Leased, OutboxRow, Scope } from "../../src/spi/store.ts";
+import type { Before } from "./due_table.ts";
 import { explainOwn } from "./errors.ts";
-import type { FreeRows, FreeUnit } from "./free_rows.ts";
-import type { BusKey, Inbox } from "./inbox.ts";
-import type { SagaHistory } from "./saga_history.ts";
-import type { Sagas } from "./sagas.ts";
+import type { FreeUnit } from "./free_rows.ts";
+import type { BusKey } from "./inbox.ts";
 import type { SqlRow } from "./sql_client.ts";
 import { refused, type Statement } from "./statement.ts";
-import type { Written } from "./unit_of_work.ts";
-import { notice } from "./wakes.ts";
+import type { Tables } from "./tables.ts";
+import type { Written } from "./unit_host.ts";
+import { notice, saying } from "./wakes.ts";
 
 /** How long what a commit gives is leased where the scope does not say. */
 const defaultLeaseMs = 30_000;
 
-/** The tables that it writes to, and what it tells. */
+/** Where it writes, and what it tells. */
 export interface WritingOptions {
   /** The database, as errors say it. */
   readonly where: string;
   readonly channel: string;
-  readonly inbox: Inbox;
-  readonly sagas: Sagas;
-  readonly history: SagaHistory;
-  readonly outbox: DueTable<OutboxRow>;
-  readonly free: FreeRows;
-  readonly schedules: DueTable<ScheduleRow>;
+  readonly tables: Tables;
   /** Told what became true; gives what of it is this process' to send. */
   readonly committed: (bus: string, changes: Changes, found: readonly SqlRow[]) => readonly Leased<OutboxRow>[];
 }
@@ -41,7 +35,7 @@ export class Writing {
   /** Records that they are handled. */
   record(bus: string, keys: readonly InboxKey[]): Pick<Written, "statements" | "explain"> {
     return {
-      statements: keys.length === 0 ? [] : [this.#with.inbox.record(keysOf(bus, keys))],
+      statements: keys.length === 0 ? [] : [this.#with.tables.inbox.record(keysOf(bus, keys))],
       explain: (error) => this.#meaning(explainOwn(error, this.#with.where), keys, []),
     };
   }
@@ -51,25 +45,25 @@ export class Writing {
     const { bus, leaseMs = defaultLeaseMs } = scope;
     const { sagas, outbox, schedules } = changes;
     const statements: Statement[] = [];
-    if (failed.length > 0) statements.push(this.#with.inbox.forget(keysOf(bus, failed)));
+    if (failed.length > 0) statements.push(this.#with.tables.inbox.forget(keysOf(bus, failed)));
     const [key, ...others] = handled;
     const free = outbox.every((row) => row.key === undefined);
     // One transaction without a BEGIN.
     const atOnce = key !== undefined && others.length === 0 && outbox.length > 0 && !free &&
       sagas.length + schedules.length === 0;
-    if (key !== undefined && !atOnce) statements.push(this.#with.inbox.record(keysOf(bus, handled)));
+    if (key !== undefined && !atOnce) statements.push(this.#with.tables.inbox.record(keysOf(bus, handled)));
     statements.push(...this.#change(bus, sagas));
     statements.push(...this.#schedule(bus, schedules, true));
     if (outbox.length > 0 && free) {
-      statements.push(this.#with.free.write({ bus, key: undefined, rows: outbox, leaseMs }));
+      statements.push(this.#with.tables.free.write({ bus, key: undefined, rows: outbox, leaseMs }));
     } else if (outbox.length > 0) {
       const before: Before | undefined = atOnce
         ? {
-          parts: `recorded AS (${this.#with.inbox.recordingOne(6)}), `,
-          values: this.#with.inbox.one({ ...key, bus }),
+          parts: `recorded AS (${this.#with.tables.inbox.recordingOne(6)}), `,
+          values: this.#with.tables.inbox.one({ ...key, bus }),
         }
         : undefined;
-      statements.push(this.#with.outbox.insert(bus, outbox, leaseMs, true, before));
+      statements.push(this.#with.tables.outbox.insert(bus, outbox, leaseMs, true, before));
     }
     return {
       statements,
@@ -97,10 +91,10 @@ export class Writing {
     const statements: Statement[] = [];
     statements.push(...this.#change(bus, sagas));
     statements.push(...this.#schedule(bus, schedules, false));
-    if (outbox.length > 0) statements.push(this.#with.outbox.insert(bus, outbox, undefined, false));
+    if (outbox.length > 0) statements.push(this.#with.tables.outbox.insert(bus, outbox, undefined, false));
     // Said when it is committed, and not at all if it is not.
-    if (outbox.length > 0) statements.push(this.saying(notice("outbox", bus)));
-    if (schedules.length > 0) statements.push(this.saying(notice("schedules", bus)));
+    if (outbox.length > 0) statements.push(saying(this.#with.channel, notice("outbox", bus)));
+    if (schedules.length > 0) statements.push(saying(this.#with.channel, notice("schedules", bus)));
     return {
       statements,
       committed: () => [],
@@ -112,8 +106,8 @@ export class Writing {
     if (sagas.length === 0) return [];
     const history = sagas.flatMap(({ history = [] }) => history);
     const rows = changed(sagas);
-    const apply = rows.length === 0 ? [] : this.#with.sagas.apply(bus, rows);
-    return [...apply, ...this.#with.history.add(bus, history)];
+    const apply = rows.length === 0 ? [] : this.#with.tables.sagas.apply(bus, rows);
+    return [...apply, ...this.#with.tables.history.add(bus, history)];
   }
 
   #schedule(bus: string, changes: Changes["schedules"], hold: boolean): readonly Statement[] {
@@ -121,22 +115,17 @@ export class Writing {
     // Of each token, what is said of it last.
     const last = new Map(changes.map((change) => ["cancel" in change ? change.cancel : change.put.token, change]));
     const puts = [...last.values()].flatMap((change) => "put" in change ? [change.put] : []);
-    const remove = this.#with.schedules.remove(bus, [...last.keys()]);
-    return puts.length === 0 ? remove : [...remove, this.#with.schedules.insert(bus, puts, undefined, hold)];
+    const remove = this.#with.tables.schedules.remove(bus, [...last.keys()]);
+    return puts.length === 0 ? remove : [...remove, this.#with.tables.schedules.insert(bus, puts, undefined, hold)];
   }
 
   /** What the refusal of a statement means. */
   #meaning(error: unknown, keys: readonly InboxKey[], sagas: Changes["sagas"]): unknown {
-    const key = keys[this.#with.inbox.refused(error, keys.length) ?? -1];
+    const key = keys[this.#with.tables.inbox.refused(error, keys.length) ?? -1];
     if (key !== undefined) return new DuplicateError(key.endpoint, key.messageId);
     const change = changed(sagas)[refused(error, "conflict") ?? -1];
     const row = change?.before ?? change?.after;
     return row === undefined ? error : new ConflictError(`saga ${row.saga} "${row.id}"`);
-  }
-
-  /** Says something to all who listen, once the transaction is committed. */
-  saying(text: string): Statement {
-    return { text: "SELECT pg_notify($1::text, $2::text)", values: [this.#with.channel, text] };
   }
 }
 

@@ -1,0 +1,30 @@
+/** A store's tables, each with its statements. @module */
+import type { OutboxRow, ScheduleRow } from "../../src/spi/store.ts";
+import { DueTable } from "./due_table.ts";
+import { FreeRows } from "./free_rows.ts";
+import { Inbox } from "./inbox.ts";
+import { Leases } from "./leases.ts";
+import type { Names } from "./names.ts";
+import { SagaHistory } from "./saga_history.ts";
+import { Sagas } from "./sagas.ts";
+
+/** All of them; `free` writes to two. */
+export class Tables {
+  readonly inbox: Inbox;
+  readonly sagas: Sagas;
+  readonly history: SagaHistory;
+  readonly leases: Leases;
+  readonly outbox: DueTable<OutboxRow>;
+  readonly schedules: DueTable<ScheduleRow>;
+  readonly free: FreeRows;
+
+  constructor(names: Names) {
+    this.inbox = new Inbox(names);
+    this.sagas = new Sagas(names);
+    this.history = new SagaHistory(names);
+    this.leases = new Leases(names);
+    this.outbox = new DueTable(names, "outbox");
+    this.schedules = new DueTable(names, "schedules");
+    this.free = new FreeRows(names, this.inbox);
+  }
+}

@@ -1,0 +1,147 @@
+/** The units of work of a store. @module */
+import type { Changes, InboxKey, Leased, OutboxRow, Scope, Unit } from "../../src/spi/store.ts";
+import { KeyedLocks } from "../../src/values/keyed_locks.ts";
+import type { Database } from "./database.ts";
+import { JoinedUnit, type JoinHost } from "./joined_unit.ts";
+import type { JoinableUnit } from "./joining.ts";
+import type { SqlRow } from "./sql_client.ts";
+import type { Statement } from "./statement.ts";
+import type { Settings, StoreLife } from "./store_life.ts";
+import type { Tables } from "./tables.ts";
+import type { RunningUnit, UnitHost, Written } from "./unit_host.ts";
+import { PostgresUnit } from "./unit_of_work.ts";
+import { keysOf, Writing } from "./writing.ts";
+
+/** Begins them, gives them what they need, and ends those that are left. */
+export class Units<Tx> implements UnitHost<Tx>, JoinHost {
+  readonly locks: KeyedLocks = new KeyedLocks();
+  readonly where: string;
+  readonly #tables: Tables;
+  readonly #life: StoreLife<Tx>;
+  readonly #writing: Writing;
+  readonly #running = new Set<RunningUnit>();
+  /** By what their handlers write with. */
+  readonly #byTx = new WeakMap<object, RunningUnit>();
+
+  constructor({ where, names: { channel } }: Settings<Tx>, tables: Tables, life: StoreLife<Tx>) {
+    this.where = where;
+    this.#tables = tables;
+    this.#life = life;
+    const committed = this.#committed.bind(this);
+    this.#writing = new Writing({ where, channel, tables, committed });
+  }
+
+  /** As `Store.begin`. */
+  async begin(scope: Scope): Promise<Unit<Tx>> {
+    const { lookups } = this.#life.check("begin");
+    const { bus, inbox, signal } = scope;
+    signal.throwIfAborted();
+    const names = inbox.map(({ endpoint, messageId }) => `inbox ${JSON.stringify([bus, endpoint, messageId])}`);
+    const held: string[] = [];
+    try {
+      // In one order, so that no two units wait for each other.
+      for (const each of [...new Set(names)].sort()) {
+        if (!this.locks.tryAcquire(each)) await this.locks.acquire(each, signal);
+        held.push(each);
+      }
+      this.#life.check("begin");
+      const handled = inbox.length === 0 ? [] : await lookups.find(keysOf(bus, inbox));
+      signal.throwIfAborted();
+      this.#life.check("begin");
+      const duplicates = names.map((each, at) => names.indexOf(each) < at || handled[at] === true);
+      const unit = new PostgresUnit(this, scope, held, duplicates);
+      this.#running.add(unit);
+      return unit;
+    } catch (error) {
+      for (const each of held) this.locks.release(each);
+      throw error;
+    }
+  }
+
+  /** As `JoinableStore.join`. */
+  join(tx: Tx, scope: Scope): Unit<Tx> {
+    const { database } = this.#life.check("join a transaction");
+    return new JoinedUnit(this, database.client.join(tx), tx, scope);
+  }
+
+  /** The unit of what `ctx.tx` gave; `undefined`: it is none of these. */
+  of(tx: unknown): JoinableUnit | undefined {
+    // A driver's transaction is an object, or a function with properties.
+    return tx instanceof Object ? this.#byTx.get(tx) : undefined;
+  }
+
+  /** Ends all; resolves when what they had not committed is undone. */
+  async end(cause: unknown): Promise<void> {
+    const units = [...this.#running];
+    for (const unit of units) unit.end(cause);
+    await Promise.all(units.map((unit) => unit.over));
+  }
+
+  /** As {@linkcode UnitHost.database}. */
+  get database(): Database<Tx> {
+    return this.#life.check("go on").database;
+  }
+
+  /** As {@linkcode UnitHost.load}. */
+  load(bus: string, saga: string, id: string, lock: boolean): Statement {
+    return this.#tables.sagas.load(bus, saga, id, lock);
+  }
+
+  /** As {@linkcode UnitHost.find}. */
+  find(bus: string, ...query: Parameters<Unit<unknown>["find"]>): Statement {
+    return this.#tables.sagas.find(bus, ...query);
+  }
+
+  /** As {@linkcode UnitHost.record}. */
+  record(bus: string, keys: readonly InboxKey[]): Pick<Written, "statements" | "explain"> {
+    return this.#writing.record(bus, keys);
+  }
+
+  /** As {@linkcode UnitHost.write}. */
+  write(scope: Scope, handled: readonly InboxKey[], failed: readonly InboxKey[], changes: Changes): Written {
+    return this.#writing.write(scope, handled, failed, changes);
+  }
+
+  /** As {@linkcode UnitHost.share}. */
+  share(
+    scope: Scope,
+    handled: readonly InboxKey[],
+    changes: Changes,
+  ): Promise<readonly Leased<OutboxRow>[]> | undefined {
+    const unit = this.#writing.alone(scope, handled, changes);
+    if (unit === undefined) return undefined;
+    return this.#life.check("commit").shared.write(unit, scope.signal)
+      .then((found) => this.#committed(scope.bus, changes, found));
+  }
+
+  /** As {@linkcode JoinHost.writeJoined}. */
+  writeJoined(scope: Scope, changes: Changes): Written {
+    return this.#writing.writeJoined(scope, changes);
+  }
+
+  /** As {@linkcode UnitHost.used}. */
+  used(unit: RunningUnit, tx: Tx): void {
+    if (tx instanceof Object) this.#byTx.set(tx, unit);
+  }
+
+  /** As {@linkcode UnitHost.ended}. */
+  ended(unit: RunningUnit): void {
+    this.#running.delete(unit);
+  }
+
+  #committed(bus: string, { outbox, schedules }: Changes, found: readonly SqlRow[]): readonly Leased<OutboxRow>[] {
+    const { now, wakes } = this.#life;
+    const leased = outbox.length === 0 ? [] : this.#tables.outbox.inserted(outbox, found);
+    if (leased.length < outbox.length) {
+      const others = outbox.map(({ dueAt }) => Math.max(dueAt, now));
+      wakes.tell("outbox", bus, Math.min(...others));
+    }
+    if (leased.length > 0) wakes.tell("outbox", bus, leased[0]!.until); // there is one
+    if (schedules.length > 0) {
+      // What was taken away may have held up another of its key.
+      const times = schedules.map((change) => "put" in change ? Math.max(change.put.dueAt, now) : now);
+      wakes.tell("schedules", bus, Math.min(...times));
+    }
+    return leased;
+  }
+}
