@@ -17,35 +17,20 @@ import type {
 import { RabbitAdmin } from "./admin.ts";
 import { loadClient } from "./client.ts";
 import type { RabbitmqCounts, RabbitmqTransport } from "./counts.ts";
-import { bounded, Connection, type ConnectionOwner } from "./connection.ts";
-import { ConsumerWatch } from "./consumer_watch.ts";
-import { Delays, maxDelayInMs } from "./delays.ts";
+import { bounded } from "./connection.ts";
+import { maxDelayInMs } from "./delays.ts";
 import { DirectReplies } from "./direct_replies.ts";
 import { toTyped, transportName } from "./errors.ts";
 import type { Settings } from "./options.ts";
-import { type KnownBinding, Management } from "./management.ts";
-import { Outbox } from "./outgoing.ts";
 import { PartitionedReceiver } from "./partitioned_receiver.ts";
 import { RabbitReceiver } from "./receiver.ts";
 import type { ReceiverOptions, ReceiverServices } from "./receiver_options.ts";
-import { Sender } from "./sender.ts";
 import { sourceServices } from "./source.ts";
 import type { Taker } from "./taker.ts";
-import { Deployments } from "./topology.ts";
+import { Wiring } from "./wiring.ts";
 
 /** The client's own buffer for headers has 64 KiB, for all of them and the properties. */
 const maxHeaderBytes = 2 ** 15;
-
-/** What there is once it is open. */
-interface Open {
-  readonly publishing: Connection;
-  readonly consuming: Connection;
-  readonly sender: Sender;
-  readonly outbox: Outbox;
-  readonly delays: Delays;
-  readonly deployments: Deployments;
-  readonly watch: ConsumerWatch;
-}
 
 /** One bus' end of a broker. */
 export class RabbitTransport implements RabbitmqTransport {
@@ -59,7 +44,8 @@ export class RabbitTransport implements RabbitmqTransport {
   readonly #takers = new Set<Taker>();
   readonly #troubles = new Map<RabbitReceiver, Error>();
   #host: Host | undefined;
-  #parts: Open | undefined;
+  /** Once it is open. */
+  #parts: Wiring | undefined;
   #closing: Promise<void> | undefined;
   /** Ends an `open` that waits. */
   #giveUp: ((reason: Error) => void) | undefined;
@@ -121,74 +107,38 @@ export class RabbitTransport implements RabbitmqTransport {
     const client = await loadClient();
     host.signal.throwIfAborted();
     const connected = Promise.withResolvers<void>();
-    const up = () => {
-      if (!consuming.ready || !publishing.ready) return;
-      connected.resolve();
-      if (this.#parts !== undefined) this.#tell();
-    };
-    const down = (cause: Error) => {
-      this.#cause = cause;
-      this.#tell();
-    };
-    const common = { down, blocked: (reason: string | undefined) => this.#block(reason) };
-    const consumingOwner: ConnectionOwner = {
-      ...common,
-      prepare: () => deployments.again(),
-      up: () => {
-        delays.forget();
+    const parts = new Wiring(client, this.#settings, host, {
+      receivers: this.#receivers,
+      consumingUp: () => {
         for (const receiver of this.#receivers) receiver.kick();
         for (const replies of this.#direct) replies.kick();
-        consumingUp.isUp = true;
-        consumingUp.resolve();
-        up();
+      },
+      up: () => {
+        connected.resolve();
+        if (this.#parts !== undefined) this.#tell();
       },
       down: (cause) => {
-        // Only one that has been up: who waits for the first time still does.
-        if (consumingUp.isUp) consumingUp = { ...Promise.withResolvers<void>(), isUp: false };
-        down(cause);
+        this.#cause = cause;
+        this.#tell();
       },
-    };
-    let consumingUp = { ...Promise.withResolvers<void>(), isUp: false };
-    const consuming = new Connection(client, this.#settings, host, "consume", consumingOwner);
-    const publishing = new Connection(client, this.#settings, host, "publish", {
-      ...common,
-      // What is published needs what the other connection declares again.
-      prepare: () => consuming.ready ? Promise.resolve() : consumingUp.promise,
-      up: () => {
-        this.#block(undefined);
-        sender.connected();
-        up();
-      },
+      blocked: (reason) => this.#block(reason),
     });
-    const deployments = new Deployments(consuming, this.#settings.queue, this.#lister(host));
-    const delays = new Delays(consuming, this.#settings.delays);
-    const sender = new Sender(publishing, host.clock, this.#settings.maxUnconfirmed);
-    const outbox = new Outbox(
-      { sender, delays, clock: host.clock, routed: (to) => deployments.routes(to) },
-      this.#settings,
-    );
-    const watch = new ConsumerWatch(host, this.#settings.checkConsumersEveryInMs, consuming, this.#receivers);
-    const parts = { publishing, consuming, sender, outbox, delays, deployments, watch };
     const giveUp = (reason: unknown) => {
-      void consuming.close(0);
-      void publishing.close(0);
+      void parts.close(0);
       connected.reject(reason);
     };
     const abort = () => giveUp(host.signal.reason);
     host.signal.addEventListener("abort", abort, { once: true });
     this.#giveUp = giveUp;
     if (this.#closing !== undefined) giveUp(this.#failure("open"));
-    else {
-      consuming.start();
-      publishing.start();
-    }
+    else parts.start();
     try {
       await connected.promise;
     } finally {
       host.signal.removeEventListener("abort", abort);
     }
     this.#parts = parts;
-    watch.start();
+    parts.watch.start();
     this.#tell();
   }
 
@@ -290,15 +240,7 @@ export class RabbitTransport implements RabbitmqTransport {
     for (const receiver of receivers) receiver.close();
     for (const taker of [...this.#takers]) taker.close();
     parts.sender.close();
-    await Promise.all([parts.consuming.close(deadline), parts.publishing.close(deadline)]);
-  }
-
-  /** What lists bindings, where there is a management plugin to ask. */
-  #lister({ clock }: Host): (() => Promise<readonly KnownBinding[]>) | undefined {
-    const { management: url, nodes: [{ credentials, vhost }] } = this.#settings;
-    if (url === undefined) return undefined;
-    const management = new Management(url, credentials, clock);
-    return () => management.bindings(vhost);
+    await parts.close(deadline);
   }
 
   #block(reason: string | undefined): void {
@@ -310,10 +252,9 @@ export class RabbitTransport implements RabbitmqTransport {
 
   /** Says how it is. */
   #tell(): void {
-    const { consuming, publishing } = this.#parts ?? {};
     if (this.#closing !== undefined) return;
     const [trouble] = this.#troubles.values();
-    if (!(consuming?.ready && publishing?.ready)) {
+    if (this.#parts?.ready !== true) {
       this.#host?.status({ state: "down", ...(this.#cause === undefined ? {} : { cause: this.#cause }) });
     } else if (this.#blocked !== undefined) {
       this.#host?.status({ state: "degraded", cause: new Error(`The broker takes no messages: ${this.#blocked}`) });
@@ -321,7 +262,7 @@ export class RabbitTransport implements RabbitmqTransport {
     else this.#host?.status({ state: "up" });
   }
 
-  #open(doing: string): Open {
+  #open(doing: string): Wiring {
     if (this.#parts === undefined || this.#closing !== undefined) throw this.#failure(doing);
     return this.#parts;
   }
