@@ -47,13 +47,13 @@ export function realTime(): TestClock {
 export async function eventually(
   clock: TestClock,
   what: string,
-  condition: () => boolean,
+  condition: () => boolean | Promise<boolean>,
   within = 10_000,
 ): Promise<void> {
   const step = 20;
   for (let waited = 0;; waited += step) {
     await clock.pass(0);
-    if (condition()) return;
+    if (await condition()) return;
     if (waited >= within) throw new Error(`Waited ${within} ms in vain: ${what}`);
     await clock.pass(step);
   }

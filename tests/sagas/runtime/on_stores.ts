@@ -2,13 +2,13 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { assert } from "@std/assert";
 import type { Bus } from "../../../src/bus/bus.ts";
 import { createBus } from "../../../src/bus/create_bus.ts";
 import type { Store } from "../../../src/spi/store.ts";
 import { memoryDatabase, memoryStore } from "../../../stores/memory/mod.ts";
 import { sqlite } from "../../../stores/sqlite/mod.ts";
 import { memory, memoryBroker } from "../../../transports/memory/mod.ts";
+import { eventually, realTime } from "../../conformance/test_clock.ts";
 import { PostgresBench, skip } from "../../stores/postgres/server.ts";
 import { test } from "../../support/runner.ts";
 
@@ -79,10 +79,6 @@ export function onStores(name: string, run: (on: OnStore) => Promise<void>): voi
   }
 }
 
-async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + patienceInMs;
-  while (!await condition()) {
-    assert(Date.now() < end, `It never came to this: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  return eventually(realTime(), what, condition, patienceInMs);
 }
