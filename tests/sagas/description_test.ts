@@ -1,5 +1,6 @@
 /** Sagas described, drawn and checked from their definition. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { instance } from "@viz-js/viz";
 import { event, saga, type } from "../../mod.ts";
 import { describe } from "../../src/sagas/description.ts";
 import { toGraphviz, toMermaid } from "../../src/sagas/diagram.ts";
@@ -97,6 +98,16 @@ test("a diagram for Graphviz has each state and each arrow, whatever its name is
   assertStringIncludes(text, 'digraph "odd" {');
   assertStringIncludes(text, '"say \\"no\\"" -> "back\\\\slash" [label="odd"];');
   assertStringIncludes(text, '"back\\\\slash" -> "final" [label="odd"];');
+});
+
+test("Graphviz renders a diagram, with each state and each arrow of it", async () => {
+  const graphviz = await instance();
+  const { status, errors, output = "" } = graphviz.render(toGraphviz(order), { format: "svg" });
+  assertEquals([status, errors], ["success", []]);
+  const of = (kind: string) => output.split(`class="${kind}"`).length - 1;
+  const arrows = new Set(describe(order).transitions.map(({ from, to }) => `${from} ${to}`));
+  assertEquals([of("node"), of("edge")], [describe(order).states.length, arrows.size]);
+  assertEquals(graphviz.render("digraph { a -> -> b }").status, "failure");
 });
 
 test("verify finds nothing wrong with what is whole, and each kind of mistake", () => {
