@@ -1,6 +1,8 @@
 /** The consumer that is measured: inbox, one row, one message out, in one commit. @module */
 import type { TransactionSql } from "postgres";
 import { type Bus, createBus, event } from "../../mod.ts";
+import type { Store } from "../../src/spi/store.ts";
+import type { Transport } from "../../src/spi/transport.ts";
 import { postgres } from "../../stores/postgres/mod.ts";
 import { removeSchema, schema, url } from "../support/stores.ts";
 
@@ -37,13 +39,23 @@ export type ConsumerBus = Bus<TransactionSql>;
 /** Makes the table where the row goes. */
 export const createOrders = `CREATE TABLE "${schema}"."orders" (id text PRIMARY KEY, total float8 NOT NULL)`;
 
-/** Starts a bus on an empty schema, in which orders have a table. */
+/**
+ * Starts a bus on an empty schema, in which orders have a table.
+ *
+ * @param transportOf makes its transport; left out: in memory
+ */
 export async function startConsumer(
   { concurrency, pool, group, row }: ConsumerOptions,
   confirmed: (confirmation: Confirmation) => void,
+  transportOf?: (store: Store<TransactionSql>) => Transport,
 ): Promise<ConsumerBus> {
   await removeSchema();
-  const bus = createBus({ name: "bench", store: postgres({ url, schema, max: pool }) });
+  const store = postgres({ url, schema, max: pool });
+  const bus = createBus({
+    name: "bench",
+    store,
+    ...(transportOf === undefined ? {} : { transport: transportOf(store) }),
+  });
   bus.endpoint("orders", { outbox: group === 1 ? true : { group }, concurrency }).handle(
     OrderPlaced,
     async ({ id, total, stamp }, context) => {

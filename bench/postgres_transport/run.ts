@@ -1,6 +1,10 @@
 /** Measures one case: `run.ts CASE`. @module */
 import client from "postgres";
-import { Consumed } from "../support/flow.ts";
+import type { Transport } from "../../src/spi/transport.ts";
+import { postgresTransport } from "../../transports/postgres/mod.ts";
+import { place, startConsumer } from "../postgres/consumer.ts";
+import { single } from "../postgres/settings.ts";
+import { abreast, Consumed } from "../support/flow.ts";
 import { type Case, runCase, type Work } from "../support/program.ts";
 import { schema, url } from "../support/stores.ts";
 import { graphileWorker, pgBoss } from "./peers.ts";
@@ -8,6 +12,8 @@ import { job, ours, startBus, type StartSide } from "./work.ts";
 
 /** So many are sent together, the next when they are kept. */
 const TOGETHER = 500;
+/** Of a consumer's messages: each awaits its own, more than are handled at once. */
+const PUBLISHERS = 256;
 
 /** Sends and handles: what one side is for. */
 async function through(start: StartSide): Promise<Work> {
@@ -53,11 +59,27 @@ async function standing(backlog: number): Promise<Work> {
   };
 }
 
+/** A transactional consumer: its message, its row and what it publishes, all in one database. */
+async function consumer(transportOf: Parameters<typeof startConsumer>[2]): Promise<Work> {
+  const consumed = new Consumed();
+  const bus = await startConsumer(single, () => consumed.one(), transportOf);
+  return async (count) => {
+    const done = consumed.expect(count);
+    await abreast(PUBLISHERS, count, () => place(bus));
+    await done;
+  };
+}
+
+/** With queues of its own, which share nothing with the store: what leaves goes through the outbox. */
+const apart = (): Transport => postgresTransport({ url, schema });
+
 const cases: Readonly<Record<string, Case>> = {
   "ours": { count: 40_000, prepare: () => through(ours) },
   "pg-boss": { count: 10_000, prepare: () => through(pgBoss) },
   "graphile-worker": { count: 5_000, prepare: () => through(graphileWorker) },
   "empty": { count: 20_000, prepare: () => standing(1) },
+  "enlisted": { count: 6_000, prepare: () => consumer((store) => postgresTransport(store)) },
+  "outbox": { count: 6_000, prepare: () => consumer(apart) },
   "backlog": { count: 20_000, prepare: () => standing(1_000_000) },
 };
 
