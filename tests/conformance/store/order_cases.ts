@@ -100,9 +100,10 @@ export const orderCases: readonly StoreCase[] = [
     name: "a lease that ends frees the rows of a key from the first on",
     async run(trial) {
       const rows = Array.from({ length: 3 }, () => trial.row({ key: "k" }));
-      await trial.commit({ outbox: rows }, { leaseMs: 50 });
+      await trial.commit({ outbox: [trial.row({ key: "held" }), trial.row({ key: "held" })] }, { leaseMs: 3_600_000 });
       assertEquals(await trial.claim(), []);
-      await trial.clock.pass(100);
+      await trial.commit({ outbox: rows }, { leaseMs: 1 });
+      await trial.clock.pass(2);
       assertEquals(await trial.claim(1, 10_000), [rows[0]!.id]);
       assertEquals(await trial.claim(10, 10_000), []);
     },
