@@ -62,7 +62,7 @@ async function standing(backlog: number): Promise<Work> {
 /** A transactional consumer: its message, its row and what it publishes, all in one database. */
 async function consumer(transportOf: Parameters<typeof startConsumer>[2]): Promise<Work> {
   const consumed = new Consumed();
-  const bus = await startConsumer(single, () => consumed.one(), transportOf);
+  const bus = await startConsumer({ ...single, pool: 16 }, () => consumed.one(), transportOf);
   return async (count) => {
     const done = consumed.expect(count);
     await abreast(PUBLISHERS, count, () => place(bus));

@@ -25,6 +25,8 @@ export function isPlain({ settlement: { outcome }, lease, inOrder }: Settling, a
 /** Settlements as statements of one transaction. */
 export interface SettleStatements {
   readonly statements: readonly Statement[];
+  /** Whether the last of them bring the next of keys to their turn: without a key, none has an order. */
+  readonly keyed: boolean;
   /** Those that are moved, in the order of their numbers, and which statement moves them; -1: none. */
   readonly moved: readonly Settling[];
   readonly movedAt: number;
@@ -84,20 +86,21 @@ export function settleStatements(
     }));
     statements.push({ text: strict ? sql.movedStrict : sql.moved, values: [JSON.stringify(list)] });
   }
-  return { statements: statements.length === 0 ? [] : [...statements, ...messages.inOrder], moved, movedAt };
+  const keyed = batch.some(({ settlement: { delivery } }) => delivery.key !== undefined);
+  return { statements: keyed ? [...statements, ...messages.inOrder] : statements, keyed, moved, movedAt };
 }
 
 /** What settling brings to queues, and why copies failed. */
 export function readSettled(
   { database, messages }: Pick<Services, "database" | "messages">,
   batch: readonly Settling[],
-  { moved, movedAt }: SettleStatements,
+  { keyed, moved, movedAt }: SettleStatements,
   results: readonly (readonly (readonly unknown[])[])[],
   queue: number,
   news: News,
 ): ReadonlyMap<Lease, Error> {
   const failures = new Map<Lease, Error>();
-  messages.came(results.at(-1) ?? [], news, database);
+  if (keyed) messages.came(results.at(-1) ?? [], news, database);
   for (const [what, number] of movedAt < 0 ? [] : results[movedAt] ?? []) {
     if (what === "came") news.add(Number(number), database.clock.now());
     const failed = what === "lost" ? moved[Number(number) - 1] : undefined;
