@@ -1,8 +1,8 @@
 /** The rows of all buses that share a memory. @module */
-import type { InboxKey, OutboxRow, ScheduleRow } from "../../src/spi/store.ts";
+import type { OutboxRow, ScheduleRow } from "../../src/spi/store.ts";
 import { KeyedLocks } from "../../src/values/keyed_locks.ts";
 import { DueRows } from "./due_rows.ts";
-import { Heap } from "../../src/values/heap.ts";
+import { Inbox } from "./inbox.ts";
 import { Sagas } from "./sagas.ts";
 
 /** A database for the stores of one process. Made with `memoryDatabase()`, passed to `memoryStore({ database })`. */
@@ -22,10 +22,6 @@ export interface MemoryDatabaseCounts {
   readonly schedules: number;
 }
 
-interface InboxRecord {
-  readonly name: string;
-  readonly keepUntil: number;
-}
 interface LeaseRecord {
   readonly owner: string;
   readonly fence: number;
@@ -34,24 +30,32 @@ interface LeaseRecord {
 
 /** What one bus has. */
 export class BusRows {
+  /** By endpoint. */
+  readonly inboxes: Map<string, Inbox> = new Map();
   readonly sagas: Sagas = new Sagas();
   readonly outbox: DueRows<OutboxRow> = new DueRows<OutboxRow>(({ id }) => id);
   readonly schedules: DueRows<ScheduleRow> = new DueRows<ScheduleRow>(({ token }) => token);
+
+  /** What an endpoint has handled. */
+  inbox(endpoint: string): Inbox {
+    let inbox = this.inboxes.get(endpoint);
+    if (inbox === undefined) this.inboxes.set(endpoint, inbox = new Inbox());
+    return inbox;
+  }
 }
 
 /** All rows, by bus. */
 export class Database implements MemoryDatabase {
   readonly buses = new Map<string, BusRows>();
-  /** Of inbox keys and of sagas, by their names. */
+  /** Of sagas, by their names. */
   readonly locks: KeyedLocks = new KeyedLocks();
-  readonly #inbox = new Map<string, InboxRecord>();
-  readonly #byAge = new Heap<InboxRecord>((a, b) => a.keepUntil < b.keepUntil);
   readonly #leases = new Map<string, LeaseRecord>();
 
   /** As {@linkcode MemoryDatabase.counts}. */
   get counts(): MemoryDatabaseCounts {
-    const counts = { inbox: this.#inbox.size, sagas: 0, outbox: 0, schedules: 0 };
-    for (const { sagas, outbox, schedules } of this.buses.values()) {
+    const counts = { inbox: 0, sagas: 0, outbox: 0, schedules: 0 };
+    for (const { inboxes, sagas, outbox, schedules } of this.buses.values()) {
+      for (const { size } of inboxes.values()) counts.inbox += size;
       counts.sagas += sagas.size;
       counts.outbox += outbox.size;
       counts.schedules += schedules.size;
@@ -66,26 +70,11 @@ export class Database implements MemoryDatabase {
     return rows;
   }
 
-  /** Whether it was handled. */
-  handled(name: string): boolean {
-    return this.#inbox.has(name);
-  }
-
-  /** Remembers that it was. */
-  record(name: string, keepUntil: number): void {
-    const record = { name, keepUntil };
-    this.#inbox.set(name, record);
-    this.#byAge.push(record);
-  }
-
   /** As `Store.sweep`. */
   sweep(limit: number, now: number): number {
     let count = 0;
-    for (; count < limit; count++) {
-      const oldest = this.#byAge.peek();
-      if (oldest === undefined || oldest.keepUntil >= now) break;
-      this.#byAge.pop();
-      this.#inbox.delete(oldest.name);
+    for (const { inboxes } of this.buses.values()) {
+      for (const inbox of inboxes.values()) count += inbox.sweep(limit - count, now);
     }
     return count;
   }
@@ -98,11 +87,6 @@ export class Database implements MemoryDatabase {
     this.#leases.set(name, { owner, fence, until: now + ms });
     return { fence };
   }
-}
-
-/** The name of an inbox record, and of its lock. */
-export function inboxName(bus: string, { endpoint, messageId }: InboxKey): string {
-  return `inbox ${bus.length}:${bus}${endpoint.length}:${endpoint}${messageId}`;
 }
 
 /** The name of a saga's lock. */

@@ -80,18 +80,21 @@ export class Sagas {
 
   /** Makes it so. */
   apply(changes: readonly SagaChange[]): void {
-    for (const { before, after, history = [] } of changes) {
-      for (const row of history) this.#remember(row);
+    for (const { before, after, history } of changes) {
+      if (history !== undefined) { for (const row of history) this.#remember(row); }
       if (before !== undefined) {
-        this.#sagas.get(before.saga)?.delete(before.id);
-        for (const [name, value] of Object.entries(before.index)) this.#removeIndex(before, name, value);
+        for (const name in before.index) this.#removeIndex(before, name, before.index[name]!);
       }
-      if (after === undefined) continue;
+      if (after === undefined) {
+        if (before !== undefined) this.#sagas.get(before.saga)?.delete(before.id);
+        continue;
+      }
       let all = this.#sagas.get(after.saga);
       if (all === undefined) this.#sagas.set(after.saga, all = new Map());
+      // In its place: taken out and put back, it would have all of them be put elsewhere now and then.
       all.set(after.id, after);
-      for (const [name, value] of Object.entries(after.index)) {
-        const at = indexName(after.saga, name, value);
+      for (const name in after.index) {
+        const at = indexName(after.saga, name, after.index[name]!);
         const ids = this.#index.get(at);
         if (ids === undefined) this.#index.set(at, new Set([after.id]));
         else ids.add(after.id);

@@ -15,7 +15,8 @@ import type {
 } from "../../src/spi/store.ts";
 import { transactionOf } from "../../src/spi/transaction.ts";
 import type { Change, DeployMode, Host } from "../../src/spi/transport.ts";
-import { type Database, inboxName } from "./database.ts";
+import { isPromise } from "../../src/values/awaitable.ts";
+import type { Database } from "./database.ts";
 import { type DueHost, MemoryDue } from "./due.ts";
 import { MemoryUnit, type UnitHost } from "./unit_of_work.ts";
 
@@ -38,7 +39,7 @@ export class MemoryStore implements Store<undefined>, DueHost, UnitHost {
   readonly outbox: Due<OutboxRow>;
   readonly schedules: Due<ScheduleRow>;
   readonly database: Database;
-  readonly #units = new Set<MemoryUnit>();
+  readonly listening: Set<MemoryUnit> = new Set();
   readonly #end = new AbortController();
   #clock: Clock | undefined;
   /** How many buses have it open. */
@@ -66,7 +67,7 @@ export class MemoryStore implements Store<undefined>, DueHost, UnitHost {
     });
   }
 
-  /** As {@linkcode DueHost.end}. */
+  /** As {@linkcode DueHost.end} and {@linkcode UnitHost.end}. */
   get end(): AbortSignal {
     return this.#end.signal;
   }
@@ -97,23 +98,13 @@ export class MemoryStore implements Store<undefined>, DueHost, UnitHost {
   async begin(scope: Scope): Promise<Unit<undefined>> {
     this.check("begin");
     scope.signal.throwIfAborted();
-    const { locks } = this.database;
-    const names = scope.inbox.map((key) => inboxName(scope.bus, key));
-    const held: string[] = [];
-    try {
-      // In one order, so that no two units wait for each other.
-      for (const each of [...new Set(names)].sort()) {
-        if (!locks.tryAcquire(each)) await locks.acquire(each, scope.signal);
-        held.push(each);
-      }
+    const unit = new MemoryUnit(this, scope);
+    const entered = unit.enter();
+    if (isPromise(entered)) {
+      await entered;
+      if (this.#end.signal.aborted) unit.end();
       this.check("begin");
-    } catch (error) {
-      for (const each of held) locks.release(each);
-      throw error;
     }
-    const duplicates = names.map((each, at) => names.indexOf(each) < at || this.database.handled(each));
-    const unit = new MemoryUnit(this, scope, held, duplicates);
-    this.#units.add(unit);
     return unit;
   }
 
@@ -132,7 +123,7 @@ export class MemoryStore implements Store<undefined>, DueHost, UnitHost {
     else if (!this.#end.signal.aborted) {
       this.#users = 0;
       this.#end.abort(new ClosedError(`the store "${name}"`));
-      for (const unit of [...this.#units]) unit.end(this.#end.signal.reason);
+      for (const unit of [...this.listening]) unit.end(this.#end.signal.reason);
     }
     return Promise.resolve();
   }
@@ -147,10 +138,5 @@ export class MemoryStore implements Store<undefined>, DueHost, UnitHost {
   /** As {@linkcode UnitHost.now}. */
   now(): number {
     return this.check("commit").now();
-  }
-
-  /** As {@linkcode UnitHost.ended}. */
-  ended(unit: MemoryUnit): void {
-    this.#units.delete(unit);
   }
 }
