@@ -66,13 +66,15 @@ export async function beginUnit(
   signal: AbortSignal | undefined,
   interrupted: () => boolean,
 ): Promise<UnitOfWork> {
-  const backoff = exponentialBackoff({ min: 100, max: "5s" }, first.services.random);
+  let backoff: Backoff | undefined;
   for (let failures = 0;; failures++) {
     try {
-      return await storage.begin(first.envelope.messageId, inbox, signal, first.services.settling.receiver);
+      const { envelope: { messageId }, instances, services: { settling } } = first;
+      return await storage.begin(messageId, inbox, signal, settling.receiver, instances);
     } catch (thrown) {
       const error = toError(thrown);
       if (interrupted() || isFinal(error)) throw error;
+      backoff ??= exponentialBackoff({ min: 100, max: "5s" }, first.services.random);
       await wait(first, backoff(failures));
       if (interrupted()) throw error;
     }

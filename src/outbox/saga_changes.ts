@@ -3,24 +3,35 @@ import type { SagaChange, SagaHistoryRow, SagaRow } from "../spi/store.ts";
 
 /** Each instance once, from what the store has to what the unit leaves, however often it was changed meanwhile. */
 export class SagaChanges {
-  readonly #changes = new Map<string, SagaChange>();
+  readonly #changes: SagaChange[] = [];
+  /** Their places; made with the second, as most units change one. */
+  #places: Map<string, number> | undefined;
 
   /** What the commit writes. */
   get all(): readonly SagaChange[] {
-    return [...this.#changes.values()];
-  }
-  get size(): number {
-    return this.#changes.size;
+    return this.#changes;
   }
 
   /** What the unit has made of an instance; `undefined`: it has not touched it. */
   of(saga: string, id: string): SagaChange | undefined {
-    return this.#changes.size === 0 ? undefined : this.#changes.get(nameOf(saga, id));
+    const place = this.#placeOf(saga, id);
+    return place === undefined ? undefined : this.#changes[place];
+  }
+
+  #placeOf(saga: string, id: string): number | undefined {
+    const [first] = this.#changes;
+    if (first === undefined) return undefined;
+    if (this.#changes.length > 1) {
+      this.#places ??= new Map(this.#changes.map((change, at) => [nameOf(identityOf(change)), at]));
+      return this.#places.get(nameOf({ saga, id }));
+    }
+    const only = identityOf(first);
+    return only.id === id && only.saga === saga ? 0 : undefined;
   }
 
   /** Rows of the store as the unit leaves them: changed, or gone. */
   over(rows: readonly SagaRow[]): readonly SagaRow[] {
-    if (this.#changes.size === 0) return rows;
+    if (this.#changes.length === 0) return rows;
     return rows.flatMap((row) => {
       const change = this.of(row.saga, row.id);
       return change === undefined ? [row] : change.after === undefined ? [] : [change.after];
@@ -32,17 +43,21 @@ export class SagaChanges {
    * @param happened to be kept
    */
   save(before: SagaRow | undefined, after: SagaRow | undefined, happened: readonly SagaHistoryRow[]): void {
-    const { saga, id } = (before ?? after ?? happened[0])!; // one of them is given
-    const name = nameOf(saga, id);
-    const known = this.#changes.get(name);
-    if (known === undefined) {
-      this.#changes.set(name, { before, after, history: happened });
+    const change: SagaChange = { before, after, history: happened };
+    const { saga, id } = identityOf(change);
+    const place = this.#placeOf(saga, id);
+    if (place === undefined) {
+      this.#places?.set(nameOf({ saga, id }), this.#changes.length);
+      this.#changes.push(change);
       return;
     }
+    const known = this.#changes[place]!; // it is there
     const history = [...known.history ?? [], ...happened];
-    // Made and gone in one unit, and nothing is kept: the store never hears of it.
-    if (known.before === undefined && after === undefined && history.length === 0) this.#changes.delete(name);
-    else this.#changes.set(name, { before: known.before, after: after && next(known.before, after), history });
+    if (known.before === undefined && after === undefined && history.length === 0) {
+      // Made and gone in one unit, and nothing is kept: the store never hears of it.
+      this.#changes.splice(place, 1);
+      this.#places = undefined;
+    } else this.#changes[place] = { before: known.before, after: after && next(known.before, after), history };
   }
 
   /** Takes over what a part of the unit has changed. */
@@ -56,7 +71,16 @@ function next(before: SagaRow | undefined, after: SagaRow): SagaRow {
   return { ...after, version: (before?.version ?? 0) + 1 };
 }
 
+interface Identity {
+  readonly saga: string;
+  readonly id: string;
+}
+
+function identityOf({ before, after, history }: SagaChange): Identity {
+  return (before ?? after ?? history?.[0])!; // one of them is given
+}
+
 /** A saga's name has no such character. */
-function nameOf(saga: string, id: string): string {
+function nameOf({ saga, id }: Identity): string {
   return `${saga}\u0000${id}`;
 }

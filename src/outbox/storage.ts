@@ -129,14 +129,17 @@ export class Storage implements UnitOwner {
    * @param partition what it is about, for stores that keep together what belongs together
    * @param signal ends it
    * @param receiver of what it is about
+   * @param instances of sagas that it will load, as far as is known
    */
   async begin(
     partition: string,
     inbox: readonly InboxKey[],
     signal?: AbortSignal,
     receiver?: Receiver,
+    instances?: Scope["instances"],
   ): Promise<UnitOfWork> {
-    return new UnitOfWork(this, await this.store.begin(this.#scope(partition, inbox, signal)), inbox, receiver);
+    const unit = await this.store.begin(this.#scope(partition, inbox, signal, instances));
+    return new UnitOfWork(this, unit, inbox, receiver);
   }
 
   /** A unit to read with, of which nothing is committed. */
@@ -148,9 +151,14 @@ export class Storage implements UnitOwner {
     return new UnitOfWork(this, store.join(tx, this.#scope(partition, [], undefined)), []);
   }
 
-  #scope(partition: string, inbox: readonly InboxKey[], signal: AbortSignal | undefined): Scope {
+  #scope(
+    partition: string,
+    inbox: readonly InboxKey[],
+    signal: AbortSignal | undefined,
+    instances?: Scope["instances"],
+  ): Scope {
     const { bus } = this.#with.services();
-    return { bus, partition, inbox, signal: signal ?? this.#ending.signal, leaseMs: leaseInMs };
+    return { bus, partition, inbox, instances, signal: signal ?? this.#ending.signal, leaseMs: leaseInMs };
   }
 
   /** Writes what belongs to no delivery. */

@@ -10,6 +10,8 @@ import { SagaChanges } from "./saga_changes.ts";
 import type { UnitOwner } from "./unit_owner.ts";
 import { checkUnitSize } from "./unit_size.ts";
 
+/** Of whatever a unit has none of. */
+const nothing: readonly never[] = Object.freeze([]);
 /** How many instances are read at once. */
 const pageSize = 500;
 
@@ -23,17 +25,17 @@ export class UnitOfWork implements OpenUnit {
   readonly #owner: UnitOwner;
   readonly #store: Store<unknown>;
   readonly #unit: Unit<unknown>;
-  readonly #messages: OutgoingMessage[] = [];
-  readonly #rows: OutboxRow[] = [];
-  readonly #schedules: Changes["schedules"][number][] = [];
-  /** Made when it is first needed: few handle sagas. */
+  // Each of these is made when it is first needed: few units have more than one or two of them.
+  #messages: OutgoingMessage[] | undefined;
+  #rows: OutboxRow[] | undefined;
+  #schedules: Changes["schedules"][number][] | undefined;
   #sagas: SagaChanges | undefined;
-  readonly #prepared: Promise<void>[] = [];
-  readonly #sending = new Set<Promise<unknown>>();
+  #prepared: Promise<void>[] | undefined;
+  #sending: Set<Promise<unknown>> | undefined;
   readonly #inbox: readonly InboxKey[];
   readonly #whole: UnitOfWork | undefined;
   readonly #receiver: Receiver | undefined;
-  readonly #settling: Consumption[] = [];
+  #settling: Consumption[] | undefined;
   #enlistment: Enlistment | undefined | "unknown" = "unknown";
   #told: (() => void)[] | undefined;
   /** How often the units of the same attempt before it have met another. */
@@ -86,15 +88,16 @@ export class UnitOfWork implements OpenUnit {
   }
 
   track<Result>(sending: Promise<Result>): Promise<Result> {
-    this.#sending.add(sending);
+    const all = this.#sending ??= new Set();
+    all.add(sending);
     // Another promise for the sender: that somebody waits here must not hide that nobody waits there.
-    return sending.finally(() => this.#sending.delete(sending));
+    return sending.finally(() => all.delete(sending));
   }
 
   /** @throws {TransactionEndedError} once the unit has ended */
   enqueue(message: OutgoingMessage): void {
     this.#check();
-    this.#messages.push(message);
+    (this.#messages ??= []).push(message);
   }
   /**
    * Has a message made into what leaves; `then` follows at once, or before the commit.
@@ -108,7 +111,7 @@ export class UnitOfWork implements OpenUnit {
     else {
       const prepared = transforming.then(then);
       prepared.catch(() => {}); // the commit rejects with it
-      this.#prepared.push(prepared);
+      (this.#prepared ??= []).push(prepared);
     }
   }
   /**
@@ -118,7 +121,7 @@ export class UnitOfWork implements OpenUnit {
    */
   add(row: OutboxRow): void {
     this.#check();
-    this.#rows.push(row);
+    (this.#rows ??= []).push(row);
   }
   /**
    * Puts a schedule, or takes one back.
@@ -127,7 +130,7 @@ export class UnitOfWork implements OpenUnit {
    */
   schedule(change: Changes["schedules"][number]): void {
     this.#check();
-    this.#schedules.push(change);
+    (this.#schedules ??= []).push(change);
   }
 
   /**
@@ -139,7 +142,7 @@ export class UnitOfWork implements OpenUnit {
   settle(consumption: Consumption): boolean {
     this.#check();
     if (this.#receiver === undefined || this.#enlist() === undefined) return false;
-    this.#settling.push(consumption);
+    (this.#settling ??= []).push(consumption);
     return true;
   }
   #enlist(): Enlistment | undefined {
@@ -206,18 +209,18 @@ export class UnitOfWork implements OpenUnit {
     } finally {
       part.#ended = true;
     }
-    this.#messages.push(...part.#messages);
-    this.#rows.push(...part.#rows);
-    for (const tell of part.#told ?? []) this.onCommitted(tell);
+    this.#messages = joined(this.#messages, part.#messages);
+    this.#rows = joined(this.#rows, part.#rows);
+    this.#schedules = joined(this.#schedules, part.#schedules);
+    this.#settling = joined(this.#settling, part.#settling);
+    this.#told = joined(this.#told, part.#told);
     if (part.#sagas !== undefined) (this.#sagas ??= new SagaChanges()).add(part.#sagas);
-    this.#schedules.push(...part.#schedules);
-    this.#settling.push(...part.#settling);
   }
 
   /** Nothing can be added from then on, not even by a handler that was not waited for. */
   async #finish(): Promise<void> {
-    while (this.#sending.size > 0) await Promise.allSettled(this.#sending);
-    if (this.#prepared.length > 0) await Promise.all(this.#prepared);
+    while (this.#sending !== undefined && this.#sending.size > 0) await Promise.allSettled(this.#sending);
+    if (this.#prepared !== undefined) await Promise.all(this.#prepared);
     this.#ended = true;
   }
 
@@ -230,13 +233,14 @@ export class UnitOfWork implements OpenUnit {
    * other refusals, if it sends: where broker and store are one
    */
   async commit(): Promise<void> {
-    await this.#finish();
-    const enlisted = await this.#enlisted();
-    const messages = enlisted === undefined ? this.#messages : this.#messages.filter((each) => !enlisted.has(each));
-    const rows = await this.#owner.rowsOf(messages);
-    const outbox = this.#rows.length === 0 ? rows : [...rows, ...this.#rows];
-    const sagas = this.#sagas?.all ?? [];
-    const changes: Changes = { sagas, outbox, schedules: this.#schedules };
+    if (this.#sending === undefined && this.#prepared === undefined) this.#ended = true;
+    else await this.#finish();
+    const enlisted = this.#messages === undefined && this.#settling === undefined ? undefined : await this.#enlisted();
+    const own = this.#messages ?? nothing;
+    const messages = enlisted === undefined ? own : own.filter((each) => !enlisted.has(each));
+    const rows = messages.length === 0 ? nothing : await this.#owner.rowsOf(messages);
+    const outbox = this.#rows === undefined ? rows : [...rows, ...this.#rows];
+    const changes: Changes = { sagas: this.#sagas?.all ?? nothing, outbox, schedules: this.#schedules ?? nothing };
     checkUnitSize(this.#store, this.#inbox.length, changes);
     const { heldSince } = this.#unit;
     let leased;
@@ -247,18 +251,17 @@ export class UnitOfWork implements OpenUnit {
     }
     enlisted?.committed((message) => this.#owner.sent(message));
     this.#owner.committed(outbox, leased, messages);
-    for (const tell of this.#told ?? []) tell();
+    if (this.#told !== undefined) { for (const tell of this.#told) tell(); }
   }
 
   /** Puts into the store's transaction what the broker would be told afterwards, where that is possible. */
   async #enlisted(): Promise<Enlisted | undefined> {
-    if (this.#messages.length + this.#settling.length === 0) return undefined;
     const enlistment = this.#enlist();
     if (enlistment === undefined) return undefined;
     // What only the store keeps until it is due stays a row of it.
-    const messages = this.#messages.filter((each) => this.#owner.carries(each));
+    const messages = (this.#messages ?? nothing).filter((each) => this.#owner.carries(each));
     for (const message of messages) await this.#owner.transform(message);
-    const enlisted = new Enlisted(enlistment, messages, this.#settling);
+    const enlisted = new Enlisted(enlistment, messages, this.#settling ?? nothing);
     await enlisted.write();
     return enlisted;
   }
@@ -270,4 +273,12 @@ export class UnitOfWork implements OpenUnit {
     await this.#unit.rollback();
     if (heldSince !== undefined) this.#owner.ended(this.#inbox, heldSince);
   }
+}
+
+/** Two lists as one: the first of them, if there is one. */
+function joined<Item>(list: Item[] | undefined, more: readonly Item[] | undefined): Item[] | undefined {
+  if (more === undefined) return list;
+  if (list === undefined) return [...more];
+  list.push(...more);
+  return list;
 }

@@ -15,6 +15,8 @@ export function checkUnitSize(
 ): void {
   const operations = handled + sagas.length + outbox.length + schedules.length;
   if (operations > maxOperations) throw new UnitTooLargeError(name, "operations", operations, maxOperations);
+  // Nothing is that large: it need not be counted.
+  if (maxBytes === Number.MAX_SAFE_INTEGER) return;
   let bytes = 0;
   for (const { after } of sagas) bytes += after?.data.byteLength ?? 0;
   for (const { frame } of outbox) bytes += frame.body.byteLength;

@@ -5,6 +5,7 @@ import type { Consumption } from "../pipeline/consumption.ts";
 import { wait } from "../pipeline/recovery.ts";
 import type { Run, Stage } from "../pipeline/stage.ts";
 import type { InboxKey } from "../spi/store.ts";
+import { isPromise } from "../values/awaitable.ts";
 import type { Backoff } from "../values/backoff.ts";
 import { beginUnit, conflictBackoff, isHandled, keyOf, mostConflicts } from "./beginning.ts";
 import { conclude } from "./concluding.ts";
@@ -76,16 +77,14 @@ class Attempt {
   readonly #storage: Storage;
   readonly #attempt: number;
   readonly #inbox: readonly InboxKey[];
-  readonly #conflictWait: Backoff;
+  #conflictWait: Backoff | undefined;
 
   constructor(consumption: Consumption, storage: Storage) {
-    const { random } = consumption.services;
     // A query is asked again at will.
     this.#inbox = consumption.definition?.kind === "query" ? [] : [keyOf(consumption)];
     this.#consumption = consumption;
     this.#storage = storage;
     this.#attempt = consumption.attempt;
-    this.#conflictWait = conflictBackoff(random);
   }
 
   async run(next: Run, before: { readonly unhandled: Consumption["unhandled"] } | undefined): Promise<void> {
@@ -106,7 +105,8 @@ class Attempt {
       try {
         // It may have waited for long.
         if (this.#interrupted) throw consumption.whyOver(this.#attempt);
-        await next(consumption);
+        const handled = next(consumption);
+        if (isPromise(handled)) await handled;
         if (consumption.isOver(this.#attempt)) throw consumption.whyOver(this.#attempt);
         conclude(consumption, unit);
         done = consumption.unhandled;
@@ -126,6 +126,7 @@ class Attempt {
         if (!(unknown || thrown instanceof ConflictError) || conflicts >= mostConflicts || this.#interrupted) {
           throw thrown;
         }
+        this.#conflictWait ??= conflictBackoff(consumption.services.random);
         await wait(consumption, this.#conflictWait(conflicts));
         if (this.#interrupted) throw thrown;
       }

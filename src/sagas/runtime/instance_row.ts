@@ -19,6 +19,8 @@ interface Document {
   readonly compensating?: NonNullable<SagaInstance["compensating"]>;
 }
 
+type Mutable<Record> = { -readonly [Key in keyof Record]: Record[Key] };
+
 /**
  * What a row says of its instance, brought to this version of the saga.
  *
@@ -119,14 +121,12 @@ export function toRow(
   serializer: Serializer,
 ): SagaRow {
   const { id, incarnation, state, data, arrived, timeouts, requests, undos, compensating } = instance;
-  const document: Document = {
-    data,
-    ...(isEmpty(arrived) ? {} : { arrived }),
-    ...(isEmpty(timeouts) ? {} : { timeouts }),
-    ...(isEmpty(requests) ? {} : { requests }),
-    ...(undos.length === 0 ? {} : { undos }),
-    ...(compensating === undefined ? {} : { compensating }),
-  };
+  const document: Mutable<Document> = { data };
+  if (!isEmpty(arrived)) document.arrived = arrived;
+  if (!isEmpty(timeouts)) document.timeouts = timeouts;
+  if (!isEmpty(requests)) document.requests = requests;
+  if (undos.length > 0) document.undos = undos;
+  if (compensating !== undefined) document.compensating = compensating;
   const { body, types } = serializer.serialize(document);
   return {
     saga: definition.name,
@@ -169,12 +169,14 @@ function indexOf(definition: SagaDefinition, instance: SagaInstance): SagaRow["i
 
 function isDocument(value: unknown): value is Document {
   if (!isObject(value)) return false;
-  const { data, arrived, timeouts, requests, undos, compensating }: Partial<Record<string, unknown>> = { ...value };
-  return isObject(data) &&
-    [arrived, timeouts, requests, compensating].every((each) => each === undefined || isObject(each)) &&
-    (undos === undefined || Array.isArray(undos));
+  const { data, arrived, timeouts, requests, undos, compensating } = value as Partial<Record<string, unknown>>; // any
+  return isObject(data) && isObjectOrNone(arrived) && isObjectOrNone(timeouts) && isObjectOrNone(requests) &&
+    isObjectOrNone(compensating) && (undos === undefined || Array.isArray(undos));
 }
 
+function isObjectOrNone(value: unknown): boolean {
+  return value === undefined || isObject(value);
+}
 function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

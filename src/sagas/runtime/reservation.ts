@@ -1,5 +1,6 @@
 /** One message at a time for each instance, within a process. @module */
 import type { Consumption } from "../../pipeline/consumption.ts";
+import type { InstanceKey } from "../../spi/store.ts";
 import { type ContextKey, contextKey } from "../../values/context_key.ts";
 import type { KeyedLocks } from "../../values/keyed_locks.ts";
 import type { Found, SagaPart } from "./part.ts";
@@ -9,17 +10,25 @@ export class InstanceBusyError extends Error {
   override readonly name = "InstanceBusyError";
 }
 
-/** Which instances a message has for itself: from before its unit begins until after it has ended. */
-export class Reservation {
+/**
+ * Which instances a message has for itself: from before its unit begins until after it has ended. Those of which the
+ * message itself tells are what it lists.
+ */
+export class Reservation implements Iterable<InstanceKey> {
   readonly #locks: KeyedLocks;
-  readonly #wanted: Set<string>;
+  /** Each once. */
+  #wanted: readonly string[];
   readonly #held: string[] = [];
-  /** What the store has said of it, by what it is for. */
-  readonly found: Map<SagaPart, Found> = new Map();
+  #found: Map<SagaPart, Found> | undefined;
 
   constructor(locks: KeyedLocks, names: readonly string[]) {
     this.#locks = locks;
-    this.#wanted = new Set(names);
+    this.#wanted = names.length > 1 ? [...new Set(names)] : names;
+  }
+
+  /** What the store has said of it, by what it is for. */
+  get found(): Map<SagaPart, Found> {
+    return this.#found ??= new Map();
   }
 
   /** The reservation of a message that is being handled. */
@@ -64,22 +73,33 @@ export class Reservation {
     let busy = false;
     for (const name of names) {
       if (this.#held.includes(name)) continue;
-      this.#wanted.add(name);
+      if (!this.#wanted.includes(name)) this.#wanted = [...this.#wanted, name];
       if (busy || !this.#locks.tryAcquire(name)) busy = true;
       else this.#held.push(name);
     }
     if (busy) throw new InstanceBusyError();
   }
 
+  *[Symbol.iterator](): Iterator<InstanceKey> {
+    for (const name of this.#wanted) {
+      const end = name.indexOf(separator);
+      yield { saga: name.slice(0, end), id: name.slice(end + 1) };
+    }
+  }
+
   /** Gives all back. */
   release(): void {
-    for (const name of this.#held.splice(0)) this.#locks.release(name);
+    for (const name of this.#held) this.#locks.release(name);
+    this.#held.length = 0;
   }
 }
 
 const key: ContextKey<unknown> = contextKey<unknown>("the instances of a message");
 
-/** The name of an instance's lock. A saga's name has no such character. */
+/** A saga's name has no such character. */
+const separator = "\u0000";
+
+/** The name of an instance's lock. */
 export function lockName(saga: string, id: string): string {
-  return `${saga}\u0000${id}`;
+  return `${saga}${separator}${id}`;
 }

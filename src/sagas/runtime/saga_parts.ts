@@ -47,12 +47,12 @@ function messagePart(
 ): SagaPart {
   const { saga } = runner;
   const indexed = events.filter(({ by }) => by.kind === "index");
+  const identified = events.filter(({ by }) => by.kind !== "index");
   const part: SagaPart = {
     saga,
     definition,
     subscribed,
-    locks: (message) =>
-      events.flatMap((event) => event.by.kind === "index" ? [] : [lockName(saga.name, idOf(saga, event, message))]),
+    locks: (message) => identified.map((event) => lockName(saga.name, idOf(saga, event, message))),
     handle: (context) => runner.message(context, part, events),
     ...(answers || indexed.length > 0
       ? { lookUp: (consumption, message) => lookUp(saga, consumption, message, indexed, answers) }

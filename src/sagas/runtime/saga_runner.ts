@@ -18,7 +18,7 @@ import { UnitEffects } from "./effects.ts";
 import type { Happened } from "./history.ts";
 import { fromRow } from "./instance_row.ts";
 import { nameOf, tellOfInstance } from "./observing.ts";
-import type { SagaPart } from "./part.ts";
+import type { Found, SagaPart } from "./part.ts";
 import { Reservation } from "./reservation.ts";
 import { save } from "./saving.ts";
 import { type Signal, toSignal } from "./signal.ts";
@@ -46,16 +46,23 @@ export class SagaRunner {
   }
 
   /** An event, or an answer to a request. */
-  async message(context: ConsumeContext, part: SagaPart, events: readonly EventDefinition[]): Promise<void> {
+  message(context: ConsumeContext, part: SagaPart, events: readonly EventDefinition[]): Awaitable<void> {
     const work = this.#work(context);
     const found = Reservation.of(work.consumption)?.found.get(part);
-    if (found?.asked !== undefined) return await this.#answer(work, found.asked);
+    if (found?.asked !== undefined) return this.#answer(work, found.asked);
+    const [event] = events;
     // An answer to what is over, or was answered before.
-    if (events.length === 0) return drop(work.consumption, "stale");
-    for (const event of events) {
-      if (event.by.kind === "index") await this.#indexed(work, event, found?.byEvent.get(event.name) ?? []);
-      else await this.#identified(work, event, idOf(this.saga, event, context.message));
-    }
+    if (event === undefined) return drop(work.consumption, "stale");
+    return events.length === 1 ? this.#one(work, event, found) : this.#several(work, events, found);
+  }
+
+  async #several(work: Work, events: readonly EventDefinition[], found: Found | undefined): Promise<void> {
+    for (const event of events) await this.#one(work, event, found);
+  }
+  #one(work: Work, event: EventDefinition, found: Found | undefined): Promise<void> {
+    return event.by.kind === "index"
+      ? this.#indexed(work, event, found?.byEvent.get(event.name) ?? [])
+      : this.#identified(work, event, idOf(this.saga, event, work.context.message));
   }
 
   /** What the saga has sent to itself. */
@@ -78,12 +85,19 @@ export class SagaRunner {
 
   async #identified(work: Work, event: EventDefinition, id: string): Promise<void> {
     const row = await work.unit.load(this.saga.name, id, work.lock);
-    if (row !== undefined) return await this.#event(work, event, row);
-    if (event.by.kind !== "start") return await this.#missing(work, event, `the id "${id}"`);
+    if (row === undefined && event.by.kind !== "start") return await this.#missing(work, event, `the id "${id}"`);
+    // What need not be awaited is not.
+    const handled = row === undefined
+      ? this.#first(work, event, id)
+      : this.#run(work, row, occurrenceOfEvent(event, work));
+    if (isPromise(handled)) await handled;
+  }
+
+  #first(work: Work, event: EventDefinition, id: string): Awaitable<void> {
     const { services } = work.consumption;
     // As its correlation's types say.
-    const instance = newInstance(id, services.newId(), event.by.create(work.context.message as never));
-    await this.#handle(work, undefined, instance, occurrenceOfEvent(event, work));
+    const data = event.by.kind === "start" ? event.by.create(work.context.message as never) : {};
+    return this.#handle(work, undefined, newInstance(id, services.newId(), data), occurrenceOfEvent(event, work));
   }
 
   async #indexed(work: Work, event: EventDefinition, rows: readonly SagaRow[]): Promise<void> {
@@ -136,11 +150,7 @@ export class SagaRunner {
     await this.#handle(work, row, instance, { ...answer, requestId });
   }
 
-  #event(work: Work, event: EventDefinition, row: SagaRow): Promise<void> {
-    return this.#run(work, row, occurrenceOfEvent(event, work));
-  }
-
-  #run(work: Work, row: SagaRow, occurrence: Occurrence): Promise<void> {
+  #run(work: Work, row: SagaRow, occurrence: Occurrence): Awaitable<void> {
     const instance = this.#read(work, row);
     return isPromise(instance)
       ? instance.then((read) => this.#handle(work, row, read, occurrence))
@@ -151,19 +161,32 @@ export class SagaRunner {
     return fromRow(this.saga, row, serializerOf(work.consumption));
   }
 
-  async #handle(work: Work, row: SagaRow | undefined, instance: SagaInstance, occurrence: Occurrence): Promise<void> {
+  /** Most of it is there at once. */
+  #handle(work: Work, row: SagaRow | undefined, instance: SagaInstance, occurrence: Occurrence): Awaitable<void> {
+    const effects = new UnitEffects(work.context, work.consumption, work.unit, this.saga.name, instance);
+    const became = handle(this.saga, instance, occurrence, effects);
+    return isPromise(became)
+      ? became.then((handled) => this.#keep(work, row, instance, occurrence, effects, handled))
+      : this.#keep(work, row, instance, occurrence, effects, became);
+  }
+
+  #keep(
+    work: Work,
+    row: SagaRow | undefined,
+    instance: SagaInstance,
+    occurrence: Occurrence,
+    effects: UnitEffects,
+    handled: Handled,
+  ): Awaitable<void> {
+    if (handled !== "handled") return this.#outcome(work, handled, instance, occurrence);
     const { saga } = this;
     const { consumption, unit } = work;
-    const effects = new UnitEffects(work.context, consumption, unit, saga.name, instance);
-    // Most of it is there at once: what need not be awaited is not.
-    const became = handle(saga, instance, occurrence, effects);
-    const handled = isPromise(became) ? await became : became;
-    if (handled !== "handled") return await this.#outcome(work, handled, instance, occurrence);
     const happened = this.#happened(work, occurrence, effects);
     const serializer = serializerOf(consumption);
+    const tell = (): void =>
+      tellOfInstance(saga, instance, occurrence, effects.transitions, consumption, unit, serializer);
     const saved = save(saga, instance, row, unit, serializer, happened);
-    if (isPromise(saved)) await saved;
-    tellOfInstance(saga, instance, occurrence, effects.transitions, consumption, unit, serializer);
+    return isPromise(saved) ? saved.then(tell) : tell();
   }
 
   async #outcome(work: Work, handled: Handled, instance: SagaInstance, occurrence: Occurrence): Promise<void> {

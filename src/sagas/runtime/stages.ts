@@ -15,17 +15,25 @@ export type SagaParts = ReadonlyMap<Binding, SagaPart>;
  */
 export function oneAtATime(parts: SagaParts): Stage {
   const locks = new KeyedLocks();
+  const asks = anyAsks(parts);
   return {
     name: "one at a time of an instance",
     around: (next) => (consumption) => {
       if (consumption.match?.stateful !== true) return next(consumption);
-      return reserved(consumption, new Reservation(locks, namesOf(consumption, parts)), next);
+      const reservation = new Reservation(locks, namesOf(consumption, parts));
+      // Nobody else has anything to say to it.
+      if (asks) reservation.attach(consumption);
+      return reserved(consumption, reservation, next);
     },
   };
 }
 
+/** Whether any has messages that do not say themselves which instance they are for. */
+function anyAsks(parts: SagaParts): boolean {
+  return [...parts.values()].some(({ lookUp }) => lookUp !== undefined);
+}
+
 async function reserved(consumption: Consumption, reservation: Reservation, next: Run): Promise<void> {
-  reservation.attach(consumption);
   for (;;) {
     if (!reservation.tryTake()) await reservation.take(consumption.signal);
     try {
@@ -50,13 +58,15 @@ function namesOf(consumption: Consumption, parts: SagaParts): readonly string[] 
 
 /** Asks the store, in the unit and before any middleware, which instances a message is for that does not say so. */
 export function lookedUp(parts: SagaParts): Stage {
+  const asks = anyAsks(parts);
   return {
     name: "instances",
-    around: (next) => (consumption) => {
-      if (consumption.match?.stateful !== true) return next(consumption);
-      const asking = askingOf(consumption, parts);
-      return asking.length === 0 ? next(consumption) : ask(consumption, asking, next);
-    },
+    around: (next) =>
+      !asks ? next : (consumption) => {
+        if (consumption.match?.stateful !== true) return next(consumption);
+        const asking = askingOf(consumption, parts);
+        return asking.length === 0 ? next(consumption) : ask(consumption, asking, next);
+      },
   };
 }
 
