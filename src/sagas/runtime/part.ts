@@ -12,8 +12,8 @@ export interface SagaPart {
   readonly definition: Definition;
   /** Whether they come by the contract's topic; else they are sent to the endpoint's queue: answers, and its own. */
   readonly subscribed: boolean;
-  /** The names of the locks of the instances of which the message itself tells. */
-  locks(message: unknown): readonly string[];
+  /** The ids of the instances of which the message itself tells. */
+  ids(message: unknown): readonly string[];
   /** Asks the store what the message does not tell; left out: it tells all. */
   readonly lookUp?: (consumption: Consumption, message: unknown) => Promise<Found>;
   /** What it may publish beside what its rules say. */
@@ -28,6 +28,6 @@ export interface Found {
   readonly asked: SagaRow | undefined;
   /** By the name of an event: which instances it is for. */
   readonly byEvent: ReadonlyMap<string, readonly SagaRow[]>;
-  /** The names of the locks of all of them. */
-  readonly locks: readonly string[];
+  /** The ids of all of them. */
+  readonly ids: readonly string[];
 }

@@ -98,8 +98,3 @@ const key: ContextKey<unknown> = contextKey<unknown>("the instances of a message
 
 /** A saga's name has no such character. */
 const separator = "\u0000";
-
-/** The name of an instance's lock. */
-export function lockName(saga: string, id: string): string {
-  return `${saga}${separator}${id}`;
-}

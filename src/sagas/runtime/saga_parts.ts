@@ -8,7 +8,6 @@ import { answersOf } from "./answers.ts";
 import { idOf, unitOf, whereOf } from "./correlating.ts";
 import { requestIndex, waiting } from "./instance_row.ts";
 import type { Found, SagaPart } from "./part.ts";
-import { lockName } from "./reservation.ts";
 import { SagaRunner } from "./saga_runner.ts";
 import { sagaSignal, toSignal } from "./signal.ts";
 
@@ -52,7 +51,7 @@ function messagePart(
     saga,
     definition,
     subscribed,
-    locks: (message) => identified.map((event) => lockName(saga.name, idOf(saga, event, message))),
+    ids: (message) => identified.map((event) => idOf(saga, event, message)),
     handle: (context) => runner.message(context, part, events),
     ...(answers || indexed.length > 0
       ? { lookUp: (consumption, message) => lookUp(saga, consumption, message, indexed, answers) }
@@ -68,9 +67,9 @@ function signalPart(runner: SagaRunner): SagaPart {
     definition: sagaSignal,
     subscribed: false,
     publishes: runner.saga.undos.size === 0 ? [] : [definitionOf(CompensationFailed, "a contract of the library")],
-    locks: (message) => {
+    ids: (message) => {
       const { saga, id } = toSignal(message);
-      return saga === name ? [lockName(saga, id)] : [];
+      return saga === name ? [id] : [];
     },
     handle: (context) => runner.signal(context),
   };
@@ -98,5 +97,5 @@ async function lookUp(
     }
   }
   const rows = [...asked === undefined ? [] : [asked], ...[...byEvent.values()].flat()];
-  return { asked, byEvent, locks: rows.map(({ id }) => lockName(saga.name, id)) };
+  return { asked, byEvent, ids: rows.map(({ id }) => id) };
 }

@@ -3,6 +3,7 @@ import type { Binding } from "../../pipeline/bindings.ts";
 import type { Consumption } from "../../pipeline/consumption.ts";
 import type { Run, Stage } from "../../pipeline/stage.ts";
 import { KeyedLocks } from "../../values/keyed_locks.ts";
+import type { SagaDefinition } from "../definition.ts";
 import type { SagaPart } from "./part.ts";
 import { InstanceBusyError, Reservation } from "./reservation.ts";
 
@@ -16,11 +17,12 @@ export type SagaParts = ReadonlyMap<Binding, SagaPart>;
 export function oneAtATime(parts: SagaParts): Stage {
   const locks = new KeyedLocks();
   const asks = anyAsks(parts);
+  const named = namedIn(parts);
   return {
     name: "one at a time of an instance",
     around: (next) => (consumption) => {
       if (consumption.match?.stateful !== true) return next(consumption);
-      const reservation = new Reservation(locks, namesOf(consumption, parts));
+      const reservation = new Reservation(locks, namesOf(consumption, parts, named));
       // Nobody else has anything to say to it.
       if (asks) reservation.attach(consumption);
       return reserved(consumption, reservation, next);
@@ -47,25 +49,40 @@ async function reserved(consumption: Consumption, reservation: Reservation, next
   }
 }
 
-function namesOf(consumption: Consumption, parts: SagaParts): readonly string[] {
-  const { match, values } = consumption;
-  const [only] = match?.readings ?? [];
-  if (match?.readings.length === 1 && only !== undefined) {
-    return parts.get(only.binding)?.locks(consumption.value) ?? [];
-  }
-  return match?.readings.flatMap(({ binding }, at) => parts.get(binding)?.locks(values[at]) ?? []) ?? [];
+/** The names of the locks of a saga's instances. */
+type Named = (saga: SagaDefinition, ids: readonly string[]) => readonly string[];
+
+/** On an endpoint of one saga, as most are, an id is a name: each name that is made is one more text to be hashed. */
+function namedIn(parts: SagaParts): Named {
+  const sagas = new Set([...parts.values()].map(({ saga }) => saga));
+  // A saga's name has no such character.
+  return sagas.size === 1 ? (_, ids) => ids : ({ name }, ids) => ids.map((id) => `${name}\u0000${id}`);
+}
+
+function namesOf(consumption: Consumption, parts: SagaParts, named: Named): readonly string[] {
+  const readings = consumption.match?.readings ?? [];
+  const [only] = readings;
+  if (only === undefined) return [];
+  if (readings.length === 1) return namesIn(parts.get(only.binding), consumption.value, named);
+  const { values } = consumption;
+  return readings.flatMap(({ binding }, at) => namesIn(parts.get(binding), values[at], named));
+}
+
+function namesIn(part: SagaPart | undefined, message: unknown, named: Named): readonly string[] {
+  return part === undefined ? [] : named(part.saga, part.ids(message));
 }
 
 /** Asks the store, in the unit and before any middleware, which instances a message is for that does not say so. */
 export function lookedUp(parts: SagaParts): Stage {
   const asks = anyAsks(parts);
+  const named = namedIn(parts);
   return {
     name: "instances",
     around: (next) =>
       !asks ? next : (consumption) => {
         if (consumption.match?.stateful !== true) return next(consumption);
         const asking = askingOf(consumption, parts);
-        return asking.length === 0 ? next(consumption) : ask(consumption, asking, next);
+        return asking.length === 0 ? next(consumption) : ask(consumption, asking, named, next);
       },
   };
 }
@@ -79,14 +96,14 @@ function askingOf(consumption: Consumption, parts: SagaParts): Asking {
   });
 }
 
-async function ask(consumption: Consumption, asking: Asking, next: Run): Promise<void> {
+async function ask(consumption: Consumption, asking: Asking, named: Named, next: Run): Promise<void> {
   const reservation = Reservation.of(consumption);
   const locks: string[] = [];
   for (const { part, message } of asking) {
     const found = await part.lookUp?.(consumption, message);
     if (found === undefined) continue;
     reservation?.found.set(part, found);
-    locks.push(...found.locks);
+    locks.push(...named(part.saga, found.ids));
   }
   reservation?.add(locks);
   await next(consumption);
