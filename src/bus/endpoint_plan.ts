@@ -211,7 +211,13 @@ function bind(
     run: withMiddleware(middleware, innermost),
     batched: batch !== undefined,
     stateful: part !== undefined,
+    instances: part === undefined ? undefined : instancesFor(part),
   };
+}
+
+/** What is loaded with a lock is loaded in a transaction: nothing of it is known before. */
+function instancesFor({ saga: { name, concurrency }, ids }: SagaPart): Binding["instances"] {
+  return concurrency === "pessimistic" ? undefined : (message) => ids(message).map((id) => ({ saga: name, id }));
 }
 
 function gatesOf(options: EndpointOptions, clock: Clock, changed: () => void): readonly Gate[] {

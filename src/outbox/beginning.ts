@@ -8,7 +8,7 @@ import { headerText, names } from "../envelope/headers.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import { wait } from "../pipeline/recovery.ts";
 import { referred } from "../pipeline/reference.ts";
-import type { InboxKey } from "../spi/store.ts";
+import type { InboxKey, InstanceKey } from "../spi/store.ts";
 import { type Backoff, exponentialBackoff } from "../values/backoff.ts";
 import type { Random } from "../values/random.ts";
 import type { Storage } from "./storage.ts";
@@ -69,7 +69,8 @@ export async function beginUnit(
   let backoff: Backoff | undefined;
   for (let failures = 0;; failures++) {
     try {
-      const { envelope: { messageId }, instances, services: { settling } } = first;
+      const { envelope: { messageId }, match, services: { settling } } = first;
+      const instances = match?.stateful === true ? () => instancesOf(first) : undefined;
       return await storage.begin(messageId, inbox, signal, settling.receiver, instances);
     } catch (thrown) {
       const error = toError(thrown);
@@ -79,6 +80,11 @@ export async function beginUnit(
       if (interrupted()) throw error;
     }
   }
+}
+
+/** What its sagas will load, as far as the message itself tells. */
+function instancesOf({ match, values }: Consumption): readonly InstanceKey[] {
+  return match?.readings.flatMap(({ binding }, at) => binding.instances?.(values[at]) ?? []) ?? [];
 }
 
 /** Waiting mends none of these. */

@@ -129,7 +129,7 @@ export class Storage implements UnitOwner {
    * @param partition what it is about, for stores that keep together what belongs together
    * @param signal ends it
    * @param receiver of what it is about
-   * @param instances of sagas that it will load, as far as is known
+   * @param instances as in `Scope`
    */
   async begin(
     partition: string,

@@ -3,6 +3,7 @@ import { type Reader, reader } from "../contracts/reading.ts";
 import type { Definition } from "../contracts/definition.ts";
 import type { Registry } from "../contracts/registry.ts";
 import { parseMessageType, type TypeName } from "../envelope/message_type.ts";
+import type { InstanceKey } from "../spi/store.ts";
 import type { ConsumeContext } from "./context.ts";
 
 /** A handler on an endpoint, with its middleware around it. */
@@ -14,6 +15,8 @@ export interface Binding {
   readonly batched: boolean;
   /** In a unit of work whatever its endpoint says, as what it is about is in the store: a saga's. */
   readonly stateful: boolean;
+  /** Which instances in the store a message is for, as far as it tells itself, where they are loaded unlocked. */
+  readonly instances?: ((message: unknown) => readonly InstanceKey[]) | undefined;
 }
 
 /** How one binding gets what came. */

@@ -20,6 +20,7 @@ export type {
   Changes,
   Due,
   InboxKey,
+  InstanceKey,
   InUnit,
   JoinableStore,
   Leased,

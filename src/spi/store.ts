@@ -51,6 +51,12 @@ export interface InboxKey {
   /** Epoch milliseconds. */
   readonly keepUntil: number;
 }
+/** A saga's instance, by what its events are correlated with. */
+export interface InstanceKey {
+  /** The name of the saga. */
+  readonly saga: string;
+  readonly id: string;
+}
 /** What a unit is about. */
 export interface Scope {
   /** The name of the bus: its rows are its own. */
@@ -59,6 +65,12 @@ export interface Scope {
   readonly partition: string;
   /** None outside of a delivery; several for a batch or a group. */
   readonly inbox: readonly InboxKey[];
+  /**
+   * Instances that the unit will load, unlocked, unless its message is a duplicate. A hint, to be asked by stores that
+   * are far away: they may look these up with the inbox, and `load` then gives them as they were; `commit` finds what has
+   * changed since.
+   */
+  readonly instances?: (() => readonly InstanceKey[]) | undefined;
   /** Ends every wait; the unit then rolls back, also one that waits for nothing. */
   readonly signal: AbortSignal;
   /** For how long `commit` leases the rows that it gives back. Left out: 30 s. */

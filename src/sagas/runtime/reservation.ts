@@ -1,6 +1,5 @@
 /** One message at a time for each instance, within a process. @module */
 import type { Consumption } from "../../pipeline/consumption.ts";
-import type { InstanceKey } from "../../spi/store.ts";
 import { type ContextKey, contextKey } from "../../values/context_key.ts";
 import type { KeyedLocks } from "../../values/keyed_locks.ts";
 import type { Found, SagaPart } from "./part.ts";
@@ -10,11 +9,8 @@ export class InstanceBusyError extends Error {
   override readonly name = "InstanceBusyError";
 }
 
-/**
- * Which instances a message has for itself: from before its unit begins until after it has ended. Those of which the
- * message itself tells are what it lists.
- */
-export class Reservation implements Iterable<InstanceKey> {
+/** Which instances a message has for itself: from before its unit begins until after it has ended. */
+export class Reservation {
   readonly #locks: KeyedLocks;
   /** Each once. */
   #wanted: readonly string[];
@@ -80,13 +76,6 @@ export class Reservation implements Iterable<InstanceKey> {
     if (busy) throw new InstanceBusyError();
   }
 
-  *[Symbol.iterator](): Iterator<InstanceKey> {
-    for (const name of this.#wanted) {
-      const end = name.indexOf(separator);
-      yield { saga: name.slice(0, end), id: name.slice(end + 1) };
-    }
-  }
-
   /** Gives all back. */
   release(): void {
     for (const name of this.#held) this.#locks.release(name);
@@ -95,6 +84,3 @@ export class Reservation implements Iterable<InstanceKey> {
 }
 
 const key: ContextKey<unknown> = contextKey<unknown>("the instances of a message");
-
-/** A saga's name has no such character. */
-const separator = "\u0000";
