@@ -35,7 +35,11 @@ export function bundle(directory: string): Metafile {
     platform: "neutral",
     // As the sources are: what the oldest promised Node cannot parse is in neither.
     target: "esnext",
-    charset: "utf8",
+    // What a runtime reads of a file it pays for at each start, by the byte: no comments, no indentation, and no letter
+    // beyond ASCII, for which V8 would keep all of the text in two bytes each. Names stay, and lines that can be read.
+    charset: "ascii",
+    minifyWhitespace: true,
+    lineLimit: 120,
     legalComments: "none",
     tsconfigRaw: {},
     // Beside the sources, so that the maps name them as they lie in the repository and nothing of this machine.

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertExists, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertExists, assertStringIncludes, assertThrows } from "@std/assert";
 import type { Metafile } from "esbuild";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -73,7 +73,7 @@ test("no class stands in two files, and every error has its own name", async () 
       assertEquals(homes.get(input), undefined, `${input} is in ${path}, too`);
       homes.set(input, path);
     }
-    for (const [, name, inner] of code.matchAll(/^var (\w+) = class (?:(\w+) )?extends \w*Error\b/gm)) {
+    for (const [, name, inner] of code.matchAll(/\bvar (\w+)=class(?:\s+(\w+))?\s+extends\s+\w*Error\b/g)) {
       errors.push(inner ?? name); // `inner` is what it is called where it speaks of itself
     }
   }
@@ -115,6 +115,18 @@ test("a client is loaded when it is asked for, and stands in no file of the bund
   assertEquals(new Set(clients.map(({ path }) => path)), new Set(Object.keys(published.imports)));
   assertEquals(clients.filter(({ kind }) => kind !== "dynamic-import"), []);
   assertEquals(Object.keys(made.inputs).filter((path) => path.includes("node_modules")), []);
+});
+
+test("a file of the bundle is ASCII, in lines that can be read, and has names but no comments", async () => {
+  const code = [...(await bundledOnce()).files].filter(([path]) => path.endsWith(".js"));
+  for (const [path, text] of code) {
+    // deno-lint-ignore no-control-regex -- all of ASCII
+    assert(/^[\x00-\x7f]*$/.test(text), `${path} would be kept in two bytes a letter`);
+    assert(Math.max(...text.split("\n").map((line) => line.length)) < 1000, `${path} has a line beyond reading`);
+    assert(!/\/\*\*\s|deno-lint-ignore/.test(text), `${path} has comments`);
+  }
+  const all = code.map(([, text]) => text).join("");
+  for (const name of ["createBus", "planEndpoint", "SendPipeline"]) assertStringIncludes(all, name);
 });
 
 test("source maps name the sources as they lie in the repository, and hold them", async () => {
