@@ -1,6 +1,7 @@
 /** Requests per second, 64 in flight, both ways persistent and confirmed: `rpc.ts hero|amqplib`. @module */
-import { connect } from "amqplib";
+import { connect, type ConsumeMessage } from "amqplib";
 import { Buffer } from "node:buffer";
+import { setImmediate } from "node:timers";
 import { createBus, query } from "../../mod.ts";
 import { rabbitmq } from "../../transports/rabbitmq/mod.ts";
 import { abreast } from "../support/flow.ts";
@@ -27,7 +28,10 @@ async function hero(): Promise<Ask> {
   return (value) => bus.request(Echo, { value });
 }
 
-/** By hand: a queue for the answers; a request is acknowledged when the broker has its answer. */
+/**
+ * By hand: a request is acknowledged when the broker has its answer. Answers are kept as the bus keeps them, in a durable
+ * queue that outlives a lost connection, until they are acknowledged: all of one turn at once.
+ */
 async function amqplib(): Promise<Ask> {
   const queue = "bench-raw-echoes";
   await remove([queue]);
@@ -47,14 +51,23 @@ async function amqplib(): Promise<Ask> {
       answering.ack(message);
     });
   });
-  const { queue: replyTo } = await requesting.assertQueue("", { exclusive: true });
+  const replyTo = `bench-raw-answers-${crypto.randomUUID()}`;
+  await requesting.assertQueue(replyTo, { durable: true, expires: 60_000 });
+  await requesting.prefetch(prefetch);
+  let last: ConsumeMessage | undefined;
+  const acknowledge = (): void => {
+    if (last !== undefined) requesting.ack(last, true);
+    last = undefined;
+  };
   const waiting = new Map<string, (answer: Numbered) => void>();
   await requesting.consume(replyTo, (message) => {
     if (message === null) throw new Error("The broker has cancelled the consumer");
     const id: string = message.properties.correlationId;
     waiting.get(id)?.(JSON.parse(message.content.toString()));
     waiting.delete(id);
-  }, { noAck: true });
+    if (last === undefined) setImmediate(acknowledge);
+    last = message;
+  });
   return (value) =>
     new Promise((resolve, reject) => {
       const correlationId = crypto.randomUUID();

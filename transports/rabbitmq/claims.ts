@@ -4,6 +4,7 @@ import type { Frame } from "../../src/spi/frame.ts";
 import type { Address, Delivery } from "../../src/spi/transport.ts";
 import type { Clock } from "../../src/spi/clock.ts";
 import { Deque } from "../../src/values/deque.ts";
+import type { Call } from "./call.ts";
 import type { Reading } from "./frame.ts";
 
 /** How long what was accepted behind an unfinished message waits for it, before it is acknowledged by itself. */
@@ -53,35 +54,6 @@ export class RabbitDelivery implements Delivery {
     this.deliveryCount = deliveryCount;
     this.claim = claim;
     if (reading.unreadable !== undefined) this.unreadable = reading.unreadable;
-  }
-}
-
-/** One call of `settle`: resolves once the broker has heard of all of it. */
-export class Call {
-  readonly promise: Promise<void>;
-  readonly #resolve: () => void;
-  readonly #reject: (reason: Error) => void;
-  #left = 1;
-  #failure: Error | undefined;
-
-  constructor() {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.promise = promise;
-    this.#resolve = resolve;
-    this.#reject = reject;
-  }
-
-  /** One more to wait for. */
-  add(): void {
-    this.#left++;
-  }
-
-  /** One less; the first error is that of the call. */
-  done(failure?: Error): void {
-    this.#failure ??= failure;
-    if (--this.#left > 0) return;
-    if (this.#failure === undefined) this.#resolve();
-    else this.#reject(this.#failure);
   }
 }
 

@@ -201,13 +201,14 @@ export class Connection {
   }
 
   async #dial(node: Node): Promise<ChannelModel> {
-    const { connectTimeoutInMs, heartbeatInSeconds, connectionName } = this.#settings;
+    const { connectTimeoutInMs, heartbeatInSeconds, connectionName, frameMaxBytes } = this.#settings;
     return await this.#client.connect({
       protocol: node.secure ? "amqps" : "amqp",
       hostname: node.host,
       port: node.port,
       vhost: encodeURIComponent(node.vhost), // the client decodes it
       heartbeat: heartbeatInSeconds,
+      frameMax: frameMaxBytes,
     }, {
       noDelay: true, // else a delayed acknowledgement of TCP adds 40 ms, see https://github.com/amqp-node/amqplib
       timeout: connectTimeoutInMs,

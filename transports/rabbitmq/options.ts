@@ -47,6 +47,12 @@ export interface RabbitmqOptions {
   readonly heartbeat?: Duration;
   /** How long one attempt to connect may take. Default: 10 s. */
   readonly connectTimeout?: Duration;
+  /**
+   * AMQP's `frame_max`, in bytes: larger bodies go in several frames. The broker may want less. At least 4,096; the
+   * headers of a message may have half of it, 32 KiB at most. Default: 131,072, which is the most that RabbitMQ offers
+   * unless told otherwise.
+   */
+  readonly frameMaxBytes?: number;
   /** How many messages may be sent and not yet confirmed; above it, senders wait. At least 1, default 2,000. */
   readonly maxUnconfirmed?: number;
   /**
@@ -93,6 +99,7 @@ export interface Settings {
   readonly connectionName: string | undefined;
   readonly heartbeatInSeconds: number;
   readonly connectTimeoutInMs: number;
+  readonly frameMaxBytes: number;
   readonly maxUnconfirmed: number;
   readonly maxMessageBytes: number;
   readonly checkConsumersEveryInMs: number;
@@ -102,6 +109,9 @@ export interface Settings {
   readonly queue: RabbitmqQueueOptions;
 }
 
+/** AMQP knows no smaller `frame_max`. */
+const leastFrameMax = 4_096;
+
 /** What {@linkcode RabbitmqOptions} may name. */
 const optionNames: OptionNames<RabbitmqOptions> = {
   url: true,
@@ -110,6 +120,7 @@ const optionNames: OptionNames<RabbitmqOptions> = {
   connectionName: true,
   heartbeat: true,
   connectTimeout: true,
+  frameMaxBytes: true,
   maxUnconfirmed: true,
   checkConsumersEvery: true,
   maxMessageBytes: true,
@@ -139,9 +150,10 @@ export function settingsOf(options: RabbitmqOptions): Settings {
     connectionName: options.connectionName,
     heartbeatInSeconds: Math.ceil(milliseconds(options.heartbeat ?? "10s") / 1_000),
     connectTimeoutInMs: milliseconds(options.connectTimeout ?? "10s"),
-    maxUnconfirmed: atLeastOne("maxUnconfirmed", options.maxUnconfirmed ?? 2_000),
-    maxMessageBytes: atLeastOne("maxMessageBytes", options.maxMessageBytes ?? 2 ** 24),
-    checkConsumersEveryInMs: atLeastOne("checkConsumersEvery", milliseconds(options.checkConsumersEvery ?? "30s")),
+    frameMaxBytes: atLeast(leastFrameMax, "frameMaxBytes", options.frameMaxBytes ?? 2 ** 17),
+    maxUnconfirmed: atLeast(1, "maxUnconfirmed", options.maxUnconfirmed ?? 2_000),
+    maxMessageBytes: atLeast(1, "maxMessageBytes", options.maxMessageBytes ?? 2 ** 24),
+    checkConsumersEveryInMs: atLeast(1, "checkConsumersEvery", milliseconds(options.checkConsumersEvery ?? "30s")),
     delays: options.delays,
     replies: options.replies ?? "queue",
     management: options.management === undefined ? undefined : managementOf(options.management),
@@ -149,9 +161,9 @@ export function settingsOf(options: RabbitmqOptions): Settings {
   };
 }
 
-function atLeastOne(name: string, value: number): number {
-  if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw new ConfigurationError(`Cannot use ${value} as { ${name} } of rabbitmq(). Give a whole number from 1`);
+function atLeast(least: number, name: string, value: number): number {
+  if (Number.isSafeInteger(value) && value >= least) return value;
+  throw new ConfigurationError(`Cannot use ${value} as { ${name} } of rabbitmq(). Give a whole number from ${least}`);
 }
 
 function managementOf(text: string): URL {

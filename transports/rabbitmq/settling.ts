@@ -1,7 +1,8 @@
 /** What becomes of deliveries. @module */
 import type { FrameHeaders } from "../../src/spi/frame.ts";
 import type { Address, Settlement } from "../../src/spi/transport.ts";
-import { Call, type Claim, RabbitDelivery } from "./claims.ts";
+import { Call } from "./call.ts";
+import { type Claim, RabbitDelivery } from "./claims.ts";
 
 /** Makes copies; resolves when the broker has them. */
 export interface CopyServices {

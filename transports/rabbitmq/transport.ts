@@ -29,8 +29,8 @@ import { sourceServices } from "./source.ts";
 import type { Taker } from "./taker.ts";
 import { Wiring } from "./wiring.ts";
 
-/** The client's own buffer for headers has 64 KiB, for all of them and the properties. */
-const maxHeaderBytes = 2 ** 15;
+/** The client's own buffer for headers has 64 KiB, and they must fit one frame: all of them and the properties. */
+const clientHeaderBytes = 2 ** 16;
 
 /** One bus' end of a broker. */
 export class RabbitTransport implements RabbitmqTransport {
@@ -63,7 +63,7 @@ export class RabbitTransport implements RabbitmqTransport {
       hierarchy: true,
       priorities: 10,
       maxFrameBytes: settings.maxMessageBytes,
-      maxHeaderBytes,
+      maxHeaderBytes: Math.min(clientHeaderBytes, settings.frameMaxBytes) / 2,
     };
     this.admin = new RabbitAdmin((doing) => {
       const { consuming, outbox, deployments } = this.#open(doing);
