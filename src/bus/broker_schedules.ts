@@ -10,7 +10,10 @@ import { checkSchedule, dueTimeOf } from "../pipeline/schedule_checks.ts";
 import type { ScheduleOptions, ScheduleToken, When } from "../pipeline/sending.ts";
 import type { Transport } from "../spi/transport.ts";
 
-/** Schedules on a bus without a durable store: the broker keeps what is due later. Its receipt is the token. */
+/**
+ * Schedules on a bus without a durable store: the broker keeps what is due later. Its receipt is the token, or, where it
+ * gives nothing back and so has none to give, an id by which an error can name it.
+ */
 export class BrokerSchedules implements Schedules {
   readonly #services: () => BusServices;
   readonly #transport: Transport;
@@ -50,7 +53,7 @@ export class BrokerSchedules implements Schedules {
         `Schedule it outside of the handler, or send it with { delay }`,
       );
     }
-    const { clock, sendPipeline } = this.#services();
+    const { clock, sendPipeline, newId } = this.#services();
     const now = clock.now();
     const dueAt = Math.max(now, dueTimeOf(when, now, definition.name));
     let posted: OutgoingMessage | undefined;
@@ -59,16 +62,20 @@ export class BrokerSchedules implements Schedules {
       dueAt,
       posted: (message) => void (posted = message),
     });
-    return { id: posted?.receipt ?? "" };
+    if (posted?.receipt !== undefined) return { id: posted.receipt };
+    return { id: dueAt > now && !this.#cancels ? newId() : "" };
   }
 
   async unschedule(token: ScheduleToken): Promise<void> {
-    // Without a receipt the broker has delivered it at once.
+    // It was delivered at once.
     if (token.id === "") return;
+    if (!this.#cancels) throw new NotCancellableError(token.id, this.#transport.name);
+    await this.#transport.cancel?.(token.id);
+  }
+
+  /** Whether the broker gives back what it delays. */
+  get #cancels(): boolean {
     const { delay } = this.#transport.capabilities;
-    if (this.#transport.cancel === undefined || delay === false || !delay.cancel) {
-      throw new NotCancellableError(token.id, this.#transport.name);
-    }
-    await this.#transport.cancel(token.id);
+    return this.#transport.cancel !== undefined && delay !== false && delay.cancel;
   }
 }

@@ -1,7 +1,7 @@
 /** A whole bus on RabbitMQ. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Bus } from "../../../src/bus/bus.ts";
-import { command, createBus, event, memoryStore, query, UnroutableError } from "../../../mod.ts";
+import { command, createBus, event, memoryStore, NotCancellableError, query, UnroutableError } from "../../../mod.ts";
 import { masstransitNaming } from "../../../src/masstransit/mod.ts";
 import { rabbitmq, type RabbitmqTransport } from "../../../transports/rabbitmq/mod.ts";
 import { eventually, realTime } from "../../conformance/test_clock.ts";
@@ -148,6 +148,18 @@ withBus(
     assert(change?.detail.includes(`"x-single-active-consumer"`), change?.detail);
   },
 );
+
+withBus("without a store, what is scheduled cannot be taken back, and unschedule says so", async (bus) => {
+  const seen: string[] = [];
+  bus.endpoint("orders").handle(Submit, ({ orderId }) => void seen.push(orderId));
+  await bus.start();
+  const token = await bus.schedule(Submit, { orderId: "later" }, { in: "500ms" });
+  await assertRejects(() => bus.unschedule(token), NotCancellableError, token.id);
+  await eventually(clock, "what was scheduled", () => seen.length === 1);
+  const past = await bus.schedule(Submit, { orderId: "now" }, { at: new Date(clock.now() - 1_000) });
+  await bus.unschedule(past); // it is out, so there is nothing to take back
+  await eventually(clock, "what was due", () => seen.length === 2);
+});
 
 /** A bus that lays out what it has as MassTransit does. */
 function sharing(prefix: string): Bus {
