@@ -80,7 +80,8 @@ export interface BacklogActivity extends Backlog {
 
 /**
  * Sees what a bus sends, receives, processes and settles. `undefined` where it does not look at a message. No method
- * throws; what one throws all the same is dropped.
+ * throws; what one throws all the same is dropped. A bus without it pays for one look at `undefined` where each of these
+ * would be called: activities and spans are made for telemetry alone, and no step of a pipeline stands for it.
  */
 export interface Telemetry {
   /** Before the message is serialized; ends when the broker has it, or has not. */
