@@ -21,6 +21,7 @@ import { type Declared, EndpointBuilder, isSubscribed } from "./endpoint.ts";
 import type { EndpointOptions } from "./endpoint_options.ts";
 import { type EndpointPlan, planEndpoint } from "./endpoint_plan.ts";
 import { EndpointRuntime } from "./endpoint_runtime.ts";
+import { checkQueues } from "./queue_checks.ts";
 import { topicsOf } from "./topology.ts";
 
 /** The endpoints of one bus: those that were declared, and those that run. */
@@ -99,6 +100,7 @@ export class Endpoints {
       for (const definition of knownBy(declared)) core.registry.add(definition);
     }
     const plans = [...this.#builders.values()].map((builder) => this.#planOne(builder, core));
+    checkQueues(plans, core.routing);
     this.#plans = new Map(plans.map((plan) => [plan.name, plan]));
     this.#owners = undefined;
     return plans;
@@ -112,6 +114,7 @@ export class Endpoints {
     for (const definition of knownBy(builder.declared)) core.registry.add(definition);
     core.onIntroduced();
     const plan = this.#planOne(builder, core);
+    checkQueues([...this.plans, plan], core.routing);
     (this.#plans ??= new Map()).set(plan.name, plan);
     this.#owners = undefined;
     return plan;
