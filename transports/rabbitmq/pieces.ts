@@ -2,7 +2,7 @@
 import type { Channel } from "amqplib";
 import type { Change, DeployMode } from "../../src/spi/transport.ts";
 import type { Connection } from "./connection.ts";
-import { bindDeadLetters, declareDeadLetters, passOnFrom } from "./dead_letters.ts";
+import { bindDeadLetters, declareDeadLetters, declareUnsorted, isLimited, passOnFrom } from "./dead_letters.ts";
 import { codeOf, codes, mismatchIn, textOf } from "./errors.ts";
 import type { RabbitmqExchangeOptions } from "./exchange_options.ts";
 import { declareParts, partsOf } from "./partitions.ts";
@@ -18,6 +18,8 @@ export interface Part {
   readonly declare: Declare;
   /** What it needs of others, once all are there. */
   readonly complete?: Declare;
+  /** Why its messages died is for this process to find out. */
+  readonly unsorted?: boolean;
 }
 
 /**
@@ -39,7 +41,10 @@ export function partsOfQueue(
       await channel.assertExchange(name, "fanout");
       await channel.bindQueue(name, name, "");
     },
-    ...(errors === undefined ? {} : { complete: (channel) => bindDeadLetters(channel, errors) }),
+    ...(errors === undefined ? {} : {
+      complete: (channel) => bindDeadLetters(channel, errors),
+      unsorted: isLimited(args),
+    }),
   }];
 }
 
@@ -77,8 +82,9 @@ export function partsOfPartitions(
     ...(errors === undefined ? {} : {
       complete: async (channel) => {
         await bindDeadLetters(channel, errors);
-        await passOnFrom(channel, name);
+        await passOnFrom(channel, name, isLimited(args));
       },
+      unsorted: isLimited(args),
     }),
   }];
 }
@@ -136,6 +142,13 @@ export async function compare(
 /** What is to be done once all queues are there. */
 export function completions(queues: Iterable<readonly Part[]>): readonly Declare[] {
   const all: Declare[] = [];
-  for (const parts of queues) for (const { complete } of parts) if (complete !== undefined) all.push(complete);
-  return all.length === 0 ? all : [declareDeadLetters, ...all];
+  let unsorted = false;
+  for (const parts of queues) {
+    for (const part of parts) {
+      if (part.complete !== undefined) all.push(part.complete);
+      unsorted ||= part.unsorted === true;
+    }
+  }
+  if (all.length === 0) return all;
+  return [declareDeadLetters, ...(unsorted ? [declareUnsorted] : []), ...all];
 }

@@ -78,7 +78,7 @@ export interface RabbitmqBinding {
 /** How often a quorum queue returns a message before the broker gives it up; the bus gives up first. */
 const deliveryLimit = 100;
 /** The most that the broker takes: for queues that keep what failed. */
-const noLimit = 2 ** 31 - 1;
+export const noDeliveryLimit: number = 2 ** 31 - 1;
 
 /** What {@linkcode RabbitmqQueueOptions} may name. */
 const optionNames: OptionNames<RabbitmqQueueOptions> = {
@@ -266,7 +266,7 @@ export function queueArguments(name: string, options: RabbitmqQueueOptions): Rea
   if (typeOf(options) === "quorum") {
     // What failed before stays, however often an operator looks at it.
     const keeps = /_(?:error|skipped)$/.test(name);
-    args["x-delivery-limit"] = options.deliveryLimit ?? (keeps ? noLimit : deliveryLimit);
+    args["x-delivery-limit"] = options.deliveryLimit ?? (keeps ? noDeliveryLimit : deliveryLimit);
   }
   if (options.maxPriority !== undefined) args["x-max-priority"] = options.maxPriority;
   if (options.singleActiveConsumer === true || options.partitions !== undefined) {

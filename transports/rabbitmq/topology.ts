@@ -4,7 +4,7 @@ import { ConfigurationError } from "../../src/errors/configuration.ts";
 import type { Address, Change, DeployMode, Entity, Topology } from "../../src/spi/transport.ts";
 import { bind, type Binding, bindingsOf } from "./bindings.ts";
 import type { Connection } from "./connection.ts";
-import { deadLetterArguments } from "./dead_letters.ts";
+import { deadLetterArguments, isLimited } from "./dead_letters.ts";
 import { codeOf, codes } from "./errors.ts";
 import { exchangeOptions, type RabbitmqExchangeOptions } from "./exchange_options.ts";
 import { extras, isSame } from "./extras.ts";
@@ -155,6 +155,11 @@ export class Deployments {
     return known === undefined ? changes : [...changes, ...extras(topology, wanted, known)];
   }
 
+  /** Whether it is for whoever takes from a queue to find out why its messages died. */
+  unsorted(name: string): boolean {
+    return this.#queues.get(name)?.some(({ unsorted }) => unsorted === true) ?? false;
+  }
+
   /** The queues in which the messages of a queue wait. */
   queuesOf(name: string): readonly string[] {
     const count = this.#partitions.get(name);
@@ -180,7 +185,8 @@ export class Deployments {
     const errors = `${name}_error`;
     // A classic queue gives nothing up, and who says where to does not want it in the error queue.
     const givesUp = typeOf(options) === "quorum" && queues.has(errors) && options.deadLetter === undefined;
-    const args = { ...(givesUp ? deadLetterArguments(errors) : {}), ...queueArguments(name, options) };
+    const own = queueArguments(name, options);
+    const args = { ...(givesUp ? deadLetterArguments(errors, isLimited(own)) : {}), ...own };
     if (options.partitions === undefined) return partsOfQueue(name, args, givesUp ? errors : undefined);
     return partsOfPartitions(name, options.partitions, args, givesUp ? errors : undefined);
   }

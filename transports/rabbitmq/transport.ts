@@ -18,11 +18,14 @@ import { RabbitAdmin } from "./admin.ts";
 import { loadClient } from "./client.ts";
 import type { RabbitmqCounts, RabbitmqTransport } from "./counts.ts";
 import { bounded } from "./connection.ts";
+import { declareUnsorted } from "./dead_letters.ts";
+import { DeadSorting, unsortedSource } from "./dead_sorting.ts";
 import { maxDelayInMs } from "./delays.ts";
 import { DirectReplies } from "./direct_replies.ts";
 import { toTyped, transportName } from "./errors.ts";
 import type { Settings } from "./options.ts";
 import { PartitionedReceiver } from "./partitioned_receiver.ts";
+import type { RabbitmqQueueOptions } from "./queue_options.ts";
 import { RabbitReceiver } from "./receiver.ts";
 import type { ReceiverOptions, ReceiverServices } from "./receiver_options.ts";
 import { sourceServices } from "./source.ts";
@@ -49,6 +52,8 @@ export class RabbitTransport implements RabbitmqTransport {
   #closing: Promise<void> | undefined;
   /** Ends an `open` that waits. */
   #giveUp: ((reason: Error) => void) | undefined;
+  /** Taking from {@linkcode unsortedQueue}, once a queue needs it. */
+  #sorting: Promise<void> | undefined;
   #blocked: string | undefined;
   #cause: Error | undefined;
 
@@ -157,7 +162,7 @@ export class RabbitTransport implements RabbitmqTransport {
   }
 
   async receive(source: Source, sink: Sink): Promise<Receiver> {
-    const { consuming, outbox, delays, deployments } = this.#open(`receive from "${source.queue}"`);
+    const { consuming, deployments } = this.#open(`receive from "${source.queue}"`);
     if (source.lifetime === "reply" && source.topics.length === 0 && this.#settings.replies === "direct") {
       const replies = new DirectReplies(consuming, sink, source.credit, () => this.#direct.delete(replies));
       this.#direct.add(replies);
@@ -169,14 +174,8 @@ export class RabbitTransport implements RabbitmqTransport {
       }
       return replies;
     }
-    const { options, services, partitions } = sourceServices(source, {
-      host: this.#hostOf(),
-      connection: consuming,
-      outbox,
-      delays,
-      deployments,
-      defaults: this.#settings.queue,
-    });
+    const { options, services, partitions } = this.#services(source, this.#settings.queue);
+    if (deployments.unsorted(source.queue)) await (this.#sorting ??= this.#sort());
     if (partitions === undefined) return await this.#receive(sink, services, options);
     const receiver: PartitionedReceiver = new PartitionedReceiver(source.queue, partitions, source.credit, {
       host: this.#hostOf(),
@@ -192,6 +191,23 @@ export class RabbitTransport implements RabbitmqTransport {
       throw error instanceof HeroError ? error : toTyped(error, receiver.address, "receive from");
     }
     return receiver;
+  }
+
+  #services(source: Source, defaults: RabbitmqQueueOptions): ReturnType<typeof sourceServices> {
+    const { consuming: connection, outbox, delays, deployments } = this.#open(`receive from "${source.queue}"`);
+    return sourceServices(source, { host: this.#hostOf(), connection, outbox, delays, deployments, defaults });
+  }
+
+  /** Takes what queues gave up of which no exchange can tell why. */
+  async #sort(): Promise<void> {
+    const { options, services } = this.#services(unsortedSource, {});
+    const sorting = new DeadSorting();
+    try {
+      sorting.begin(await this.#receive(sorting, { ...services, declare: declareUnsorted }, options));
+    } catch (error) {
+      this.#sorting = undefined;
+      throw error;
+    }
   }
 
   async #receive(

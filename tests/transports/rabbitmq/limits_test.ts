@@ -1,16 +1,17 @@
 /** What a queue gives up, and what is later than the broker can wait. */
 import { assert, assertEquals } from "@std/assert";
-import { rabbitmq } from "../../../transports/rabbitmq/mod.ts";
+import { rabbitmq, type RabbitmqQueueOptions } from "../../../transports/rabbitmq/mod.ts";
+import { eventually } from "../../conformance/test_clock.ts";
 import { frame, topology } from "../../conformance/transport/trial.ts";
 import { type Rig, rig } from "./rig.ts";
 
 /** A queue that gives up after two returns, and its error queue. */
-async function fragile(rig: Rig): Promise<string> {
+async function fragile(rig: Rig, options: RabbitmqQueueOptions = {}): Promise<string> {
   const queue = rig.name("queue");
   await rig.transport.deploy({
     ...topology([]),
     queues: [
-      { name: queue, extensions: [rabbitmq.queue({ deliveryLimit: 2 })] },
+      { name: queue, extensions: [rabbitmq.queue({ deliveryLimit: 2, ...options })] },
       { name: `${queue}_error`, extensions: [] },
     ],
   }, "apply");
@@ -58,6 +59,49 @@ rig("what has expired is not", async (rig) => {
   assertEquals(inbox.texts, ["mark"]);
   assertEquals((await rig.transport.admin?.count(`${queue}_error`))?.waiting, 0);
 });
+
+rig("what was delayed and then expires in its queue, or has no room there, is not", async (rig) => {
+  for (const options of [{ messageTtl: "100ms" }, { maxLength: 1 }, { maxLengthBytes: 1 }] as const) {
+    const queue = await fragile(rig, options);
+    const mark = await fragile(rig, { messageTtl: "1h" });
+    // Somebody must look why they died.
+    const open = await rig.receive(queue, { credit: 0 });
+    const dueAt = rig.clock.now() + 64;
+    for (const text of ["first", "second"]) await rig.send(`queue:${queue}`, text, { dueAt });
+    const gone = "maxLength" in options ? 1 : 0;
+    await eventually(rig.clock, "what was delayed to come and go", async () => {
+      return rig.clock.now() > dueAt + 500 && await waiting(rig, queue) === gone;
+    });
+    // What dies later is sorted later.
+    await rig.send(`queue:${mark}`, "mark", { dueAt: rig.clock.now() + 64 });
+    await returnAll(rig, mark);
+    await eventually(rig.clock, "the mark", async () => await waiting(rig, `${mark}_error`) === 1);
+    assertEquals([options, await waiting(rig, `${queue}_error`)], [options, 0]);
+    await open.stop();
+  }
+});
+
+rig("what a queue with limits gives up after too many returns is in the error queue as it was", async (rig) => {
+  const queue = await fragile(rig, { messageTtl: "1h", maxLength: 10 });
+  const sent = frame("again and again", { mine: 1n });
+  for (const dueAt of [undefined, rig.clock.now() + 64]) {
+    await rig.send(`queue:${queue}`, "again and again", { key: "k", frame: sent, dueAt });
+    const inbox = await rig.receive(queue);
+    inbox.handle((delivery) => void inbox.settle({ outcome: "release" }, [delivery]));
+    await eventually(rig.clock, "it in the error queue", async () => await waiting(rig, `${queue}_error`) === 1);
+    await inbox.stop();
+    const errors = await rig.receive(`${queue}_error`);
+    await rig.came(errors, 1);
+    const { key, frame: { headers } } = errors.only;
+    assertEquals([errors.texts, key, headers["mine"]], [["again and again"], "k", 1n]);
+    await errors.settle({ outcome: "accept" });
+    await errors.stop();
+  }
+});
+
+async function waiting(rig: Rig, queue: string): Promise<number | undefined> {
+  return (await rig.transport.admin?.count(queue))?.waiting;
+}
 
 rig("what comes before it is due, as its delay is longer than the broker's, waits on", async (rig) => {
   const queue = await rig.queue();
