@@ -7,6 +7,7 @@ import { unitOfWork } from "../outbox/unit_stage.ts";
 import { tellCompensationFailed } from "../sagas/runtime/compensation_failed.ts";
 import type { SagaPart } from "../sagas/runtime/part.ts";
 import { lookedUp, oneAtATime, type SagaParts } from "../sagas/runtime/stages.ts";
+import { batchHandlerWithin } from "../pipeline/around_batches.ts";
 import { BatchCollector, type BatchUnits, checkBatchOptions } from "../pipeline/batch.ts";
 import { type Binding, Bindings } from "../pipeline/bindings.ts";
 import { createCircuitBreaker } from "../pipeline/circuit_breaker.ts";
@@ -202,7 +203,8 @@ function bind(
 ): Binding {
   let innermost: (context: ConsumeContext) => unknown = handler;
   if (batch !== undefined) {
-    const collector = new BatchCollector(checkBatchOptions(batch.options, endpoint), batch.handler, limit, units);
+    const within = batchHandlerWithin(middleware, batch.handler);
+    const collector = new BatchCollector(checkBatchOptions(batch.options, endpoint), within, limit, units);
     collectors.push(collector);
     innermost = (context) => collector.collect(context);
   }

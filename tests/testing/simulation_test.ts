@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
-import { command, ConfigurationError, type Transport } from "../../mod.ts";
+import { command, ConfigurationError, event, query, type Transport } from "../../mod.ts";
 import { InstanceCrashedError, simulate, SimulationError, type World } from "../../src/testing/mod.ts";
 import { test } from "../support/runner.ts";
 import { ordersAreComplete, submitOrders } from "./orders_application.ts";
@@ -7,6 +7,7 @@ import { parcelsAreDone, sendParcels } from "./parcels_application.ts";
 import { acknowledgedEarly, keyOvertaken, retryLost } from "./planted_bugs.ts";
 
 const Count = command<{ id: number }>("count");
+const Note = command<{ id: number }>("note");
 
 test("simulation: with all that goes wrong, nothing is lost, overtaken, or done by the dead", async () => {
   const report = await simulate({ seeds: 500 }, (world) => submitOrders(world), ordersAreComplete);
@@ -98,6 +99,78 @@ test("simulation: an instance may crash where a handler reaches for its transact
     crashes += world.timeline().toString().split("\n").filter((line) => /crashed\s+ctx\.tx/.test(line)).length;
   });
   assert(crashes > 0, "No instance has crashed there");
+});
+
+/** Where instances crashed, over all seeds, without the numbers. */
+async function crashSites(scenario: (world: World) => Promise<void>, done: readonly number[]): Promise<Set<string>> {
+  const sites = new Set<string>();
+  await simulate({ seeds: 200, faults: { crash: 0.006 } }, scenario, (world) => {
+    assertEquals(new Set(world.ledger<number>("counted").entries), new Set(done));
+    for (const [, site] of world.timeline().toString().matchAll(/crashed\s+(.*)/g)) if (site) sites.add(site.trim());
+  });
+  return sites;
+}
+
+test("simulation: an instance may crash at each call of a batch's context, and loses no message of it", async () => {
+  const Counted = event<{ id: number }>("counted");
+  const Ask = query<{ id: number }, number>("ask");
+  const ids = Array.from({ length: 12 }, (_, id) => id);
+  const sites = await crashSites(async (world) => {
+    await world.instance("counter", (bus, instance) => {
+      bus.endpoint("asked").handle(Ask, ({ id }) => id);
+      bus.endpoint("counter", { redeliver: [10, 20, 30, 40, 50, 60] }).batch(
+        Count,
+        { size: 3, within: 10 },
+        async (batch, ctx) => {
+          await ctx.publish(Counted, { id: batch.length });
+          await ctx.send(Note, { id: batch.length });
+          await ctx.request(Ask, { id: 1 });
+          await ctx.schedule(Counted, { id: 1 }, { in: 1 });
+          for (const item of batch) {
+            if (item.attempt === 1) ctx.fail(item, new Error("once"));
+            else instance.ledger<number>("counted").append(item.message.id);
+          }
+        },
+      );
+      bus.endpoint("noted").handle(Note, () => {});
+    });
+    for (const id of ids) await world.send(Count, { id });
+  }, ids);
+  const expected = ["publish", "send", "request", "schedule", "fail"].flatMap((call) => [
+    `ctx.${call}`,
+    `after ctx.${call}`,
+  ]);
+  assertEquals(
+    ["batch handler", "batch handled", ...expected].filter((site) => !sites.has(site)),
+    [],
+    "An instance never crashed there",
+  );
+});
+
+test("simulation: what a batch handler of a dead instance still does throws, and has no effect", async () => {
+  const errors: unknown[] = [];
+  const report = await simulate({ seeds: 50, faults: { crash: 0.02 } }, async (world) => {
+    await world.instance("counter", (bus, instance) => {
+      bus.endpoint("noted").handle(Note, ({ id }) => instance.ledger<number>("noted").append(id));
+      bus.endpoint("counter").batch(Count, { size: 3, within: 10 }, async (batch, ctx) => {
+        try {
+          await ctx.send(Note, { id: 0 });
+          for (const { message } of batch) instance.ledger<number>("counted").append(message.id);
+        } catch (error) {
+          errors.push(error);
+          // Whoever goes on all the same is still dead.
+          await ctx.send(Note, { id: 1 });
+        }
+      });
+    });
+    for (let id = 0; id < 12; id++) await world.send(Count, { id });
+  }, (world) => {
+    assertEquals(new Set(world.ledger<number>("counted").entries).size, 12);
+    assertEquals(world.ledger<number>("noted").entries.includes(1), false);
+  });
+  assert(report.crashedSeeds > 25);
+  assert(errors.length > 0);
+  for (const error of errors) assertInstanceOf(error, InstanceCrashedError);
 });
 
 test("simulation: without faults nothing goes wrong", async () => {
