@@ -104,7 +104,13 @@ export interface TestHarness<in out Tx = undefined> extends AsyncDisposable {
   sent<In>(contract: Contract<In, unknown, unknown>): MessageQuery<In>;
   /** Events that were published, faults among them (`fault(Contract)`), and that the broker took. */
   published<In>(contract: Contract<In, unknown, unknown>): MessageQuery<In>;
-  /** Messages whose handlers have all succeeded; one of them for each endpoint. */
+  /**
+   * Messages that were sent or published, and that the broker did not take, with the `error`: mostly a command that no
+   * endpoint handles. Where an outbox sent it, whoever did was told nothing: what was handled meanwhile is consumed all
+   * the same, and the message is parked. One for each attempt.
+   */
+  refused<In>(contract: Contract<In, unknown, unknown>): MessageQuery<In>;
+  /** Messages whose handlers have all succeeded; one of them for each endpoint. See also `refused`. */
   consumed<Out>(contract: Contract<never, Out, unknown>): MessageQuery<Out>;
   /** Messages that an endpoint has given up, with the `error`. */
   faulted<Out>(contract: Contract<never, Out, unknown>): MessageQuery<Out>;
@@ -259,6 +265,9 @@ class Harness<Tx> implements TestHarness<Tx> {
   }
   published<In>(contract: Contract<In, unknown, unknown>): MessageQuery<In> {
     return this.#query(contract, ["published"]);
+  }
+  refused<In>(contract: Contract<In, unknown, unknown>): MessageQuery<In> {
+    return this.#query(contract, ["refused"]);
   }
   consumed<Out>(contract: Contract<never, Out, unknown>): MessageQuery<Out> {
     return this.#query(contract, ["consumed"]);
