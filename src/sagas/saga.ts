@@ -155,7 +155,9 @@ export function verify(saga: Saga<Shape>): readonly SagaFinding[] {
  * Nothing of the saga is run, as its steps may have effects. So it does not see what steps, filters and the conditions
  * of branches say: whether one of the ways that are there is taken for these data. Nor does it see data, which a history
  * does not hold: whether `upgrades` and the schema read what is stored, which `bus.sagas(saga).get(id)` tells; nor
- * the steps that open requests and compensations go on with, and undos, which are known by key and by name.
+ * the steps that open requests and compensations go on with, and undos, which are known by key and by name. An entry of
+ * a compensation (`kind: "compensate"`) does not tell which undo ran: it is held to all ways that any rule or undo of
+ * the saga has, and so finds less than the others.
  *
  * @param recorded by the id: what `bus.sagas(saga).history(id)` has given
  * @returns for each instance the first entry that is not possible any more; empty where all are
