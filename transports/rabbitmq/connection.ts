@@ -6,7 +6,7 @@ import { type Backoff, exponentialBackoff } from "../../src/values/backoff.ts";
 import type { Client } from "./client.ts";
 import { textOf, transportName, unreached } from "./errors.ts";
 import type { Node, RabbitmqTls, Settings } from "./options.ts";
-import { readQuickly } from "./reader.ts";
+import { readQuickly, takeWhole } from "./reader.ts";
 import { ChannelWire } from "./wire.ts";
 
 /** Whoever uses a connection. */
@@ -55,6 +55,13 @@ export class Connection {
     return this.#ready;
   }
 
+  /** As in `3.10.8`: of the node that it is to; `undefined`: there is none, or it does not say. */
+  get version(): string | undefined {
+    const version: unknown = (this.#model as (ChannelModel & Wired) | undefined)?.connection.serverProperties
+      ?.["version"];
+    return typeof version === "string" ? version : undefined;
+  }
+
   /** How often it came back. */
   get reconnects(): number {
     return Math.max(0, this.#reconnects);
@@ -74,6 +81,7 @@ export class Connection {
   async channel(): Promise<Channel> {
     const channel = this.#tame(await this.#open("open a channel").createChannel());
     ChannelWire.take(channel);
+    takeWhole(channel);
     return channel;
   }
 
@@ -262,6 +270,7 @@ interface Wired {
   readonly connection: {
     readonly stream?: { destroy?(): void };
     readonly heartbeater?: { clear?(): void };
+    readonly serverProperties?: Readonly<Record<string, unknown>>;
   };
 }
 

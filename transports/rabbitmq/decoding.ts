@@ -8,13 +8,23 @@ export interface ClientFrame {
   readonly size?: number;
   readonly fields?: Readonly<Record<string, unknown>>;
   readonly content?: Uint8Array;
+  /** Of a delivery, where all of it was there: see {@linkcode readWhole}. */
+  readonly message?: ClientMessage;
+}
+/** A message as the client knows it. */
+export interface ClientMessage {
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly properties: Readonly<Record<string, unknown>>;
+  readonly content: Uint8Array;
 }
 
 const deliver = 0x003c003c;
 const acknowledged = 0x003c0050;
 const basic = 0x3c;
-/** What a frame has before its payload. */
+/** What a frame has before its payload, what ends it, and what it has besides its payload. */
 const before = 7;
+const frameEnd = 0xce;
+const around = before + 1;
 
 /** Reads a frame that is all there; `undefined`: it is one of those that are left to the client. */
 export function readFrame(bytes: Buffer, at: number, size: number): ClientFrame | undefined {
@@ -39,6 +49,39 @@ export function readFrame(bytes: Buffer, at: number, size: number): ClientFrame 
     default:
       return undefined;
   }
+}
+
+/**
+ * The delivery that `frame` begins, with its header and its body, and where it ends. `undefined`: not all of it is there,
+ * or it is one of those that are left to the client; then `frame` stands for itself.
+ *
+ * @param at where `frame` ends
+ */
+export function readWhole(
+  bytes: Buffer,
+  { id, channel, fields }: ClientFrame,
+  at: number,
+): { readonly frame: ClientFrame; readonly end: number } | undefined {
+  if (id !== deliver || fields === undefined) return undefined;
+  const begin = beginOf(bytes, at, 2, channel);
+  if (begin === undefined) return undefined;
+  const header = readFrame(bytes, at, begin.size);
+  if (header?.fields === undefined) return undefined;
+  const body = beginOf(bytes, begin.end, 3, channel);
+  if (body === undefined || body.size !== header.size) return undefined;
+  const content = readFrame(bytes, begin.end, body.size)?.content;
+  if (content === undefined) return undefined;
+  const message = { fields, properties: header.fields, content };
+  return { frame: { id, channel, fields, message }, end: body.end };
+}
+
+/** The size of a frame that is of this type and channel, and all there; and where it ends. */
+function beginOf(bytes: Buffer, at: number, type: number, channel: number) {
+  if (bytes.byteLength < at + around || bytes[at] !== type) return undefined;
+  if (((bytes[at + 1]! << 8) | bytes[at + 2]!) !== channel) return undefined;
+  const size = uint32(bytes, at + 3);
+  const end = at + around + size;
+  return bytes.byteLength >= end && bytes[end - 1] === frameEnd ? { size, end } : undefined;
 }
 
 function delivery(bytes: Buffer, start: number): Readonly<Record<string, unknown>> {

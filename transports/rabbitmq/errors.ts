@@ -23,6 +23,12 @@ export function codeOf(error: unknown): number | undefined {
   return typeof error.code === "number" ? error.code : undefined;
 }
 
+/** Says what was refused, and why, in the broker's words. */
+export function accessRefused(error: unknown, entity: string, doing: string): AccessRefusedError {
+  const [, why] = /ACCESS_REFUSED - ([^"]*)/.exec(textOf(error)) ?? [];
+  return new AccessRefusedError(entity, doing, { cause: error, ...(why === undefined ? {} : { why }) });
+}
+
 /** The text of anything thrown. */
 export function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
@@ -100,9 +106,13 @@ export function toTyped(error: unknown, entity: string, doing: string): Error {
       if (textOf(error).includes("in exclusive use")) {
         return new TopologyError([`${entity}: another consumer has it for itself`], { cause: error });
       }
-      return new AccessRefusedError(entity, doing, { cause: error });
-    case codes.notFound:
-      return new TopologyError([`${entity}: it is missing`], { cause: error });
+      return accessRefused(error, entity, doing);
+    case codes.notFound: {
+      const named = entityIn(error);
+      const other = named !== undefined && entity.slice(entity.indexOf(":") + 1) !== named.name;
+      const what = other ? `the ${named.kind} "${named.name}"` : "it";
+      return new TopologyError([`${entity}: ${what} is missing`], { cause: error });
+    }
     case codes.resourceLocked:
       return new TopologyError([`${entity}: another connection has it for itself`], { cause: error });
     case codes.preconditionFailed:

@@ -34,6 +34,10 @@ const isReserved = (name: string): boolean => name === "CC" || name === "BCC" ||
 /** Headers as AMQP's table. */
 export type Table = Record<string, unknown>;
 
+/** Makes empty tables that inherit no name. What `Object.create(null)` makes is looked up and listed much slower by V8. */
+const EmptyTable = function () {} as unknown as { new (): Table; prototype: unknown };
+EmptyTable.prototype = Object.freeze(Object.create(null));
+
 /** Kinds in {@linkcode own.native}. */
 type Kind = "bigint" | "date";
 
@@ -42,7 +46,7 @@ type Kind = "bigint" | "date";
  *
  * @throws {InvalidHeaderError} if the broker would take one for its own
  */
-export function writeHeaders(headers: FrameHeaders, table: Table = Object.create(null)): Table {
+export function writeHeaders(headers: FrameHeaders, table: Table = new EmptyTable()): Table {
   let kinds: Record<string, Kind> | undefined;
   for (const name of Object.keys(headers)) {
     if (isReserved(name)) throw new InvalidHeaderError(name, "the broker takes it for its own. Rename it");
@@ -191,7 +195,7 @@ function set(headers: Record<string, NativeValue>, name: string, value: NativeVa
  */
 export function copied(message: Message, added: FrameHeaders, history: boolean): Options.Publish & { headers: Table } {
   const { properties } = message;
-  const table: Table = Object.create(null);
+  const table = new EmptyTable();
   const before: Table = properties.headers ?? {};
   for (const name of Object.keys(before)) {
     if (brokers.test(name) && !(history && /-death(?:-|$)/.test(name))) continue;

@@ -15,7 +15,7 @@ import { isDirect } from "./direct_replies.ts";
 import { toTyped, transportName } from "./errors.ts";
 import { copied, own, type Table, writeHeaders } from "./frame.ts";
 import { restoreOrigin } from "./origins.ts";
-import { Parcel, type Sent } from "./parcel.ts";
+import { type Letter, Parcel, type Sent } from "./parcel.ts";
 import type { Sender } from "./sender.ts";
 import type { CopyServices } from "./settling.ts";
 
@@ -25,6 +25,7 @@ export class Outbox implements CopyServices {
   readonly #delays: Delays;
   readonly #clock: Clock;
   readonly #routed: (to: Address) => boolean;
+  readonly #ignoresPriority: (to: Address) => string | undefined;
   readonly #maxBytes: number;
   readonly #window: number;
   /** Those that wait for the way of a delay. */
@@ -38,6 +39,8 @@ export class Outbox implements CopyServices {
       readonly clock: Clock;
       /** Whether an address passes messages on by their routing key, which delays need for themselves. */
       readonly routed: (to: Address) => boolean;
+      /** The queue, known to have no priorities, that alone gets what is sent to an address. */
+      readonly ignoresPriority: (to: Address) => string | undefined;
     },
     limits: { readonly maxMessageBytes: number; readonly maxUnconfirmed: number },
   ) {
@@ -45,6 +48,7 @@ export class Outbox implements CopyServices {
     this.#delays = services.delays;
     this.#clock = services.clock;
     this.#routed = services.routed;
+    this.#ignoresPriority = services.ignoresPriority;
     this.#maxBytes = limits.maxMessageBytes;
     this.#window = limits.maxUnconfirmed;
   }
@@ -127,7 +131,7 @@ export class Outbox implements CopyServices {
       }
       const { contentType, body: content } = frame;
       const properties: Parcel["properties"] = { contentType, headers: table, deliveryMode: 2, messageId, mandatory };
-      if (priority !== undefined) properties.priority = priority;
+      if (priority !== undefined) properties.priority = this.#checked(priority, to);
       restoreOrigin(content, properties, table);
       this.#post({ name: typeOf(frame), to, key, content, properties, table, dueAt, expiresAt }, outgoing);
     } catch (error) {
@@ -150,7 +154,7 @@ export class Outbox implements CopyServices {
     const now = this.#clock.now();
     if (dueAt === undefined || dueAt <= now) {
       delete table[own.due];
-      return this.#sender.add(parcel(letter, route.exchange, route.routingKey, expiresAt, sent));
+      return this.#sender.add(new Parcel(letter, route, expiresAt, sent));
     }
     if (expiresAt !== undefined && expiresAt <= dueAt) return sent.settled(undefined); // it expires before it is due
     if (this.#routed(to)) {
@@ -164,11 +168,11 @@ export class Outbox implements CopyServices {
       const left = dueAt - this.#clock.now();
       if (left > maxDelayInMs) table[own.due] = dueAt;
       else delete table[own.due];
-      const { exchange, routingKey, delayInMs } = this.#delays.route(to, Math.min(left, maxDelayInMs));
+      const route = this.#delays.route(to, Math.min(left, maxDelayInMs));
+      const { delayInMs } = route;
       if (delayInMs !== undefined) table["x-delay"] = delayInMs;
       // The plugin returns what is mandatory, as it is in no queue yet. The broker's own expiration would end a delay.
-      const mandatory = delayInMs === undefined;
-      this.#sender.add(parcel({ ...letter, mandatory }, exchange, routingKey, undefined, sent));
+      this.#sender.add(new Parcel(letter, route, undefined, sent, delayInMs === undefined));
     };
     if (this.#delays.reaches(to)) return post();
     this.#preparing++;
@@ -180,6 +184,17 @@ export class Outbox implements CopyServices {
       });
   }
 
+  /** @throws {UnsupportedError} if the queue that it is for is known to ignore it */
+  #checked(priority: number, to: Address): number {
+    const queue = this.#ignoresPriority(to);
+    if (queue === undefined) return priority;
+    throw new UnsupportedError(
+      transportName,
+      `the priority ${priority} of what is sent to "${to}": the queue "${queue}" has none`,
+      "Give its endpoint rabbitmq.queue({ maxPriority: 10 }), which makes it classic, or leave the priority out",
+    );
+  }
+
   /** When a message expires that may be of another sender, who says for how long. */
   #expiry(expiration: unknown, table: Table): number | undefined {
     const known = table[own.expires] ?? expiryIn(table[names.meta]);
@@ -188,30 +203,6 @@ export class Outbox implements CopyServices {
     if (expiration === undefined || !Number.isFinite(left)) return undefined;
     return table[own.expires] = this.#clock.now() + left;
   }
-}
-
-/** A message, before it is known which way it goes. */
-interface Letter {
-  readonly name: string;
-  readonly to: Address;
-  readonly key: string | undefined;
-  readonly content: Parcel["content"];
-  readonly properties: Parcel["properties"];
-  readonly table: Table;
-  readonly dueAt: number | undefined;
-  readonly expiresAt: number | undefined;
-  readonly mandatory?: boolean;
-}
-
-function parcel(
-  { name, to, content, properties, mandatory = properties.mandatory ?? false }: Letter,
-  exchange: string,
-  routingKey: string,
-  expiresAt: number | undefined,
-  sent: Sent,
-): Parcel {
-  const own = mandatory === properties.mandatory ? properties : { ...properties, mandatory };
-  return new Parcel({ name, to, exchange, routingKey, content, properties: own, mandatory, expiresAt }, sent);
 }
 
 /** Whether the envelope says it already: it is not said twice. A delay wants it in a header of its own. */

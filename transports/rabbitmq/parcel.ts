@@ -1,6 +1,8 @@
 /** A message on its way to the broker. @module */
 import type { Options } from "amqplib";
 import type { Address } from "../../src/spi/transport.ts";
+import type { Route } from "./addresses.ts";
+import type { Table } from "./frame.ts";
 
 /** What the broker said of a message that reached no queue. */
 export interface Returned {
@@ -11,6 +13,22 @@ export interface Returned {
 export interface Sent {
   /** `undefined`: the broker has it. */
   settled(error: Error | undefined): void;
+}
+
+/** A message, before it is known which way it goes. */
+export interface Letter {
+  /** The contract's name, for errors. */
+  readonly name: string;
+  readonly to: Address;
+  readonly key: string | undefined;
+  readonly content: Uint8Array;
+  readonly properties: Options.Publish;
+  /** The headers of those. */
+  readonly table: Table;
+  /** Epoch milliseconds; `undefined`: now. */
+  readonly dueAt: number | undefined;
+  /** Epoch milliseconds; `undefined`: never. */
+  readonly expiresAt: number | undefined;
 }
 
 /** One message, until the broker has it or has refused it. */
@@ -33,27 +51,26 @@ export class Parcel {
   failures = 0;
   readonly #sent: Sent;
 
+  /**
+   * @param letter what is sent
+   * @param expiresAt epoch milliseconds; `undefined`: never, or not natively
+   */
   constructor(
-    message: {
-      readonly name: string;
-      readonly to: Address;
-      readonly exchange: string;
-      readonly routingKey: string;
-      readonly content: Uint8Array;
-      readonly properties: Options.Publish;
-      readonly mandatory: boolean;
-      readonly expiresAt: number | undefined;
-    },
+    letter: Letter,
+    route: Route,
+    expiresAt: number | undefined,
     sent: Sent,
+    mandatory: boolean = letter.properties.mandatory ?? false,
   ) {
-    this.name = message.name;
-    this.to = message.to;
-    this.exchange = message.exchange;
-    this.routingKey = message.routingKey;
-    this.content = message.content;
-    this.properties = message.properties;
-    this.mandatory = message.mandatory;
-    this.expiresAt = message.expiresAt;
+    const { properties } = letter;
+    this.name = letter.name;
+    this.to = letter.to;
+    this.exchange = route.exchange;
+    this.routingKey = route.routingKey;
+    this.content = letter.content;
+    this.properties = mandatory === properties.mandatory ? properties : { ...properties, mandatory };
+    this.mandatory = mandatory;
+    this.expiresAt = expiresAt;
     this.#sent = sent;
   }
 

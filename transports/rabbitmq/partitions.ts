@@ -29,20 +29,12 @@ export function entranceArguments(queue: string): Readonly<Record<string, unknow
   };
 }
 
-/** Declares the parts, and the way to them. */
-export async function declareParts(
-  channel: Channel,
-  queue: string,
-  count: number,
-  args: Readonly<Record<string, unknown>>,
-): Promise<void> {
+/** Of the exchange: by what it chooses. */
+export const hashArguments: Readonly<Record<string, unknown>> = { "hash-header": own.key };
+
+/** Binds the parts, and makes the way to them. */
+export async function joinParts(channel: Channel, queue: string, count: number): Promise<void> {
   const exchange = hashExchange(queue);
-  await channel.assertExchange(exchange, hashing, { arguments: { "hash-header": own.key } });
-  for (const part of partsOf(queue, count)) {
-    await channel.assertQueue(part, { arguments: args });
-    await channel.bindQueue(part, exchange, "1");
-  }
-  await channel.assertQueue(queue, { arguments: entranceArguments(queue) });
-  await channel.assertExchange(queue, "fanout");
+  for (const part of partsOf(queue, count)) await channel.bindQueue(part, exchange, "1");
   await channel.bindExchange(exchange, queue, "");
 }

@@ -1,21 +1,29 @@
 /** What shall be at the broker, piece by piece, and how it is compared with what is. @module */
-import type { Channel } from "amqplib";
+import type { Channel, Options } from "amqplib";
+import { HeroError } from "../../src/errors/hero_error.ts";
 import type { Change, DeployMode } from "../../src/spi/transport.ts";
 import type { Connection } from "./connection.ts";
 import { bindDeadLetters, declareDeadLetters, declareUnsorted, isLimited, passOnFrom } from "./dead_letters.ts";
-import { codeOf, codes, mismatchIn, textOf } from "./errors.ts";
+import { codeOf, codes, mismatchIn, textOf, toTyped } from "./errors.ts";
 import type { RabbitmqExchangeOptions } from "./exchange_options.ts";
-import { declareParts, partsOf } from "./partitions.ts";
+import { entranceArguments, hashArguments, hashExchange, hashing, joinParts, partsOf } from "./partitions.ts";
 
 /** Declares one thing; twice is once. */
 export type Declare = (channel: Channel) => Promise<unknown>;
 
-/** Something that shall be, and how to find out whether it is. */
+/** A queue or an exchange: how to find out whether it is there, and how to make it. */
+interface Piece {
+  readonly check: Declare;
+  readonly declare: Declare;
+}
+
+/** Something that shall be, in pieces. */
 export interface Part {
   readonly entity: string;
   readonly detail: string;
-  readonly check: Declare;
-  readonly declare: Declare;
+  readonly pieces: readonly Piece[];
+  /** What binds its pieces to each other, once they are there; it cannot be asked for. */
+  readonly join?: Declare;
   /** What it needs of others, once all are there. */
   readonly complete?: Declare;
   /** Why its messages died is for this process to find out. */
@@ -35,12 +43,8 @@ export function partsOfQueue(
   return [{
     entity: `queue:${name}`,
     detail: `a durable queue with ${Object.entries(args).map(([key, value]) => `${key} = ${value}`).join(", ")}`,
-    check: (channel) => channel.checkQueue(name),
-    declare: async (channel) => {
-      await channel.assertQueue(name, { arguments: args });
-      await channel.assertExchange(name, "fanout");
-      await channel.bindQueue(name, name, "");
-    },
+    pieces: [queuePiece(name, args), exchangePiece(name, "fanout")],
+    join: (channel) => channel.bindQueue(name, name, ""),
     ...(errors === undefined ? {} : {
       complete: (channel) => bindDeadLetters(channel, errors),
       unsorted: isLimited(args),
@@ -60,8 +64,7 @@ export function partOfTopic(name: string, options: RabbitmqExchangeOptions): Par
     detail: `a durable exchange of the type ${type}${
       alternate === undefined ? "" : `, what nobody takes to "${alternate}"`
     }`,
-    check: (channel) => channel.checkExchange(name),
-    declare: (channel) => channel.assertExchange(name, type, more),
+    pieces: [exchangePiece(name, type, more)],
   };
 }
 
@@ -75,10 +78,13 @@ export function partsOfPartitions(
   return [{
     entity: `queue:${name}`,
     detail: `a durable queue in ${count} parts, chosen by the key`,
-    check: async (channel) => {
-      for (const each of [name, ...partsOf(name, count)]) await channel.checkQueue(each);
-    },
-    declare: (channel) => declareParts(channel, name, count, args),
+    pieces: [
+      ...partsOf(name, count).map((each) => queuePiece(each, args)),
+      exchangePiece(hashExchange(name), hashing, { arguments: hashArguments }),
+      queuePiece(name, entranceArguments(name)),
+      exchangePiece(name, "fanout"),
+    ],
+    join: (channel) => joinParts(channel, name, count),
     ...(errors === undefined ? {} : {
       complete: async (channel) => {
         await bindDeadLetters(channel, errors);
@@ -87,6 +93,26 @@ export function partsOfPartitions(
       unsorted: isLimited(args),
     }),
   }];
+}
+
+function queuePiece(name: string, args: Readonly<Record<string, unknown>>): Piece {
+  return {
+    check: (channel) => channel.checkQueue(name),
+    declare: (channel) => channel.assertQueue(name, { arguments: args }),
+  };
+}
+
+function exchangePiece(name: string, type: string, options: Options.AssertExchange = {}): Piece {
+  return {
+    check: (channel) => channel.checkExchange(name),
+    declare: (channel) => channel.assertExchange(name, type, options),
+  };
+}
+
+/** Makes all of it. */
+export async function declarePart(channel: Channel, { pieces, join }: Part): Promise<void> {
+  for (const { declare } of pieces) await declare(channel);
+  await join?.(channel);
 }
 
 /** One channel for many questions: a new one where an answer has ended it. */
@@ -115,40 +141,72 @@ export class Asking {
   }
 }
 
-/** Compares, and makes what is missing where that is asked for. */
-export async function compare(
-  { entity, detail, check, declare }: Part,
+/**
+ * Compares, and makes what is missing where that is asked for.
+ *
+ * @throws what the broker says, as an error that names the part
+ */
+export async function compare(part: Part, mode: DeployMode, asking: Asking): Promise<Change | undefined> {
+  try {
+    return await compared(part, mode, asking);
+  } catch (error) {
+    throw error instanceof HeroError ? error : toTyped(error, part.entity, "deploy");
+  }
+}
+
+async function compared(
+  { entity, detail, pieces, join }: Part,
   mode: DeployMode,
   asking: Asking,
 ): Promise<Change | undefined> {
-  try {
-    await asking.ask(check);
-  } catch (error) {
-    if (codeOf(error) !== codes.notFound) throw error;
-    if (mode === "apply") await asking.ask(declare);
-    return { kind: "create", entity, detail };
+  let missing = 0;
+  for (const { check, declare } of pieces) {
+    try {
+      await asking.ask(check);
+    } catch (error) {
+      if (codeOf(error) !== codes.notFound) throw error;
+      missing++;
+      if (mode === "apply") await asking.ask(declare);
+      continue;
+    }
+    try {
+      // What is there is not changed by that, and what differs is told by nothing else.
+      await asking.ask(declare);
+    } catch (error) {
+      if (codeOf(error) === codes.accessRefused) continue; // no right to manage; it is there
+      if (codeOf(error) !== codes.preconditionFailed) throw error;
+      return { kind: "conflict", entity, detail: mismatchIn(error) ?? textOf(error) };
+    }
   }
-  try {
-    // What is there is not changed by that, and what differs is told by nothing else.
-    await asking.ask(declare);
-  } catch (error) {
-    if (codeOf(error) === codes.accessRefused) return undefined; // no right to manage; it is there
-    if (codeOf(error) !== codes.preconditionFailed) throw error;
-    return { kind: "conflict", entity, detail: mismatchIn(error) ?? textOf(error) };
+  if (mode === "apply" && join !== undefined) {
+    try {
+      await asking.ask(join);
+    } catch (error) {
+      if (missing > 0 || codeOf(error) !== codes.accessRefused) throw error;
+    }
   }
-  return undefined;
+  if (missing === 0) return undefined;
+  return { kind: "create", entity, detail: missing === pieces.length ? detail : `what is missing of ${detail}` };
 }
 
-/** What is to be done once all queues are there. */
-export function completions(queues: Iterable<readonly Part[]>): readonly Declare[] {
-  const all: Declare[] = [];
+/** What is to be done once all queues are there, and for what. */
+export function completions(
+  queues: Iterable<readonly Part[]>,
+): readonly { readonly entity: string; readonly complete: Declare }[] {
+  const all: { readonly entity: string; readonly complete: Declare }[] = [];
   let unsorted = false;
   for (const parts of queues) {
     for (const part of parts) {
-      if (part.complete !== undefined) all.push(part.complete);
+      if (part.complete !== undefined) all.push({ entity: part.entity, complete: part.complete });
       unsorted ||= part.unsorted === true;
     }
   }
-  if (all.length === 0) return all;
-  return [declareDeadLetters, ...(unsorted ? [declareUnsorted] : []), ...all];
+  const [first] = all;
+  if (first === undefined) return all;
+  const { entity } = first;
+  return [
+    { entity, complete: declareDeadLetters },
+    ...(unsorted ? [{ entity, complete: declareUnsorted }] : []),
+    ...all,
+  ];
 }

@@ -1,7 +1,7 @@
 /** How frames come from the socket. @module */
-import type { ChannelModel } from "amqplib";
+import type { Channel, ChannelModel } from "amqplib";
 import { Buffer as NodeBuffer } from "node:buffer"; // what the client reads with
-import { type ClientFrame, readFrame } from "./decoding.ts";
+import { type ClientFrame, type ClientMessage, readFrame, readWhole } from "./decoding.ts";
 
 /** What is used of the client's own parts, in the place of which this stands. */
 interface ClientConnection {
@@ -10,12 +10,40 @@ interface ClientConnection {
   rest?: NodeBuffer;
   readonly maxFrameSize?: unknown;
   readonly stream?: { read?(): NodeBuffer | null };
+  readonly channels?: readonly ({ readonly channel?: object } | null)[];
+}
+/** What a client's channel does with the next frame of a message; it gives what it does with the one after that. */
+type Accept = (this: ClientChannel, frame: ClientFrame) => Accept;
+interface ClientChannel {
+  handleMessage?: Accept;
+  handleDelivery?(message: ClientMessage): unknown;
 }
 
 /** What a frame has besides its payload, and the last of that. */
 const frameBytes = 8;
 const frameEnd = 0xce;
 const nothing = NodeBuffer.alloc(0);
+
+/** What channels do that take whole messages. */
+const accepting = new WeakSet<Accept>();
+
+/**
+ * Lets a channel that has just been opened take a message as one, where all of it has come: the client makes three frames
+ * of it, and a closure for each. Where the client has put something else in its place (`get`), it is as if it had never
+ * been.
+ */
+export function takeWhole(channel: Channel): void {
+  const client = channel as ClientChannel;
+  if (typeof client.handleMessage !== "function" || typeof client.handleDelivery !== "function") return;
+  let next = client.handleMessage;
+  const accept: Accept = (frame) => {
+    if (frame.message === undefined) next = next.call(client, frame);
+    else client.handleDelivery?.(frame.message);
+    return accept;
+  };
+  accepting.add(accept);
+  client.handleMessage = accept;
+}
 
 /**
  * Lets the frames of messages and confirms be read where they lie: the client makes nine views of bytes for each
@@ -53,7 +81,13 @@ export function readQuickly(model: ChannelModel): void {
           const begin = at;
           at = end;
           const frame = bytes[end - 1] === frameEnd ? readFrame(bytes, begin, size) : undefined;
-          return frame ?? byClient(bytes.subarray(begin, end));
+          if (frame === undefined) return byClient(bytes.subarray(begin, end));
+          const channel: ClientChannel = connection.channels?.[frame.channel]?.channel ?? {};
+          if (channel.handleMessage === undefined || !accepting.has(channel.handleMessage)) return frame;
+          const whole = readWhole(bytes, frame, end);
+          if (whole === undefined) return frame;
+          at = whole.end;
+          return whole.frame;
         }
       }
       const incoming = stream.read?.() ?? null;

@@ -1,6 +1,6 @@
 /** Publishing, with confirms. @module */
 import type { ConfirmChannel, Message } from "amqplib";
-import { AccessRefusedError, ClosedError, DisconnectedError, TopologyError } from "../../src/errors/transport.ts";
+import { ClosedError, DisconnectedError, TopologyError } from "../../src/errors/transport.ts";
 import {
   InvalidHeaderError,
   MessageTooLargeError,
@@ -11,7 +11,7 @@ import type { Clock } from "../../src/spi/clock.ts";
 import { Deque } from "../../src/values/deque.ts";
 import type { Connection } from "./connection.ts";
 import { asBuffer } from "./frame.ts";
-import { codeOf, codes, entityIn, textOf, transportName } from "./errors.ts";
+import { accessRefused, codeOf, codes, entityIn, textOf, transportName } from "./errors.ts";
 import type { Parcel } from "./parcel.ts";
 import type { ChannelWire } from "./wire.ts";
 
@@ -19,6 +19,8 @@ import type { ChannelWire } from "./wire.ts";
 const mostFailures = 3;
 /** The most that the broker takes, in milliseconds. */
 const longestExpiration = 2 ** 32 - 1;
+/** As the broker calls the exchange without a name. */
+const defaultExchange = "amq.default";
 /** The most bytes that wait or are unconfirmed, before senders are asked to wait. */
 const mostBytes = 64 * 2 ** 20;
 
@@ -256,11 +258,12 @@ export class Sender {
     };
     const code = codeOf(reason);
     const named = entityIn(reason);
-    const guilty = named?.kind === "exchange" ? parcels.filter(({ exchange }) => exchange === named.name) : [];
+    const refused = named?.name === defaultExchange ? "" : named?.name;
+    const guilty = named?.kind === "exchange" ? parcels.filter(({ exchange }) => exchange === refused) : [];
     if (code === codes.notFound || code === codes.accessRefused) {
       for (const parcel of guilty) {
         if (code === codes.accessRefused) {
-          fail(parcel, new AccessRefusedError(parcel.to, "send to", { cause: reason }));
+          fail(parcel, accessRefused(reason, parcel.to, "send to"));
         } else if (parcel.mandatory) fail(parcel, new UnroutableError(parcel.name, parcel.to, { cause: reason }));
         else fail(parcel, new TopologyError([`${parcel.to}: it is missing`], { cause: reason }));
       }

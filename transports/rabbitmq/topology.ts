@@ -2,10 +2,11 @@
 import type { Channel } from "amqplib";
 import { ConfigurationError } from "../../src/errors/configuration.ts";
 import type { Address, Change, DeployMode, Entity, Topology } from "../../src/spi/transport.ts";
+import { queueName } from "../../src/values/destination.ts";
 import { bind, type Binding, bindingsOf } from "./bindings.ts";
 import type { Connection } from "./connection.ts";
 import { deadLetterArguments, isLimited } from "./dead_letters.ts";
-import { codeOf, codes } from "./errors.ts";
+import { codeOf, codes, toTyped } from "./errors.ts";
 import { exchangeOptions, type RabbitmqExchangeOptions } from "./exchange_options.ts";
 import { extras, isSame } from "./extras.ts";
 import type { KnownBinding } from "./management.ts";
@@ -15,6 +16,7 @@ import {
   compare,
   completions,
   type Declare,
+  declarePart,
   type Part,
   partOfTopic,
   partsOfPartitions,
@@ -30,6 +32,10 @@ export class Deployments {
   readonly #topics = new Map<string, Part>();
   readonly #single = new Map<string, boolean>();
   readonly #partitions = new Map<string, number>();
+  /** The types of queues without priorities. */
+  readonly #unprioritized = new Map<string, ReturnType<typeof typeOf>>();
+  /** By the addresses of topics of commands and queries: who handles them. */
+  readonly #owners = new Map<Address, string>();
   #hashes: Promise<boolean> | undefined;
   readonly #bindings = new Map<string, Binding>();
   readonly #types = new Map<string, NonNullable<RabbitmqExchangeOptions["type"]>>();
@@ -62,6 +68,11 @@ export class Deployments {
       return [name, [partOfTopic(name, options)]] as const;
     });
     const names = new Set(topology.queues.map(({ name }) => name));
+    const owned = new Set(topology.topics.filter((each) => each.owned === true).map(({ name }) => name));
+    for (const { topic, to } of topology.bindings) {
+      const owner = queueName(to);
+      if (owner !== undefined && owned.has(topic)) this.#owners.set(`topic:${topic}`, owner);
+    }
     const own = new Map(topology.queues.map((entity) => [entity.name, optionsOf(entity, this.#defaults).bind ?? []]));
     const wanted = bindingsOf(topology.bindings, { types: this.#types, own });
     const queues = topology.queues.map((entity) => [entity.name, this.#partsOf(entity, names)] as const);
@@ -80,8 +91,10 @@ export class Deployments {
       const conflicts = new Set(changes.filter(({ kind }) => kind === "conflict").map(({ entity }) => entity));
       const bindings = wanted.filter(({ source, to }) => !conflicts.has(`topic:${source}`) && !conflicts.has(to));
       await this.#connection.with(async (channel) => {
-        for (const binding of bindings) await bind(channel, binding);
-        for (const complete of completions(queues.map(([, parts]) => parts))) await complete(channel);
+        for (const binding of bindings) await naming(binding.entity, bind(channel, binding));
+        for (const { entity, complete } of completions(queues.map(([, parts]) => parts))) {
+          await naming(entity, complete(channel));
+        }
       });
       for (const [name, [part]] of topics) if (part !== undefined) this.#topics.set(name, part);
       for (const [name, parts] of queues) this.#queues.set(name, parts);
@@ -93,10 +106,11 @@ export class Deployments {
   /** Declares again what was deployed: the broker may have lost it. What it refuses is left to whoever needs it. */
   async again(): Promise<void> {
     const all: Declare[] = [];
-    for (const part of this.#topics.values()) all.push(part.declare);
-    for (const parts of this.#queues.values()) for (const part of parts) all.push(part.declare);
+    for (const part of [...this.#topics.values(), ...[...this.#queues.values()].flat()]) {
+      all.push((channel) => declarePart(channel, part));
+    }
     for (const binding of this.#bindings.values()) all.push((channel) => bind(channel, binding));
-    all.push(...completions(this.#queues.values()));
+    for (const { complete } of completions(this.#queues.values())) all.push(complete);
     let next = 0;
     while (next < all.length) {
       try {
@@ -112,7 +126,7 @@ export class Deployments {
 
   /** Declares a queue again, if it was deployed. */
   async queueAgain(channel: Channel, name: string): Promise<void> {
-    for (const part of this.#queues.get(name) ?? []) await part.declare(channel);
+    for (const part of this.#queues.get(name) ?? []) await declarePart(channel, part);
     for (const binding of this.#bindings.values()) if (binding.target === name) await bind(channel, binding);
   }
 
@@ -172,6 +186,18 @@ export class Deployments {
     return type === "direct" || type === "topic";
   }
 
+  /**
+   * The queue that alone gets what is sent to an address, where it is known to have no priorities. It is not of what
+   * another process has deployed, nor of an event, which others may take, too.
+   */
+  ignoresPriority(to: Address): string | undefined {
+    const queue = queueName(to) ?? this.#owners.get(to);
+    const type = queue === undefined ? undefined : this.#unprioritized.get(queue);
+    // From 4.0 on, a quorum queue has two.
+    const two = type === "quorum" && Number(this.#connection.version?.split(".")[0] ?? 4) >= 4;
+    return type === undefined || two ? undefined : queue;
+  }
+
   /** Whether a queue that was deployed here has a single active consumer; `undefined`: it was not deployed here. */
   single(name: string): boolean | undefined {
     return this.#single.get(name);
@@ -181,6 +207,9 @@ export class Deployments {
     const { name } = entity;
     const options = optionsOf(entity, this.#defaults);
     this.#single.set(name, options.singleActiveConsumer === true);
+    if (options.maxPriority === undefined && options.arguments?.["x-max-priority"] === undefined) {
+      this.#unprioritized.set(name, typeOf(options));
+    }
     if (options.partitions !== undefined) this.#partitions.set(name, options.partitions);
     const errors = `${name}_error`;
     // A classic queue gives nothing up, and who says where to does not want it in the error queue.
@@ -201,7 +230,7 @@ export class Deployments {
       try {
         await asking.ask((channel) => channel.checkQueue(next));
       } catch (error) {
-        if (codeOf(error) !== codes.notFound) throw error;
+        if (codeOf(error) !== codes.notFound) throw toTyped(error, `queue:${next}`, "deploy");
         continue;
       }
       const detail = `"${next}" is a part that { partitions: ${partitions} } does not have. ` +
@@ -222,6 +251,15 @@ export class Deployments {
       `Cannot deploy "${first.name}" in parts: the broker has no consistent hash exchange. ` +
         `Run "rabbitmq-plugins enable rabbitmq_consistent_hash_exchange" there, or leave { partitions } out`,
     );
+  }
+}
+
+/** @throws what the broker says, as an error that names the entity */
+async function naming(entity: string, asked: Promise<unknown>): Promise<void> {
+  try {
+    await asked;
+  } catch (error) {
+    throw toTyped(error, entity, "deploy");
   }
 }
 

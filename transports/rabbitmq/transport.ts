@@ -66,7 +66,7 @@ export class RabbitTransport implements RabbitmqTransport {
       expiry: true,
       mandatory: true,
       hierarchy: true,
-      priorities: 10,
+      priorities: 256, // above its highest a queue counts each as that
       maxFrameBytes: settings.maxMessageBytes,
       maxHeaderBytes: Math.min(clientHeaderBytes, settings.frameMaxBytes) / 2,
     };

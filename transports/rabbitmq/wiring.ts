@@ -45,7 +45,13 @@ export class Wiring {
     this.delays = new Delays(this.consuming, settings.delays);
     this.sender = new Sender(this.publishing, host.clock, settings.maxUnconfirmed);
     this.outbox = new Outbox(
-      { sender: this.sender, delays: this.delays, clock: host.clock, routed: (to) => this.deployments.routes(to) },
+      {
+        sender: this.sender,
+        delays: this.delays,
+        clock: host.clock,
+        routed: (to) => this.deployments.routes(to),
+        ignoresPriority: (to) => this.deployments.ignoresPriority(to),
+      },
       settings,
     );
     this.watch = new ConsumerWatch(host, settings.checkConsumersEveryInMs, this.consuming, owner.receivers);

@@ -67,6 +67,7 @@ export class RabbitmqBench implements AsyncDisposable {
     if (this.#names.size === 0) return;
     await raw(async (channel) => {
       for (const name of this.#names) {
+        if (name.startsWith("amq.")) continue; // the broker's own: nobody may take it away
         await channel.deleteQueue(name);
         await channel.deleteExchange(name);
       }

@@ -1,7 +1,16 @@
 /** A whole bus on RabbitMQ. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Bus } from "../../../src/bus/bus.ts";
-import { command, createBus, event, memoryStore, NotCancellableError, query, UnroutableError } from "../../../mod.ts";
+import {
+  command,
+  createBus,
+  event,
+  memoryStore,
+  NotCancellableError,
+  query,
+  UnroutableError,
+  UnsupportedError,
+} from "../../../mod.ts";
 import { masstransitNaming } from "../../../src/masstransit/mod.ts";
 import { rabbitmq, type RabbitmqTransport } from "../../../transports/rabbitmq/mod.ts";
 import { eventually, realTime } from "../../conformance/test_clock.ts";
@@ -125,6 +134,42 @@ withBus("priorities count where the endpoint's queue has them", async (bus) => {
   await eventually(clock, "all", () => seen.length === 3);
   assertEquals(seen, ["first", "high", "low"]);
 });
+
+withBus(
+  "priorities above 9 are told apart where the queue has so many, and above that count as its highest",
+  async (bus) => {
+    const seen: string[] = [];
+    const gate = Promise.withResolvers<void>();
+    bus.endpoint("orders", { concurrency: 1, prefetch: 1, extensions: [rabbitmq.queue({ maxPriority: 20 })] })
+      .handle(Submit, async ({ orderId }) => {
+        seen.push(orderId);
+        await gate.promise;
+      });
+    await bus.start();
+    await bus.send(Submit, { orderId: "first" });
+    await eventually(clock, "the first", () => seen.length === 1);
+    for (const priority of [5, 12, 20, 255, 13]) await bus.send(Submit, { orderId: `${priority}` }, { priority });
+    gate.resolve();
+    await eventually(clock, "all", () => seen.length === 6);
+    assertEquals(seen, ["first", "20", "255", "13", "12", "5"]);
+  },
+);
+
+withBus(
+  "a priority that the queue is known to ignore is refused; on an event, which others may heed, it is not",
+  async (bus) => {
+    bus.endpoint("orders").handle(Submit, () => {}).handle(Submitted, () => {});
+    await bus.start();
+    const orderId = "1";
+    for (const to of [undefined, `queue:${bus.describe().endpoints[0]?.name}` as const]) {
+      const options = { priority: 3, ...(to === undefined ? {} : { to }) };
+      const error = await assertRejects(() => bus.send(Submit, { orderId }, options), UnsupportedError, "maxPriority");
+      assert(error.message.includes("the priority 3"), error.message);
+    }
+    await bus.send(Submit, { orderId }, { priority: 0 });
+    await bus.publish(Submitted, { orderId }, { priority: 3 });
+  },
+);
 
 withBus(
   "order by key needs no setting of the broker: the queue has a single active consumer",

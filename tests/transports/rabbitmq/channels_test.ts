@@ -2,8 +2,9 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { ConfigurationError } from "../../../src/errors/configuration.ts";
 import { UnroutableError } from "../../../src/errors/sending.ts";
-import { TopologyError } from "../../../src/errors/transport.ts";
+import { AccessRefusedError, TopologyError } from "../../../src/errors/transport.ts";
 import { rabbitmq } from "../../../transports/rabbitmq/mod.ts";
+import { topology } from "../../conformance/transport/trial.ts";
 import { rig } from "./rig.ts";
 
 // Case 9.
@@ -75,6 +76,82 @@ rig("a queue with other arguments is a conflict that names the argument and both
     assertEquals([change?.kind, change?.entity, others], ["conflict", `queue:${name}`, []]);
     assert(change?.detail.includes(`"x-queue-type" is not set there, and should be "quorum"`), change?.detail);
   }
+});
+
+rig("plan and check make nothing beside a queue that somebody made by hand", async (rig) => {
+  const [name, topic] = [rig.name("queue"), rig.name("topic")];
+  const args = { "x-queue-type": "quorum", "x-delivery-limit": 100 };
+  await rig.raw((channel) => channel.assertQueue(name, { arguments: args }));
+  const wanted = topology([name], { [topic]: [name] });
+  const found = async (exchange: string) => {
+    try {
+      return await rig.raw(async (channel) => {
+        channel.on("error", () => {}); // it is told by what is rejected
+        return await channel.checkExchange(exchange).then(() => true, () => false);
+      });
+    } catch {
+      return false; // the channel has ended
+    }
+  };
+  for (const mode of ["plan", "check"] as const) {
+    const changes = (await rig.transport.deploy(wanted, mode)).map(({ kind, entity }) => `${kind} ${entity}`);
+    assertEquals(changes.toSorted(), [
+      `create queue:${name}`,
+      `create topic:${topic}`,
+      `create topic:${topic} -> queue:${name}`,
+    ]);
+    assertEquals([await found(name), await found(topic)], [false, false]);
+  }
+  const [, queue] = await rig.transport.deploy(wanted, "apply");
+  assert(queue?.detail.startsWith("what is missing of"), queue?.detail);
+  assertEquals([await found(name), await found(topic)], [true, true]);
+  assertEquals(await rig.transport.deploy(wanted, "check"), []);
+  await rig.send(`topic:${topic}`, "bound", { mandatory: true });
+});
+
+// 403: the user has no right; here none has.
+rig("what the broker lets nobody declare or publish to is named, with the reason", async (rig) => {
+  const reserved = `amq.${rig.name("queue")}`;
+  for (const wanted of [topology([reserved]), topology([], { [reserved]: [] })]) {
+    const error = await assertRejects(() => rig.transport.deploy(wanted, "apply"), AccessRefusedError, reserved);
+    assert(error.message.includes("reserved prefix"), error.message);
+    assertEquals(error.details["doing"], "deploy");
+  }
+  const internal = rig.name("internal");
+  rig.owns(topology([], { [internal]: [] }));
+  await rig.raw((channel) => channel.assertExchange(internal, "fanout", { internal: true }));
+  const error = await assertRejects(() => rig.send(`topic:${internal}`, "x"), AccessRefusedError, `topic:${internal}`);
+  assert(error.message.includes("cannot publish to internal exchange"), error.message);
+});
+
+// 405: RabbitMQ has one for what is another connection's.
+rig("a queue that another connection has for itself is named wherever it is needed", async (rig) => {
+  const name = rig.name("queue");
+  await rig.raw(async (channel) => {
+    await channel.assertQueue(name, { exclusive: true });
+    for (
+      const needed of [
+        () => rig.transport.deploy(topology([name]), "apply"),
+        () => rig.transport.deploy(topology([name]), "plan"),
+        () => rig.receive(name),
+        () => rig.send(`queue:${name}`, "later", { dueAt: rig.clock.now() + 10_000 }),
+      ]
+    ) {
+      const error = await assertRejects(async () => void await needed(), TopologyError, `queue:${name}`);
+      assert(error.message.includes("another connection has it for itself"), error.message);
+    }
+  });
+});
+
+rig("a binding to an exchange that is missing says which", async (rig) => {
+  const [name, exchange] = [rig.name("queue"), rig.name("exchange")];
+  const queues = [{ name, extensions: [rabbitmq.queue({ bind: [{ exchange }] })] }];
+  const error = await assertRejects(
+    () => rig.transport.deploy({ ...topology([]), queues }, "apply"),
+    TopologyError,
+    `topic:${exchange} -> queue:${name}`,
+  );
+  assert(error.message.includes(`the exchange "${exchange}" is missing`), error.message);
 });
 
 rig("a queue as its settings say is the same the next time", async (rig) => {

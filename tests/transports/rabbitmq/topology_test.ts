@@ -1,6 +1,14 @@
 /** Exchanges, bindings and where what dies goes, as contracts and endpoints say. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { command, createBus, event, TopologyError, UnroutableError, UnsupportedError } from "../../../mod.ts";
+import {
+  AccessRefusedError,
+  command,
+  createBus,
+  event,
+  TopologyError,
+  UnroutableError,
+  UnsupportedError,
+} from "../../../mod.ts";
 import type { Bus } from "../../../src/bus/bus.ts";
 import { ConfigurationError } from "../../../src/errors/configuration.ts";
 import { rabbitmq, type RabbitmqOptions } from "../../../transports/rabbitmq/mod.ts";
@@ -13,7 +21,7 @@ const clock = realTime();
 /** Buses of one test, all of one vhost of its own. */
 function withBuses(
   name: string,
-  run: (make: (name: string, options?: RabbitmqOptions) => Bus, node: PrivateNode) => Promise<void>,
+  run: (make: (name: string, options?: RabbitmqOptions) => Bus, node: PrivateNode, vhost: string) => Promise<void>,
 ): void {
   onNode(name, async (node) => {
     const vhost = `v${Math.random().toString(36).slice(2)}`;
@@ -26,7 +34,7 @@ function withBuses(
       return made;
     };
     try {
-      await run(make, node);
+      await run(make, node, vhost);
     } finally {
       for (const bus of buses) await bus.stop({ deadline: "1s" });
       await node.control("delete_vhost", vhost);
@@ -165,5 +173,35 @@ withBuses(
     assert(error.message.includes(`"topic"`) && error.message.includes(`"fanout"`), error.message);
     await first.publish(Topic, { region: "eu" });
     await eventually(clock, "it", () => seen.length === 1);
+  },
+);
+
+withBuses(
+  "what the bus' user has no right to is named, whether to send, to take or to declare",
+  async (make, node, vhost) => {
+    const Note = command<Placed>("notes.add", { to: "queue:notes" });
+    const owner = make("owner");
+    owner.endpoint("notes").handle(Note, () => {});
+    await owner.deploy("apply");
+    await node.control("add_user", "poor", "poor");
+    // To configure, to write and to read: enough to bind, not to declare, to take or to send.
+    const rights = ["^hero\\.", "^(notes|notes_error|hero\\..*)$", "^(notes\\.add|hero\\..*)$"];
+    try {
+      await node.control("set_permissions", "-p", vhost, "poor", ...rights);
+      const credentials = () => ({ username: "poor", password: "poor" });
+      const poor = (queue: string) => {
+        const bus = make("poor", { credentials });
+        bus.endpoint(queue).handle(Note, () => {});
+        return bus;
+      };
+      await assertRejects(() => poor("others").start(), AccessRefusedError, `deploy "queue:others"`);
+      await assertRejects(() => poor("notes").start(), AccessRefusedError, `receive from "queue:notes"`);
+      const sender = make("poor", { credentials });
+      await sender.start();
+      const error = await assertRejects(() => sender.send(Note, { region: "eu" }), AccessRefusedError, "queue:notes");
+      assert(error.message.includes("refused for user 'poor'"), error.message);
+    } finally {
+      await node.control("delete_user", "poor");
+    }
   },
 );

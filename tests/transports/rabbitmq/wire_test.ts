@@ -1,11 +1,11 @@
 /** The frames of messages, written and read past the client: the same bytes as its own. */
 import { assert, assertEquals } from "@std/assert";
-import type { ChannelModel } from "amqplib";
+import type { Channel, ChannelModel } from "amqplib";
 import { Buffer } from "node:buffer";
 import { seededRandom } from "../../../src/values/random.ts";
-import type { ClientFrame } from "../../../transports/rabbitmq/decoding.ts";
+import type { ClientFrame, ClientMessage } from "../../../transports/rabbitmq/decoding.ts";
 import { type Publication, publicationBytes, writePublication } from "../../../transports/rabbitmq/encoding.ts";
-import { readQuickly } from "../../../transports/rabbitmq/reader.ts";
+import { readQuickly, takeWhole } from "../../../transports/rabbitmq/reader.ts";
 import { test } from "../../support/runner.ts";
 import { rig } from "./rig.ts";
 
@@ -40,11 +40,14 @@ function written(message: Publication): Uint8Array {
 function reading(
   bytes: Uint8Array,
   seed: number,
+  channels: readonly ({ readonly channel: object } | null)[] = [],
+  most = 50,
 ): { readonly next: () => ClientFrame | false; readonly own: Buffer[] } {
   const random = seededRandom(seed);
   const own: Buffer[] = [];
   let from = 0;
   const connection = {
+    channels,
     maxFrameSize: 1_000_000,
     rest: Buffer.alloc(0),
     recvFrame(): ClientFrame | false {
@@ -54,7 +57,7 @@ function reading(
     stream: {
       read(): Buffer | null {
         if (from >= bytes.byteLength) return null;
-        const piece = bytes.slice(from, from += 1 + Math.floor(random() * 50));
+        const piece = bytes.slice(from, from += 1 + Math.floor(random() * most));
         return Buffer.from(piece.buffer);
       },
     },
@@ -92,6 +95,57 @@ test("the frames of a message are read as they were written, in pieces of any si
     assert(parts.every((part) => part.byteLength <= frameMax - 8), "A frame is larger than was agreed");
     assertEquals(new Uint8Array(Buffer.concat(parts)), content);
   }
+});
+
+/** What is published, as the broker delivers it to the consumer "1" of the same channel. */
+function delivered(message: Publication, tag: number): Uint8Array {
+  const bytes = Buffer.from(written(message));
+  const method = Buffer.from([1, 0, 7, 0, 0, 0, 17, 0, 60, 0, 60, 1, 0x31, 0, 0, 0, 0, 0, 0, 0, tag, 0, 0, 0, 0xce]);
+  return Buffer.concat([method, bytes.subarray(8 + bytes.readUInt32BE(3))]);
+}
+
+test("messages come to their channel in order, whether whole or, cut where they are, by the client", () => {
+  const bodies = Array.from({ length: 60 }, (_, index) => new Uint8Array(index % 7 * 1_000).fill(index));
+  const messages = bodies.map((body, tag) => delivered(publication(body, { headers: values }), tag));
+  const bytes = new Uint8Array(Buffer.concat(messages));
+  let whole = 0;
+  let cut = 0;
+  for (let seed = 0; seed < 20; seed++) {
+    const came: Uint8Array[] = [];
+    const tags: unknown[] = [];
+    let left = 0;
+    // The client's way, in short: a delivery, its header, and its body in as many parts as it has.
+    const inParts = (frame: ClientFrame): unknown => {
+      if (frame.fields?.["deliveryTag"] !== undefined) tags.push(frame.fields["deliveryTag"]);
+      else if (frame.content === undefined) {
+        left = frame.size ?? 0;
+        came.push(new Uint8Array());
+        cut++;
+      } else {
+        assert((left -= frame.content.byteLength) >= 0, "A part of the body is of another message");
+        came.push(new Uint8Array(Buffer.concat([came.pop() ?? new Uint8Array(), frame.content])));
+      }
+      return inParts;
+    };
+    const client = {
+      handleMessage: inParts,
+      handleDelivery({ fields, properties, content }: ClientMessage): void {
+        tags.push(fields["deliveryTag"]);
+        assertEquals(properties["headers"], values);
+        came.push(content);
+        whole++;
+      },
+    };
+    takeWhole(client as unknown as Channel);
+    const channels = [...Array.from({ length: 7 }, () => null), { channel: client }];
+    const { next } = reading(bytes, seed, channels, 20_000);
+    for (let frame = next(); frame !== false; frame = next()) {
+      client.handleMessage = client.handleMessage(frame) as never;
+    }
+    assertEquals(tags, bodies.map((_, tag) => tag));
+    assertEquals(came, bodies);
+  }
+  assert(whole > 100 && cut > 100, `${whole} came whole, ${cut} were the client's`);
 });
 
 test("a message that cannot be written here, or that the client refuses, is left to the client", () => {
