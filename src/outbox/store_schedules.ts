@@ -7,6 +7,7 @@ import type { Schedules } from "../pipeline/schedules.ts";
 import type { OutgoingMessage, SendTarget } from "../pipeline/outgoing_message.ts";
 import { checkSchedule, dueTimeOf } from "../pipeline/schedule_checks.ts";
 import type { ScheduleOptions, ScheduleToken, When } from "../pipeline/sending.ts";
+import type { ScheduleCancel } from "../spi/store.ts";
 import { milliseconds } from "../values/duration.ts";
 import type { Storage } from "./storage.ts";
 import { rowOf } from "./stored_message.ts";
@@ -14,6 +15,8 @@ import { UnitOfWork } from "./unit_of_work.ts";
 
 /** Told apart from a broker's receipt. */
 const prefix = "store:";
+/** Of tokens that applications name. */
+const namedPrefix = `${prefix}named:`;
 
 /**
  * Schedules in a store: in a unit of work as part of its commit, else in one of their own. They can be taken back until
@@ -47,22 +50,22 @@ export class StoreSchedules implements Schedules {
     const dueAt = Math.max(now, dueTimeOf(when, now, definition.name));
     const latestAt = options.late === undefined ? undefined : dueAt + milliseconds(options.late);
     const kind = definition.kind === "event" ? "publish" : "send";
-    const id = prefix +
-      (options.token === undefined ? this.#services().newId() : named(options.token, definition.name));
-    await sendPipeline.send(kind, definition, message, options, cause, this.#target(id, { dueAt, latestAt }, target), {
-      dueAt,
-    });
-    return { id };
+    const call = this.#services().newId();
+    const name = options.token === undefined ? undefined : checkName(options.token, definition.name);
+    const place = { token: name === undefined ? prefix + call : namedPrefix + name, group: call };
+    const into = this.#target(place, { dueAt, latestAt }, target);
+    await sendPipeline.send(kind, definition, message, options, cause, into, { dueAt });
+    return { id: name === undefined ? place.token : namedPrefix + JSON.stringify([call, name]) };
   }
 
   /** Where the message goes, which is a schedule there. */
   #target(
-    token: string,
+    { token, group }: { readonly token: string; readonly group: string },
     times: { readonly dueAt: number; readonly latestAt: number | undefined },
     target: SendTarget,
   ): SendTarget {
     const put = (unit: UnitOfWork, message: OutgoingMessage): void => {
-      const row = rowOf(message, { group: message.messageId, ...times });
+      const row = rowOf(message, { group, ...times });
       unit.schedule({ put: { ...row, token } });
     };
     if (target instanceof UnitOfWork) {
@@ -78,13 +81,20 @@ export class StoreSchedules implements Schedules {
   }
 
   async unschedule({ id }: ScheduleToken, target: SendTarget): Promise<void> {
-    if (target instanceof UnitOfWork) target.schedule({ cancel: id });
-    else await this.#storage.write(id, (unit) => unit.schedule({ cancel: id }));
+    const cancel = cancelOf(id);
+    if (target instanceof UnitOfWork) target.schedule(cancel);
+    else await this.#storage.write(cancel.cancel, (unit) => unit.schedule(cancel));
   }
 }
 
-/** Told apart from those that the bus makes. */
-function named(token: unknown, contract: string): string {
-  if (typeof token === "string" && token !== "") return `named:${token}`;
+/** What a token takes back: all that is there, and what its own call may still bring, if a transaction has it. */
+function cancelOf(id: string): ScheduleCancel {
+  if (!id.startsWith(namedPrefix)) return { cancel: id, group: id.slice(prefix.length) };
+  const [group, name] = JSON.parse(id.slice(namedPrefix.length)) as readonly [string, string]; // as it was made
+  return { cancel: namedPrefix + name, group };
+}
+
+function checkName(token: unknown, contract: string): string {
+  if (typeof token === "string" && token !== "") return token;
   throw new ConfigurationError(`Cannot schedule "${contract}" with this token: it must be text, and not empty`);
 }

@@ -31,12 +31,14 @@ export type {
   SagaHistoryRow,
   SagaRecords,
   SagaRow,
+  ScheduleCancel,
   ScheduleRow,
   Scope,
   Store,
   StoreCapabilities,
   Unit,
 } from "./store.ts";
+export { keepCancelledMs } from "./store.ts";
 export { transactionOf } from "./transaction.ts";
 export type {
   Backlog,

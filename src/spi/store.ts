@@ -134,9 +134,14 @@ export interface OutboxRow {
 }
 /** A message to be sent at a time, unless it is cancelled before. */
 export interface ScheduleRow extends OutboxRow {
-  /** A second row with it replaces the first: recurring runs have the same token in every process. */
+  /**
+   * A second row with it replaces the first: recurring runs have the same token in every process. Its `group` is of this
+   * one call: see {@linkcode ScheduleCancel}.
+   */
   readonly token: string;
 }
+/** For how long a store remembers a {@linkcode ScheduleCancel.group}: longer than any transaction lasts. */
+export const keepCancelledMs = 86_400_000;
 /** What a unit makes of a saga's instance: see {@linkcode Changes}. */
 export interface SagaChange {
   /** As it was loaded. */
@@ -156,7 +161,17 @@ export interface Changes {
   /** In the order in which they shall leave, per key. */
   readonly outbox: readonly OutboxRow[];
   /** Cancelling what is not there, or no longer, is no error. */
-  readonly schedules: readonly ({ readonly put: ScheduleRow } | { readonly cancel: string })[];
+  readonly schedules: readonly ({ readonly put: ScheduleRow } | ScheduleCancel)[];
+}
+/** Takes back what is scheduled under a token. */
+export interface ScheduleCancel {
+  /** The token. Whatever is there goes. */
+  readonly cancel: string;
+  /**
+   * The group of a row that is to go also if a transaction that has not ended yet brings it: for a day, a row of this
+   * token and group is not claimed. Left out: nothing can still come.
+   */
+  readonly group?: string;
 }
 
 /** A unit of work. Used by one delivery; its calls may be sent without awaiting the one before. */
@@ -319,7 +334,10 @@ export interface Store<out Tx> {
    * Names are of the whole store: the core puts its bus' name into each.
    */
   lease(name: string, owner: string, ms: number): Promise<{ readonly fence: number } | undefined>;
-  /** Deletes inbox records past `keepUntil`, at most `limit`; gives the number. 0 where they expire by themselves. */
+  /**
+   * Deletes inbox records past `keepUntil`, and what cancels no longer have to know, at most `limit` of each; gives the
+   * number. 0 where they expire by themselves.
+   */
   sweep(limit: number): Promise<number>;
   /**
    * After the last unit, by each that opened it: the last one ends it. Idempotent; then every method rejects with

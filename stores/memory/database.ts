@@ -1,6 +1,7 @@
 /** The rows of all buses that share a memory. @module */
 import type { OutboxRow, ScheduleRow } from "../../src/spi/store.ts";
 import { KeyedLocks } from "../../src/values/keyed_locks.ts";
+import { Cancelled } from "./cancelled.ts";
 import { DueRows } from "./due_rows.ts";
 import { Inbox } from "./inbox.ts";
 import { Sagas } from "./sagas.ts";
@@ -35,6 +36,7 @@ export class BusRows {
   readonly sagas: Sagas = new Sagas();
   readonly outbox: DueRows<OutboxRow> = new DueRows<OutboxRow>(({ id }) => id);
   readonly schedules: DueRows<ScheduleRow> = new DueRows<ScheduleRow>(({ token }) => token);
+  readonly cancelled: Cancelled = new Cancelled();
 
   /** What an endpoint has handled. */
   inbox(endpoint: string): Inbox {
@@ -73,7 +75,8 @@ export class Database implements MemoryDatabase {
   /** As `Store.sweep`. */
   sweep(limit: number, now: number): number {
     let count = 0;
-    for (const { inboxes } of this.buses.values()) {
+    for (const { inboxes, cancelled } of this.buses.values()) {
+      cancelled.sweep(now);
       for (const inbox of inboxes.values()) count += inbox.sweep(limit - count, now);
     }
     return count;

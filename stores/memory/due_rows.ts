@@ -69,10 +69,11 @@ export class DueRows<Row extends OutboxRow> {
     return entry;
   }
 
-  /** Takes a row away, if it is there. */
-  remove(identity: string): void {
+  /** Takes a row away, and gives it, if it is there. */
+  remove(identity: string): Row | undefined {
     const entry = this.#entries.get(identity);
     if (entry !== undefined) this.#drop(entry);
+    return entry?.row;
   }
 
   /** As `Due.claim`. */

@@ -247,10 +247,12 @@ export class MemoryUnit implements Unit<undefined>, Handling {
     }
     const leased = rows.outbox.claimWritten(written, this.#scope.leaseMs ?? leaseMs, now);
     for (const change of schedules) {
-      if ("cancel" in change) rows.schedules.remove(change.cancel);
-      else {
+      if ("cancel" in change) {
+        // Another call's row may have been there: the one that is meant can still come.
+        if (rows.schedules.remove(change.cancel)?.group !== change.group) rows.cancelled.add(change, now);
+      } else {
         rows.schedules.remove(change.put.token);
-        rows.schedules.add(change.put, now);
+        if (!rows.cancelled.has(change.put)) rows.schedules.add(change.put, now);
       }
     }
     if (outbox.length > 0) rows.outbox.changed();

@@ -34,9 +34,12 @@ export class PostgresDue<Row extends OutboxRow> implements Due<Row> {
     const { database } = this.#session("claim");
     if (limit < 1) return [];
     for (let rounds = 1;; rounds++) {
-      const { leased, waiting } = this.#table.claimed(await database.query(this.#table.claim(bus, limit, leaseMs)));
-      // What only waits may have stood before what does not; now it is known, and no longer in the way.
-      if (leased.length > 0 || waiting === 0 || rounds === mostRounds) return leased;
+      const found = this.#table.claimed(await database.query(this.#table.claim(bus, limit, leaseMs)));
+      const { leased, cancelled, waiting } = found;
+      await this.done(cancelled);
+      // What only waits may have stood before what does not; now it is known, and no longer in the way. So may what is
+      // gone.
+      if (leased.length > 0 || waiting + cancelled.length === 0 || rounds === mostRounds) return leased;
     }
   }
 

@@ -6,7 +6,7 @@ import { nowMs, rowsOf } from "./statement.ts";
 export const insertColumns = "id text, unit text, key text, destination text, content_type text, headers text, " +
   "start int, size int, written float8, expires float8, token text";
 
-/** In this order `claim` and `parked` give a row. */
+/** In this order `claim`, behind four others, and `parked` give a row. */
 export const foundColumns = ["place", "fence", "attempts", "id", "unit", "key", "destination", "content_type"]
   .concat("headers", "body", "written_due_at", "expires_at", "token", "error");
 
@@ -70,6 +70,10 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
     `AND o."key" IS NOT NULL ORDER BY h) AS l`;
   const byToken = `${t} o WHERE o.bus = $1::text AND ` +
     `o.token = ANY (ARRAY(SELECT json_array_elements_text($2::text::json)))`;
+  const unwanted = of === "outbox"
+    ? "false"
+    : `c.takes AND (SELECT true FROM ${names.table("cancelled")} x WHERE x.bus = $1::text AND x.token = o.token ` +
+      `AND x.unit = o.unit LIMIT 1) IS NOT NULL`;
   const parked = `SELECT ${found.join(", ")} FROM ${t} o WHERE o.bus = $1::text AND o.parked`;
   return {
     /**
@@ -95,7 +99,7 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
       `CASE WHEN leases THEN ${now} + $4::text::bigint ELSE due END, waits, CASE WHEN leases THEN 1 ELSE 0 END${more} ` +
       `FROM ready ORDER BY n ON CONFLICT DO NOTHING ` +
       `RETURNING o.place, o.fence, o.id, o.free_at`,
-    /** Bus, limit, for how long; gives whether it was taken, its place in time, and the row. */
+    /** Bus, limit, for how long; gives whether it was taken, its place in time, whether it is not wanted, and the row. */
     claim: `WITH ${clock}, ` +
       `heads AS MATERIALIZED (SELECT o.place, o."key", o.due_at FROM ${t} o WHERE ${head} AND o.due_at <= ${now} ` +
       `AND o.free_at <= ${now} ORDER BY o.due_at, o.place LIMIT $2::text::bigint FOR UPDATE OF o SKIP LOCKED), ` +
@@ -119,7 +123,7 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
       `JOIN firsts f ON f.place = s.first WHERE s.first <> s.place AND s.place NOT IN (SELECT place FROM taken)) ` +
       `UPDATE ${t} o SET waits = c.waits, fence = o.fence + CASE WHEN c.takes THEN 1 ELSE 0 END, ` +
       `free_at = CASE WHEN c.takes THEN ${now} + $3::text::bigint ELSE o.free_at END ` +
-      `FROM changed c WHERE o.place = c.place RETURNING c.takes, o.due_at, o.free_at, ` +
+      `FROM changed c WHERE o.place = c.place RETURNING c.takes, o.due_at, o.free_at, ${unwanted}, ` +
       found.map((name) => name === 'o."body"' ? "CASE WHEN c.takes THEN o.body END" : name).join(", "),
     /** Leased ones. */
     lock: ({ places }) => lock(`${t} o WHERE o.place = ANY ('{${places}}'::bigint[])`),

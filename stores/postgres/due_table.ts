@@ -20,6 +20,15 @@ interface Place {
   readonly fence: number;
 }
 
+/** What a claim has found. */
+export interface Claimed<out Row> {
+  readonly leased: readonly Leased<Row>[];
+  /** Leased as well, and to be taken away. */
+  readonly cancelled: readonly Leased<Row>[];
+  /** How many others have to wait. */
+  readonly waiting: number;
+}
+
 /** Writes and reads rows of one kind. */
 export class DueTable<Row extends OutboxRow> {
   /** By which listeners know it. */
@@ -76,13 +85,16 @@ export class DueTable<Row extends OutboxRow> {
   claim(bus: string, limit: number, leaseMs: number): Statement {
     return { text: this.#sql.claim, values: [column(bus), String(limit), String(Math.ceil(leaseMs))] };
   }
-  /** What `claim` gave: the rows, and how many others it found to wait. */
-  claimed(found: readonly SqlRow[]): { readonly leased: readonly Leased<Row>[]; readonly waiting: number } {
+  /** What `claim` gave. */
+  claimed(found: readonly SqlRow[]): Claimed<Row> {
     const taken = found.filter(([takes]) => takes === true);
-    const order = taken.map((row) => ({ row, due: Number(row[1]), place: Number(row[3]) }));
+    const order = taken.map((row) => ({ row, due: Number(row[1]), place: Number(row[4]) }));
     order.sort((a, b) => a.due - b.due || a.place - b.place);
-    const leased = order.map(({ row: [, , until, ...columns] }) => this.#found(columns, Number(until)));
-    return { leased, waiting: found.length - taken.length };
+    const [leased, cancelled]: [Leased<Row>[], Leased<Row>[]] = [[], []];
+    for (const { row: [, , until, unwanted, ...columns] } of order) {
+      (unwanted === true ? cancelled : leased).push(this.#found(columns, Number(until)));
+    }
+    return { leased, cancelled, waiting: found.length - taken.length };
   }
 
   /** As `Due.done`. The last says by its length how many others are free now, if there is more than one. */

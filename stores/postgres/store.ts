@@ -18,6 +18,7 @@ import type { JoinableUnit } from "./joining.ts";
 import { Migrations } from "./migrations.ts";
 import { tables } from "./migrations/0001_tables.ts";
 import { sagaHistory } from "./migrations/0002_saga_history.ts";
+import { cancelled } from "./migrations/0003_cancelled.ts";
 import type { Names } from "./names.ts";
 import { historyOf } from "./saga_history.ts";
 import { type Open, type Settings, StoreLife } from "./store_life.ts";
@@ -53,7 +54,7 @@ export class PostgresStore<Tx> implements JoinableStore<Tx> {
       maxBytes: 2 ** 28, // a value has 1 GB at most, and bytes travel as text
     };
     this.#tables = new Tables(names);
-    this.#migrations = new Migrations(names, [tables, sagaHistory]);
+    this.#migrations = new Migrations(names, [tables, sagaHistory, cancelled]);
     this.#life = new StoreLife(settings, this.#tables);
     this.#units = new Units(settings, this.#tables, this.#life);
     const session = (doing: string): Session => this.#life.check(doing);
@@ -127,7 +128,9 @@ export class PostgresStore<Tx> implements JoinableStore<Tx> {
 
   async sweep(limit: number): Promise<number> {
     const { database } = this.#life.check("sweep");
-    return (await database.query(this.#tables.inbox.sweep(limit))).length;
+    const { inbox, cancelled } = this.#tables;
+    const swept = [inbox, cancelled].map((each) => database.query(each.sweep(limit)));
+    return Math.max(...(await Promise.all(swept)).map(({ length }) => length));
   }
 
   close(): Promise<void> {

@@ -1,5 +1,6 @@
 /** A store's tables, each with its statements. @module */
 import type { OutboxRow, ScheduleRow } from "../../src/spi/store.ts";
+import { Cancelled } from "./cancelled.ts";
 import { DueTable } from "./due_table.ts";
 import { FreeRows } from "./free_rows.ts";
 import { Inbox } from "./inbox.ts";
@@ -16,6 +17,7 @@ export class Tables {
   readonly leases: Leases;
   readonly outbox: DueTable<OutboxRow>;
   readonly schedules: DueTable<ScheduleRow>;
+  readonly cancelled: Cancelled;
   readonly free: FreeRows;
 
   constructor(names: Names) {
@@ -25,6 +27,7 @@ export class Tables {
     this.leases = new Leases(names);
     this.outbox = new DueTable(names, "outbox");
     this.schedules = new DueTable(names, "schedules");
+    this.cancelled = new Cancelled(names);
     this.free = new FreeRows(names, this.inbox);
   }
 }

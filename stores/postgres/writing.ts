@@ -1,6 +1,7 @@
 /** What a unit's commit sends. @module */
 import { ConflictError, DuplicateError } from "../../src/errors/store.ts";
 import type { Changes, InboxKey, Leased, OutboxRow, Scope } from "../../src/spi/store.ts";
+import type { Call } from "./cancelled.ts";
 import type { Before } from "./due_table.ts";
 import { explainOwn } from "./errors.ts";
 import type { FreeUnit } from "./free_rows.ts";
@@ -115,8 +116,9 @@ export class Writing {
     // Of each token, what is said of it last.
     const last = new Map(changes.map((change) => ["cancel" in change ? change.cancel : change.put.token, change]));
     const puts = [...last.values()].flatMap((change) => "put" in change ? [change.put] : []);
-    const remove = this.#with.tables.schedules.remove(bus, [...last.keys()]);
-    return puts.length === 0 ? remove : [...remove, this.#with.tables.schedules.insert(bus, puts, undefined, hold)];
+    const { schedules, cancelled } = this.#with.tables;
+    const insert = puts.length === 0 ? [] : [schedules.insert(bus, puts, undefined, hold)];
+    return [...cancelled.add(bus, callsOf(changes)), ...schedules.remove(bus, [...last.keys()]), ...insert];
   }
 
   /** What the refusal of a statement means. */
@@ -137,4 +139,14 @@ export function keysOf(bus: string, keys: readonly InboxKey[]): readonly BusKey[
 /** Those of which something is to be there before or after. */
 function changed(sagas: Changes["sagas"]): Changes["sagas"] {
   return sagas.filter(({ before, after }) => before !== undefined || after !== undefined);
+}
+
+/** Those that are taken back, and were not scheduled by the same unit. */
+function callsOf(changes: Changes["schedules"]): readonly Call[] {
+  const own = new Set(changes.map((change) => "put" in change ? change.put.group : undefined));
+  return changes.flatMap((change) =>
+    "put" in change || change.group === undefined || own.has(change.group)
+      ? []
+      : [{ token: change.cancel, group: change.group }]
+  );
 }

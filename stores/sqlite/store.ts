@@ -27,6 +27,7 @@ import { Leases } from "./leases.ts";
 import { Migrations } from "./migrations.ts";
 import { tables } from "./migrations/0001_tables.ts";
 import { sagaHistory } from "./migrations/0002_saga_history.ts";
+import { cancelled } from "./migrations/0003_cancelled.ts";
 import { Outbox } from "./outbox.ts";
 import { SagaHistory } from "./saga_history.ts";
 import { Sagas } from "./sagas.ts";
@@ -85,7 +86,7 @@ export class SqliteStore implements Store<SqliteTransaction>, UnitHost {
     this.#sagas = new Sagas(prefix);
     this.#history = new SagaHistory(prefix);
     this.#leases = new Leases(prefix);
-    this.#migrations = new Migrations(prefix, [tables, sagaHistory]);
+    this.#migrations = new Migrations(prefix, [tables, sagaHistory, cancelled]);
     this.#tables = { outbox: new Outbox(prefix), schedules: new Schedules(prefix) };
     const session = (doing: string): Session => this.#check(doing);
     this.#due = {
@@ -169,7 +170,9 @@ export class SqliteStore implements Store<SqliteTransaction>, UnitHost {
 
   async sweep(limit: number): Promise<number> {
     const { writer, clock } = this.#check("sweep");
-    return await writer.write((connection) => this.#inbox.sweep(connection, limit, clock.now()));
+    return await writer.write((connection) =>
+      Math.max(...[this.#inbox, this.#tables.schedules].map((each) => each.sweep(connection, limit, clock.now())))
+    );
   }
 
   async close(): Promise<void> {

@@ -243,6 +243,16 @@ const planted: readonly (readonly [what: string, bug: Bug, ...found: readonly st
     "what became due while nobody was there is claimed once by who returns, and what was cancelled stays so",
   ],
   [
+    "a cancel that comes first is forgotten",
+    {
+      changes: (all) => ({
+        ...all,
+        schedules: all.schedules.map((each) => "put" in each ? each : { cancel: each.cancel }),
+      }),
+    },
+    "what is cancelled stays out, whichever of the two units commits first, and whoever has the other",
+  ],
+  [
     "times are rounded to seconds",
     {
       changes: (all) => ({

@@ -1,6 +1,6 @@
 /** Messages for later, by token. */
 import { assertEquals } from "@std/assert";
-import { ids, type StoreCase } from "./trial.ts";
+import { changes, ids, type StoreCase } from "./trial.ts";
 
 export const scheduleCases: readonly StoreCase[] = [
   {
@@ -35,6 +35,90 @@ export const scheduleCases: readonly StoreCase[] = [
       await trial.commit({ schedules: [{ cancel: rows[0]!.token }, { cancel: trial.name("missing") }] });
       await trial.commit({ schedules: [{ cancel: rows[0]!.token }] });
       assertEquals(ids(await trial.store.schedules.claim(trial.bus, 10, 1_000)), [rows[1]!.id]);
+    },
+  },
+  {
+    name: "what is cancelled stays out, whichever of the two units commits first, and whoever has the other",
+    async run(trial) {
+      const { schedules } = trial.store;
+      const other = await trial.elsewhere();
+      const rows = Array.from({ length: 4 }, () => trial.schedule());
+      for (const [at, put] of rows.entries()) {
+        const [putting, cancelling] = [await trial.begin(), await trial.begin({}, at < 2 ? other : trial.store)];
+        const commits = [
+          () => putting.commit(changes({ schedules: [{ put }] })),
+          () => cancelling.commit(changes({ schedules: [{ cancel: put.token, group: put.group }] })),
+        ];
+        for (const commit of at % 2 === 0 ? commits : commits.reverse()) await commit();
+      }
+      assertEquals(await schedules.claim(trial.bus, 10, 10_000), []);
+      await trial.clock.pass(1);
+      assertEquals(await other.schedules.claim(trial.bus, 10, 10_000), []);
+      assertEquals((await schedules.stats(trial.bus)).waiting, 0);
+    },
+  },
+  {
+    name: "a cancel that was first keeps out its own call alone: the token is free for another, and for another bus",
+    async run(trial) {
+      const bus = trial.name("bus");
+      const first = trial.schedule({ token: "t", group: "1" });
+      await trial.commit({ schedules: [{ cancel: "t", group: "1" }] });
+      await trial.commit({ schedules: [{ put: first }] });
+      await trial.commit({ schedules: [{ put: first }] }, { bus });
+      assertEquals(ids(await trial.store.schedules.claim(bus, 10, 10_000)), [first.id]);
+      assertEquals(await trial.store.schedules.claim(trial.bus, 10, 10_000), []);
+      const second = trial.schedule({ token: "t", group: "2", key: "k" });
+      const behind = trial.schedule({ key: "k" });
+      await trial.commit({ schedules: [{ put: second }, { put: behind }] });
+      assertEquals(ids(await trial.store.schedules.claim(trial.bus, 10, 10_000)), [second.id, behind.id]);
+      // It takes away what is there, and keeps out what it is about.
+      const third = trial.schedule({ token: "t", group: "3", dueAt: trial.clock.now() + 60_000 });
+      const fourth = trial.schedule({ token: "t", group: "4" });
+      await trial.commit({ schedules: [{ put: third }] });
+      await trial.commit({ schedules: [{ cancel: "t", group: "4" }] });
+      await trial.commit({ schedules: [{ put: fourth }] });
+      assertEquals(await trial.store.schedules.claim(trial.bus, 10, 10_000), []);
+    },
+  },
+  {
+    name: "what is put and cancelled, or cancelled and put, by one unit is as its last word says",
+    async run(trial) {
+      const [gone, kept] = [trial.schedule(), trial.schedule()];
+      await trial.commit({
+        schedules: [
+          { put: gone },
+          { cancel: gone.token, group: gone.group },
+          { cancel: kept.token, group: trial.name("group") },
+          { put: kept },
+        ],
+      });
+      assertEquals(ids(await trial.store.schedules.claim(trial.bus, 10, 10_000)), [kept.id]);
+    },
+  },
+  {
+    name: "what is held up by a row that is cancelled goes",
+    async run(trial) {
+      const [first, second] = [trial.schedule({ key: "k" }), trial.schedule({ key: "k" })];
+      await trial.commit({ schedules: [{ cancel: first.token, group: first.group }] });
+      await trial.commit({ schedules: [{ put: first }] });
+      await trial.commit({ schedules: [{ put: second }] });
+      assertEquals(ids(await trial.store.schedules.claim(trial.bus, 10, 10_000)), [second.id]);
+    },
+  },
+  {
+    name: "after a day, a cancel is forgotten",
+    applies: (_, { clock }) => clock.virtual,
+    async run(trial) {
+      const put = trial.schedule();
+      await trial.commit({ schedules: [{ cancel: put.token, group: put.group }] });
+      await trial.clock.pass(86_399_000);
+      await trial.store.sweep(100);
+      await trial.commit({ schedules: [{ put }] });
+      assertEquals(await trial.store.schedules.claim(trial.bus, 10, 10_000), []);
+      await trial.clock.pass(2_000);
+      await trial.store.sweep(100);
+      await trial.commit({ schedules: [{ put }] });
+      assertEquals(ids(await trial.store.schedules.claim(trial.bus, 10, 10_000)), [put.id]);
     },
   },
   {

@@ -98,6 +98,7 @@ onPostgres("tables that are missing are a TopologyError, which names the databas
   assertEquals((await store.deploy("plan")).map(({ kind, entity }) => [kind, entity]), [
     ["create", "migration:0001_tables"],
     ["create", "migration:0002_saga_history"],
+    ["create", "migration:0003_cancelled"],
   ]);
   await store.close();
 });
@@ -131,9 +132,10 @@ onPostgres("who may not use the database is told so at once", async (opened) => 
 onPostgres(
   "a statement that takes too long is the handler's failure, and a read-only database is named",
   async (opened) => {
-    const impatient = await opened.store({ connection: { connection: { statement_timeout: 100 } } });
+    await opened.store(); // makes the tables, which may take longer
+    const impatient = await opened.store({ connection: { connection: { statement_timeout: 1_000 } } });
     const unit = await impatient.begin(opened.scope());
-    const error = await assertRejects(() => unit.tx`SELECT pg_sleep(5)`.execute() as Promise<unknown>);
+    const error = await assertRejects(() => unit.tx`SELECT pg_sleep(50)`.execute() as Promise<unknown>);
     assertEquals((error as { code?: string }).code, "57014");
     await unit.rollback();
     const reader = await opened.store({ connection: { connection: { default_transaction_read_only: true } } as never });

@@ -1,5 +1,6 @@
 /** How PostgreSQL finds the rows: what waits or is parked costs nothing. */
 import { assert, assertEquals } from "@std/assert";
+import { Cancelled } from "../../../stores/postgres/cancelled.ts";
 import { DueTable } from "../../../stores/postgres/due_table.ts";
 import { FreeRows } from "../../../stores/postgres/free_rows.ts";
 import { Inbox } from "../../../stores/postgres/inbox.ts";
@@ -35,12 +36,15 @@ async function fill({ bench: { sql, schema } }: Opened): Promise<void> {
     `INSERT INTO "${schema}".hero_inbox SELECT 'app', 'e', 'm' || n, n FROM generate_series(1, ${size}) n`,
   );
   await sql.unsafe(
+    `INSERT INTO "${schema}".hero_cancelled SELECT 'app', 't' || n, 'u', n FROM generate_series(1, ${size}) n`,
+  );
+  await sql.unsafe(
     `INSERT INTO "${schema}".hero_sagas SELECT 'app', 'order', 'id' || n, 'i', 1, 1, 's', '', NULL, '[]' FROM generate_series(1, ${size}) n`,
   );
   await sql.unsafe(
     `INSERT INTO "${schema}".hero_saga_indexes SELECT 'app', 'order', 'customer', 'c' || (n % 100), 'id' || n FROM generate_series(1, ${size}) n`,
   );
-  for (const table of ["outbox", "schedules", "inbox", "sagas", "saga_indexes"]) {
+  for (const table of ["outbox", "schedules", "inbox", "sagas", "saga_indexes", "cancelled"]) {
     await sql.unsafe(`VACUUM ANALYZE "${schema}".hero_${table}`);
   }
 }
@@ -86,11 +90,13 @@ onPostgres("no statement reads a table from end to end, nor much more than it gi
   await fill(opened);
   const names = new Names(opened.bench.schema, "hero_");
   const { bench: { sql, schema }, bus } = opened;
-  const [inbox, sagas] = [new Inbox(names), new Sagas(names)];
+  const [inbox, sagas, cancelled] = [new Inbox(names), new Sagas(names), new Cancelled(names)];
   const statements: Record<string, Statement> = {
     "inbox: find": inbox.find([{ ...opened.key("m1"), endpoint: "e", bus }]),
     "inbox: record": inbox.record([{ ...opened.key("new"), endpoint: "e", bus }]),
     "inbox: sweep": inbox.sweep(100),
+    "cancelled: add": cancelled.add(bus, [{ token: "due7", group: "u" }, { token: "none", group: "u" }])[0]!,
+    "cancelled: sweep": cancelled.sweep(100),
     "sagas: load": sagas.load(bus, "order", "id7", true),
     "sagas: find": sagas.find(bus, "order", { customer: "c7" }, "id3", 10),
   };

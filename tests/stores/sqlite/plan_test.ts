@@ -8,6 +8,7 @@ import { Connection } from "../../../stores/sqlite/database.ts";
 import { Inbox } from "../../../stores/sqlite/inbox.ts";
 import { Leases } from "../../../stores/sqlite/leases.ts";
 import { tables } from "../../../stores/sqlite/migrations/0001_tables.ts";
+import { cancelled } from "../../../stores/sqlite/migrations/0003_cancelled.ts";
 import { Outbox } from "../../../stores/sqlite/outbox.ts";
 import { Sagas } from "../../../stores/sqlite/sagas.ts";
 import { Schedules } from "../../../stores/sqlite/schedules.ts";
@@ -55,9 +56,13 @@ function statements(database: DatabaseSync): readonly string[] {
   schedules.write(
     connection,
     "bus",
-    [...rows.map((each) => ({ put: { ...each, token: each.id } })), { cancel: "b" }],
+    [...rows.map((each) => ({ put: { ...each, token: each.id } })), { cancel: "b" }, {
+      cancel: "d",
+      group: "g",
+    }],
     100,
   );
+  schedules.sweep(connection, 10, 100);
   useDue(connection, outbox);
   useDue(connection, schedules);
   const inbox = new Inbox("p_");
@@ -91,7 +96,7 @@ function statements(database: DatabaseSync): readonly string[] {
 test("no statement goes through a whole table, or sorts what it finds", () => {
   const database = new DatabaseSync(":memory:");
   try {
-    database.exec(tables.script("p_"));
+    database.exec(tables.script("p_") + cancelled.script("p_"));
     const all = statements(database);
     assert(all.length > 40, `${all.length} statements`);
     for (const sql of all) {
