@@ -23,12 +23,14 @@ export class AccessRefusedError extends HeroError {
    * Puts it into words.
    *
    * @param entity what was refused, as in `queue:orders`
+   * @param options `why`: in the broker's words
    */
-  constructor(entity: string, doing: string, options?: ErrorOptions) {
-    super(`Cannot ${doing} "${entity}": the broker refused access. Grant the bus' user the right to it`, {
-      ...options,
-      details: { entity, doing },
-    });
+  constructor(entity: string, doing: string, { why, ...options }: ErrorOptions & { readonly why?: string } = {}) {
+    super(
+      `Cannot ${doing} "${entity}": the broker refused access${why === undefined ? "" : ` (${why})`}. ` +
+        `Grant the bus' user the right to it`,
+      { ...options, details: { entity, doing, ...(why === undefined ? {} : { why }) } },
+    );
   }
 }
 

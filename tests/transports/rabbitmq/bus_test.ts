@@ -158,7 +158,8 @@ withBus(
 withBus(
   "a priority that the queue is known to ignore is refused; on an event, which others may heed, it is not",
   async (bus) => {
-    bus.endpoint("orders").handle(Submit, () => {}).handle(Submitted, () => {});
+    bus.endpoint("orders", { extensions: [rabbitmq.queue({ type: "classic" })] }) // RabbitMQ 4 gives quorum queues two
+      .handle(Submit, () => {}).handle(Submitted, () => {});
     await bus.start();
     const orderId = "1";
     for (const to of [undefined, `queue:${bus.describe().endpoints[0]?.name}` as const]) {
