@@ -8,6 +8,7 @@ import { codeOf, publishedModules, root, textOf } from "../architecture/sources.
 import { test } from "../support/runner.ts";
 import { bundle, published } from "./bundle.ts";
 import { shifted, withDeclaredSpecifiers, withSelfTypes } from "./jsr_package.ts";
+import { withItsLibraries } from "./pack.ts";
 
 type Exports = Readonly<Record<string, unknown>>;
 const sources = Object.values(published.exports);
@@ -151,6 +152,13 @@ test("declarations for JSR name declarations, and what is no file is left alone"
     `export { a } from "./src/a.d.ts";\nimport type { b } from "../b.d.ts";\n * import "x.js" from "c.js";\n`;
 
   assertEquals(withDeclaredSpecifiers(declarations), expected);
+});
+
+test("declarations for npm bring along what the library of ES2022 does not declare, and only where they use it", () => {
+  const disposable = "export interface Bus extends AsyncDisposable {}\n";
+
+  assertEquals(withItsLibraries(disposable), `/// <reference lib="esnext.disposable" />\n${disposable}`);
+  assertEquals(withItsLibraries("export interface Bus {}\n"), "export interface Bus {}\n");
 });
 
 test("an entry point for JSR begins with where its types are, and its map follows by a line", () => {

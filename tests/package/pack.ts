@@ -25,6 +25,16 @@ function run(directory: string, [program, ...args]: readonly [string, ...string[
 }
 
 /**
+ * Names what a file needs of TypeScript's own declarations beyond those of ES2022, the target of many applications. For
+ * npm alone: JSR refuses files that do, and Deno has it.
+ */
+export function withItsLibraries(declarations: string): string {
+  return /\bAsyncDisposable\b|\bSymbol\.asyncDispose\b/.test(declarations)
+    ? `/// <reference lib="esnext.disposable" />\n${declarations}`
+    : declarations;
+}
+
+/**
  * Packs the sources as they lie here.
  *
  * @param directory where the tarball goes, and the folder `jsr`
@@ -46,10 +56,15 @@ export function pack(directory: string): string {
     const manifest = npmManifest(JSON.parse(readFileSync(path, "utf8")) as NpmManifest); // just written by deno pack
     writeFileSync(path, `${JSON.stringify(manifest, undefined, 2)}\n`);
     mkdirSync(directory, { recursive: true });
+    layOutForJsr(folder, join(directory, "jsr"));
+    for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+      if (!name.endsWith(".d.ts")) continue;
+      const file = join(folder, name);
+      writeFileSync(file, withItsLibraries(readFileSync(file, "utf8")));
+    }
     const name = `${manifest.name.replace("@", "").replace("/", "-")}-${manifest.version}.tgz`;
     const tarball = resolve(directory, name);
     run(work, ["tar", "-czf", tarball, "package"]);
-    layOutForJsr(folder, join(directory, "jsr"));
     return tarball;
   } finally {
     rmSync(work, { recursive: true, force: true });
