@@ -82,7 +82,7 @@ class Groups {
   }
 
   #alone({ consumption, resolve, reject }: Member, unknown: Parameters<typeof runAlone>[3]): Promise<void> {
-    return runAlone(consumption, this.#storage, this.#next, unknown).then(resolve, reject);
+    return Promise.resolve(runAlone(consumption, this.#storage, this.#next, unknown)).then(resolve, reject);
   }
 
   async #together(members: readonly Member[]): Promise<void> {

@@ -8,6 +8,7 @@ import type { InboxKey, JoinableStore, Leased, OutboxRow, ScheduleRow, Scope, St
 import type { Backlog } from "../spi/telemetry.ts";
 import type { Capabilities, Enlistment, Host, Receiver, Transport } from "../spi/transport.ts";
 import { Deliverer, leaseInMs } from "./deliverer.ts";
+import { DeliveryScope } from "./delivery_scope.ts";
 import { rowOf } from "./stored_message.ts";
 import { UnitOfWork } from "./unit_of_work.ts";
 import type { UnitOwner } from "./unit_owner.ts";
@@ -140,6 +141,22 @@ export class Storage implements UnitOwner {
   ): Promise<UnitOfWork> {
     const unit = await this.store.begin(this.#scope(partition, inbox, signal, instances));
     return new UnitOfWork(this, unit, inbox, receiver);
+  }
+
+  /**
+   * The same, with no promise; `undefined`: it has to be waited for.
+   *
+   * @param source of the signal that ends it, which has not aborted
+   */
+  beginNow(
+    partition: string,
+    inbox: readonly InboxKey[],
+    source: { readonly signal: AbortSignal },
+    receiver: Receiver | undefined,
+  ): UnitOfWork | undefined {
+    if (this.store.beginNow === undefined) return undefined;
+    const unit = this.store.beginNow(new DeliveryScope(this.bus, partition, inbox, source, leaseInMs));
+    return unit && new UnitOfWork(this, unit, inbox, receiver);
   }
 
   /** A unit to read with, of which nothing is committed. */

@@ -5,6 +5,7 @@ import type { OutgoingMessage } from "../pipeline/outgoing_message.ts";
 import type { OpenUnit } from "../pipeline/unit.ts";
 import type { Changes, InboxKey, InUnit, OutboxRow, SagaHistoryRow, SagaRow, Store, Unit } from "../spi/store.ts";
 import type { Enlistment, Receiver } from "../spi/transport.ts";
+import type { Awaitable } from "../values/awaitable.ts";
 import { Enlisted } from "./enlisted.ts";
 import { SagaChanges } from "./saga_changes.ts";
 import type { UnitOwner } from "./unit_owner.ts";
@@ -156,9 +157,11 @@ export class UnitOfWork implements OpenUnit {
    *
    * @param lock whether others are held off until the unit ends, where the store can
    */
-  load(saga: string, id: string, lock: boolean): Promise<SagaRow | undefined> {
+  load(saga: string, id: string, lock: boolean): Awaitable<SagaRow | undefined> {
     const change = this.#sagas?.of(saga, id);
-    return change === undefined ? this.#unit.load(saga, id, lock) : Promise.resolve(change.after);
+    if (change !== undefined) return change.after;
+    const unit = this.#unit;
+    return lock || unit.loadNow === undefined ? unit.load(saga, id, lock) : unit.loadNow(saga, id);
   }
   /** All instances that have these values in their indexes, in order of their ids. */
   async find(saga: string, where: Readonly<Record<string, string>>): Promise<readonly SagaRow[]> {
@@ -227,21 +230,40 @@ export class UnitOfWork implements OpenUnit {
   /**
    * Makes all of it true, and sends what is due. Nothing can be added from then on.
    *
+   * @param atOnce with no promise, if that is possible: for who has made sure that its signal has not aborted
    * @throws {ConflictError}, {@linkcode DuplicateError} or {@linkcode OutcomeUnknownError}, as `Unit.commit` says
    * @throws {UnitTooLargeError} if it is more than the store takes at once
    * @throws {ClaimLostError} if it settles a message that is no longer this process'; {@linkcode UnroutableError} and
    * other refusals, if it sends: where broker and store are one
    */
-  async commit(): Promise<void> {
-    if (this.#sending === undefined && this.#prepared === undefined) this.#ended = true;
-    else await this.#finish();
+  commit(atOnce = false): Awaitable<void> {
+    // What it has sent may still have to be made into what leaves.
+    const waits = this.#sending ?? this.#prepared ?? this.#messages ?? this.#settling;
+    if (!atOnce || waits !== undefined || this.#unit.commitNow === undefined) return this.#commit();
+    this.#ended = true;
+    const changes = this.#changes(this.#rows ?? nothing);
+    const leased = this.#unit.commitNow(changes);
+    this.#owner.committed(changes.outbox, leased, nothing);
+    this.#tell();
+  }
+
+  #changes(outbox: readonly OutboxRow[]): Changes {
+    const changes: Changes = { sagas: this.#sagas?.all ?? nothing, outbox, schedules: this.#schedules ?? nothing };
+    checkUnitSize(this.#store, this.#inbox.length, changes);
+    return changes;
+  }
+  #tell(): void {
+    if (this.#told !== undefined) { for (const tell of this.#told) tell(); }
+  }
+
+  async #commit(): Promise<void> {
+    await this.#finish();
     const enlisted = this.#messages === undefined && this.#settling === undefined ? undefined : await this.#enlisted();
     const own = this.#messages ?? nothing;
     const messages = enlisted === undefined ? own : own.filter((each) => !enlisted.has(each));
     const rows = messages.length === 0 ? nothing : await this.#owner.rowsOf(messages);
     const outbox = this.#rows === undefined ? rows : [...rows, ...this.#rows];
-    const changes: Changes = { sagas: this.#sagas?.all ?? nothing, outbox, schedules: this.#schedules ?? nothing };
-    checkUnitSize(this.#store, this.#inbox.length, changes);
+    const changes = this.#changes(outbox);
     const { heldSince } = this.#unit;
     let leased;
     try {
@@ -251,7 +273,7 @@ export class UnitOfWork implements OpenUnit {
     }
     enlisted?.committed((message) => this.#owner.sent(message));
     this.#owner.committed(outbox, leased, messages);
-    if (this.#told !== undefined) { for (const tell of this.#told) tell(); }
+    this.#tell();
   }
 
   /** Puts into the store's transaction what the broker would be told afterwards, where that is possible. */

@@ -5,7 +5,7 @@ import type { Consumption } from "../pipeline/consumption.ts";
 import { wait } from "../pipeline/recovery.ts";
 import type { Run, Stage } from "../pipeline/stage.ts";
 import type { InboxKey } from "../spi/store.ts";
-import { isPromise } from "../values/awaitable.ts";
+import { type Awaitable, isPromise } from "../values/awaitable.ts";
 import type { Backoff } from "../values/backoff.ts";
 import { beginUnit, conflictBackoff, isHandled, keyOf, mostConflicts } from "./beginning.ts";
 import { conclude } from "./concluding.ts";
@@ -47,8 +47,9 @@ export function runAlone(
   storage: Storage,
   next: Run,
   unknown: { readonly unhandled: Consumption["unhandled"] } | undefined,
-): Promise<void> {
-  return new Attempt(consumption, storage).run(next, unknown);
+): void | Promise<void> {
+  const attempt = new Attempt(consumption, storage);
+  return unknown === undefined ? attempt.runNow(next) : attempt.run(next, unknown);
 }
 
 /** All handlers run in it, also those that succeeded in an earlier one: that was rolled back. */
@@ -78,6 +79,8 @@ class Attempt {
   readonly #attempt: number;
   readonly #inbox: readonly InboxKey[];
   #conflictWait: Backoff | undefined;
+  /** What had become of the message when it was last to be committed. */
+  #done: Consumption["unhandled"];
 
   constructor(consumption: Consumption, storage: Storage) {
     // A query is asked again at will.
@@ -87,31 +90,87 @@ class Attempt {
     this.#attempt = consumption.attempt;
   }
 
-  async run(next: Run, before: { readonly unhandled: Consumption["unhandled"] } | undefined): Promise<void> {
+  /** With no promise where nothing has to be waited for; from where something has on, as {@linkcode Attempt.run}. */
+  runNow(next: Run): void | Promise<void> {
     const consumption = this.#consumption;
-    let done = before?.unhandled;
-    let unknown = before !== undefined;
-    for (let conflicts = 0;; conflicts++) {
-      const unit = await this.#begin();
-      if (unit.duplicates[0] === true) {
-        await unit.rollback();
-        // Its own commit, whose outcome was not known.
-        consumption.unhandled = unknown ? done : "duplicate";
-        return;
-      }
-      unit.conflicts = conflicts;
-      enter(consumption, unit);
-      let committing = false;
-      try {
-        // It may have waited for long.
-        if (this.#interrupted) throw consumption.whyOver(this.#attempt);
-        const handled = next(consumption);
-        if (isPromise(handled)) await handled;
-        if (consumption.isOver(this.#attempt)) throw consumption.whyOver(this.#attempt);
-        conclude(consumption, unit);
-        done = consumption.unhandled;
+    const unit = this.#beginNow();
+    if (unit === undefined) return this.run(next);
+    if (unit.duplicates[0] === true) return this.#skip(unit, "duplicate");
+    enter(consumption, unit);
+    let committing = false;
+    let running: void | Promise<void>;
+    try {
+      running = next(consumption);
+      if (!isPromise(running)) {
+        this.#conclude(unit);
         committing = true;
-        await unit.commit();
+        const committed = this.#commit(unit);
+        if (!isPromise(committed)) return;
+        running = committed;
+      }
+    } catch (thrown) {
+      running = Promise.reject(thrown);
+    }
+    return this.run(next, undefined, { unit, running, committing });
+  }
+
+  #beginNow(): UnitOfWork | undefined {
+    const { envelope: { messageId }, aborted, services: { settling } } = this.#consumption;
+    if (aborted !== undefined || this.#interrupted) return undefined;
+    try {
+      return this.#storage.beginNow(messageId, this.#inbox, this.#consumption, settling.receiver);
+    } catch {
+      return undefined; // where it is waited for, that is dealt with
+    }
+  }
+
+  #skip(unit: UnitOfWork, unhandled: Consumption["unhandled"]): Promise<void> {
+    this.#consumption.unhandled = unhandled;
+    return unit.rollback();
+  }
+
+  #conclude(unit: UnitOfWork): void {
+    const consumption = this.#consumption;
+    if (consumption.isOver(this.#attempt)) throw consumption.whyOver(this.#attempt);
+    conclude(consumption, unit);
+    this.#done = consumption.unhandled;
+  }
+
+  #commit(unit: UnitOfWork): Awaitable<void> {
+    return unit.commit(this.#consumption.aborted === undefined);
+  }
+
+  /**
+   * @param before where a commit before, of unknown outcome, may have made it true: what had become of the message then
+   * @param begun what runs already
+   */
+  async run(
+    next: Run,
+    before?: { readonly unhandled: Consumption["unhandled"] },
+    begun?: { readonly unit: UnitOfWork; readonly running: Promise<void>; readonly committing: boolean },
+  ): Promise<void> {
+    const consumption = this.#consumption;
+    this.#done = before?.unhandled;
+    let unknown = before !== undefined;
+    let running = begun?.running;
+    let committing = begun?.committing ?? false;
+    for (let conflicts = 0;; conflicts++) {
+      const unit = conflicts === 0 && begun !== undefined ? begun.unit : await this.#begin();
+      // Its own commit, whose outcome was not known.
+      if (unit.duplicates[0] === true) return await this.#skip(unit, unknown ? this.#done : "duplicate");
+      unit.conflicts = conflicts;
+      try {
+        if (running === undefined) {
+          enter(consumption, unit);
+          // It may have waited for long.
+          if (this.#interrupted) throw consumption.whyOver(this.#attempt);
+          await next(consumption);
+        } else await running;
+        if (!committing) {
+          this.#conclude(unit);
+          committing = true;
+          await this.#commit(unit);
+        }
         return;
       } catch (thrown) {
         await unit.rollback();
@@ -130,6 +189,8 @@ class Attempt {
         await wait(consumption, this.#conflictWait(conflicts));
         if (this.#interrupted) throw thrown;
       }
+      running = undefined;
+      committing = false;
     }
   }
 

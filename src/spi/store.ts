@@ -209,6 +209,10 @@ export interface Unit<out Tx> {
    * was first; `OutcomeUnknownError`: begin again, the inbox tells. Ends the unit in any case.
    */
   commit(changes: Changes): Promise<readonly Leased<OutboxRow>[]>;
+  /** Of units that `Store.beginNow` gives: as `load` without a lock, with no promise. */
+  loadNow?(saga: string, id: string): SagaRow | undefined;
+  /** Of the same: as `commit`, with no promise; throws what that rejects with. */
+  commitNow?(changes: Changes): readonly Leased<OutboxRow>[];
   /** Idempotent; does nothing after `commit`; never rejects. */
   rollback(): Promise<void>;
 }
@@ -323,6 +327,12 @@ export interface Store<out Tx> {
    * nothing written, the delivery is accepted). A crash frees the key.
    */
   begin(scope: Scope): Promise<Unit<Tx>>;
+  /**
+   * Of a store within the process, where promises would cost more than all else: as `begin`, with none; `undefined`:
+   * there is something to wait for. Throws what `begin` rejects with. Whoever calls it, and what only such units have,
+   * makes sure that the scope's signal has not aborted: that is made when it is first read.
+   */
+  beginNow?(scope: Scope): Unit<Tx> | undefined;
   /** The instances of sagas, for operators. */
   readonly sagas: SagaRecords;
   /** Messages that units wrote. */

@@ -1,7 +1,7 @@
 /** What an endpoint has handled, and what it is handling. @module */
 import type { Awaitable } from "../../src/values/awaitable.ts";
-import { Deque } from "../../src/values/deque.ts";
 import { Heap } from "../../src/values/heap.ts";
+import { UuidRing } from "./uuid_ring.ts";
 
 /** A unit that handles messages. */
 export interface Handling {
@@ -13,8 +13,8 @@ interface Waiting {
   readonly unit: Handling;
   readonly resolve: (entered: boolean) => void;
 }
-/** One that is not in the order in which the others came. */
-interface Straggler {
+/** One that is known by its text. */
+interface Other {
   readonly messageId: string;
   readonly keepUntil: number;
 }
@@ -24,35 +24,40 @@ interface Straggler {
  * under the time until which it is known to be handled.
  */
 export class Inbox {
+  /** Those that are being handled, and those that were and are not in the ring. */
   readonly #messages = new Map<string, Handling | number>();
-  /** Those that were handled, as far as each is kept no shorter than the one before. */
-  readonly #byAge = new Deque<string>();
-  readonly #stragglers = new Heap<Straggler>((a, b) => a.keepUntil < b.keepUntil);
-  #latest = -Infinity;
+  /** Those that were, as nearly all are: a UUID put off never, and kept no shorter than the one before. */
+  readonly #ring = new UuidRing();
+  readonly #others = new Heap<Other>((a, b) => a.keepUntil < b.keepUntil);
   readonly #waiting = new Map<string, Waiting[]>();
 
   /** How many are known to be handled. */
   get size(): number {
-    return this.#byAge.size + this.#stragglers.size;
+    return this.#ring.size + this.#others.size;
+  }
+
+  /** Takes a message for a unit; false: it was handled before; `undefined`: another has it. */
+  tryEnter(messageId: string, unit: Handling): boolean | undefined {
+    const known = this.#messages.get(messageId);
+    if (known !== undefined) return typeof known === "number" ? false : undefined;
+    if (isFirst(messageId) && this.#ring.has(messageId)) return false;
+    this.#messages.set(messageId, unit);
+    return true;
   }
 
   /**
-   * Takes a message for a unit, once no other has it; false: it was handled before.
+   * The same, once no other has it.
    *
-   * @param signal ends the wait, which then rejects with its reason; made when it is first read
+   * @param scope whose signal ends the wait, which then rejects with its reason
    */
   enter(messageId: string, unit: Handling, scope: { readonly signal: AbortSignal }): Awaitable<boolean> {
     const known = this.#messages.get(messageId);
-    if (known === undefined) {
-      this.#messages.set(messageId, unit);
-      return true;
+    if (typeof known === "object") {
+      known.awaited();
+      // That may have been its end.
+      if (this.#messages.get(messageId) === known) return this.#wait(messageId, unit, scope.signal);
     }
-    if (typeof known === "number") return false;
-    known.awaited();
-    // That may have been its end.
-    return this.#messages.get(messageId) === known
-      ? this.#wait(messageId, unit, scope.signal)
-      : this.enter(messageId, unit, scope);
+    return this.tryEnter(messageId, unit) ?? this.enter(messageId, unit, scope);
   }
 
   #wait(messageId: string, unit: Handling, signal: AbortSignal): Promise<boolean> {
@@ -97,11 +102,11 @@ export class Inbox {
    * @param keepUntil epoch milliseconds
    */
   record(messageId: string, keepUntil: number): void {
-    this.#messages.set(messageId, keepUntil);
-    if (keepUntil < this.#latest) this.#stragglers.push({ messageId, keepUntil });
-    else {
-      this.#latest = keepUntil;
-      this.#byAge.pushBack(messageId);
+    if (keepUntil >= this.#ring.latest && isFirst(messageId) && this.#ring.add(messageId, keepUntil)) {
+      this.#messages.delete(messageId);
+    } else {
+      this.#messages.set(messageId, keepUntil);
+      this.#others.push({ messageId, keepUntil });
     }
     if (this.#waiting.size === 0) return;
     for (const { resolve } of this.#waiting.get(messageId) ?? []) resolve(false);
@@ -110,20 +115,18 @@ export class Inbox {
 
   /** Forgets those that are kept no longer, at most so many; gives how many it forgot. */
   sweep(limit: number, now: number): number {
-    let count = 0;
-    for (let next = this.#byAge.peekFront(); next !== undefined && count < limit; next = this.#byAge.peekFront()) {
-      const keepUntil = this.#messages.get(next);
-      if (typeof keepUntil === "number" && keepUntil >= now) break;
-      this.#byAge.popFront();
-      this.#messages.delete(next);
-      count++;
-    }
-    for (let next = this.#stragglers.peek(); next !== undefined && count < limit; next = this.#stragglers.peek()) {
+    let count = this.#ring.sweep(limit, now);
+    for (let next = this.#others.peek(); next !== undefined && count < limit; next = this.#others.peek()) {
       if (next.keepUntil >= now) break;
-      this.#stragglers.pop();
+      this.#others.pop();
       this.#messages.delete(next.messageId);
       count++;
     }
     return count;
   }
+}
+
+/** Whether it is 36 characters that were never put off: most likely a UUID, and all that tells it from others. */
+function isFirst(messageId: string): boolean {
+  return messageId.length === 38 && messageId.endsWith("#0");
 }

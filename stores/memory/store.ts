@@ -95,6 +95,12 @@ export class MemoryStore implements Store<undefined>, DueHost, UnitHost {
     return [];
   }
 
+  beginNow(scope: Scope): Unit<undefined> | undefined {
+    this.check("begin");
+    const unit = new MemoryUnit(this, scope);
+    return unit.tryEnter() ? unit : undefined;
+  }
+
   async begin(scope: Scope): Promise<Unit<undefined>> {
     this.check("begin");
     scope.signal.throwIfAborted();

@@ -52,6 +52,16 @@ export class MemoryUnit implements Unit<undefined>, Handling {
     this.#rows = host.database.of(scope.bus);
   }
 
+  /** Takes its message, if it is about one; false, and it has none: that would have to wait. */
+  tryEnter(): boolean {
+    const { inbox } = this.#scope;
+    const [key] = inbox;
+    if (key === undefined || inbox.length > 1) return false;
+    const entered = this.#rows.inbox(key.endpoint).tryEnter(key.messageId, this);
+    if (entered !== undefined) this.#begin(entered ? fresh : known);
+    return entered !== undefined;
+  }
+
   /** Takes its messages, once no other unit has them. Where that fails it has none. */
   enter(): Awaitable<void> {
     const { inbox } = this.#scope;
@@ -121,6 +131,10 @@ export class MemoryUnit implements Unit<undefined>, Handling {
     if (this.#look()) return Promise.reject(this.#error());
     return lock ? this.#lockAndLoad(saga, id) : Promise.resolve(this.#rows.sagas.load(saga, id));
   }
+  loadNow(saga: string, id: string): SagaRow | undefined {
+    if (this.#over) throw this.#error();
+    return this.#rows.sagas.load(saga, id);
+  }
   async #lockAndLoad(saga: string, id: string): Promise<SagaRow | undefined> {
     await this.#lock(sagaName(this.#scope.bus, saga, id));
     return this.#rows.sagas.load(saga, id);
@@ -159,6 +173,10 @@ export class MemoryUnit implements Unit<undefined>, Handling {
   // deno-lint-ignore require-await -- a rejection, not a throw
   async commit(changes: Changes): Promise<readonly Leased<OutboxRow>[]> {
     this.#check();
+    return this.commitNow(changes);
+  }
+  commitNow(changes: Changes): readonly Leased<OutboxRow>[] {
+    if (this.#over) throw this.#error();
     try {
       return this.#write(changes);
     } finally {

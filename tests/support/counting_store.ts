@@ -3,7 +3,8 @@ import type { Store } from "../../src/spi/store.ts";
 
 /** A store of which the commits are counted that change an instance, those that fail among them. */
 export function counting(store: Store<unknown>, counts: { commits: number }): Store<unknown> {
-  return replacing(store, "begin", async (scope) => {
+  const promising = replacing(store, "beginNow", undefined);
+  return replacing(promising, "begin", async (scope) => {
     const unit = await store.begin(scope);
     return replacing(unit, "commit", (changes) => {
       if (changes.sagas.length > 0) counts.commits++;

@@ -59,7 +59,7 @@ export class SagaRunner {
   async #several(work: Work, events: readonly EventDefinition[], found: Found | undefined): Promise<void> {
     for (const event of events) await this.#one(work, event, found);
   }
-  #one(work: Work, event: EventDefinition, found: Found | undefined): Promise<void> {
+  #one(work: Work, event: EventDefinition, found: Found | undefined): Awaitable<void> {
     return event.by.kind === "index"
       ? this.#indexed(work, event, found?.byEvent.get(event.name) ?? [])
       : this.#identified(work, event, idOf(this.saga, event, work.context.message));
@@ -83,14 +83,15 @@ export class SagaRunner {
     return { context: context as HandlerContext<unknown, unknown, unknown>, consumption, unit, lock };
   }
 
-  async #identified(work: Work, event: EventDefinition, id: string): Promise<void> {
-    const row = await work.unit.load(this.saga.name, id, work.lock);
-    if (row === undefined && event.by.kind !== "start") return await this.#missing(work, event, `the id "${id}"`);
-    // What need not be awaited is not.
-    const handled = row === undefined
-      ? this.#first(work, event, id)
-      : this.#run(work, row, occurrenceOfEvent(event, work));
-    if (isPromise(handled)) await handled;
+  #identified(work: Work, event: EventDefinition, id: string): Awaitable<void> {
+    const row = work.unit.load(this.saga.name, id, work.lock);
+    return isPromise(row)
+      ? row.then((loaded) => this.#loaded(work, event, id, loaded))
+      : this.#loaded(work, event, id, row);
+  }
+  #loaded(work: Work, event: EventDefinition, id: string, row: SagaRow | undefined): Awaitable<void> {
+    if (row !== undefined) return this.#run(work, row, occurrenceOfEvent(event, work));
+    return event.by.kind === "start" ? this.#first(work, event, id) : this.#missing(work, event, `the id "${id}"`);
   }
 
   #first(work: Work, event: EventDefinition, id: string): Awaitable<void> {

@@ -2,6 +2,7 @@
 import type { Binding } from "../../pipeline/bindings.ts";
 import type { Consumption } from "../../pipeline/consumption.ts";
 import type { Run, Stage } from "../../pipeline/stage.ts";
+import { isPromise } from "../../values/awaitable.ts";
 import { KeyedLocks } from "../../values/keyed_locks.ts";
 import type { SagaDefinition } from "../definition.ts";
 import type { SagaPart } from "./part.ts";
@@ -35,11 +36,30 @@ function anyAsks(parts: SagaParts): boolean {
   return [...parts.values()].some(({ lookUp }) => lookUp !== undefined);
 }
 
-async function reserved(consumption: Consumption, reservation: Reservation, next: Run): Promise<void> {
-  for (;;) {
-    if (!reservation.tryTake()) await reservation.take(consumption.signal);
+/** With no promise where nothing has to be waited for. */
+function reserved(consumption: Consumption, reservation: Reservation, next: Run): void | Promise<void> {
+  if (!reservation.tryTake()) return awaited(consumption, reservation, next, undefined);
+  let running: void | Promise<void>;
+  try {
+    running = next(consumption);
+  } catch (thrown) {
+    running = Promise.reject(thrown);
+  }
+  if (isPromise(running)) return awaited(consumption, reservation, next, running);
+  reservation.release();
+}
+
+/** @param first what runs already, in the reservation */
+async function awaited(
+  consumption: Consumption,
+  reservation: Reservation,
+  next: Run,
+  first: Promise<void> | undefined,
+): Promise<void> {
+  for (let running = first;; running = undefined) {
+    if (running === undefined && !reservation.tryTake()) await reservation.take(consumption.signal);
     try {
-      return await next(consumption);
+      return await (running ?? next(consumption));
     } catch (thrown) {
       // Its unit has been rolled back: now it can wait for what it has found.
       if (!(thrown instanceof InstanceBusyError)) throw thrown;

@@ -1,0 +1,153 @@
+/** Many UUIDs, each until a time, in little room. @module */
+
+/** What is kept of each beside its place in the table: four words and a time. */
+const wordsEach = 4;
+const smallest = 64;
+/** Of each character, up to `f`: its value as a hexadecimal digit in lower case; −1: it is none. */
+const digits = Int8Array.from({ length: 103 }, (_, code) => "0123456789abcdef".indexOf(String.fromCharCode(code)));
+const dash = 45;
+
+/** Where {@linkcode readUuid} puts what it has read. */
+const read = new Uint32Array(wordsEach);
+
+/** Four digits as a number; negative: they are none. */
+function hex(text: string, at: number): number {
+  const a = text.charCodeAt(at);
+  const b = text.charCodeAt(at + 1);
+  const c = text.charCodeAt(at + 2);
+  const d = text.charCodeAt(at + 3);
+  if (a > 102 || b > 102 || c > 102 || d > 102) return -1;
+  return (digits[a]! << 12) | (digits[b]! << 8) | (digits[c]! << 4) | digits[d]!; // within the table
+}
+
+/** Reads the UUID that a text begins with, in the one spelling that it is written back in. */
+function readUuid(text: string): boolean {
+  if (text.charCodeAt(8) !== dash || text.charCodeAt(13) !== dash) return false;
+  if (text.charCodeAt(18) !== dash || text.charCodeAt(23) !== dash) return false;
+  const a = hex(text, 0), b = hex(text, 4), c = hex(text, 9), d = hex(text, 14);
+  const e = hex(text, 19), f = hex(text, 24), g = hex(text, 28), h = hex(text, 32);
+  if ((a | b | c | d | e | f | g | h) < 0) return false;
+  read[0] = (a << 16) | b;
+  read[1] = (c << 16) | d;
+  read[2] = (e << 16) | f;
+  read[3] = (g << 16) | h;
+  return true;
+}
+
+/**
+ * UUIDs, each known until a time, in the order of those times. As text in a map each costs some two hundred bytes, and
+ * a garbage collector that looks at it for as long as it is there; here they are numbers in a few large arrays: a ring
+ * in their order, and a table of places in it, by hash.
+ */
+export class UuidRing {
+  #words = new Uint32Array(smallest * wordsEach);
+  #times = new Float64Array(smallest);
+  /** The place in the ring, and 1; 0: none. At most half full. */
+  #table = new Int32Array(smallest * 2);
+  #first = 0;
+  #size = 0;
+  /** Who chooses ids must not know which of them have one place. Nothing that can be seen depends on it. */
+  readonly #factors = crypto.getRandomValues(new Uint32Array(wordsEach)).map((factor) => factor | 1);
+
+  /** How many there are. */
+  get size(): number {
+    return this.#size;
+  }
+  /** The latest time; −∞ where there is none. */
+  get latest(): number {
+    return this.#size === 0 ? -Infinity : this.#times[(this.#first + this.#size - 1) & (this.#times.length - 1)]!;
+  }
+
+  /** Whether a text is a UUID, as far as its first 36 characters, and is here; `undefined`: it is no UUID. */
+  has(text: string): boolean | undefined {
+    return readUuid(text) ? this.#table[this.#find()] !== 0 : undefined;
+  }
+
+  /**
+   * Adds one that is not here.
+   *
+   * @param until no earlier than {@linkcode latest}
+   * @returns false: it is no UUID
+   */
+  add(text: string, until: number): boolean {
+    // Before: it reads as well.
+    if (this.#size === this.#times.length) this.#grow();
+    if (!readUuid(text)) return false;
+    const place = (this.#first + this.#size++) & (this.#times.length - 1);
+    this.#words.set(read, place * wordsEach);
+    this.#times[place] = until;
+    this.#table[this.#find()] = place + 1;
+    return true;
+  }
+
+  /** Forgets those whose time is before `now`, at most so many; gives how many it forgot. */
+  sweep(limit: number, now: number): number {
+    let count = 0;
+    for (; count < limit && this.#size > 0 && this.#times[this.#first]! < now; count++) {
+      this.#read(this.#first);
+      this.#remove(this.#find());
+      this.#first = (this.#first + 1) & (this.#times.length - 1);
+      this.#size--;
+    }
+    return count;
+  }
+
+  /** Where in the table what was read is, or belongs. */
+  #find(): number {
+    const words = this.#words;
+    const table = this.#table;
+    let at = this.#home();
+    for (let place = table[at]!; place !== 0; place = table[at]!) {
+      const from = (place - 1) * wordsEach;
+      if (
+        words[from] === read[0] && words[from + 1] === read[1] && words[from + 2] === read[2] &&
+        words[from + 3] === read[3]
+      ) break;
+      at = (at + 1) & (table.length - 1);
+    }
+    return at;
+  }
+  /** Where in the table what was read would be, were it alone: the upper bits, on which all of it has an influence. */
+  #home(): number {
+    const [a, b, c, d] = [0, 1, 2, 3] as const;
+    const factors = this.#factors;
+    const hash = Math.imul(read[a]!, factors[a]!) ^ Math.imul(read[b]!, factors[b]!) ^
+      Math.imul(read[c]!, factors[c]!) ^ Math.imul(read[d]!, factors[d]!);
+    return (hash ^ (hash >>> 15)) & (this.#table.length - 1);
+  }
+
+  #read(place: number): void {
+    read.set(this.#words.subarray(place * wordsEach, (place + 1) * wordsEach));
+  }
+
+  /** Takes out of the table, and closes the gap: no search goes on behind one. */
+  #remove(at: number): void {
+    const table = this.#table;
+    const most = table.length - 1;
+    let gap = at;
+    for (let next = (gap + 1) & most; table[next] !== 0; next = (next + 1) & most) {
+      this.#read(table[next]! - 1);
+      // It may fill the gap where its own place is not behind it.
+      if (((next - this.#home()) & most) < ((next - gap) & most)) continue;
+      table[gap] = table[next]!;
+      gap = next;
+    }
+    table[gap] = 0;
+  }
+
+  #grow(): void {
+    const [words, times, first] = [this.#words, this.#times, this.#first];
+    this.#words = new Uint32Array(words.length * 2);
+    this.#times = new Float64Array(times.length * 2);
+    this.#table = new Int32Array(this.#table.length * 2);
+    this.#words.set(words.subarray(first * wordsEach));
+    this.#words.set(words.subarray(0, first * wordsEach), (times.length - first) * wordsEach);
+    this.#times.set(times.subarray(first));
+    this.#times.set(times.subarray(0, first), times.length - first);
+    this.#first = 0;
+    for (let place = 0; place < this.#size; place++) {
+      this.#read(place);
+      this.#table[this.#find()] = place + 1;
+    }
+  }
+}
