@@ -232,6 +232,8 @@ export type { BusOptions } from "./src/bus/bus_options.ts";
 export { batchConsumer, type BatchConsumerOptions } from "./src/pipeline/batch_consumer.ts";
 export { type Consumer, consumer, type ConsumerOptions, type Runnable } from "./src/pipeline/consumer.ts";
 export type {
+  BusSettingsDescription,
+  ConsumerDescription,
   ContractDescription,
   Control,
   Counts,

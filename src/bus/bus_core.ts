@@ -27,7 +27,8 @@ import type { BusOptions } from "./bus_options.ts";
 import { type Owners, RequestClient } from "./request_client.ts";
 import { topologyOfContract } from "./topology.ts";
 
-const defaultSendBuffer = 10_000;
+/** How many messages may wait here, unless said otherwise. */
+export const defaultSendBuffer = 10_000;
 
 /** What stands in for what an application leaves out. */
 export interface Defaults {
@@ -40,6 +41,8 @@ export interface Defaults {
 /** What a bus is wired of: everything but its endpoints and its life. */
 export class BusCore {
   readonly name: string;
+  /** As the application gave them. */
+  readonly options: BusOptions<unknown>;
   readonly transport: Transport;
   readonly registry = new Registry();
   readonly routing: Routing;
@@ -65,6 +68,7 @@ export class BusCore {
   constructor(options: BusOptions<unknown>, transport: Transport, owners: Owners, defaults: Defaults) {
     const { name } = options;
     this.name = name;
+    this.options = options;
     this.transport = transport;
     this.#deploy = options.deploy ?? "apply";
     const prefix = options.prefix ?? "";

@@ -97,6 +97,8 @@ export interface Description {
   readonly transport: string;
   /** The name of its store. */
   readonly store: string;
+  /** What the bus itself was told, with what stands for what it was not. */
+  readonly settings: BusSettingsDescription;
   /** As they were declared. */
   readonly endpoints: readonly EndpointDescription[];
   /** What all that is sent passes, in order: the bus' own middleware, then its transforms. */
@@ -120,6 +122,29 @@ export interface Description {
     readonly bindings: readonly { readonly from: string; readonly to: string }[];
   };
 }
+/** What a bus was told, as plain data. */
+export interface BusSettingsDescription {
+  /** Before the name of every queue and topic; `""`: nothing. */
+  readonly prefix: string;
+  /** What `start()` does about queues and topics. */
+  readonly deploy: "apply" | "check";
+  /** How many messages may wait while the transport asks to wait. */
+  readonly sendBuffer: number;
+  /** The content type of what it writes. */
+  readonly writes: string;
+  /** The content types that it reads. */
+  readonly reads: readonly string[];
+  /** `{ routes }` as given: by address, the names of the contracts. */
+  readonly routes: Readonly<Record<string, readonly string[]>>;
+  /** `{ naming }` as given, functions by name; empty: by their own names. */
+  readonly naming: Readonly<Record<string, unknown>>;
+  /** Whether telemetry watches. */
+  readonly telemetry: boolean;
+  /** `{ host }` as given: what stands for this machine's own. */
+  readonly host: Readonly<Record<string, unknown>>;
+  /** Those of `clock`, `newId` and `random` that the application has replaced. */
+  readonly replaced: readonly string[];
+}
 /** A contract, as plain data. */
 export interface ContractDescription {
   /** What it was made by. */
@@ -133,6 +158,26 @@ export interface ContractDescription {
   /** Where it is published, and bound. */
   readonly topic: string;
 }
+/** What runs on an endpoint, as plain data. */
+export interface ConsumerDescription {
+  /** A consumer's or saga's own; a handler's the function's, or where that has none the contract's. */
+  readonly name: string;
+  /** `"batch"`: it handles several messages at once. */
+  readonly kind: "handler" | "batch" | "saga";
+  /** What it handles. Of a saga, but for its timeouts and what answers it. */
+  readonly contracts: readonly { readonly name: string; readonly version: number }[];
+  /** Of a batch alone. */
+  readonly batch?: {
+    /** At most so many messages. */
+    readonly size: number;
+    /** So long after its first message, at the latest. */
+    readonly withinInMs: number;
+    /** The function that gives the key that a batch has one of, by name; left out: a batch holds messages of any. */
+    readonly by?: string;
+    /** Whether each message is handled again alone after the batch has failed. */
+    readonly alone: boolean;
+  };
+}
 /** An endpoint, as plain data. */
 export interface EndpointDescription {
   /** As it was declared. */
@@ -141,6 +186,8 @@ export interface EndpointDescription {
   readonly address: string;
   /** What it handles. */
   readonly contracts: readonly { readonly name: string; readonly version: number }[];
+  /** What runs on it, as declared. */
+  readonly consumers: readonly ConsumerDescription[];
   /** How many messages may be handled at once. */
   readonly concurrency: number;
   /** How many may have come without being settled. */

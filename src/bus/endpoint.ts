@@ -47,8 +47,16 @@ export interface Endpoint<out Tx> {
   useSend(middleware: SendMiddleware): this;
 }
 
+/** What was added to an endpoint at once: a handler has one contract, a saga many. */
+export interface DeclaredConsumer {
+  /** Its own, its function's, or its contract's. */
+  readonly name: string;
+  readonly kind: "handler" | "batch" | "saga";
+}
 /** One handler, as it was declared. */
 export interface Declared {
+  /** The same object for all that one consumer declared. */
+  readonly consumer: DeclaredConsumer;
   readonly definition: Definition;
   readonly handler: (context: ConsumeContext) => unknown;
   readonly batch: { readonly options: BatchOptions; readonly handler: BatchHandler<unknown> } | undefined;
@@ -96,7 +104,8 @@ export class EndpointBuilder implements Endpoint<unknown> {
   ): this {
     this.#check(handler, "a handler");
     // The bindings hand it messages of its own contract only, in a handler's context.
-    return this.#declare(contract, (context) => handler(context.message as Out, context as never), undefined);
+    const consumer = { name: handler.name || contract.name, kind: "handler" } as const;
+    return this.#declare(consumer, contract, (ctx) => handler(ctx.message as Out, ctx as never), undefined);
   }
 
   batch<Out>(
@@ -105,7 +114,8 @@ export class EndpointBuilder implements Endpoint<unknown> {
     handler: NoInfer<BatchHandler<Out, unknown>>,
   ): this {
     this.#check(handler, "a batch handler");
-    return this.#declare(contract, () => undefined, {
+    const consumer = { name: handler.name || contract.name, kind: "batch" } as const;
+    return this.#declare(consumer, contract, () => undefined, {
       // A batch holds messages of its own contract only.
       options: options as BatchOptions,
       handler: handler as BatchHandler<unknown>,
@@ -121,8 +131,9 @@ export class EndpointBuilder implements Endpoint<unknown> {
     const saga = definitionOfSaga(consumer);
     if (saga !== undefined) return this.#addSaga(saga);
     const batch = batchesOf(consumer);
+    const declared = { name: consumer.name, kind: batch === undefined ? "handler" : "batch" } as const;
     for (const contract of consumer.contracts) {
-      this.#declare(contract, (context) => consumer.consume(context as ConsumeContext<never>), batch);
+      this.#declare(declared, contract, (context) => consumer.consume(context as ConsumeContext<never>), batch);
     }
     return this;
   }
@@ -135,9 +146,11 @@ export class EndpointBuilder implements Endpoint<unknown> {
       );
     }
     this.sagas.push(saga);
+    const consumer = { name: saga.name, kind: "saga" } as const;
     for (const part of sagaParts(saga)) {
-      if (part.subscribed) this.#declare(part.definition, part.handle, undefined, part);
-      else this.declared.push({ definition: part.definition, handler: part.handle, batch: undefined, part });
+      const { definition, handle: handler } = part;
+      if (part.subscribed) this.#declare(consumer, definition, handler, undefined, part);
+      else this.declared.push({ consumer, definition, handler, batch: undefined, part });
     }
     return this;
   }
@@ -153,7 +166,13 @@ export class EndpointBuilder implements Endpoint<unknown> {
     return this;
   }
 
-  #declare(contract: unknown, handler: Declared["handler"], batch: Declared["batch"], part?: SagaPart): this {
+  #declare(
+    consumer: DeclaredConsumer,
+    contract: unknown,
+    handler: Declared["handler"],
+    batch: Declared["batch"],
+    part?: SagaPart,
+  ): this {
     this.#check(handler, "a handler");
     const definition = definitionOf(contract, `the contract of a handler of "${this.name}"`);
     const owned = definition.kind !== "event";
@@ -162,7 +181,7 @@ export class EndpointBuilder implements Endpoint<unknown> {
         `Cannot handle "${definition.name}" twice on "${this.name}": a ${definition.kind} is answered once. Merge the handlers`,
       );
     }
-    this.declared.push({ definition, handler, batch, part });
+    this.declared.push({ consumer, definition, handler, batch, part });
     return this;
   }
 

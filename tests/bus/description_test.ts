@@ -1,11 +1,36 @@
 import { assertEquals } from "@std/assert";
-import { command, createBus, event, type FrameTransform, memory, retry } from "@hero/messaging";
+import {
+  batchConsumer,
+  command,
+  consumer,
+  createBus,
+  event,
+  type FrameTransform,
+  jsonSerializer,
+  memory,
+  retry,
+  saga,
+  type,
+} from "@hero/messaging";
+import { RecordingTelemetry } from "../support/recording_telemetry.ts";
 import { test } from "../support/runner.ts";
 
 class Refused extends Error {}
 const Charge = command<{ orderId: string }>("billing.charge");
 const Base = event<{ orderId: string }>("billing.happened");
 const Charged = event<{ orderId: string }>("billing.charged", { extends: Base });
+const Bill = saga("bill", {
+  data: type<{ orderId: string }>(),
+  states: ["open"],
+  timeouts: { due: "15m" },
+  events: (on) => ({
+    begun: on.start(Base, (m) => m.orderId, ({ orderId }) => ({ orderId })),
+    charged: on(Charged, (m) => m.orderId),
+  }),
+}, ({ initially, during, when, timeout }) => [
+  initially(when("begun").schedule("due").transitionTo("open")),
+  during("open", when("charged").finalize(), timeout("due").finalize()),
+]);
 const transform: FrameTransform = { name: "zip", apply: (frame) => frame, restore: (frame) => frame };
 
 function described() {
@@ -63,6 +88,103 @@ test("describe() tells what shall be at the broker", () => {
     { from: "topic:p-billing.charge", to: "queue:p-billing" },
     { from: "topic:p-billing.charged", to: "topic:p-billing.happened" },
   ]);
+});
+
+test("describe() tells what runs on an endpoint: handlers, consumers, batches with their settings, sagas", () => {
+  const bus = createBus({ name: "billing" });
+  bus.add(consumer(Charged, () => {}, { name: "mail-receipt" }));
+  bus.add(batchConsumer(Charged, { name: "archive", size: 50, within: "2s", by: (m) => m.orderId }, () => {}));
+  bus.endpoint("billing")
+    .handle(Charge, function charge() {})
+    .handle(Base, () => {})
+    .batch(Charged, {
+      alone: true,
+      by: function byOrder({ orderId }) {
+        return orderId;
+      },
+    }, () => {})
+    .batch(Base, {}, function importBatch() {});
+  // On one of its own: a message in a saga's unit is in no batch's.
+  bus.add(Bill);
+  const consumers = bus.describe().endpoints.map(({ name, consumers }) => ({ name, consumers }));
+  const [charge, base, charged] = [Charge, Base, Charged].map(({ name }) => ({ name, version: 1 }));
+  assertEquals(consumers as unknown, [
+    { name: "mail-receipt", consumers: [{ name: "mail-receipt", kind: "handler", contracts: [charged] }] },
+    {
+      name: "archive",
+      consumers: [{
+        name: "archive",
+        kind: "batch",
+        contracts: [charged],
+        batch: { size: 50, withinInMs: 2000, by: "by", alone: false },
+      }],
+    },
+    {
+      name: "billing",
+      consumers: [
+        { name: "charge", kind: "handler", contracts: [charge] },
+        { name: "billing.happened", kind: "handler", contracts: [base] },
+        {
+          name: "billing.charged",
+          kind: "batch",
+          contracts: [charged],
+          batch: { size: 10, withinInMs: 1000, by: "byOrder", alone: true },
+        },
+        {
+          name: "importBatch",
+          kind: "batch",
+          contracts: [base],
+          batch: { size: 10, withinInMs: 1000, alone: false },
+        },
+      ],
+    },
+    // Its timeout comes by its endpoint's queue, not by a topic.
+    { name: "bill", consumers: [{ name: "bill", kind: "saga", contracts: [base, charged] }] },
+  ]);
+});
+
+test("describe() tells what the bus was told, and what stands for what it was not", () => {
+  assertEquals(createBus({ name: "billing" }).describe().settings, {
+    prefix: "",
+    deploy: "apply",
+    sendBuffer: 10_000,
+    writes: "application/json",
+    reads: ["application/json"],
+    routes: {},
+    naming: {},
+    telemetry: false,
+    host: {},
+    replaced: [],
+  });
+  const told = createBus({
+    name: "billing",
+    prefix: "p-",
+    deploy: "check",
+    sendBuffer: 5,
+    serializer: { ...jsonSerializer(), contentType: "application/x-own" },
+    serializers: [{ ...jsonSerializer(), contentType: "application/x-other" }],
+    routes: { "queue:charges": [Charge], "topic:all": [Base] },
+    naming: {
+      queue: function loud(name) {
+        return name.toUpperCase();
+      },
+    },
+    telemetry: new RecordingTelemetry(),
+    host: { machine: "m-1" },
+    random: Math.random,
+  }).describe();
+  assertEquals(told.settings, {
+    prefix: "p-",
+    deploy: "check",
+    sendBuffer: 5,
+    writes: "application/x-own",
+    reads: ["application/x-own", "application/x-other", "application/json"],
+    routes: { "queue:charges": ["billing.charge"], "topic:all": ["billing.happened"] },
+    naming: { queue: "loud" },
+    telemetry: true,
+    host: { machine: "m-1" },
+    replaced: ["random"],
+  });
 });
 
 test("describe() is plain data: JSON carries all of it", () => {
