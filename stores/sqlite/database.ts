@@ -4,6 +4,7 @@ import { StoreLockedError } from "../../src/errors/store.ts";
 import type { Clock } from "../../src/spi/clock.ts";
 import { abortable } from "../../src/values/abortable.ts";
 import { KeyedLocks } from "../../src/values/keyed_locks.ts";
+import { Checkpoints, type Log, type LoggedFile, wantedPages } from "./checkpoints.ts";
 import { explain, isBusy, storeName } from "./errors.ts";
 import type { SqliteValue } from "./value.ts";
 
@@ -28,8 +29,10 @@ const maxStatements = 500;
 
 /** SQLite's own. */
 const pageBytes = 4_096;
-/** Four times SQLite's own: the file of changes grows to 16 MB. */
-const checkpointAfterPages = 4_000;
+/** After so many commits the event loop turns. */
+const commitsPerTurn = 32;
+/** Whoever writes holds the lock of this name. */
+export const writerLock = "writer";
 
 /** A connection that knows its statements. */
 export class Connection {
@@ -82,10 +85,15 @@ export interface Patience {
 export type Listener = (table: string, bus: string, at: number) => void;
 
 /** A file as this process has it open: one connection that writes, one that reads what is committed. */
-export class File {
+export class File implements LoggedFile {
   readonly path: string;
   readonly writer: Connection;
   readonly reader: Connection;
+  readonly #checkpoints: Checkpoints | undefined;
+  readonly #turn: () => Promise<void>;
+  /** Commits since the event loop has turned. */
+  #commits = 0;
+  readonly #closing = new AbortController();
   /** Of the writer, of inbox keys and of sagas. */
   readonly locks: KeyedLocks = new KeyedLocks();
   readonly listeners = new Set<Listener>();
@@ -94,10 +102,16 @@ export class File {
   /** Whether the writer waits for the disk at each commit, as it is now. */
   #waits = false;
 
-  constructor(path: string, writer: Connection, reader: Connection) {
+  /** @param turn lets the event loop turn */
+  constructor(path: string, writer: Connection, reader: Connection, turn: () => Promise<void>) {
     this.path = path;
+    this.#turn = turn;
     this.writer = writer;
     this.reader = reader;
+    const own = knowsLog(writer);
+    if (own) this.#checkpoints = new Checkpoints(this);
+    // With our own ones, SQLite is to do only what they have not kept up with.
+    writer.exec(`PRAGMA wal_autocheckpoint = ${own ? 3 * wantedPages : wantedPages / 2}`);
   }
 
   /** From now on what is committed outlives a power cut. */
@@ -118,15 +132,55 @@ export class File {
     this.#waits = waits;
   }
 
+  /** To be said after each commit. */
+  committed(): void {
+    this.#commits++;
+    this.#checkpoints?.committed();
+  }
+
+  /**
+   * To be awaited before a transaction begins, holding the lock: SQLite answers within the call, so that a process with
+   * much to write would hear of nothing else.
+   */
+  async breathe(): Promise<void> {
+    if (this.#commits < commitsPerTurn) return;
+    await this.#turn();
+    this.#commits = 0;
+  }
+
   /** Reads what is committed. */
   read<Result>(work: (reader: Connection) => Result, patience: Patience): Promise<Result> {
     return patiently(() => work(this.reader), this.path, patience);
   }
 
-  close(): void {
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#checkpoints?.close();
     this.reader.close();
     this.writer.close();
   }
+
+  /** As {@linkcode LoggedFile.measure}. */
+  measure(): Log {
+    return this.writer.prepare("PRAGMA wal_checkpoint(NOOP)").get() as Log; // two of its three columns
+  }
+
+  /** As {@linkcode LoggedFile.checkpoint}. */
+  async checkpoint(): Promise<void> {
+    await this.locks.acquire(writerLock, this.#closing.signal);
+    try {
+      this.writer.prepare("PRAGMA wal_checkpoint(PASSIVE)").get();
+    } finally {
+      this.locks.release(writerLock);
+    }
+  }
+}
+
+/** Whether SQLite says how long its log is; before 3.51 it would do a checkpoint instead. */
+function knowsLog(connection: Connection): boolean {
+  const { version } = connection.prepare("SELECT sqlite_version() AS version").get() as { readonly version: string };
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return major > 3 || (major === 3 && minor >= 51);
 }
 
 /** Does it again while another process has the lock, without keeping this one from working. */
@@ -165,22 +219,29 @@ export class Files {
   /** Opens a file, or shares it with who has it open. To be given back. */
   async acquire(path: string, synchronous: "full" | "normal", patience: Patience): Promise<File> {
     const native = await load();
+    const { setImmediate } = await import("node:timers");
+    const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
     try {
-      return await patiently(() => this.#acquire(native, path, synchronous), path, patience);
+      return await patiently(() => this.#acquire(native, path, synchronous, turn), path, patience);
     } catch (error) {
       throw explain(error, path);
     }
   }
 
   /** Gives a file back; the last one closes it. */
-  release(file: File): void {
+  async release(file: File): Promise<void> {
     const shared = this.#open.get(file.path);
     if (shared === undefined || --shared.users > 0) return;
     this.#open.delete(file.path);
-    file.close();
+    await file.close();
   }
 
-  #acquire(native: NativeConstructor, path: string, synchronous: "full" | "normal"): File {
+  #acquire(
+    native: NativeConstructor,
+    path: string,
+    synchronous: "full" | "normal",
+    turn: () => Promise<void>,
+  ): File {
     const writer = new native(path, { timeout: 0 });
     let reader: NativeDatabase | undefined;
     try {
@@ -194,13 +255,11 @@ export class Files {
       else {
         writer.exec("PRAGMA journal_mode = WAL");
         writer.exec("PRAGMA synchronous = NORMAL");
-        // A checkpoint holds up whoever commits, and writes a page once however often it was changed.
-        writer.exec(`PRAGMA wal_autocheckpoint = ${checkpointAfterPages}`);
-        // What a reader that held a snapshot for long has made of it is given back to the disk.
-        writer.exec(`PRAGMA journal_size_limit = ${checkpointAfterPages * pageBytes}`);
+        // What a reader that held a snapshot for long has made of the log is given back to the disk.
+        writer.exec(`PRAGMA journal_size_limit = ${2 * wantedPages * pageBytes}`);
         reader = new native(path, { timeout: 0 });
         reader.exec("PRAGMA query_only = 1");
-        shared = { file: new File(name, new Connection(writer), new Connection(reader)), users: 0 };
+        shared = { file: new File(name, new Connection(writer), new Connection(reader), turn), users: 0 };
         this.#open.set(name, shared);
       }
       shared.users++;

@@ -186,7 +186,7 @@ export class SqliteStore implements Store<SqliteTransaction>, UnitHost {
     for (const unit of [...this.#units]) unit.end(new ClosedError(`the store "${storeName}"`));
     this.#end.abort(new ClosedError(`the store "${storeName}"`));
     await this.#opening?.catch(() => {});
-    if (session !== undefined) this.#files.release(session.file);
+    if (session !== undefined) await this.#files.release(session.file);
   }
 
   /** As {@linkcode UnitHost.load}. */
@@ -241,7 +241,7 @@ export class SqliteStore implements Store<SqliteTransaction>, UnitHost {
     const opening = { clock, signal: AbortSignal.any([signal, end]), lockTimeoutMs };
     const file = await this.#files.acquire(path, synchronous, opening);
     if (end.aborted) {
-      this.#files.release(file);
+      await this.#files.release(file);
       throw end.reason;
     }
     const patience = { clock, signal: end, lockTimeoutMs };

@@ -1,10 +1,9 @@
 /** The one that writes. @module */
 import { HeroError } from "../../src/errors/hero_error.ts";
 import { OutcomeUnknownError } from "../../src/errors/store.ts";
-import { type Connection, type File, type Patience, patiently } from "./database.ts";
+import { type Connection, type File, type Patience, patiently, writerLock } from "./database.ts";
 import { explainOwn, isBusy, isOutcomeUnknown, storeName } from "./errors.ts";
 
-const lock = "writer";
 /** More than this share no commit, so that the process is not held up. */
 const maxJobs = 256;
 
@@ -79,7 +78,7 @@ export class Writer {
   /** Writes alone and at once; `undefined`: somebody else writes, in this process or another. */
   writeAtOnce<Result>(work: Work<Result>): { readonly result: Result } | undefined {
     const { writer, locks, path } = this.#file;
-    if (!locks.tryAcquire(lock)) return undefined;
+    if (!locks.tryAcquire(writerLock)) return undefined;
     try {
       this.#file.commits(false);
       writer.prepare("BEGIN IMMEDIATE").run();
@@ -93,18 +92,18 @@ export class Writer {
       try {
         writer.rollback();
       } finally {
-        locks.release(lock);
+        locks.release(writerLock);
       }
     }
   }
 
   /** Opens a transaction for one alone, which ends it with `commit` or `rollback`. */
   async open(signal: AbortSignal): Promise<Connection> {
-    await this.#file.locks.acquire(lock, signal);
+    await this.#file.locks.acquire(writerLock, signal);
     try {
       await this.#begin(signal, false);
     } catch (error) {
-      this.#file.locks.release(lock);
+      this.#file.locks.release(writerLock);
       throw explainOwn(error, this.#file.path);
     }
     return this.#file.writer;
@@ -124,7 +123,7 @@ export class Writer {
     try {
       this.#file.writer.rollback();
     } finally {
-      this.#file.locks.release(lock);
+      this.#file.locks.release(writerLock);
     }
   }
 
@@ -147,7 +146,7 @@ export class Writer {
   async #turn(): Promise<void> {
     let jobs: Job[] = [];
     try {
-      await this.#file.locks.acquire(lock, this.#patience.signal);
+      await this.#file.locks.acquire(writerLock, this.#patience.signal);
     } catch (error) {
       for (const job of this.#jobs.splice(0)) job.reject(error);
       return;
@@ -166,7 +165,7 @@ export class Writer {
       for (const job of [...jobs, ...this.#jobs.splice(0)]) job.reject(reason);
       return;
     } finally {
-      this.#file.locks.release(lock);
+      this.#file.locks.release(writerLock);
     }
     for (const [at, job] of jobs.entries()) {
       const outcome = outcomes[at]!; // one each
@@ -211,10 +210,12 @@ export class Writer {
     }
   }
 
-  #begin(signal: AbortSignal, lax: boolean): Promise<void> {
+  async #begin(signal: AbortSignal, lax: boolean): Promise<void> {
+    await this.#file.breathe();
+    signal.throwIfAborted();
     this.#file.commits(lax);
     // IMMEDIATE: a transaction that reads first and writes then could not go on where another wrote meanwhile.
-    return patiently(() => void this.#file.writer.prepare("BEGIN IMMEDIATE").run(), this.#file.path, {
+    await patiently(() => void this.#file.writer.prepare("BEGIN IMMEDIATE").run(), this.#file.path, {
       ...this.#patience,
       signal,
     });
@@ -223,6 +224,7 @@ export class Writer {
   #commit(): void {
     try {
       this.#file.writer.prepare("COMMIT").run();
+      this.#file.committed();
     } catch (error) {
       if (isOutcomeUnknown(error)) throw new OutcomeUnknownError(storeName, { cause: error });
       throw error;

@@ -200,8 +200,8 @@ test(
         await eventually(rig.clock, "them", () => inbox.received.length >= texts.length, 30_000);
         await inbox.accept();
       };
-      /** The size at which the log is emptied when nobody reads. */
-      const usual = 16 * mebibyte;
+      /** What it has at most when nobody reads, and is cut to. */
+      const usual = 64 * mebibyte;
       const growth = usual * 1.5 + share(200) * mebibyte;
       await openNative(rig.path, async (database) => {
         database.exec("BEGIN");

@@ -36,7 +36,7 @@ async function watched(
     close: () => native.close(),
   });
   const end = new AbortController();
-  const file = new File("store.db", connection, connection);
+  const file = new File("store.db", connection, connection, () => Promise.resolve());
   try {
     await run(new Writer(file, { clock: virtualTime(), signal: end.signal, lockTimeoutMs: 1_000 }), said, end, file);
     assert(file.locks.size === 0, "The writer is still held");

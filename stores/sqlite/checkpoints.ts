@@ -1,0 +1,99 @@
+/** When what is committed is brought from the write-ahead log into the file. @module */
+
+/** The log is brought in when so many of its pages are not: 32 MB. It grows on until that is done. */
+export const wantedPages = 8_000;
+/** So often the disk is asked before: while it takes what there is, a busy writer adds, less each time. */
+const syncs = 3;
+/** After so many commits it looks how many pages there are. */
+const commitsPerLook = 64;
+
+/** What SQLite says of the log, in pages. */
+export interface Log {
+  readonly log: number;
+  /** How many of them are brought in. */
+  readonly checkpointed: number;
+}
+
+/** The log of a file. */
+export interface LoggedFile {
+  /** Its own path. */
+  readonly path: string;
+  /** How much there is of it. */
+  measure(): Log;
+  /** Brings it in, as far as readers let it, while nobody writes: only then the log can begin anew. */
+  checkpoint(): Promise<void>;
+}
+
+/** What is used of `node:fs`. */
+interface FileSystem {
+  open(path: string, flags: string, done: (error: unknown, descriptor: number) => void): void;
+  fdatasync(descriptor: number, done: (error: unknown) => void): void;
+  close(descriptor: number, done: (error: unknown) => void): void;
+}
+
+/**
+ * Checkpoints at a time of our own. One that SQLite does within a commit waits for the disk to take the whole log, tens
+ * of milliseconds in which the process stands still. The system can be asked for the same without waiting, beforehand:
+ * then a millisecond or two are left. It is no more than a beginning made early, so whatever fails is left to SQLite,
+ * which brings the log in by itself where it has grown too far.
+ *
+ * Only the log is opened for this: that a process closes any descriptor of another of SQLite's files takes SQLite's
+ * locks of it away.
+ */
+export class Checkpoints {
+  readonly #file: LoggedFile;
+  readonly #wantedPages: number;
+  #commits = 0;
+  #running: Promise<void> | undefined;
+  #system: FileSystem | undefined;
+  #descriptor: number | undefined;
+  #closed = false;
+
+  /** @param pages how many are to be there when the log is brought in */
+  constructor(file: LoggedFile, pages: number = wantedPages) {
+    this.#file = file;
+    this.#wantedPages = pages;
+  }
+
+  /** Something was committed. Throws nothing. */
+  committed(): void {
+    if (++this.#commits < commitsPerLook || this.#running !== undefined || this.#closed) return;
+    this.#commits = 0;
+    // SQLite does it, or says in a commit what is wrong.
+    this.#running = this.#run().catch(() => {}).finally(() => this.#running = undefined);
+  }
+
+  /** Does nothing from now on. Resolves when nothing is under way and the log need not be waited for. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#running;
+    const descriptor = this.#descriptor;
+    if (descriptor === undefined) return;
+    this.#descriptor = undefined;
+    await this.#sync(descriptor); // the last one to close a file brings its log in
+    await new Promise<void>((resolve) => this.#system?.close(descriptor, () => resolve()));
+  }
+
+  async #run(): Promise<void> {
+    const { log, checkpointed } = this.#file.measure();
+    if (log - checkpointed < this.#wantedPages) return;
+    const descriptor = this.#descriptor ??= await this.#open();
+    for (let times = 0; times < syncs; times++) await this.#sync(descriptor);
+    if (!this.#closed) await this.#file.checkpoint();
+  }
+
+  async #open(): Promise<number> {
+    const system = this.#system ??= await import("node:fs");
+    return await new Promise((resolve, reject) =>
+      system.open(`${this.#file.path}-wal`, "r+", (error, descriptor) => error ? reject(error) : resolve(descriptor))
+    );
+  }
+
+  /** Has the disk take the log. What fails here fails in SQLite, too. */
+  #sync(descriptor: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#system === undefined) resolve();
+      else this.#system.fdatasync(descriptor, () => resolve());
+    });
+  }
+}

@@ -1,0 +1,93 @@
+import { assert, assertEquals } from "@std/assert";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import { Checkpoints, type Log, type LoggedFile } from "../../../stores/sqlite/checkpoints.ts";
+import { test } from "../../support/runner.ts";
+import { openNative } from "./native.ts";
+
+/** A file with a log that only {@linkcode Checkpoints} bring in, or nobody. */
+async function withFile(
+  work: (database: DatabaseSync, file: LoggedFile) => Promise<void>,
+): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "hero-checkpoints-"));
+  const path = join(folder, "file.db");
+  try {
+    await openNative(path, async (database) => {
+      database.exec("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; CREATE TABLE t (x)");
+      const of = (mode: string): Log => database.prepare(`PRAGMA wal_checkpoint(${mode})`).get() as unknown as Log;
+      await work(database, {
+        path,
+        measure: () => of("NOOP"),
+        checkpoint: () => Promise.resolve(void of("PASSIVE")),
+      });
+    });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** Writes a row, says so, and lets what that began go on. */
+async function commit(database: DatabaseSync, checkpoints: Checkpoints): Promise<void> {
+  database.exec("INSERT INTO t VALUES (1)");
+  checkpoints.committed();
+  await new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+test("the log is brought in while commits go on, and begins anew", () =>
+  withFile(async (database, file) => {
+    const checkpoints = new Checkpoints(file, 100);
+    let most = 0;
+    let begunAnew = 0;
+    for (let before = 0; begunAnew < 3;) {
+      await commit(database, checkpoints);
+      const { log } = file.measure();
+      most = Math.max(most, log);
+      if (log < before) begunAnew++;
+      before = log;
+      assert(most < 100_000, "The log is not brought in");
+    }
+    await checkpoints.close();
+  }));
+
+test("nothing is brought in before there is as much as is wanted", () =>
+  withFile(async (database, file) => {
+    const checkpoints = new Checkpoints(file, 1_000_000);
+    for (let i = 0; i < 300; i++) await commit(database, checkpoints);
+    await checkpoints.close();
+    assertEquals(file.measure().checkpointed, 0);
+  }));
+
+test("what a checkpoint throws is not the commit's", () =>
+  withFile(async (database, file) => {
+    let asked = 0;
+    const checkpoints = new Checkpoints({
+      path: file.path,
+      measure: () => file.measure(),
+      checkpoint: () => {
+        asked++;
+        return Promise.reject(new Error("The disk is gone"));
+      },
+    }, 1);
+    while (asked < 2) await commit(database, checkpoints);
+    await checkpoints.close();
+  }));
+
+test("a log that cannot be opened is brought in all the same by SQLite alone", () =>
+  withFile(async (database, file) => {
+    const checkpoints = new Checkpoints({ ...file, path: join(file.path, "nowhere") }, 1);
+    for (let i = 0; i < 200; i++) await commit(database, checkpoints);
+    await checkpoints.close();
+    assertEquals(file.measure().checkpointed, 0);
+    database.exec("PRAGMA wal_autocheckpoint = 1; INSERT INTO t VALUES (1)");
+    assert(file.measure().checkpointed > 0);
+  }));
+
+test("nothing is done once it is closed", () =>
+  withFile(async (database, file) => {
+    const checkpoints = new Checkpoints(file, 1);
+    await checkpoints.close();
+    for (let i = 0; i < 200; i++) await commit(database, checkpoints);
+    assertEquals(file.measure().checkpointed, 0);
+  }));
