@@ -28,7 +28,17 @@ export function healthOf(
   now: number,
 ): Health {
   if (!running) {
-    return { status: "unhealthy", parts: [{ name: "bus", status: "unhealthy", reason: "It does not run" }] };
+    const [name, status] = transport;
+    const plugins: readonly (readonly [string, PluginStatus])[] = [
+      [name, status],
+      ...(storage?.opened === true ? [[`store ${storage.store.name}`, storage.status] as const] : []),
+    ];
+    // It may be starting: what it waits for says why.
+    const awaited = plugins.filter(([, { cause }]) => cause !== undefined).map((each) => pluginPart(...each));
+    return {
+      status: "unhealthy",
+      parts: [{ name: "bus", status: "unhealthy", reason: "It does not run" }, ...awaited],
+    };
   }
   const parts: Part[] = [
     transportPart(...transport),

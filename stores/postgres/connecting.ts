@@ -4,6 +4,7 @@ import { StoreUnavailableError } from "../../src/errors/store.ts";
 import { abortable } from "../../src/values/abortable.ts";
 import { exponentialBackoff } from "../../src/values/backoff.ts";
 import type { Database } from "./database.ts";
+import { stateOf, storeName } from "./errors.ts";
 
 /** CTEs that are kept apart, hashes of 64 bits, defaults that are made in order. */
 const oldest = 13;
@@ -12,7 +13,8 @@ const oldest = 13;
  * Resolves when the database answers. One that is not there yet is waited for, as a service and its database may start
  * together.
  *
- * @throws {ConfigurationError} if it is too old; whatever does not mend by waiting
+ * @throws {ConfigurationError} if it is too old, or the server has no such database
+ * @throws {AccessRefusedError} if the server refuses the user or the password; whatever else does not mend by waiting
  */
 export async function connected(database: Asked, signal: AbortSignal): Promise<void> {
   const backoff = exponentialBackoff({ min: 100, max: "5s" }, Math.random);
@@ -26,6 +28,14 @@ export async function connected(database: Asked, signal: AbortSignal): Promise<v
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof StoreUnavailableError)) throw error;
+      // The server has answered, and says so: no start of a service makes a database.
+      if (stateOf(error.cause) === "3D000") {
+        throw new ConfigurationError(
+          `Cannot open the store "${storeName}": there is no database "${database.where}". ` +
+            `Create it with CREATE DATABASE, or correct the name in the URL`,
+          { cause: error.cause },
+        );
+      }
     }
     const { promise, resolve } = Promise.withResolvers<void>();
     const cancel = database.clock.at(database.clock.now() + backoff(failures), resolve);
@@ -38,4 +48,4 @@ export async function connected(database: Asked, signal: AbortSignal): Promise<v
 }
 
 /** What is asked. */
-type Asked = Pick<Database<unknown>, "query" | "clock">;
+type Asked = Pick<Database<unknown>, "query" | "clock" | "where">;

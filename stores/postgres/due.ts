@@ -9,6 +9,10 @@ import { notice, type Wake, type Wakes } from "./wakes.ts";
 /** How often a claim goes on that finds only rows which have to wait. */
 const mostRounds = 50;
 
+/** Deletes of fewer rows than this are so far apart: each is planned anew, whatever it deletes. */
+const fewRows = 64;
+const fewEveryMs = 20;
+
 /** A store that is open. */
 export interface Session {
   readonly database: Pick<Database<unknown>, "query" | "write" | "clock" | "end">;
@@ -23,6 +27,8 @@ export interface Session {
 export class PostgresDue<Row extends OutboxRow> implements Due<Row> {
   readonly #table: DueTable<Row>;
   readonly #session: (doing: string) => Session;
+  /** When the last rows were deleted. */
+  #doneAt = -Infinity;
 
   /** @param session throws unless the store is open */
   constructor(table: DueTable<Row>, session: (doing: string) => Session) {
@@ -46,6 +52,8 @@ export class PostgresDue<Row extends OutboxRow> implements Due<Row> {
   async done(rows: readonly Leased<Row>[]): Promise<void> {
     const session = this.#session("say what is done");
     if (rows.length === 0) return;
+    // None waits for one without a key. Whoever says what is done says, after this, all that was done meanwhile.
+    if (rows.length < fewRows && rows.every(({ row }) => row.key === undefined)) await this.#space(session);
     if (await this.#finish(session, this.#table.done(rows))) this.#freed(session);
   }
 
@@ -145,6 +153,15 @@ export class PostgresDue<Row extends OutboxRow> implements Due<Row> {
     // Whoever does this may deliver nothing.
     await say(notice(this.#table.name, bus)).catch(() => {});
     return length;
+  }
+
+  async #space({ database: { clock } }: Session): Promise<void> {
+    const at = Math.max(clock.now(), this.#doneAt + fewEveryMs);
+    this.#doneAt = at;
+    if (at <= clock.now()) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    (clock.background ?? clock).at(at, resolve);
+    await promise;
   }
 
   /** Gives whether another row is free now. */

@@ -22,6 +22,10 @@ const columns =
 /** Behind those and the bodies. */
 const keysFrom = columns.split(",").length + 2;
 
+/** Refuses, as `refusal` does, where the part `changed` of the same statement has no row. */
+const ifChanged = "CASE (SELECT count(*) FROM changed) WHEN 1 THEN true " +
+  "ELSE ('hero conflict ' || (SELECT count(*) + 1 FROM changed))::integer > 0 END";
+
 /** Makes the statements. Each gives of the rows that it has written: place, fence, id, when they are free, bus. */
 export class FreeRows {
   readonly #inbox: Inbox;
@@ -29,6 +33,7 @@ export class FreeRows {
   readonly #many: string;
   readonly #shared: string;
   readonly #oneOf: string;
+  readonly #oneIfChanged: string;
 
   constructor(names: Names, inbox: Inbox) {
     this.#inbox = inbox;
@@ -39,9 +44,12 @@ export class FreeRows {
     const times = "written, expires, due, CASE WHEN due <= now THEN now + lease ELSE due END, " +
       "CASE WHEN due <= now THEN 1 ELSE 0 END";
     const written = " ON CONFLICT DO NOTHING RETURNING o.place, o.fence, o.id, o.free_at, o.bus";
-    this.#one = `${into}SELECT $1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::bytea, ${times} FROM ` +
+    const one = (condition: string) =>
+      `${into}SELECT $1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::bytea, ${times} FROM ` +
       `(SELECT *, ${due} FROM (SELECT ${nowMs} AS now, $8::text::float8 AS written, $9::text::float8 AS expires, ` +
-      `$10::text::bigint AS lease OFFSET 0) AS c) AS w${written}`;
+      `$10::text::bigint AS lease OFFSET 0) AS c) AS w${condition}${written}`;
+    this.#one = one("");
+    this.#oneIfChanged = one(` WHERE ${ifChanged}`);
     const many = (condition: string) =>
       `${into}SELECT bus, id, unit, destination, content_type, headers, ` +
       `substring($${keysFrom - 1}::bytea FROM start + 1 FOR size), ${times} FROM ` +
@@ -57,12 +65,19 @@ export class FreeRows {
 
   /** Writes what one unit has, alone. Refuses where it was handled: {@linkcode isHandled}; see also {@linkcode outcomes}. */
   write(unit: FreeUnit): Statement {
-    const { bus, key, rows: [row, ...others], leaseMs } = unit;
+    const { key, rows: [row, ...others] } = unit;
     if (row === undefined) return this.#inbox.record(key === undefined ? [] : [key]);
     if (others.length > 0) {
       return key === undefined ? { text: this.#many, values: this.#lists([unit]) } : this.share([unit]);
     }
-    const values = [
+    const values = this.#valuesOf(unit, row);
+    return key === undefined
+      ? { text: this.#one, values }
+      : { text: this.#oneOf, values: [...values, ...this.#inbox.one(key)] };
+  }
+
+  #valuesOf({ bus, leaseMs }: FreeUnit, row: OutboxRow): Statement["values"] {
+    return [
       ...[bus, row.id, row.group, row.to, row.frame.contentType].map(column),
       headersToText(row.frame.headers),
       row.frame.body,
@@ -70,9 +85,27 @@ export class FreeRows {
       row.expiresAt === undefined ? null : String(row.expiresAt),
       String(Math.ceil(leaseMs)),
     ];
-    return key === undefined
-      ? { text: this.#one, values }
-      : { text: this.#oneOf, values: [...values, ...this.#inbox.one(key)] };
+  }
+
+  /**
+   * Writes what one unit has that changes an instance as well, alone; refuses as {@linkcode write}, and with `conflict`
+   * where nothing has changed. Gives nothing where that takes several statements.
+   *
+   * @param change makes a part of a statement, `changed`, whose parameters begin with that number
+   */
+  writeWith(unit: FreeUnit, change: (first: number) => Statement | undefined): Statement | undefined {
+    const { key, rows: [row, ...others] } = unit;
+    if (key === undefined || others.length > 0) return undefined;
+    const values = row === undefined ? [] : this.#valuesOf(unit, row);
+    const record = this.#inbox.one(key);
+    const first = values.length + 1;
+    const changed = change(first + record.length);
+    if (changed === undefined) return undefined;
+    return {
+      text: `WITH recorded AS (${this.#inbox.recordingOne(first)}), ${changed.text} ` +
+        (row === undefined ? `SELECT WHERE NOT ${ifChanged}` : this.#oneIfChanged),
+      values: [...values, ...record, ...changed.values],
+    };
   }
 
   /** Writes what several units have, but for those that were handled: {@linkcode outcomes} tells. */

@@ -18,20 +18,19 @@ export class Inbox {
   readonly #table: string;
   /** Of its keys, as PostgreSQL calls it. */
   readonly #constraint: string;
+  readonly #find: string;
 
   constructor(names: Names) {
     this.#table = names.table("inbox");
     this.#constraint = `${names.prefix}inbox_pkey`;
+    // One look into the index for each, also by a plan that was made while the table was so small as to be read whole.
+    this.#find = `SELECT r.n FROM ${rowsOfLists(1, keyColumns)} ` +
+      `CROSS JOIN LATERAL (SELECT FROM ${this.#table} i WHERE ${same} LIMIT 1) AS found`;
   }
 
   /** Gives the numbers, from 1, of those that were handled. */
   find(keys: readonly BusKey[]): Statement {
-    return {
-      // One look into the index for each, also by a plan that was made while the table was so small as to be read whole.
-      text: `SELECT r.n FROM ${rowsOfLists(1, keyColumns)} ` +
-        `CROSS JOIN LATERAL (SELECT FROM ${this.#table} i WHERE ${same} LIMIT 1) AS found`,
-      values: this.several(keys).slice(0, 3),
-    };
+    return { text: this.#find, values: this.several(keys).slice(0, 3) };
   }
 
   /** Remembers that they were handled; refuses where one was: {@linkcode refused} tells. */

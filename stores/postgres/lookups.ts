@@ -1,39 +1,79 @@
-/** Asks whether messages were handled. @module */
+/** What is asked before a unit begins. @module */
+import type { InstanceKey, SagaRow } from "../../src/spi/store.ts";
 import type { BusKey } from "./inbox.ts";
+import { sagaOf } from "./sagas.ts";
 import type { SqlRow } from "./sql_client.ts";
 
-/** One who asks. */
-interface Question {
+/** An instance, of a bus. */
+export interface BusInstance extends InstanceKey {
+  readonly bus: string;
+}
+
+/** What one unit wants to know. */
+export interface Wanted {
   readonly keys: readonly BusKey[];
-  readonly resolve: (handled: readonly boolean[]) => void;
+  readonly instances: readonly BusInstance[];
+}
+
+/** What is known of it. */
+export interface Known {
+  /** Which of the keys were handled. */
+  readonly handled: readonly boolean[];
+  /** The instances, as they were; `undefined`: not there. */
+  readonly rows: readonly (SagaRow | undefined)[];
+}
+
+/** One who asks. */
+interface Question extends Wanted {
+  readonly resolve: (known: Known) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** Many questions of one tick are one statement. */
+/** Asks whether messages were handled, and for instances of sagas: all who ask during one flight share the next. */
 export class Lookups {
-  readonly #ask: (keys: readonly BusKey[]) => Promise<readonly SqlRow[]>;
+  readonly #ask: (wanted: Wanted) => Promise<readonly SqlRow[]>;
   #questions: Question[] = [];
+  #asking = false;
 
-  /** @param ask gives the numbers, from 1, of those that were handled */
-  constructor(ask: (keys: readonly BusKey[]) => Promise<readonly SqlRow[]>) {
+  /**
+   * @param ask gives the numbers, from 1, of the keys that were handled, and the rows of instances, each behind its
+   * number
+   */
+  constructor(ask: (wanted: Wanted) => Promise<readonly SqlRow[]>) {
     this.#ask = ask;
   }
 
-  /** Which of them were handled. */
-  find(keys: readonly BusKey[]): Promise<readonly boolean[]> {
-    const { promise, resolve, reject } = Promise.withResolvers<readonly boolean[]>();
-    this.#questions.push({ keys, resolve, reject });
-    if (this.#questions.length === 1) queueMicrotask(() => this.#answer());
+  /** Asks. */
+  find(wanted: Wanted): Promise<Known> {
+    const { promise, resolve, reject } = Promise.withResolvers<Known>();
+    this.#questions.push({ ...wanted, resolve, reject });
+    if (!this.#asking) void this.#answerAll();
     return promise;
   }
 
-  async #answer(): Promise<void> {
-    const questions = this.#questions;
-    this.#questions = [];
+  async #answerAll(): Promise<void> {
+    this.#asking = true;
+    await undefined; // what is asked in the same tick goes together
+    while (this.#questions.length > 0) await this.#answer(this.#questions.splice(0));
+    this.#asking = false; // in the very turn in which nobody was left
+  }
+
+  async #answer(questions: readonly Question[]): Promise<void> {
     try {
-      const found = new Set((await this.#ask(questions.flatMap(({ keys }) => keys))).map(([n]) => Number(n)));
-      let n = 0;
-      for (const { keys, resolve } of questions) resolve(keys.map(() => found.has(++n)));
+      const wanted = {
+        keys: questions.flatMap(({ keys }) => keys),
+        instances: questions.flatMap(({ instances }) => instances),
+      };
+      const handled = new Set<number>();
+      const found = new Map<number, SagaRow>();
+      for (const [n, ...row] of await this.#ask(wanted)) {
+        if (row[0] == null) handled.add(Number(n));
+        else found.set(Number(n), sagaOf(row));
+      }
+      let [key, instance] = [0, 0];
+      for (const { keys, instances, resolve } of questions) {
+        resolve({ handled: keys.map(() => handled.has(++key)), rows: instances.map(() => found.get(++instance)) });
+      }
     } catch (error) {
       for (const { reject } of questions) reject(error);
     }

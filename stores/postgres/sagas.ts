@@ -1,9 +1,10 @@
 /** The instances of sagas. @module */
 import { fromText, headersFromText, headersToText } from "../../src/envelope/stored_text.ts";
-import type { Changes, SagaRow } from "../../src/spi/store.ts";
+import type { Changes, SagaChange, SagaRow } from "../../src/spi/store.ts";
+import type { BusInstance } from "./lookups.ts";
 import type { Names } from "./names.ts";
-import type { SqlRow } from "./sql_client.ts";
-import { Bytes, bytesOf, column, refusal, rowsOf, type Statement } from "./statement.ts";
+import type { SqlRow, SqlValue } from "./sql_client.ts";
+import { Bytes, bytesOf, column, listOf, refusal, rowsOf, rowsOfLists, type Statement } from "./statement.ts";
 
 type SagaChanges = Changes["sagas"];
 
@@ -17,6 +18,10 @@ export class Sagas {
   readonly #table: string;
   readonly #index: string;
   readonly #load: string;
+  /** Behind three other lists. */
+  readonly #loadAll: string;
+  /** Its columns, of what is none. */
+  readonly #none: string;
   readonly #apply: string;
   readonly #reindex: string;
 
@@ -25,6 +30,13 @@ export class Sagas {
     const index = this.#index = names.table("saga_indexes");
     this.#load =
       `SELECT saga, id, ${contents} FROM ${table} WHERE bus = $1::text AND saga = $2::text AND id = $3::text`;
+    const columns = `saga, id, ${contents}`.split(", ");
+    this.#none = columns.map(() => "NULL").join(", ");
+    // One look into the index for each, as in the inbox.
+    this.#loadAll = `SELECT r.n, s.* FROM ${rowsOfLists(4, "bus text, saga text, id text")} CROSS JOIN LATERAL ` +
+      `(SELECT ${
+        columns.join(", ")
+      } FROM ${table} s WHERE s.bus = r.bus AND s.saga = r.saga AND s.id = r.id LIMIT 1) s`;
     const was = `s.bus = $1::text AND s.saga = r.saga AND s.id = r.id AND s.version = r.was_version ` +
       `AND s.incarnation = r.was`;
     const data = "substring($3::bytea FROM r.start + 1 FOR r.size)";
@@ -50,6 +62,19 @@ export class Sagas {
     return { text: lock ? `${this.#load} FOR UPDATE` : this.#load, values: [column(bus), column(saga), column(id)] };
   }
 
+  /** Several, each behind its number from 1; with them, and before their columns, the numbers that `find` gives. */
+  beside(find: Statement, instances: readonly BusInstance[]): Statement {
+    const lists = [
+      instances.map(({ bus }) => column(bus)),
+      instances.map(({ saga }) => column(saga)),
+      instances.map(({ id }) => column(id)),
+    ];
+    return {
+      text: `SELECT f.n, ${this.#none} FROM (${find.text}) AS f UNION ALL ${this.#loadAll}`,
+      values: [...find.values, ...lists.map(listOf)],
+    };
+  }
+
   /** As `Unit.find`. */
   find(
     bus: string,
@@ -70,6 +95,38 @@ export class Sagas {
         `${conditions.join("")} ORDER BY id LIMIT $3::text::bigint`,
       values,
     };
+  }
+
+  /**
+   * One change as a part of a statement, `changed`, which has a row if the instance was as it was loaded. Gives nothing
+   * where the change takes more than that.
+   *
+   * @param first the number of its first parameter
+   */
+  changing(bus: string, { before, after }: SagaChange, first: number): Statement | undefined {
+    if (indexOf(before, after).length + indexOf(after, before).length > 0) return undefined;
+    const row = after ?? before;
+    if (row === undefined) return undefined;
+    const values: SqlValue[] = [column(bus), column(row.saga), column(row.id)];
+    const next = (type: string, value: SqlValue): string => `$${first - 1 + values.push(value)}::${type}`;
+    const was = before === undefined ? "" : ` AND version = ${next("text::bigint", String(before.version))} ` +
+      `AND incarnation = ${next("text", column(before.incarnation))}`;
+    const one = `bus = $${first}::text AND saga = $${first + 1}::text AND id = $${first + 2}::text${was} RETURNING 1`;
+    if (after === undefined) return { text: `changed AS (DELETE FROM ${this.#table} WHERE ${one})`, values };
+    const made = [
+      next("text", column(after.incarnation)),
+      next("text::bigint", String(after.version)),
+      next("text::bigint", String(after.schema)),
+      next("text", column(after.state)),
+      next("bytea", after.data),
+      next("text", after.types === undefined ? null : column(after.types)),
+      next("text", headersToText(after.index)),
+    ].join(", ");
+    const text = before === undefined
+      ? `INSERT INTO ${this.#table} (bus, saga, id, ${contents}) VALUES ($${first}::text, $${first + 1}::text, ` +
+        `$${first + 2}::text, ${made}) ON CONFLICT DO NOTHING RETURNING 1`
+      : `UPDATE ${this.#table} SET (${contents}) = ROW(${made}) WHERE ${one}`;
+    return { text: `changed AS (${text})`, values };
   }
 
   /** Makes it so; refuses where one is not as it was loaded. */

@@ -39,7 +39,7 @@ export interface Open<Tx> extends Session {
 export class StoreLife<Tx> {
   readonly wakes: Wakes = new Wakes();
   readonly #settings: Settings<Tx>;
-  readonly #tables: Pick<Tables, "inbox" | "free">;
+  readonly #tables: Pick<Tables, "inbox" | "sagas" | "free">;
   readonly #end = new AbortController();
   /** Of the buses that have it open. */
   readonly #hosts: Host[] = [];
@@ -49,7 +49,7 @@ export class StoreLife<Tx> {
   #down = false;
   #closed: Promise<void> | undefined;
 
-  constructor(settings: Settings<Tx>, tables: Pick<Tables, "inbox" | "free">) {
+  constructor(settings: Settings<Tx>, tables: Pick<Tables, "inbox" | "sagas" | "free">) {
     this.#settings = settings;
     this.#tables = tables;
   }
@@ -116,7 +116,7 @@ export class StoreLife<Tx> {
   async #connect(clock: Clock, signal: AbortSignal): Promise<Open<Tx>> {
     const { load, where, names: { channel }, pollMs, listen } = this.#settings;
     const { wakes } = this;
-    const { inbox, free } = this.#tables;
+    const { inbox, sagas, free } = this.#tables;
     const end = this.#end.signal;
     const client = await load();
     const database = new Database(client, where, clock, end, (error) => this.#report(error));
@@ -127,7 +127,10 @@ export class StoreLife<Tx> {
       throw error;
     }
     const say = (text: string) => listen ? database.query(saying(channel, text)) : Promise.resolve();
-    const lookups = new Lookups(async (keys) => await database.query(inbox.find(keys)));
+    const lookups = new Lookups(({ keys, instances }) => {
+      const find = inbox.find(keys);
+      return database.query(instances.length === 0 ? find : sagas.beside(find, instances));
+    });
     if (listen && client.listen !== undefined) {
       this.#listener = new Listener({
         listen: (channel, heard) => client.listen!(channel, heard), // seen above

@@ -1,6 +1,6 @@
 /** A unit of work. @module */
 import { StoreUnavailableError, TransactionEndedError } from "../../src/errors/store.ts";
-import type { Changes, InboxKey, Leased, OutboxRow, SagaRow, Scope, Unit } from "../../src/spi/store.ts";
+import type { Changes, InboxKey, InstanceKey, Leased, OutboxRow, SagaRow, Scope, Unit } from "../../src/spi/store.ts";
 import { explain, explainOwn, isAborted, storeName } from "./errors.ts";
 import { type Joined, Joining } from "./joining.ts";
 import { Members } from "./members.ts";
@@ -9,12 +9,19 @@ import type { SqlConnection, SqlRow, UseTransaction } from "./sql_client.ts";
 import type { Statement } from "./statement.ts";
 import type { RunningUnit, UnitHost } from "./unit_host.ts";
 
+/** An instance as it was when a unit began. */
+export interface LoadedInstance extends InstanceKey {
+  /** `undefined`: it was not there. */
+  readonly row: SagaRow | undefined;
+}
+
 /** A unit of work: a transaction from the first use of `tx` on, else one flight at the end. */
 export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
   readonly duplicates: readonly boolean[];
   readonly #host: UnitHost<Tx>;
   readonly #scope: Scope;
   readonly #locks: string[];
+  readonly #loaded: readonly LoadedInstance[];
   readonly #joining = new Joining();
   #holdsSaga = false;
   readonly #members = new Members({
@@ -37,8 +44,18 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
   #rolledBack: Promise<void> = Promise.resolve();
   readonly #abort = (): void => this.end(this.#scope.signal.reason);
 
-  /** @param locks that it holds, by name, and gives back */
-  constructor(host: UnitHost<Tx>, scope: Scope, locks: readonly string[], duplicates: readonly boolean[]) {
+  /**
+   * @param locks that it holds, by name, and gives back
+   * @param loaded instances that were asked for with its inbox keys
+   */
+  constructor(
+    host: UnitHost<Tx>,
+    scope: Scope,
+    locks: readonly string[],
+    duplicates: readonly boolean[],
+    loaded: readonly LoadedInstance[],
+  ) {
+    this.#loaded = loaded;
     this.#host = host;
     this.#scope = scope;
     this.#locks = [...locks];
@@ -57,6 +74,8 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
 
   async load(saga: string, id: string, lock: boolean): Promise<SagaRow | undefined> {
     this.#check();
+    const loaded = lock ? undefined : this.#loaded.find((each) => each.id === id && each.saga === saga);
+    if (loaded !== undefined) return loaded.row;
     const { bus } = this.#scope;
     // Within the process, whoever waits holds no connection.
     if (lock && this.#opening === undefined) await this.#lock(bus, saga, id);

@@ -4,6 +4,7 @@ import { KeyedLocks } from "../../src/values/keyed_locks.ts";
 import type { Database } from "./database.ts";
 import { JoinedUnit, type JoinHost } from "./joined_unit.ts";
 import type { JoinableUnit } from "./joining.ts";
+import type { Known } from "./lookups.ts";
 import type { SqlRow } from "./sql_client.ts";
 import type { Statement } from "./statement.ts";
 import type { Settings, StoreLife } from "./store_life.ts";
@@ -11,6 +12,8 @@ import type { Tables } from "./tables.ts";
 import type { RunningUnit, UnitHost, Written } from "./unit_host.ts";
 import { PostgresUnit } from "./unit_of_work.ts";
 import { keysOf, Writing } from "./writing.ts";
+
+const nothing: Known = { handled: [], rows: [] };
 
 /** Begins them, gives them what they need, and ends those that are left. */
 export class Units<Tx> implements UnitHost<Tx>, JoinHost {
@@ -45,11 +48,15 @@ export class Units<Tx> implements UnitHost<Tx>, JoinHost {
         held.push(each);
       }
       this.#life.check("begin");
-      const handled = inbox.length === 0 ? [] : await lookups.find(keysOf(bus, inbox));
+      const instances = scope.instances?.() ?? [];
+      const known = inbox.length + instances.length === 0
+        ? nothing
+        : await lookups.find({ keys: keysOf(bus, inbox), instances: instances.map((each) => ({ ...each, bus })) });
       signal.throwIfAborted();
       this.#life.check("begin");
-      const duplicates = names.map((each, at) => names.indexOf(each) < at || handled[at] === true);
-      const unit = new PostgresUnit(this, scope, held, duplicates);
+      const duplicates = names.map((each, at) => names.indexOf(each) < at || known.handled[at] === true);
+      const loaded = instances.map((each, at) => ({ ...each, row: known.rows[at] }));
+      const unit = new PostgresUnit(this, scope, held, duplicates, loaded);
       this.#running.add(unit);
       return unit;
     } catch (error) {

@@ -49,6 +49,16 @@ export class Writing {
     if (failed.length > 0) statements.push(this.#with.tables.inbox.forget(keysOf(bus, failed)));
     const [key, ...others] = handled;
     const free = outbox.every((row) => row.key === undefined);
+    const single = free && others.length === 0 && failed.length + schedules.length === 0
+      ? this.#single({ bus, key: key && { ...key, bus }, rows: outbox, leaseMs }, sagas)
+      : undefined;
+    if (single !== undefined) {
+      return {
+        statements: [single],
+        committed: ([found = []]) => this.#with.committed(bus, changes, found),
+        explain: (error) => this.#meaning(error, handled, sagas),
+      };
+    }
     // One transaction without a BEGIN.
     const atOnce = key !== undefined && others.length === 0 && outbox.length > 0 && !free &&
       sagas.length + schedules.length === 0;
@@ -71,6 +81,12 @@ export class Writing {
       committed: (results) => this.#with.committed(bus, changes, results.at(-1) ?? []),
       explain: (error) => this.#meaning(error, handled, sagas),
     };
+  }
+
+  /** A unit that changes one instance: one statement, and so a transaction without a BEGIN. */
+  #single(unit: FreeUnit, [change, ...others]: Changes["sagas"]): Statement | undefined {
+    if (change === undefined || others.length + (change.history?.length ?? 0) > 0) return undefined;
+    return this.#with.tables.free.writeWith(unit, (first) => this.#with.tables.sagas.changing(unit.bus, change, first));
   }
 
   /** What a unit has, if that is no more than an inbox record and messages for which nothing is looked at. */

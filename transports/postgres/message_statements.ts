@@ -93,6 +93,10 @@ export function messageStatements(names: Names) {
     acceptPlain: `DELETE FROM ${t} m WHERE ${underLease(heldRows("$1", "$2"))} AND NOT m.keeps RETURNING m.place`,
     accept: accepted + settled("gone"),
     acceptStrict: accepted + strict("gone"),
+    /** Place, deliveries: of one that has no key, as most commits accept. */
+    acceptStrictOne: `WITH gone AS (DELETE FROM ${t} m WHERE m.place = $1::text::bigint ` +
+      `AND m.deliveries = $2::text::int AND m.state <> 3 RETURNING 1) ` +
+      `SELECT ('hero claim ' || count(*))::integer FROM gone HAVING count(*) = 0`,
     released: released + settled("gone"),
     releasedStrict: released + strict("gone"),
     /** As JSON; `changed` is a part of it that nobody asks for. */

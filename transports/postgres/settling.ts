@@ -58,7 +58,11 @@ export function settleStatements(
   const again = abandoned ? [] : of("again");
   const moved = of("move");
   const held = (some: readonly Settling[]): readonly Lease[] => some.map(({ lease }) => lease);
-  if (accepted.length > 0) {
+  const keyed = batch.some(({ settlement: { delivery } }) => delivery.key !== undefined);
+  const [first] = held(accepted);
+  if (strict && !keyed && first !== undefined && accepted.length === 1) {
+    statements.push({ text: sql.acceptStrictOne, values: [String(first.place), String(first.deliveries)] });
+  } else if (accepted.length > 0) {
     statements.push({ text: strict ? sql.acceptStrict : sql.accept, values: heldLists(held(accepted)) });
   }
   for (const counted of [true, false]) {
@@ -86,7 +90,6 @@ export function settleStatements(
     }));
     statements.push({ text: strict ? sql.movedStrict : sql.moved, values: [JSON.stringify(list)] });
   }
-  const keyed = batch.some(({ settlement: { delivery } }) => delivery.key !== undefined);
   return { statements: keyed ? [...statements, ...messages.inOrder] : statements, keyed, moved, movedAt };
 }
 

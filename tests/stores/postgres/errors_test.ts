@@ -1,5 +1,6 @@
 /** What PostgreSQL's errors become. */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { createBus } from "../../../mod.ts";
 import { ConfigurationError, InvalidNameError } from "../../../src/errors/configuration.ts";
 import {
   ConflictError,
@@ -111,6 +112,33 @@ onPostgres("a database that is not there is waited for, until its bus gives up",
   setTimeout(() => abort.abort(reason), 500);
   assertEquals(await assertRejects(() => opening), reason);
   await store.close();
+});
+
+onPostgres("a database that the server does not have is no start's to wait for", async (opened) => {
+  const store = postgres({ url: url.replace(/[^/]*$/, "there_is_none"), schema: opened.bench.schema });
+  const { signal } = new AbortController();
+  const open = () => store.open({ bus: "app", clock: opened.clock, signal, status: () => {} });
+  await assertRejects(open, ConfigurationError, `there_is_none". Create it`);
+  await store.close();
+});
+
+onPostgres("health says what a bus that cannot start waits for", async (opened) => {
+  const store = postgres({ url: "postgres://postgres@127.0.0.1:1/x", schema: opened.bench.schema });
+  const bus = createBus({ name: "app", store });
+  bus.endpoint("orders", { outbox: true });
+  const abort = new AbortController();
+  const starting = bus.start({ signal: abort.signal });
+  const ended = assertRejects(() => starting);
+  await opened.until(
+    "the store to be named",
+    () =>
+      bus.health().parts.some(({ name, status, reason }) =>
+        name === "store postgres" && status === "unhealthy" && reason?.includes("ECONNREFUSED") === true
+      ),
+  );
+  abort.abort(new Error("given up"));
+  await ended;
+  await bus.stop();
 });
 
 onPostgres("who may not use the database is told so at once", async (opened) => {
