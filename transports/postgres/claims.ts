@@ -1,4 +1,5 @@
 /** What becomes of what a receiver has taken. @module */
+import { saysExpiry } from "../../src/envelope/expiry.ts";
 import { ClaimLostError } from "../../src/errors/receiving.ts";
 import type { Delivery, Settlement, Sink } from "../../src/spi/transport.ts";
 import { type Lease, type LeaseOwner, Leases } from "./leases.ts";
@@ -70,8 +71,10 @@ export class Claims implements LeaseOwner {
     if (all.length === 0) return;
     // What it still believes to hold has been taken from it.
     this.lose(all.flatMap(({ place }) => this.#leases.at(place) ?? []));
-    const fresh = all.filter(({ expired }) => expired !== true);
-    this.settler.drop(all.filter(({ expired }) => expired === true));
+    // What says to its endpoint when it expires is dropped, and counted, there.
+    const dropped = all.filter(({ expired, delivery }) => expired === true && !saysExpiry(delivery.frame.headers));
+    const fresh = dropped.length === 0 ? all : all.filter((each) => !dropped.includes(each));
+    this.settler.drop(dropped);
     const fit = Math.max(this.#owner.room, 0); // there may be less than when it was asked
     const holdUntil = this.#services.database.clock.now() + this.#holdMs;
     const batch: Delivery[] = [];

@@ -1,4 +1,5 @@
 /** What has come and is not handed out. @module */
+import { saysExpiry } from "../../src/envelope/expiry.ts";
 import type { Sink } from "../../src/spi/transport.ts";
 import { Deque } from "../../src/values/deque.ts";
 import { viaOf } from "./addresses.ts";
@@ -49,8 +50,9 @@ export class Arrivals {
   add(claim: Claim, queue: string, services: ArrivalServices): void {
     const { message, claims } = claim;
     const reading = read(message);
-    // The broker forgets when a delayed message expires; it says so itself.
-    if (reading.expiresAt !== undefined && reading.expiresAt <= services.now()) return claims.accept(claim);
+    // The broker forgets when a delayed message expires. What says so to its endpoint, too, is dropped and counted there.
+    const expired = reading.expiresAt !== undefined && reading.expiresAt <= services.now();
+    if (expired && !saysExpiry(reading.frame.headers)) return claims.accept(claim);
     if (reading.dueAt !== undefined && reading.dueAt > services.now()) return services.early(claim, reading.dueAt);
     const { exchange, routingKey } = message.fields;
     const via = reading.via ?? delayedFor(exchange, routingKey) ?? viaOf(exchange, routingKey, queue);

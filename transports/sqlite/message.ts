@@ -1,4 +1,5 @@
 /** Messages as rows. @module */
+import { saysExpiry } from "../../src/envelope/expiry.ts";
 import { fromText, headersFromText, headersToText, toText } from "../../src/envelope/stored_text.ts";
 import type { Delivery, Outgoing } from "../../src/spi/transport.ts";
 
@@ -83,6 +84,15 @@ export function deliveryOf(row: Row): Delivery {
       deliveryCount: row.deliveries,
       unreadable: error instanceof Error ? error : new Error(String(error)),
     };
+  }
+}
+
+/** Whether whoever reads the message sees when it expires. */
+export function tellsExpiry({ headers }: Row): boolean {
+  try {
+    return saysExpiry(headersFromText(headers));
+  } catch {
+    return false; // it was damaged
   }
 }
 

@@ -3,7 +3,7 @@ import type { Address } from "../../src/spi/transport.ts";
 import { toText } from "../../src/envelope/stored_text.ts";
 import type { Connection } from "../../stores/sqlite/database.ts";
 import { messageStatements } from "./message_statements.ts";
-import { before, type Contents, type Held, nowhere, type Row, state } from "./message.ts";
+import { before, type Contents, type Held, nowhere, type Row, state, tellsExpiry } from "./message.ts";
 import { News } from "./news.ts";
 import type { Entities, Queue } from "./topology.ts";
 
@@ -104,7 +104,8 @@ export class Messages {
       // One statement for all, as each costs more than what it does for a row.
       if (found.length > 0) connection.prepare(this.#sql.leaseAll).run(until, listOf(found));
       for (const row of found) {
-        if (row.expires_at === null || row.expires_at > now) claimed.push(row);
+        // What says to its endpoint when it expires is dropped, and counted, there.
+        if (row.expires_at === null || row.expires_at > now || tellsExpiry(row)) claimed.push(row);
         else this.remove(connection, row, news, now);
       }
       if (found.length < wanted) break;

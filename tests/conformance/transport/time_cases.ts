@@ -1,6 +1,6 @@
 /** Delay, expiry, priority. */
 import { assert, assertEquals, assertExists } from "@std/assert";
-import type { TransportCase } from "./trial.ts";
+import { frame, type TransportCase } from "./trial.ts";
 
 const day = 86_400_000;
 
@@ -99,6 +99,26 @@ export const timeCases: readonly TransportCase[] = [
       await trial.came(inbox, 2);
       await trial.quiet();
       assertEquals(inbox.texts.toSorted(), ["fresh", "without"]);
+    },
+  },
+  {
+    name: "what has expired while it waited, and says so in its envelope, comes once more, to be counted",
+    applies: ({ expiry }, { tellsExpired }) => expiry && tellsExpired === true,
+    async run(trial) {
+      const queue = await trial.queue();
+      let inbox = await trial.receive(queue, { credit: 0 });
+      // What nobody looks at is taken away now and then, which may hit one, not each.
+      for (let tries = 0; tries < 5 && inbox.received.length === 0; tries++) {
+        await inbox.stop();
+        const expiresAt = trial.clock.now() + 500;
+        const headers = { "hero-meta": `{"x":${expiresAt}}` };
+        await trial.send(`queue:${queue}`, { frame: frame("expired", headers), expiresAt });
+        await trial.clock.pass(1_000);
+        inbox = await trial.receive(queue);
+        await trial.quiet();
+      }
+      assertEquals(inbox.texts, ["expired"]);
+      await inbox.accept();
     },
   },
   {

@@ -24,6 +24,11 @@ export interface TransportUnderTest extends AsyncDisposable {
    * partitions move. It goes on by itself. Left out: the cases that need it do not apply.
    */
   breakClaims?(transport: Transport): void | Promise<void>;
+  /**
+   * What has expired while it waited is handed out, if its envelope says when it does: its endpoint counts it. Left out:
+   * the broker drops it.
+   */
+  readonly tellsExpired?: boolean;
   /** Settles within the call: then nothing that was settled comes again, whatever breaks. */
   readonly settlesAtOnce?: boolean;
   /** Ends a transport as the death of its process would. Left out: the cases that need it do not apply. */

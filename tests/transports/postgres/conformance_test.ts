@@ -38,6 +38,7 @@ const cases = transportConformance(async () => {
   return {
     clock,
     connect,
+    tellsExpired: true,
     // Another process that had waited for the leases to end would have done the same.
     breakClaims: async (transport) => {
       const [messages, queues] = ["messages", "queues"].map((of) => `"${bench.schema}".hero_queue_${of}`);

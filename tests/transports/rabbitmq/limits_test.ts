@@ -60,6 +60,24 @@ rig("what has expired is not", async (rig) => {
   assertEquals((await rig.transport.admin?.count(`${queue}_error`))?.waiting, 0);
 });
 
+rig("what was delayed and has expired comes once more where its envelope says so, and else does not", async (rig) => {
+  const queue = await rig.queue();
+  const before = rig.clock.now() - 1;
+  await rig.raw(async (channel) => {
+    const { Buffer } = await import("node:buffer");
+    // As the last level hands it on.
+    const headers = { "hero-amqp-expires": before };
+    channel.sendToQueue(queue, Buffer.from("unsaid"), { headers });
+    channel.sendToQueue(queue, Buffer.from("said"), { headers: { ...headers, "hero-meta": `{"x":${before}}` } });
+    await channel.waitForConfirms();
+  });
+  const inbox = await rig.receive(queue);
+  await rig.came(inbox, 1);
+  await inbox.accept();
+  await inbox.stop();
+  assertEquals([inbox.texts, await waiting(rig, queue)], [["said"], 0]);
+});
+
 rig("what was delayed and then expires in its queue, or has no room there, is not", async (rig) => {
   for (const options of [{ messageTtl: "100ms" }, { maxLength: 1 }, { maxLengthBytes: 1 }] as const) {
     const queue = await fragile(rig, options);

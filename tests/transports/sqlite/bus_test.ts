@@ -123,3 +123,30 @@ test("with store and transport on one file, what a unit commits has one effect a
     const own = await openNative(path, (database) => database.prepare("SELECT id FROM own ORDER BY id").all().length);
     assertEquals(own, 5);
   }));
+
+test("SQLite transport: what expires while its endpoint is paused is counted, and kept where the endpoint says so", () =>
+  withFile(async (path) => {
+    const bus = createBus({ name: "orders", transport: sqliteTransport(path, { synchronous: "normal" }) });
+    const handled: number[] = [];
+    bus.endpoint("orders", { expired: "error" }).handle(Submit, ({ id }) => void handled.push(id));
+    const clock = realTime();
+    await bus.start();
+    try {
+      // What nobody looks at is taken away now and then, which may hit one of them, not each.
+      for (let id = 0; id < 5 && bus.statistics("orders").expired === 0; id++) {
+        await bus.pause("orders");
+        await bus.send(Submit, { id }, { ttl: "200ms" });
+        await clock.pass(400);
+        await bus.resume("orders");
+        await bus.send(Submit, { id: 100 + id });
+        await eventually(clock, "what was sent after it", () => handled.includes(100 + id));
+      }
+      assertEquals(bus.statistics("orders").expired, 1);
+      assertEquals(handled.filter((id) => id < 100), []);
+      await eventually(clock, "it in the error queue", async () => (await bus.counts("orders")).failed === 1);
+      const [kept] = await Array.fromAsync(bus.errors("orders").list());
+      assertEquals(kept?.reason, "expired");
+    } finally {
+      await bus.stop();
+    }
+  }));

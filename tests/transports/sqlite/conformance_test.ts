@@ -25,6 +25,7 @@ register(
     return {
       clock,
       connect,
+      tellsExpired: true,
       // Another process that had waited for the leases to end would have done the same.
       breakClaims: () =>
         openNative(
