@@ -254,15 +254,19 @@ export class BusLife {
   async counts(endpoint: string): Promise<Counts> {
     const { state, services } = this.#endpoints.runtime(endpoint);
     const { admin } = this.#core.transport;
-    const [own, failed] = await Promise.all([
+    const aside = (suffix: "_error" | "_skipped") =>
+      services.keepsFailed ? admin?.count(queueName(this.#core.routing.queue(endpoint, suffix)) ?? "") : undefined;
+    const [own, failed, skipped] = await Promise.all([
       admin?.count(queueName(services.address) ?? services.address),
-      services.keepsFailed ? admin?.count(queueName(this.#core.routing.queue(endpoint, "_error")) ?? "") : undefined,
+      aside("_error"),
+      aside("_skipped"),
     ]);
     return {
       waiting: own?.waiting ?? state.waiting,
       active: own?.active ?? state.active + state.waiting,
       delayed: own?.delayed ?? 0,
       failed: failed?.waiting ?? 0,
+      skipped: skipped?.waiting ?? 0,
     };
   }
 }

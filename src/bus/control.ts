@@ -16,8 +16,10 @@ export interface Counts {
   readonly delayed: number;
   /** In `<endpoint>_error`. */
   readonly failed: number;
+  /** In `<endpoint>_skipped`. */
+  readonly skipped: number;
 }
-/** A message in `<endpoint>_error`, its body as it came. */
+/** A message in `<endpoint>_error` or `<endpoint>_skipped`, its body as it came. */
 export interface FailedMessage {
   /** What `requeue`, `discard` and `after` take. */
   readonly messageId: string;
@@ -25,13 +27,13 @@ export interface FailedMessage {
   readonly contract: { readonly name: string; readonly version: number } | undefined;
   /** Of a request, and of an answer to one; `undefined` of all else. */
   readonly requestId: string | undefined;
-  /** `"fault"`: its handler failed. `"unreadable"`, `"limit"`, `"expired"`: it never reached one. */
+  /** `"fault"`: its handler failed. `"unreadable"`, `"limit"`, `"expired"`, `"no-consumer"`: it never reached one. */
   readonly reason: string;
-  /** When its endpoint gave it up. */
+  /** When its endpoint gave it up, or put it aside. */
   readonly failedAt: Date;
   /** How often it was handled, over retries and redeliveries. */
   readonly attempts: number;
-  /** What was thrown, the reason first. */
+  /** What was thrown, the reason first. Empty where nothing was: what has expired, what no handler is for. */
   readonly exceptions: readonly ExceptionInfo[];
   /** The application's own. */
   readonly headers: Headers;
@@ -42,7 +44,7 @@ export interface FailedMessage {
 }
 /** Messages by id, by what is known about them, or all that are there when it begins. */
 export type Selection = "all" | readonly string[] | ((message: FailedMessage) => boolean);
-/** `<endpoint>_error`. */
+/** `<endpoint>_error`, or `<endpoint>_skipped`. */
 export interface ErrorQueue {
   /**
    * Takes nothing away. Oldest first where the transport has an order.
@@ -237,6 +239,8 @@ export interface Control {
   statistics(endpoint: string): EndpointStatistics;
   /** What the endpoint has given up. */
   errors(endpoint: string): ErrorQueue;
+  /** What came to the endpoint and no handler there is for: to be put back once there is one. */
+  skipped(endpoint: string): ErrorQueue;
   /** What was committed and could not be sent. */
   parked(): ParkedMessages;
   /** What the bus is made of. */

@@ -1,4 +1,4 @@
-/** What an endpoint has given up. @module */
+/** What an endpoint has given up, or no handler was for. @module */
 import { applicationHeaders, headerCount, headerText, names } from "../envelope/headers.ts";
 import { parseMessageType } from "../envelope/message_type.ts";
 import { fromHeaders } from "../envelope/wire.ts";
@@ -15,22 +15,29 @@ import type { ErrorQueue, FailedMessage, Selection } from "./control.ts";
 const pageSize = 100;
 const credit = 100;
 
-/** `<endpoint>_error`, on a transport that lets an operator look. */
+/** `<endpoint>_error` or `<endpoint>_skipped`, on a transport that lets an operator look. */
 export class EndpointErrorQueue implements ErrorQueue {
   readonly #transport: Transport;
   readonly #queue: string;
   readonly #endpoint: Address;
   readonly #serializers: Serializers;
+  readonly #call: string;
 
+  /**
+   * @param addresses `aside`: where the messages lie; `endpoint`: where they are put back
+   * @param call what the application called, for errors
+   */
   constructor(
     transport: Transport,
-    addresses: { readonly errors: Address; readonly endpoint: Address },
+    addresses: { readonly aside: Address; readonly endpoint: Address },
     serializers: Serializers,
+    call: string,
   ) {
     this.#transport = transport;
-    this.#queue = queueName(addresses.errors) ?? addresses.errors;
+    this.#queue = queueName(addresses.aside) ?? addresses.aside;
     this.#endpoint = addresses.endpoint;
     this.#serializers = serializers;
+    this.#call = call;
   }
 
   async *list(
@@ -163,7 +170,7 @@ export class EndpointErrorQueue implements ErrorQueue {
 
   #admin(): Admin {
     if (this.#transport.admin !== undefined) return this.#transport.admin;
-    throw new UnsupportedError(this.#transport.name, `bus.errors("${this.#queue}")`, `Use the broker's own tools`);
+    throw new UnsupportedError(this.#transport.name, this.#call, `Use the broker's own tools`);
   }
 }
 
@@ -211,11 +218,13 @@ function withoutFailure(headers: FrameHeaders): FrameHeaders {
 }
 
 function exceptionsOf(headers: FrameHeaders): readonly ExceptionInfo[] {
+  const written = headerText(headers[names.errors]);
   try {
-    const exceptions: unknown = JSON.parse(headerText(headers[names.errors]) ?? "[]");
+    const exceptions: unknown = written === undefined ? undefined : JSON.parse(written);
     if (Array.isArray(exceptions)) return exceptions;
   } catch {
     // Another program may have written or cut it: its type and message stand beside it.
   }
-  return [{ type: headerText(headers[names.errorType]) ?? "", message: headerText(headers[names.errorMessage]) ?? "" }];
+  const [type, message] = [headerText(headers[names.errorType]), headerText(headers[names.errorMessage])];
+  return type === undefined && message === undefined ? [] : [{ type: type ?? "", message: message ?? "" }];
 }

@@ -265,12 +265,18 @@ export class MessageBus<Tx> implements Bus<Tx> {
     return this.#endpoints.runtime(endpoint).services.statistics.snapshot();
   }
   errors(endpoint: string): ErrorQueue {
+    return this.#aside(endpoint, "_error", "errors");
+  }
+  skipped(endpoint: string): ErrorQueue {
+    return this.#aside(endpoint, "_skipped", "skipped");
+  }
+  #aside(endpoint: string, suffix: "_error" | "_skipped", call: "errors" | "skipped"): ErrorQueue {
     this.#endpoints.known(endpoint);
     const { routing, transport, services } = this.#core;
     // Of an endpoint with a queue of its own in each process, it is this one's that failures go back to.
     const own = this.#endpoints.addressOf(endpoint) ?? routing.queue(endpoint);
-    const addresses = { errors: routing.queue(endpoint, "_error"), endpoint: own };
-    return new EndpointErrorQueue(transport, addresses, services.serializers);
+    const addresses = { aside: routing.queue(endpoint, suffix), endpoint: own };
+    return new EndpointErrorQueue(transport, addresses, services.serializers, `bus.${call}("${endpoint}")`);
   }
   sagas<S extends Shape>(saga: Saga<S>): SagaInstances<S> {
     this.#life.check(`ask for instances of "${saga.name}"`);

@@ -18,7 +18,7 @@ trial(
     for (let id = 0; id < 5; id++) await bus.send(Work, { id });
     await t.pass(60_000);
     assertEquals(handled, []);
-    assertEquals(await bus.counts("work"), { waiting: 5, active: 0, delayed: 0, failed: 0 });
+    assertEquals(await bus.counts("work"), { waiting: 5, active: 0, delayed: 0, failed: 0, skipped: 0 });
     await bus.resume("work");
     await t.settled();
     assertEquals(handled, [0, 1, 2, 3, 4]);
@@ -40,11 +40,11 @@ trial("pausing resolves when what runs has ended; what had not started goes back
   const pausing = bus.pause("work").then(() => paused = true);
   await t.settled();
   assertEquals(paused, false);
-  assertEquals(await bus.counts("work"), { waiting: 4, active: 2, delayed: 0, failed: 0 });
+  assertEquals(await bus.counts("work"), { waiting: 4, active: 2, delayed: 0, failed: 0, skipped: 0 });
   latch.open();
   await pausing;
   assertEquals(handled, [0, 1]);
-  assertEquals(await bus.counts("work"), { waiting: 4, active: 0, delayed: 0, failed: 0 });
+  assertEquals(await bus.counts("work"), { waiting: 4, active: 0, delayed: 0, failed: 0, skipped: 0 });
   await bus.resume("work");
   await t.settled();
   assertEquals(handled, [0, 1, 2, 3, 4, 5]);
@@ -209,11 +209,11 @@ trial("counts tell what waits, runs, is due later and has failed, over all proce
   for (let id = 0; id < 6; id++) await a.send(Work, { id });
   await t.put("queue:work", { body: "junk", headers: { "hero-type": "pausing.work" } });
   await t.settled();
-  assertEquals(await a.counts("work"), { waiting: 4, active: 2, delayed: 1, failed: 0 });
-  assertEquals(await b.counts("work"), { waiting: 4, active: 2, delayed: 1, failed: 0 });
+  assertEquals(await a.counts("work"), { waiting: 4, active: 2, delayed: 1, failed: 0, skipped: 0 });
+  assertEquals(await b.counts("work"), { waiting: 4, active: 2, delayed: 1, failed: 0, skipped: 0 });
   latch.open();
   await t.settled();
-  assertEquals(await b.counts("work"), { waiting: 0, active: 0, delayed: 1, failed: 1 });
+  assertEquals(await b.counts("work"), { waiting: 0, active: 0, delayed: 1, failed: 1, skipped: 0 });
 });
 
 for (const byReference of [false, true]) {
@@ -245,7 +245,7 @@ for (const byReference of [false, true]) {
       }
       await t.settled();
       assertEquals(handled, ids);
-      assertEquals(await bus.counts("work"), { waiting: 0, active: 0, delayed: 0, failed: 0 });
+      assertEquals(await bus.counts("work"), { waiting: 0, active: 0, delayed: 0, failed: 0, skipped: 0 });
     },
   );
 }

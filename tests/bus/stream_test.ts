@@ -55,14 +55,14 @@ trial("nothing beyond the credit is taken, and a message is accepted when it is 
   const { bus, stream, counts } = await streaming(trial);
   await publish(bus, 1, 40);
   await trial.settled();
-  assertEquals(await counts(), { waiting: 24, active: 16, delayed: 0, failed: 0 });
+  assertEquals(await counts(), { waiting: 24, active: 16, delayed: 0, failed: 0, skipped: 0 });
   const reader = stream.getReader();
   for (let n = 1; n <= 3; n++) assertEquals((await reader.read()).value, { n });
   await trial.settled();
-  assertEquals(await counts(), { waiting: 21, active: 16, delayed: 0, failed: 0 });
+  assertEquals(await counts(), { waiting: 21, active: 16, delayed: 0, failed: 0, skipped: 0 });
   for (let n = 4; n <= 40; n++) assertEquals((await reader.read()).value, { n });
   await trial.settled();
-  assertEquals(await counts(), { waiting: 0, active: 0, delayed: 0, failed: 0 });
+  assertEquals(await counts(), { waiting: 0, active: 0, delayed: 0, failed: 0, skipped: 0 });
   await reader.cancel();
 });
 

@@ -18,7 +18,7 @@ oneFileTrial("what a handler puts off or forwards is settled so by its commit", 
   await send(bus, t, "defer");
   assertEquals([await file.effects(), await bus.counts("work")], [
     ["defer"],
-    { waiting: 0, active: 0, delayed: 1, failed: 0 },
+    { waiting: 0, active: 0, delayed: 1, failed: 0, skipped: 0 },
   ]);
   await send(bus, t, "forward");
   assertEquals([got, await file.effects()], [["forward"], ["defer", "forward"]]);

@@ -47,7 +47,7 @@ trial("sixteen at once, and four times as many prefetched, unless said otherwise
   for (let id = 0; id < 100; id++) await bus.send(Work, { id });
   await t.settled();
   assertEquals(latch.arrived, 16);
-  assertEquals(await bus.counts("work"), { waiting: 36, active: 64, delayed: 0, failed: 0 });
+  assertEquals(await bus.counts("work"), { waiting: 36, active: 64, delayed: 0, failed: 0, skipped: 0 });
   latch.open();
   await t.settled();
   assertEquals(latch.arrived, 100);
@@ -61,7 +61,7 @@ trial("no more are taken from the broker than the prefetch, running ones include
   for (let id = 0; id < 20; id++) await bus.send(Work, { id });
   await t.settled();
   assertEquals(latch.arrived, 2);
-  assertEquals(await bus.counts("work"), { waiting: 15, active: 5, delayed: 0, failed: 0 });
+  assertEquals(await bus.counts("work"), { waiting: 15, active: 5, delayed: 0, failed: 0, skipped: 0 });
   latch.open();
 });
 

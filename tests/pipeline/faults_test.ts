@@ -231,6 +231,6 @@ trial(
     await t.settled();
     assertEquals(told, ["broken"]);
     assertEquals(bus.statistics("keeper").faulted, 1);
-    assertEquals(await bus.counts("keeper"), { waiting: 0, active: 0, delayed: 0, failed: 0 });
+    assertEquals(await bus.counts("keeper"), { waiting: 0, active: 0, delayed: 0, failed: 0, skipped: 0 });
   },
 );

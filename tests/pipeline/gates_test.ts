@@ -47,7 +47,7 @@ trial("an open circuit breaker takes nothing and faults nothing; half-open it le
   await state.send(20);
   assertEquals(runs.length, 4);
   assertEquals(bus.statistics("work").faulted, 4);
-  assertEquals(await bus.counts("work"), { waiting: 13, active: 3, delayed: 0, failed: 4 });
+  assertEquals(await bus.counts("work"), { waiting: 13, active: 3, delayed: 0, failed: 4, skipped: 0 });
   assertEquals(health(bus), "degraded/degraded");
   const part = bus.health().parts.find(({ name }) => name === "work");
   assertStringIncludes(part?.reason ?? "", "circuit breaker is open");

@@ -43,7 +43,7 @@ trial(
     await t.settled();
     assertEquals(late, ["1 ClaimLostError", "1 ClaimLostError"]);
     assertEquals(done, [2]);
-    assertEquals(await bus.counts("work"), { waiting: 0, active: 0, delayed: 0, failed: 0 });
+    assertEquals(await bus.counts("work"), { waiting: 0, active: 0, delayed: 0, failed: 0, skipped: 0 });
     const { lost, consumed, faulted } = bus.statistics("work");
     assertEquals({ lost, consumed, faulted }, { lost: 1, consumed: 1, faulted: 0 });
     assertEquals(journal.of("unhandled"), ["unhandled lost.plain lost"]);

@@ -20,7 +20,7 @@ trial("a deferred message comes again after its delay, and its attempts do not c
   await bus.send(Work, { id: "1" }, { messageId: "m-1", headers: { tenant: "north" } });
   await t.pass(59_999);
   assertEquals(seen.length, 1);
-  assertEquals(await bus.counts("work"), { waiting: 0, active: 0, delayed: 1, failed: 0 });
+  assertEquals(await bus.counts("work"), { waiting: 0, active: 0, delayed: 1, failed: 0, skipped: 0 });
   await t.pass(60_001);
   assertEquals(seen, [[0, 1, "m-1", "1", "north"], [60, 1, "m-1", "1", "north"], [120, 1, "m-1", "1", "north"]]);
   const { deferred, consumed, redelivered, faulted } = bus.statistics("work");
@@ -56,7 +56,7 @@ trial("what a handler asked for counts only if it returns: one that throws is re
   await bus.send(Work, { id: "1" });
   await t.settled();
   assertEquals(attempts, [1, 2]);
-  assertEquals(await bus.counts("work"), { waiting: 0, active: 0, delayed: 0, failed: 1 });
+  assertEquals(await bus.counts("work"), { waiting: 0, active: 0, delayed: 0, failed: 1, skipped: 0 });
   assertEquals(bus.statistics("work").deferred, 0);
 });
 
@@ -75,7 +75,7 @@ trial(
       await bus.start();
       for (const id of ["once", "always"]) await bus.send(Work, { id }, { to: `queue:${ask}` });
       await t.settled();
-      assertEquals(await bus.counts(ask), { waiting: 0, active: 0, delayed: 0, failed: 0 });
+      assertEquals(await bus.counts(ask), { waiting: 0, active: 0, delayed: 0, failed: 0, skipped: 0 });
       const { consumed, deferred, discarded } = bus.statistics(ask);
       assertEquals({ consumed, deferred, discarded }, { consumed: 1, deferred: 0, discarded: 1 });
     }
@@ -159,7 +159,7 @@ trial("a message forwarded to where no queue is stays with its endpoint, and is 
   await bus.send(Work, { id: "1" });
   await t.pass(60_000);
   assertEquals(runs, 2);
-  assertEquals(await bus.counts("work"), { waiting: 0, active: 0, delayed: 0, failed: 0 });
+  assertEquals(await bus.counts("work"), { waiting: 0, active: 0, delayed: 0, failed: 0, skipped: 0 });
 });
 
 trial("a handler may answer early and go on; what it returns is then not the answer", async (t) => {

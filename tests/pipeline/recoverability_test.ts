@@ -49,7 +49,7 @@ trial(`"error" gives the message up: a fault, and the error queue`, async (t) =>
 trial(`"discard" takes the message from the queue: counted, no fault, no error queue`, async (t) => {
   const { bus, faults, journal } = await started(t, () => "discard");
   assertEquals(faults, []);
-  assertEquals(await bus.counts("work"), { waiting: 0, active: 0, delayed: 0, failed: 0 });
+  assertEquals(await bus.counts("work"), { waiting: 0, active: 0, delayed: 0, failed: 0, skipped: 0 });
   const { discarded, faulted, consumed } = bus.statistics("work");
   assertEquals({ discarded, faulted, consumed }, { discarded: 1, faulted: 0, consumed: 0 });
   assertEquals(journal.of("retried"), ["retried recoverability.work 1 failure 1 discard"]);

@@ -136,7 +136,11 @@ function plain(value: unknown, contract: string): unknown {
 function skip(consumption: Consumption): void {
   const { services } = consumption;
   consumption.unhandled = "skipped";
-  consumption.putAside("_skipped", { [names.reason]: "no-consumer", [names.failedEndpoint]: services.name });
+  consumption.putAside("_skipped", {
+    [names.reason]: "no-consumer",
+    [names.failedAt]: new Date(services.clock.now()).toISOString(),
+    [names.failedEndpoint]: services.name,
+  });
 }
 
 /** The types of contracts by their topics. */
