@@ -6,7 +6,7 @@ export function counting(store: Store<unknown>, counts: { commits: number }): St
   const promising = replacing(store, "beginNow", undefined);
   return replacing(promising, "begin", async (scope) => {
     const unit = await store.begin(scope);
-    return replacing(unit, "commit", (changes) => {
+    return replacing(replacing(unit, "commitNow", undefined), "commit", (changes) => {
       if (changes.sagas.length > 0) counts.commits++;
       return unit.commit(changes);
     });
