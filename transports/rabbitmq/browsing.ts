@@ -8,16 +8,24 @@ const most = 65_535;
 /** How long a consumer waits for what others may have taken, and how long it may take until all is back. */
 const patienceInMs = 1_000;
 const lookEveryInMs = 10;
+/** Whoever pages slower than that sees what is there by then. */
+const keptForInMs = 30_000;
+
+/** What is kept of one look, so that not every page is another: a quorum queue counts each as a delivery. */
+const keptMessages = 10_000;
+const keptBytes = 16 * 2 ** 20;
 
 /** A part of a queue, as it was a moment ago. */
 export interface Look {
+  /** Where the first of them was. */
+  readonly start: number;
   readonly messages: readonly ConsumeMessage[];
   /** How many there are in all. */
   readonly total: number;
 }
 
 /**
- * Shows messages of a queue, from one at a place to before one at another. AMQP cannot look without taking: meanwhile
+ * Shows messages of a queue, from the one at a place on: as many as are kept, and `least` of them whatever their size. AMQP cannot look without taking: meanwhile
  * nobody else gets them. All are taken, and go back together, with their channel: of a part, or of what goes back by
  * itself, a quorum queue does not keep the place.
  */
@@ -26,19 +34,24 @@ export async function lookAt(
   clock: Clock,
   queue: string,
   start: number,
-  end: number,
+  least: number,
 ): Promise<Look> {
   return await connection.with(async (watch) => {
     const { messageCount: total } = await watch.checkQueue(queue);
-    if (start >= total) return { messages: [], total };
+    if (start >= total) return { start, messages: [], total };
     const messages: ConsumeMessage[] = [];
+    let bytes = 0;
+    const see = (message: ConsumeMessage, at: number) => {
+      if (at !== start + messages.length) return; // before the first, or after one that was not kept
+      bytes += message.content.byteLength;
+      const fits = bytes <= keptBytes && messages.length < keptMessages;
+      if (fits || messages.length < least) messages.push(message);
+    };
     const channel = await connection.channel();
     try {
       for (let seen = 0; seen < total;) {
         const asked = Math.min(most, total - seen);
-        const came = await take(channel, clock, queue, asked, (message, at) => {
-          if (seen + at >= start && seen + at < end) messages.push(message);
-        });
+        const came = await take(channel, clock, queue, asked, (message, at) => see(message, seen + at));
         seen += came;
         if (came < asked) break; // others have taken the rest
       }
@@ -50,8 +63,43 @@ export async function lookAt(
       if ((await watch.checkQueue(queue)).messageCount >= total) break;
       await new Promise<void>((resolve) => void clock.at(clock.now() + lookEveryInMs, resolve));
     }
-    return { messages, total };
+    return { start, messages, total };
   });
+}
+
+/** What was looked at, for the pages that follow. */
+export class Looks {
+  readonly #clock: () => Clock;
+  readonly #all = new Map<string, { readonly look: Look; readonly forget: () => void }>();
+  #names = 0;
+
+  constructor(clock: () => Clock) {
+    this.#clock = clock;
+  }
+
+  /** Whose name `next` gives; `undefined`: it is forgotten. */
+  get(name: string): Look | undefined {
+    return this.#all.get(name)?.look;
+  }
+
+  /** Keeps it for a while; gives its name. */
+  keep(look: Look): string {
+    const name = String(++this.#names);
+    const clock = this.#clock();
+    this.#all.set(name, { look, forget: clock.at(clock.now() + keptForInMs, () => void this.#all.delete(name)) });
+    return name;
+  }
+
+  /** It has been given whole. */
+  drop(name: string): void {
+    this.#all.get(name)?.forget();
+    this.#all.delete(name);
+  }
+
+  /** Nothing is kept any more. */
+  clear(): void {
+    for (const name of [...this.#all.keys()]) this.drop(name);
+  }
 }
 
 /** Gives how many came. */

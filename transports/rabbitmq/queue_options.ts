@@ -266,7 +266,7 @@ export function queueArguments(name: string, options: RabbitmqQueueOptions): Rea
   if (typeOf(options) === "quorum") {
     // What failed before stays, however often an operator looks at it.
     const keeps = /_(?:error|skipped)$/.test(name);
-    args["x-delivery-limit"] = options.deliveryLimit ?? (keeps ? noDeliveryLimit : deliveryLimit);
+    args["x-delivery-limit"] = keeps ? noDeliveryLimit : options.deliveryLimit ?? deliveryLimit;
   }
   if (options.maxPriority !== undefined) args["x-max-priority"] = options.maxPriority;
   if (options.singleActiveConsumer === true || options.partitions !== undefined) {

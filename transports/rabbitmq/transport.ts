@@ -3,7 +3,6 @@ import { ConfigurationError } from "../../src/errors/configuration.ts";
 import { HeroError } from "../../src/errors/hero_error.ts";
 import { ClosedError } from "../../src/errors/transport.ts";
 import type {
-  Admin,
   Capabilities,
   Change,
   DeployMode,
@@ -39,7 +38,7 @@ const clientHeaderBytes = 2 ** 16;
 export class RabbitTransport implements RabbitmqTransport {
   readonly name: string = transportName;
   readonly capabilities: Capabilities;
-  readonly admin: Admin;
+  readonly admin: RabbitAdmin;
   readonly #settings: Settings;
   readonly #receivers = new Set<RabbitReceiver>();
   readonly #direct = new Set<DirectReplies>();
@@ -249,6 +248,7 @@ export class RabbitTransport implements RabbitmqTransport {
       return;
     }
     parts.watch.stop();
+    this.admin.close();
     for (const each of [...this.#partitioned, ...this.#direct]) void each.stop();
     const receivers = [...this.#receivers];
     const stopped = Promise.all(receivers.map((receiver) => receiver.stop()));
