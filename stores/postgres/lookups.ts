@@ -1,13 +1,8 @@
 /** What is asked before a unit begins. @module */
-import type { InstanceKey, SagaRow } from "../../src/spi/store.ts";
+import type { SagaRow } from "../../src/spi/store.ts";
 import type { BusKey } from "./inbox.ts";
-import { sagaOf } from "./sagas.ts";
+import { type BusInstance, sagaOf } from "./sagas.ts";
 import type { SqlRow } from "./sql_client.ts";
-
-/** An instance, of a bus. */
-export interface BusInstance extends InstanceKey {
-  readonly bus: string;
-}
 
 /** What one unit wants to know. */
 export interface Wanted {

@@ -1,10 +1,14 @@
 /** The instances of sagas. @module */
 import { fromText, headersFromText, headersToText } from "../../src/envelope/stored_text.ts";
-import type { Changes, SagaChange, SagaRow } from "../../src/spi/store.ts";
-import type { BusInstance } from "./lookups.ts";
+import type { Changes, InstanceKey, SagaChange, SagaRow } from "../../src/spi/store.ts";
 import type { Names } from "./names.ts";
 import type { SqlRow, SqlValue } from "./sql_client.ts";
 import { Bytes, bytesOf, column, listOf, refusal, rowsOf, rowsOfLists, type Statement } from "./statement.ts";
+
+/** An instance, of a bus. */
+export interface BusInstance extends InstanceKey {
+  readonly bus: string;
+}
 
 type SagaChanges = Changes["sagas"];
 

@@ -2,10 +2,21 @@ import { assert, assertEquals } from "@std/assert";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { DatabaseSync } from "node:sqlite";
+import { DatabaseSync } from "node:sqlite";
 import { Checkpoints, type Log, type LoggedFile } from "../../../stores/sqlite/checkpoints.ts";
 import { test } from "../../support/runner.ts";
 import { openNative } from "./native.ts";
+
+/** An older one does a checkpoint where it is asked for the length of its log. */
+const skip = knowsLog() ? undefined : "SQLite is older than 3.51";
+
+function knowsLog(): boolean {
+  const database = new DatabaseSync(":memory:");
+  const { version } = database.prepare("SELECT sqlite_version() AS version").get() as { readonly version: string };
+  database.close();
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return major > 3 || (major === 3 && minor >= 51);
+}
 
 /** A file with a log that only {@linkcode Checkpoints} bring in, or nobody. */
 async function withFile(
@@ -49,7 +60,7 @@ test("the log is brought in while commits go on, and begins anew", () =>
       assert(most < 100_000, "The log is not brought in");
     }
     await checkpoints.close();
-  }));
+  }), { skip });
 
 test("nothing is brought in before there is as much as is wanted", () =>
   withFile(async (database, file) => {
@@ -57,7 +68,7 @@ test("nothing is brought in before there is as much as is wanted", () =>
     for (let i = 0; i < 300; i++) await commit(database, checkpoints);
     await checkpoints.close();
     assertEquals(file.measure().checkpointed, 0);
-  }));
+  }), { skip });
 
 test("what a checkpoint throws is not the commit's", () =>
   withFile(async (database, file) => {
@@ -72,17 +83,21 @@ test("what a checkpoint throws is not the commit's", () =>
     }, 1);
     while (asked < 2) await commit(database, checkpoints);
     await checkpoints.close();
-  }));
+  }), { skip });
 
-test("a log that cannot be opened is brought in all the same by SQLite alone", () =>
-  withFile(async (database, file) => {
-    const checkpoints = new Checkpoints({ ...file, path: join(file.path, "nowhere") }, 1);
-    for (let i = 0; i < 200; i++) await commit(database, checkpoints);
-    await checkpoints.close();
-    assertEquals(file.measure().checkpointed, 0);
-    database.exec("PRAGMA wal_autocheckpoint = 1; INSERT INTO t VALUES (1)");
-    assert(file.measure().checkpointed > 0);
-  }));
+test(
+  "a log that cannot be opened is brought in all the same by SQLite alone",
+  () =>
+    withFile(async (database, file) => {
+      const checkpoints = new Checkpoints({ ...file, path: join(file.path, "nowhere") }, 1);
+      for (let i = 0; i < 200; i++) await commit(database, checkpoints);
+      await checkpoints.close();
+      assertEquals(file.measure().checkpointed, 0);
+      database.exec("PRAGMA wal_autocheckpoint = 1; INSERT INTO t VALUES (1)");
+      assert(file.measure().checkpointed > 0);
+    }),
+  { skip },
+);
 
 test("nothing is done once it is closed", () =>
   withFile(async (database, file) => {
@@ -90,4 +105,4 @@ test("nothing is done once it is closed", () =>
     await checkpoints.close();
     for (let i = 0; i < 200; i++) await commit(database, checkpoints);
     assertEquals(file.measure().checkpointed, 0);
-  }));
+  }), { skip });
