@@ -60,6 +60,11 @@ export interface RabbitmqOptions {
    * Default: 30 s.
    */
   readonly checkConsumersEvery?: Duration;
+  /**
+   * The broker's own `consumer_timeout`: it takes back what a handler has for longer. An endpoint whose `timeout` or
+   * `hold` is above it is refused. Default: 30 min, which is the broker's.
+   */
+  readonly consumerTimeout?: Duration;
   /** The largest body that the broker takes. Default: 16 MiB, which is what RabbitMQ 4 takes unless told otherwise. */
   readonly maxMessageBytes?: number;
   /**
@@ -103,6 +108,7 @@ export interface Settings {
   readonly maxUnconfirmed: number;
   readonly maxMessageBytes: number;
   readonly checkConsumersEveryInMs: number;
+  readonly consumerTimeoutInMs: number;
   readonly management: URL | undefined;
   readonly delays: RabbitmqOptions["delays"];
   readonly replies: "queue" | "direct";
@@ -123,6 +129,7 @@ const optionNames: OptionNames<RabbitmqOptions> = {
   frameMaxBytes: true,
   maxUnconfirmed: true,
   checkConsumersEvery: true,
+  consumerTimeout: true,
   maxMessageBytes: true,
   delays: true,
   replies: true,
@@ -154,6 +161,7 @@ export function settingsOf(options: RabbitmqOptions): Settings {
     maxUnconfirmed: atLeast(1, "maxUnconfirmed", options.maxUnconfirmed ?? 2_000),
     maxMessageBytes: atLeast(1, "maxMessageBytes", options.maxMessageBytes ?? 2 ** 24),
     checkConsumersEveryInMs: atLeast(1, "checkConsumersEvery", milliseconds(options.checkConsumersEvery ?? "30s")),
+    consumerTimeoutInMs: atLeast(1, "consumerTimeout", milliseconds(options.consumerTimeout ?? "30m")),
     delays: options.delays,
     replies: options.replies ?? "queue",
     management: options.management === undefined ? undefined : managementOf(options.management),

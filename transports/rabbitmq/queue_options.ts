@@ -12,7 +12,8 @@ export interface RabbitmqQueueOptions {
    * `"quorum"`: replicated, and counting deliveries. `"classic"`: neither. `"stream"`: kept after it was read, every
    * process reads all of it from its `offset` on. `"default"`: as the broker makes a queue of which nothing is said,
    * classic unless it is told otherwise, which is what MassTransit declares. Left out: `"quorum"`; `"classic"` where
-   * `maxPriority` is given.
+   * `maxPriority` is given. Where `"default"` is said of all queues, as MassTransit's names do, an endpoint that says
+   * another has that alone: no delivery limit and no dead-letter exchange that nobody asked for.
    */
   readonly type?: "quorum" | "classic" | "stream" | "default";
   /**
@@ -63,6 +64,12 @@ export interface RabbitmqQueueOptions {
   readonly deadLetter?: { readonly exchange: string; readonly routingKey?: string };
   /** Anything else that the broker takes when a queue is declared, by its name there. Wins. */
   readonly arguments?: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** All settings of one queue. */
+export interface QueueSettings extends RabbitmqQueueOptions {
+  /** Its queues are declared with what was said of them alone, as MassTransit does. */
+  readonly bare?: boolean;
 }
 
 /** One of {@linkcode RabbitmqQueueOptions.bind}. */
@@ -215,8 +222,8 @@ export function streamOffset(offset: RabbitmqQueueOptions["offset"] = "next"): S
 export function mergedOptions(
   defaults: RabbitmqQueueOptions,
   extensions: readonly Extension[],
-): RabbitmqQueueOptions {
-  let options = defaults;
+): QueueSettings {
+  let options: QueueSettings = { ...defaults, bare: defaults.type === "default" };
   for (const { transport, value } of extensions) {
     if (transport !== transportName) {
       throw new UnsupportedError(transportName, `a setting of "${transport}"`, "Take it away, or use that transport");
@@ -228,7 +235,8 @@ export function mergedOptions(
         "Give a contract rabbitmq.exchange({ … }), and an endpoint rabbitmq.queue({ … })",
       );
     }
-    options = { ...options, ...value as RabbitmqQueueOptions }; // made by `queueExtension` alone
+    const own = value as RabbitmqQueueOptions; // made by `queueExtension` alone
+    options = { ...options, ...own, bare: options.bare === true || own.type === "default" };
   }
   if (extensions.length > 0) checkQueueOptions(options);
   return options;
@@ -239,7 +247,7 @@ export function mergedOptions(
  *
  * @throws {ConfigurationError} if it is to be ordered, and is said to have several consumers at once
  */
-export function optionsOf({ name, extensions, ordered }: Entity, defaults: RabbitmqQueueOptions): RabbitmqQueueOptions {
+export function optionsOf({ name, extensions, ordered }: Entity, defaults: RabbitmqQueueOptions): QueueSettings {
   const options = mergedOptions(defaults, extensions);
   if (ordered !== true) return options;
   if (options.type === "stream") {
@@ -254,6 +262,18 @@ export function optionsOf({ name, extensions, ordered }: Entity, defaults: Rabbi
   return { ...options, singleActiveConsumer: true };
 }
 
+/**
+ * What a queue that keeps what failed has of its endpoint's, where queues are declared as MassTransit does, which copies
+ * these.
+ */
+export function inherited({ bare, type, maxPriority }: QueueSettings): RabbitmqQueueOptions {
+  if (bare !== true) return {};
+  return {
+    ...(type === undefined ? {} : { type }),
+    ...(maxPriority === undefined ? {} : { maxPriority }),
+  };
+}
+
 /** Of which type a queue is. */
 export function typeOf({ type, maxPriority }: RabbitmqQueueOptions): "quorum" | "classic" | "stream" {
   if (type === "default") return "classic";
@@ -261,12 +281,14 @@ export function typeOf({ type, maxPriority }: RabbitmqQueueOptions): "quorum" | 
 }
 
 /** What a durable queue is declared with. */
-export function queueArguments(name: string, options: RabbitmqQueueOptions): Readonly<Record<string, unknown>> {
+export function queueArguments(name: string, options: QueueSettings): Readonly<Record<string, unknown>> {
   const args: Record<string, unknown> = options.type === "default" ? {} : { "x-queue-type": typeOf(options) };
   if (typeOf(options) === "quorum") {
     // What failed before stays, however often an operator looks at it.
     const keeps = /_(?:error|skipped)$/.test(name);
-    args["x-delivery-limit"] = keeps ? noDeliveryLimit : options.deliveryLimit ?? deliveryLimit;
+    const own = options.bare === true ? undefined : deliveryLimit;
+    const limit = keeps && options.bare !== true ? noDeliveryLimit : options.deliveryLimit ?? own;
+    if (limit !== undefined) args["x-delivery-limit"] = limit;
   }
   if (options.maxPriority !== undefined) args["x-max-priority"] = options.maxPriority;
   if (options.singleActiveConsumer === true || options.partitions !== undefined) {

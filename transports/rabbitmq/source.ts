@@ -20,12 +20,15 @@ interface SourceParts {
   readonly delays: Delays;
   readonly deployments: Deployments;
   readonly defaults: RabbitmqQueueOptions;
+  /** The broker takes back what is held for longer. */
+  readonly consumerTimeoutInMs: number;
 }
 
 /**
  * How to open a source.
  *
- * @throws {ConfigurationError} if it is to be ordered, and its queue was deployed for several consumers at once
+ * @throws {ConfigurationError} if it is to be ordered, and its queue was deployed for several consumers at once; or if
+ *   it may hold a message for longer than the broker lets it
  */
 export function sourceServices(source: Source, parts: SourceParts): {
   readonly options: ReceiverOptions;
@@ -36,6 +39,7 @@ export function sourceServices(source: Source, parts: SourceParts): {
   const { host, connection, outbox, delays, deployments, defaults } = parts;
   const { queue, topics, lifetime, ordered } = source;
   const settings = mergedOptions(defaults, source.extensions);
+  checkHold(source, settings.arguments?.["x-consumer-timeout"] ?? parts.consumerTimeoutInMs);
   if (ordered && lifetime === "durable" && settings.partitions === undefined && deployments.single(queue) === false) {
     throw new ConfigurationError(
       `Cannot keep the order of "${queue}" across processes: its queue was deployed to give messages to all ` +
@@ -84,4 +88,13 @@ export function sourceServices(source: Source, parts: SourceParts): {
       },
     },
   };
+}
+
+function checkHold({ queue, lifetime, holdMs }: Source, most: unknown): void {
+  if (lifetime === "reply" || typeof most !== "number" || holdMs <= most) return;
+  throw new ConfigurationError(
+    `Cannot take from "${queue}": its endpoint may have a message for ${holdMs} ms ({ timeout }, { hold }), and the ` +
+      `broker takes it back after ${most} ms, to give it to another. Raise the broker's consumer_timeout and say so with ` +
+      `rabbitmq({ consumerTimeout }), or lower the endpoint's`,
+  );
 }

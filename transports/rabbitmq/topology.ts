@@ -22,7 +22,15 @@ import {
   partsOfPartitions,
   partsOfQueue,
 } from "./pieces.ts";
-import { optionsOf, queueArguments, type RabbitmqBinding, type RabbitmqQueueOptions, typeOf } from "./queue_options.ts";
+import {
+  inherited,
+  optionsOf,
+  queueArguments,
+  type QueueSettings,
+  type RabbitmqBinding,
+  type RabbitmqQueueOptions,
+  typeOf,
+} from "./queue_options.ts";
 
 /** What has been deployed through one transport, and how. */
 export class Deployments {
@@ -67,7 +75,7 @@ export class Deployments {
       this.#types.set(name, options.type ?? "fanout");
       return [name, [partOfTopic(name, options)]] as const;
     });
-    const names = new Set(topology.queues.map(({ name }) => name));
+    const entities = new Map(topology.queues.map((entity) => [entity.name, entity]));
     const owned = new Set(topology.topics.filter((each) => each.owned === true).map(({ name }) => name));
     for (const { topic, to } of topology.bindings) {
       const owner = queueName(to);
@@ -75,7 +83,7 @@ export class Deployments {
     }
     const own = new Map(topology.queues.map((entity) => [entity.name, optionsOf(entity, this.#defaults).bind ?? []]));
     const wanted = bindingsOf(topology.bindings, { types: this.#types, own });
-    const queues = topology.queues.map((entity) => [entity.name, this.#partsOf(entity, names)] as const);
+    const queues = topology.queues.map((entity) => [entity.name, this.#partsOf(entity, entities)] as const);
     for (const [, parts] of [...topics, ...queues]) {
       for (const part of parts) {
         const change = await compare(part, mode, asking);
@@ -203,9 +211,13 @@ export class Deployments {
     return this.#single.get(name);
   }
 
-  #partsOf(entity: Entity, queues: ReadonlySet<string>): readonly Part[] {
+  #partsOf(entity: Entity, queues: ReadonlyMap<string, Entity>): readonly Part[] {
     const { name } = entity;
-    const options = optionsOf(entity, this.#defaults);
+    const keepsFor = queues.get(name.replace(/_(?:error|skipped)$/, ""));
+    const options: QueueSettings = {
+      ...optionsOf(entity, this.#defaults),
+      ...(keepsFor === undefined || keepsFor === entity ? {} : inherited(optionsOf(keepsFor, this.#defaults))),
+    };
     this.#single.set(name, options.singleActiveConsumer === true);
     if (options.maxPriority === undefined && options.arguments?.["x-max-priority"] === undefined) {
       this.#unprioritized.set(name, typeOf(options));
@@ -213,7 +225,8 @@ export class Deployments {
     if (options.partitions !== undefined) this.#partitions.set(name, options.partitions);
     const errors = `${name}_error`;
     // A classic queue gives nothing up, and who says where to does not want it in the error queue.
-    const givesUp = typeOf(options) === "quorum" && queues.has(errors) && options.deadLetter === undefined;
+    const givesUp = typeOf(options) === "quorum" && options.bare !== true && queues.has(errors) &&
+      options.deadLetter === undefined;
     const own = queueArguments(name, options);
     const args = { ...(givesUp ? deadLetterArguments(errors, isLimited(own)) : {}), ...own };
     if (options.partitions === undefined) return partsOfQueue(name, args, givesUp ? errors : undefined);

@@ -194,7 +194,16 @@ export class RabbitTransport implements RabbitmqTransport {
 
   #services(source: Source, defaults: RabbitmqQueueOptions): ReturnType<typeof sourceServices> {
     const { consuming: connection, outbox, delays, deployments } = this.#open(`receive from "${source.queue}"`);
-    return sourceServices(source, { host: this.#hostOf(), connection, outbox, delays, deployments, defaults });
+    const { consumerTimeoutInMs } = this.#settings;
+    return sourceServices(source, {
+      host: this.#hostOf(),
+      connection,
+      outbox,
+      delays,
+      deployments,
+      defaults,
+      consumerTimeoutInMs,
+    });
   }
 
   /** Takes what queues gave up of which no exchange can tell why. */

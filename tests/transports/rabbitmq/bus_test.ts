@@ -325,3 +325,37 @@ test(
   },
   { skip },
 );
+
+test(
+  "rabbitmq: with MassTransit's names, a quorum queue or one with priorities has that alone, and so have what keeps its failures",
+  async () => {
+    const prefix = `mt${run}q-`;
+    const bus = sharing(prefix);
+    bus.endpoint("safe", { extensions: [rabbitmq.queue({ type: "quorum" })] }).handle(Submit, () => {});
+    bus.endpoint("urgent", { extensions: [rabbitmq.queue({ maxPriority: 5 })] }).handle(Submitted, () => {});
+    bus.endpoint("plain").handle(GetOrder, () => ({ status: "new" }));
+    await bus.deploy("apply");
+    const { queues, topics } = bus.describe().topology;
+    try {
+      await raw(async (channel) => {
+        // As MassTransit declares it; refused if anything differs.
+        const declared = { safe: { "x-queue-type": "quorum" }, urgent: { "x-max-priority": 5 }, plain: {} };
+        for (const [name, args] of Object.entries(declared)) {
+          for (const each of [name, `${name}_error`, `${name}_skipped`]) {
+            await channel.assertQueue(prefix + each, { durable: true, arguments: args });
+          }
+        }
+      });
+      assertEquals(await bus.deploy("check"), []);
+    } finally {
+      await bus.stop({ deadline: "2s" });
+      await raw(async (channel) => {
+        for (const each of [...queues, ...topics]) {
+          await channel.deleteQueue(each.slice(each.indexOf(":") + 1));
+          await channel.deleteExchange(each.slice(each.indexOf(":") + 1));
+        }
+      });
+    }
+  },
+  { skip },
+);

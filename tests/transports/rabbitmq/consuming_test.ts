@@ -1,5 +1,6 @@
 /** How messages are taken: what may have killed its process, who may take, and streams. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { ConfigurationError } from "../../../src/errors/configuration.ts";
 import { TopologyError } from "../../../src/errors/transport.ts";
 import { rabbitmq, type RabbitmqQueueOptions } from "../../../transports/rabbitmq/mod.ts";
 import type { Inbox } from "../../conformance/transport/inbox.ts";
@@ -191,3 +192,30 @@ rig("consumers that are there are left alone by who looks for those that are not
   const { consumersWanted, consumers, receivers } = rig.transport.counts;
   assertEquals([receivers, consumersWanted, consumers], [5, 5, 5]);
 }, { checkConsumersEvery: 100 });
+
+rig(
+  "who may hold a message for longer than the broker lets it is refused, unless the broker is said to",
+  async (rig) => {
+    const queue = await rig.queue();
+    const held = 30 * 60_000;
+    const inbox = await rig.receive(queue, { holdMs: held });
+    await inbox.stop();
+    const error = await assertRejects(() => rig.receive(queue, { holdMs: held + 1 }), ConfigurationError, queue);
+    assert(error.message.includes("consumerTimeout"), error.message);
+    const bench = rig.bench;
+    await bench.prepare(1);
+    const patient = bench.connect({ consumerTimeout: "2h" });
+    const { signal } = new AbortController();
+    await patient.open({ bus: "patient", clock: rig.clock, signal, status: () => {} });
+    try {
+      const source = { queue, topics: [], lifetime: "durable", credit: 1, ordered: false, extensions: [] } as const;
+      const sink = { deliver: () => {}, lost: () => {}, readdressed: () => {} };
+      const receiver = await patient.receive({ ...source, holdMs: 2 * held }, sink);
+      await receiver.stop();
+      const extensions = [rabbitmq.queue({ type: "classic", arguments: { "x-consumer-timeout": 1_000 } })];
+      await assertRejects(() => patient.receive({ ...source, holdMs: 2_000, extensions }, sink), ConfigurationError);
+    } finally {
+      await patient.close(rig.clock.now() + 1_000);
+    }
+  },
+);
