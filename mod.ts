@@ -81,6 +81,7 @@ export {
   StoreUnavailableError,
   TransactionEndedError,
   UnitTooLargeError,
+  UnreadableRowError,
 } from "./src/errors/store.ts";
 export {
   AccessRefusedError,

@@ -1,4 +1,5 @@
 /** How a bus is. @module */
+import type { Backlog } from "../spi/telemetry.ts";
 import type { Host, TransportCounts } from "../spi/transport.ts";
 import type { Storage } from "../outbox/storage.ts";
 import type { Health, HealthStatus } from "./control.ts";
@@ -63,10 +64,10 @@ function storageParts({ store, status, backlogs, given }: Storage, sagas: readon
   return [
     given || sagas.length === 0 || own.status !== "healthy" ? own : forgetful(own, sagas),
     ...backlogs.map(([name, backlog, error]): Part => {
-      const { waiting, parked, oldestInMs } = backlog;
+      const { waiting, parked, firstParked, oldestInMs } = backlog;
       const reasons = [
         ...(error === undefined ? [] : [`The store does not answer: ${error.message}`]),
-        ...(parked === 0 ? [] : [`${parked} messages are parked`]),
+        ...(parked === 0 ? [] : [`${parked} messages are parked${because(firstParked)}`]),
         ...(oldestInMs < overdueAfterInMs
           ? []
           : [`The oldest of ${waiting} messages is due for ${Math.round(oldestInMs / 1000)} s`]),
@@ -76,6 +77,10 @@ function storageParts({ store, status, backlogs, given }: Storage, sagas: readon
         : { name, status: "degraded", reason: reasons.join("; "), backlog };
     }),
   ];
+}
+
+function because(first: Backlog["firstParked"]): string {
+  return first === undefined ? "" : `, the first of them, "${first.messageId}", for: ${first.error}`;
 }
 
 /** Nobody has said that instances may be lost, and nobody would see it: what comes for them later finds none. */

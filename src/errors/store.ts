@@ -190,3 +190,23 @@ export class UnitTooLargeError extends HeroError {
     );
   }
 }
+
+/** A row of the store is damaged. It is left as it is, and holds up no other. */
+export class UnreadableRowError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_UNREADABLE_ROW";
+  /**
+   * Puts it into words.
+   *
+   * @param store its name
+   * @param row as in `the message "m-1" in "hero_outbox"`
+   * @param why what is wrong with it
+   */
+  constructor(store: string, row: string, why: string, options?: ErrorOptions) {
+    super(
+      `Cannot read ${row} of "${store}": ${why}. It is parked, unchanged: mend its row and release it with ` +
+        `bus.parked().release(), or delete its row`,
+      { ...options, details: { store, row, why } },
+    );
+  }
+}

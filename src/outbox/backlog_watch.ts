@@ -1,6 +1,6 @@
 /** Knows how much waits in a store, and how fast it leaves. @module */
 import type { Clock } from "../spi/clock.ts";
-import type { Due } from "../spi/store.ts";
+import type { Due, OutboxRow, Parked } from "../spi/store.ts";
 import type { Backlog, BacklogActivity, Telemetry } from "../spi/telemetry.ts";
 
 const everyMs = 10_000;
@@ -9,11 +9,13 @@ const restPerMs = 20;
 /** Over a shorter time than this, a rate says nothing. */
 const leastMs = 1000;
 
+type BacklogStats = Awaited<ReturnType<Due<OutboxRow>["stats"]>>;
+
 /** What a watch needs. */
 export interface BacklogWatchOptions {
   readonly bus: string;
   readonly of: BacklogActivity["of"];
-  readonly due: { readonly stats: Due<never>["stats"] };
+  readonly due: Pick<Due<OutboxRow>, "stats" | "parked">;
   readonly clock: Clock;
   readonly telemetry: Telemetry | undefined;
 }
@@ -21,7 +23,8 @@ export interface BacklogWatchOptions {
 /** What waits in a store to be sent, and what this process has sent of it. */
 export class BacklogWatch {
   readonly #with: BacklogWatchOptions;
-  #stats: Awaited<ReturnType<BacklogWatchOptions["due"]["stats"]>> = { waiting: 0, parked: 0, oldest: undefined };
+  #stats: BacklogStats = { waiting: 0, parked: 0, oldest: undefined };
+  #parked: Parked<OutboxRow> | undefined;
   /** Not before then, unless something has changed that an operator is to know. */
   #nextAt = -Infinity;
   #sent = 0;
@@ -43,6 +46,9 @@ export class BacklogWatch {
       sent: this.#sent,
       sentPerSecond: this.#rate.perSecond,
       dropped: this.#dropped,
+      ...(this.#parked === undefined
+        ? {}
+        : { firstParked: { messageId: this.#parked.row.id, error: this.#parked.error } }),
     };
   }
 
@@ -61,8 +67,11 @@ export class BacklogWatch {
     const began = clock.now();
     if (began < this.#nextAt) return;
     this.#nextAt = began + everyMs;
-    due.stats(bus).then((stats) => {
+    const first = async (stats: BacklogStats) =>
+      [stats, stats.parked === 0 ? [] : await due.parked(bus, undefined, 1)] as const;
+    due.stats(bus).then(first).then(([stats, [parked]]) => {
       this.#stats = stats;
+      this.#parked = parked;
       const now = clock.now();
       this.#nextAt = Math.max(this.#nextAt, now + (now - began) * restPerMs);
       this.#measure(now);

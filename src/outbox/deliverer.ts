@@ -3,6 +3,7 @@ import type { Registry } from "../contracts/registry.ts";
 import { AccessRefusedError, ClosedError, DisconnectedError } from "../errors/transport.ts";
 import { StoppedError } from "../errors/lifecycle.ts";
 import { UnreadableMessageError } from "../errors/receiving.ts";
+import { UnreadableRowError } from "../errors/store.ts";
 import { toError } from "../errors/thrown.ts";
 import { BackpressureError, MessageTooLargeError, MissedScheduleError, UnroutableError } from "../errors/sending.ts";
 import type { OutgoingMessage, SendTarget } from "../pipeline/outgoing_message.ts";
@@ -158,6 +159,7 @@ export class Deliverer<in out Row extends OutboxRow> {
     try {
       // Another process may have it by now.
       if (clock.now() >= until) return false;
+      if (leased.unreadable !== undefined) throw leased.unreadable;
       const message = made ?? messageOf(leased.row, registry);
       const tooLate = this.#tooLate(leased.row, message);
       if (tooLate === undefined) {
@@ -209,8 +211,6 @@ export class Deliverer<in out Row extends OutboxRow> {
 
   #postpone(leased: Leased<Row>, dueAt: number, error: string, park: boolean): void {
     this.#failed.push({ leased, dueAt, error: error.toWellFormed().replaceAll("\0", "\ufffd"), park });
-    // What is parked shows in health at once.
-    if (park) this.#watch.forget();
     this.#report();
   }
 
@@ -227,6 +227,8 @@ export class Deliverer<in out Row extends OutboxRow> {
       this.#failed = [];
       if (sent.length > 0) await this.#insist(() => this.#with.due.done(sent));
       if (failed.length > 0) await this.#insist(() => this.#with.due.later(failed));
+      // What is parked shows in health at once.
+      if (failed.some(({ park }) => park)) this.#watch.forget();
       // Also while there is so much that the loop never waits.
       this.#watch.look();
     }
@@ -273,7 +275,8 @@ export class Deliverer<in out Row extends OutboxRow> {
 /** Sending it again would end the same way. */
 function isRefused(error: Error): boolean {
   return error instanceof UnroutableError || error instanceof MessageTooLargeError ||
-    error instanceof AccessRefusedError || error instanceof UnreadableMessageError;
+    error instanceof AccessRefusedError || error instanceof UnreadableMessageError ||
+    error instanceof UnreadableRowError;
 }
 
 /** Nothing is wrong with the row: it waits as long as it takes. */

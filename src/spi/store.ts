@@ -227,6 +227,8 @@ export interface Leased<out Row> {
   readonly attempts: number;
   /** Epoch milliseconds, by the store's clock. */
   readonly until: number;
+  /** Why the row cannot be read as it was written; what of it can be is there. `UnreadableRowError`; the core parks it. */
+  readonly unreadable?: Error;
 }
 /**
  * Rows due at a time, claimed by a lease that expires by the store's clock. Outbox and schedules are the same thing.

@@ -61,6 +61,8 @@ export interface Backlog {
   readonly waiting: number;
   /** Given up, until an operator takes them up again. */
   readonly parked: number;
+  /** One of those, and why. */
+  readonly firstParked?: { readonly messageId: string; readonly error: string };
   /** For how long the oldest that is due has been so, in milliseconds; 0: none is. */
   readonly oldestInMs: number;
   /** How many this process has sent since it started. */

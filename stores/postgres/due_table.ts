@@ -1,7 +1,10 @@
 /** A table of messages that wait. @module */
 import { fromText, headersFromText, headersToText } from "../../src/envelope/stored_text.ts";
+import { UnreadableRowError } from "../../src/errors/store.ts";
+import { toError } from "../../src/errors/thrown.ts";
 import type { Leased, OutboxRow, Parked, Postponed, ScheduleRow } from "../../src/spi/store.ts";
 import { type DueStatements, dueStatements, type Taken } from "./due_statements.ts";
+import { storeName } from "./errors.ts";
 import type { Names } from "./names.ts";
 import type { SqlRow } from "./sql_client.ts";
 import { Bytes, bytesOf, column, type Statement } from "./statement.ts";
@@ -33,12 +36,14 @@ export interface Claimed<out Row> {
 export class DueTable<Row extends OutboxRow> {
   /** By which listeners know it. */
   readonly name: "outbox" | "schedules";
+  readonly #table: string;
   readonly #sql: DueStatements;
   /** Where leased rows are. */
   readonly #places = new WeakMap<Leased<Row>, string>();
 
   constructor(names: Names, name: "outbox" | "schedules") {
     this.name = name;
+    this.#table = `${names.prefix}${name}`;
     this.#sql = dueStatements(names, name);
   }
 
@@ -166,13 +171,24 @@ export class DueTable<Row extends OutboxRow> {
       group: fromText(unit!),
       key: key === null ? undefined : fromText(key!),
       to: fromText(destination!) as OutboxRow["to"],
-      frame: { contentType: fromText(contentType!), headers: headersFromText(headers!), body: bytesOf(body) },
+      frame: { contentType: fromText(contentType!), headers: {}, body: bytesOf(body) },
       dueAt: Number(dueAt),
       expiresAt: expiresAt === null ? undefined : Number(expiresAt),
     };
     const full = this.name === "outbox" ? row : { ...row, token: fromText(token!) };
-    // A schedule has a token, and nothing else beside.
-    return this.#lease(full as Row, place, { fence: Number(fence), attempts: Number(attempts), until });
+    const rest = { fence: Number(fence), attempts: Number(attempts), until };
+    try {
+      const frame = { ...row.frame, headers: headersFromText(headers!) };
+      // A schedule has a token, and nothing else beside.
+      return this.#lease({ ...full, frame } as Row, place, rest);
+    } catch (thrown) {
+      const cause = toError(thrown);
+      const why = `its headers are damaged: ${cause.message}`;
+      const unreadable = new UnreadableRowError(storeName, `the message "${row.id}" in "${this.#table}"`, why, {
+        cause,
+      });
+      return this.#lease(full as Row, place, { ...rest, unreadable }); // as above, with no headers
+    }
   }
 
   #lease(row: Row, place: unknown, rest: Omit<Leased<Row>, "row">): Leased<Row> {

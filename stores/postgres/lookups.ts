@@ -1,7 +1,6 @@
 /** What is asked before a unit begins. @module */
-import type { SagaRow } from "../../src/spi/store.ts";
 import type { BusKey } from "./inbox.ts";
-import { type BusInstance, sagaOf } from "./sagas.ts";
+import type { BusInstance } from "./sagas.ts";
 import type { SqlRow } from "./sql_client.ts";
 
 /** What one unit wants to know. */
@@ -14,8 +13,8 @@ export interface Wanted {
 export interface Known {
   /** Which of the keys were handled. */
   readonly handled: readonly boolean[];
-  /** The instances, as they were; `undefined`: not there. */
-  readonly rows: readonly (SagaRow | undefined)[];
+  /** The instances, as they were, to be read by who has asked: one may be damaged. `undefined`: not there. */
+  readonly rows: readonly (SqlRow | undefined)[];
 }
 
 /** One who asks. */
@@ -60,10 +59,10 @@ export class Lookups {
         instances: questions.flatMap(({ instances }) => instances),
       };
       const handled = new Set<number>();
-      const found = new Map<number, SagaRow>();
+      const found = new Map<number, SqlRow>();
       for (const [n, ...row] of await this.#ask(wanted)) {
         if (row[0] == null) handled.add(Number(n));
-        else found.set(Number(n), sagaOf(row));
+        else found.set(Number(n), row);
       }
       let [key, instance] = [0, 0];
       for (const { keys, instances, resolve } of questions) {

@@ -1,6 +1,9 @@
 /** The instances of sagas. @module */
 import { fromText, headersFromText, headersToText } from "../../src/envelope/stored_text.ts";
+import { UnreadableSagaError } from "../../src/errors/saga.ts";
+import { toError } from "../../src/errors/thrown.ts";
 import type { Changes, InstanceKey, SagaChange, SagaRow } from "../../src/spi/store.ts";
+import { storeName } from "./errors.ts";
 import type { Names } from "./names.ts";
 import type { SqlRow, SqlValue } from "./sql_client.ts";
 import { Bytes, bytesOf, column, listOf, refusal, rowsOf, rowsOfLists, type Statement } from "./statement.ts";
@@ -156,7 +159,11 @@ export class Sagas {
   }
 }
 
-/** A row as `load` and `find` give it. */
+/**
+ * A row as `load` and `find` give it.
+ *
+ * @throws {UnreadableSagaError} if it is damaged
+ */
 export function sagaOf(row: SqlRow): SagaRow {
   const [saga, id, incarnation, version, schema, state, data, types, indexes] = row as readonly string[]; // see above
   return {
@@ -168,8 +175,18 @@ export function sagaOf(row: SqlRow): SagaRow {
     state: fromText(state!),
     data: bytesOf(data),
     types: types === null ? undefined : fromText(types!),
-    index: headersFromText(indexes!) as SagaRow["index"], // written as such
+    index: indexFromText(saga!, id!, indexes!),
   };
+}
+
+function indexFromText(saga: string, id: string, indexes: string): SagaRow["index"] {
+  try {
+    return headersFromText(indexes) as SagaRow["index"]; // written as such
+  } catch (thrown) {
+    const cause = toError(thrown);
+    const why = `its indexes are damaged: ${cause.message}, in its row of ${storeName}`;
+    throw new UnreadableSagaError(fromText(saga), fromText(id), why, { cause });
+  }
 }
 
 function contentsOf({ incarnation, version, schema, state, data, types, index }: SagaRow, bytes: Bytes) {

@@ -11,8 +11,8 @@ import type { RunningUnit, UnitHost } from "./unit_host.ts";
 
 /** An instance as it was when a unit began. */
 export interface LoadedInstance extends InstanceKey {
-  /** `undefined`: it was not there. */
-  readonly row: SagaRow | undefined;
+  /** As the database has given it; `undefined`: it was not there. */
+  readonly row: SqlRow | undefined;
 }
 
 /** A unit of work: a transaction from the first use of `tx` on, else one flight at the end. */
@@ -75,7 +75,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
   async load(saga: string, id: string, lock: boolean): Promise<SagaRow | undefined> {
     this.#check();
     const loaded = lock ? undefined : this.#loaded.find((each) => each.id === id && each.saga === saga);
-    if (loaded !== undefined) return loaded.row;
+    if (loaded !== undefined) return loaded.row && sagaOf(loaded.row);
     const { bus } = this.#scope;
     // Within the process, whoever waits holds no connection.
     if (lock && this.#opening === undefined) await this.#lock(bus, saga, id);

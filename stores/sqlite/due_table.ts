@@ -2,32 +2,11 @@
 import { fromText, toText } from "../../src/envelope/stored_text.ts";
 import type { Leased, OutboxRow, Parked, Postponed } from "../../src/spi/store.ts";
 import type { Connection } from "./database.ts";
+import { type Found, type Read, readRow } from "./due_row.ts";
 import { dueStatements } from "./due_statements.ts";
-import { fromHeaders, toHeaders } from "./text.ts";
+import { toHeaders } from "./text.ts";
 import type { SqliteValue } from "./value.ts";
 
-/** A row as the statements below give it. */
-export interface Found {
-  readonly place: number;
-  readonly bus: string;
-  readonly id: string;
-  readonly unit: string;
-  readonly key: string | null;
-  readonly destination: string;
-  readonly content_type: string;
-  readonly headers: Uint8Array;
-  readonly body: Uint8Array;
-  readonly written_due_at: number;
-  readonly expires_at: number | null;
-  readonly due_at: number;
-  readonly free_at: number;
-  readonly waits: number;
-  readonly fence: number;
-  readonly attempts: number;
-  readonly error: string | null;
-  /** Of schedules. */
-  readonly token?: string;
-}
 /** Where a row stands in its key's order. */
 type Standing = Pick<Found, "place" | "due_at" | "free_at">;
 
@@ -201,7 +180,7 @@ export class DueTable<Row extends OutboxRow> {
       ? connection.prepare(this.#sql.parked).all(toText(bus), limit)
       : connection.prepare(this.#sql.parkedAfter).all(toText(bus), toText(after), limit);
     return (all as Found[]).map((found) => ({
-      row: this.#row(found),
+      ...this.#read(found),
       fence: found.fence,
       attempts: found.attempts,
       until: 0,
@@ -255,21 +234,13 @@ export class DueTable<Row extends OutboxRow> {
   }
 
   #leased(found: Found, until: number): Leased<Row> {
-    const leased = { row: this.#row(found), fence: found.fence, attempts: found.attempts, until };
+    const leased = { ...this.#read(found), fence: found.fence, attempts: found.attempts, until };
     this.#places.set(leased, found.place);
     return leased;
   }
 
-  #row(found: Found): Row {
-    return this.#kind.read({
-      id: fromText(found.id),
-      group: fromText(found.unit),
-      key: found.key === null ? undefined : fromText(found.key),
-      to: fromText(found.destination),
-      frame: { contentType: fromText(found.content_type), headers: fromHeaders(found.headers), body: found.body },
-      dueAt: found.written_due_at,
-      expiresAt: found.expires_at ?? undefined,
-    }, found);
+  #read(found: Found): Read<Row> {
+    return readRow(this.#kind.table, found, this.#kind.read);
   }
 }
 

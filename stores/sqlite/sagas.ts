@@ -1,8 +1,12 @@
 /** The instances of sagas. @module */
+import { UnreadableSagaError } from "../../src/errors/saga.ts";
 import { ConflictError } from "../../src/errors/store.ts";
+import { toError } from "../../src/errors/thrown.ts";
 import { fromText, toText } from "../../src/envelope/stored_text.ts";
 import type { Changes, SagaRow } from "../../src/spi/store.ts";
+import { bytesOf, numberOf, textOf, textOrNone } from "./columns.ts";
 import type { Connection } from "./database.ts";
+import { storeName } from "./errors.ts";
 import { fromRecord, toRecord } from "./text.ts";
 import type { SqliteValue } from "./value.ts";
 
@@ -127,16 +131,23 @@ function contents({ incarnation, version, schema, state, data, types, index }: S
   return [toText(incarnation), version, schema, toText(state), data, text, toRecord(index)];
 }
 
+/** @throws {UnreadableSagaError} if it is damaged */
 function fromFound(found: Found): SagaRow {
-  return {
-    saga: fromText(found.saga),
-    id: fromText(found.id),
-    incarnation: fromText(found.incarnation),
-    version: found.version,
-    schema: found.data_schema,
-    state: fromText(found.state),
-    data: found.data,
-    types: found.types === null ? undefined : fromText(found.types),
-    index: fromRecord(found.indexes),
-  };
+  try {
+    return {
+      saga: textOf(found.saga, "saga"),
+      id: textOf(found.id, "id"),
+      incarnation: textOf(found.incarnation, "incarnation"),
+      version: numberOf(found.version, "version"),
+      schema: numberOf(found.data_schema, "data_schema"),
+      state: textOf(found.state, "state"),
+      data: bytesOf(found.data, "data"),
+      types: textOrNone(found.types, "types"),
+      index: fromRecord(bytesOf(found.indexes, "indexes")),
+    };
+  } catch (thrown) {
+    const cause = toError(thrown);
+    const why = `${cause.message}, in its row of ${storeName}`;
+    throw new UnreadableSagaError(fromText(found.saga), fromText(found.id), why, { cause });
+  }
 }

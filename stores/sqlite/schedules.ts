@@ -1,7 +1,8 @@
 /** Messages for later, by token. @module */
-import { fromText, toText } from "../../src/envelope/stored_text.ts";
+import { toText } from "../../src/envelope/stored_text.ts";
 import type { Changes, ScheduleRow } from "../../src/spi/store.ts";
 import { Cancelled } from "./cancelled.ts";
+import { textOf } from "./columns.ts";
 import type { Connection } from "./database.ts";
 import { DueTable } from "./due_table.ts";
 
@@ -15,7 +16,7 @@ export class Schedules extends DueTable<ScheduleRow> {
       table: `${prefix}schedules`,
       more: ", token",
       values: ({ token }) => [toText(token)],
-      read: (row, { token = "" }) => ({ ...row, token: fromText(token) }),
+      read: (row, { token }) => ({ ...row, token: textOf(token, "token") }),
     });
     this.#cancelled = new Cancelled(prefix);
   }

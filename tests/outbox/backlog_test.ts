@@ -131,6 +131,7 @@ test("a store that takes long to count is asked less often", async () => {
         await clock.delay(2_000);
         return { waiting: 1, parked: 0, oldest: undefined };
       },
+      parked: () => Promise.resolve([]),
     },
   });
   for (let seconds = 0; seconds < 100; seconds++) {
@@ -143,7 +144,13 @@ test("a store that takes long to count is asked less often", async () => {
 test("a rate is of the time between two looks, and none of a moment", async () => {
   const clock = new VirtualClock();
   const stats = () => Promise.resolve({ waiting: 0, parked: 0, oldest: undefined });
-  const watch = new BacklogWatch({ bus: "app", of: "outbox", clock, telemetry: undefined, due: { stats } });
+  const watch = new BacklogWatch({
+    bus: "app",
+    of: "outbox",
+    clock,
+    telemetry: undefined,
+    due: { stats, parked: () => Promise.resolve([]) },
+  });
   const sendAndLook = async (count: number, afterMs: number) => {
     for (let at = 0; at < count; at++) watch.sent();
     await clock.advanceTo(clock.now() + afterMs, turn);
