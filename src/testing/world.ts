@@ -197,7 +197,7 @@ export class SimulatedWorld implements World {
   }
 
   async errors(endpoint: string): Promise<readonly FailedMessage[]> {
-    const addresses = { errors: `queue:${endpoint}_error`, endpoint: `queue:${endpoint}` } as const;
+    const addresses = { aside: `queue:${endpoint}_error`, endpoint: `queue:${endpoint}` } as const;
     const call = `world.errors("${endpoint}")`;
     const queue = new EndpointErrorQueue(this.#transport, addresses, new Serializers(undefined, undefined), call);
     return await Array.fromAsync(queue.list());
