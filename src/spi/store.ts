@@ -55,6 +55,7 @@ export interface InboxKey {
 export interface InstanceKey {
   /** The name of the saga. */
   readonly saga: string;
+  /** What its events are correlated with. */
   readonly id: string;
 }
 /** What a unit is about. */
