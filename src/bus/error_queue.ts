@@ -10,10 +10,17 @@ import { type Frame, type FrameHeaders, withHeaders } from "../spi/frame.ts";
 import type { Address, Admin, Delivery, Outgoing, Receiver, Sink, Transport } from "../spi/transport.ts";
 import { isPromise } from "../values/awaitable.ts";
 import { queueName } from "../values/destination.ts";
+import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 import type { ErrorQueue, FailedMessage, Selection } from "./control.ts";
 
 const pageSize = 100;
 const credit = 100;
+
+const listOptionNames: OptionNames<NonNullable<Parameters<ErrorQueue["list"]>[0]>> = {
+  limit: true,
+  after: true,
+  signal: true,
+};
 
 /** `<endpoint>_error` or `<endpoint>_skipped`, on a transport that lets an operator look. */
 export class EndpointErrorQueue implements ErrorQueue {
@@ -43,6 +50,7 @@ export class EndpointErrorQueue implements ErrorQueue {
   async *list(
     options: { readonly limit?: number; readonly after?: string; readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<FailedMessage> {
+    checkOptionNames(options, listOptionNames, `list() of "${this.#queue}"`);
     const { limit = Infinity, after, signal } = options;
     const admin = this.#admin();
     let given = 0;

@@ -6,6 +6,7 @@ import { ConfigurationError } from "../errors/configuration.ts";
 import { joined, transact } from "../outbox/transactions.ts";
 import type { UnitOfWork } from "../outbox/unit_of_work.ts";
 import type { Middleware, SendMiddleware } from "../pipeline/context.ts";
+import { type CallKind, callOptionsError, unitOptionsError } from "../pipeline/call_options.ts";
 import { noOptions } from "../pipeline/draft.ts";
 import { HeldMessages } from "../pipeline/held_messages.ts";
 import type { BusObserver } from "../pipeline/observers.ts";
@@ -26,6 +27,7 @@ import type { Saga } from "../sagas/saga.ts";
 import type { Change, DeployMode, Transport } from "../spi/transport.ts";
 import type { Awaitable } from "../values/awaitable.ts";
 import { checkName } from "../values/destination.ts";
+import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 import type { Bus, Connection } from "./bus.ts";
 import { BusCore, type Defaults } from "./bus_core.ts";
 import { BusLife } from "./bus_life.ts";
@@ -42,6 +44,9 @@ import { StoreParkedMessages } from "./parked_messages.ts";
 import { sagaInstances } from "./saga_access.ts";
 import { type MessageStream, messageStream, streamCredit } from "./stream.ts";
 import { topologyOf } from "./topology.ts";
+
+const signalName: OptionNames<{ readonly signal?: AbortSignal }> = { signal: true };
+const stopOptionNames: OptionNames<StopOptions> = { deadline: true };
 
 /** The bus: see {@linkcode Bus}. */
 export class MessageBus<Tx> implements Bus<Tx> {
@@ -121,11 +126,16 @@ export class MessageBus<Tx> implements Bus<Tx> {
   ): Promise<void> {
     try {
       this.#life.check(kind);
+      if (options !== noOptions) this.#checkOptions(kind, options);
       if (options.tx !== undefined) return this.#sendIn(options.tx, kind, contract, message, options);
       return this.#core.services.sendPipeline.send(kind, contract, message, options, undefined, target);
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+  #checkOptions(kind: CallKind, options: object): void {
+    const error = callOptionsError(kind, options, this.name);
+    if (error !== undefined) throw error;
   }
   /** Apart: what captures its parameters makes room for them at every call. */
   #sendIn(
@@ -149,6 +159,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
     options: RequestOptions = {},
   ): Promise<Reply> {
     this.#life.check("request");
+    this.#checkOptions("request", options);
     // The contract's type says what its owner answers; a reply schema has checked it.
     return await this.#core.requests.request(contract, message, options, undefined, {
       holder: undefined,
@@ -162,6 +173,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
     options: ScheduleOptions<Tx> = {},
   ): Promise<ScheduleToken> {
     this.#life.check("schedule");
+    this.#checkOptions("schedule", options);
     const { tx, ...rest } = options;
     if (tx === undefined) return await this.#schedule(contract, message, when, rest, this.#core.outbound);
     return await this.#join(tx, (unit) => this.#schedule(contract, message, when, rest, unit));
@@ -175,8 +187,10 @@ export class MessageBus<Tx> implements Bus<Tx> {
   ): Promise<ScheduleToken> {
     return this.#core.services.schedules.schedule(contract, message, when, options, undefined, target);
   }
-  async unschedule(token: ScheduleToken, { tx }: { readonly tx?: Tx } = {}): Promise<void> {
+  async unschedule(token: ScheduleToken, options: { readonly tx?: Tx } = {}): Promise<void> {
     this.#life.check("unschedule");
+    this.#checkOptions("unschedule", options);
+    const { tx } = options;
     const { services: { schedules }, outbound } = this.#core;
     if (tx === undefined) await schedules.unschedule(token, outbound);
     else await this.#join(tx, (unit) => schedules.unschedule(token, unit));
@@ -200,16 +214,23 @@ export class MessageBus<Tx> implements Bus<Tx> {
     return {
       publish: (event, message, options = noOptions) => tracked(this.#send("publish", event, message, options, target)),
       send: (command, message, options = noOptions) => tracked(this.#send("send", command, message, options, target)),
-      schedule: (contract, message, when, options = {}) =>
-        tracked(this.#schedule(contract, message, when, options, target)),
+      schedule: async (contract, message, when, options = {}) => {
+        const refused = unitOptionsError("schedule", options, this.name);
+        const scheduling = refused === undefined
+          ? this.#schedule(contract, message, when, options, target)
+          : Promise.reject(refused);
+        return await tracked(scheduling);
+      },
       unschedule: (token) => tracked(this.#core.services.schedules.unschedule(token, target)),
     };
   }
 
   stream<Out>(
     contract: Contract<never, Out, unknown>,
-    { signal }: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal } = {},
   ): MessageStream<Out> {
+    checkOptionNames(options, signalName, `stream() on "${this.name}"`);
+    const { signal } = options;
     const name = `${this.name}-stream-${++this.#streams}`;
     let connection: Connection | undefined;
     const stream = messageStream<Out>({
@@ -240,11 +261,13 @@ export class MessageBus<Tx> implements Bus<Tx> {
   }
 
   async start(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    checkOptionNames(options, signalName, `start() on "${this.name}"`);
     await this.#life.start(options.signal);
     await Promise.all(this.#opening);
   }
   // deno-lint-ignore require-await -- async, so that a deadline that is none rejects
   async stop(options: StopOptions = {}): Promise<void> {
+    checkOptionNames(options, stopOptionNames, `stop() on "${this.name}"`);
     return this.#life.stop(options);
   }
   async [Symbol.asyncDispose](): Promise<void> {

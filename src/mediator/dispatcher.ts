@@ -7,6 +7,7 @@ import { NoHandlerError, RequestTimeoutError } from "../errors/sending.ts";
 import type { Clock } from "../spi/clock.ts";
 import { isPromise } from "../values/awaitable.ts";
 import { type Duration, milliseconds } from "../values/duration.ts";
+import { callOptionsError } from "../pipeline/call_options.ts";
 import { checkAnswer } from "./answer.ts";
 import { type AnyOptions, Call, type Dispatching, joined, type Origin } from "./call.ts";
 import { MediatedContext } from "./mediated_context.ts";
@@ -122,7 +123,7 @@ export class Dispatcher implements Dispatching {
 
   /** @throws what the caller's options deserve; the signal's reason if it has aborted */
   #call(
-    { definition }: Plan,
+    { definition, kind }: Plan,
     options: AnyOptions | undefined,
     origin: Origin | undefined,
     asked: boolean,
@@ -138,6 +139,8 @@ export class Dispatcher implements Dispatching {
           instead,
         );
       }
+      const error = callOptionsError(asked ? "request" : kind === "event" ? "publish" : "send", options, this.name);
+      if (error !== undefined) throw error;
     }
     const signal = joined(options?.signal, origin?.passedSignal);
     signal?.throwIfAborted();

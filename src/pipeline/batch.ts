@@ -8,7 +8,8 @@ import { toError } from "../errors/thrown.ts";
 import type { InUnit } from "../spi/store.ts";
 import { milliseconds } from "../values/duration.ts";
 import type { Consumption } from "./consumption.ts";
-import type { BatchContext, BatchHandler, BatchOptions, ConsumeContext, SendKind } from "./context.ts";
+import { unitOptionsError } from "./call_options.ts";
+import type { BatchContext, BatchHandler, BatchOptions, ConsumeContext } from "./context.ts";
 import { noOptions } from "./draft.ts";
 import { HandlingContext } from "./handling_context.ts";
 import { HeldMessages } from "./held_messages.ts";
@@ -307,14 +308,17 @@ class Batch implements BatchContext<unknown>, SendTarget {
     return this.#send("send", command, message, options);
   }
   #send(
-    kind: SendKind,
+    kind: "send" | "publish",
     contract: Contract,
     message: unknown,
     options: SendOptions<unknown> = noOptions,
   ): Promise<void> {
     if (this.#over) return Promise.reject(this.#first.whyOver(this.#context.attempt));
     const { sendPipeline } = this.#first.services;
-    const sending = sendPipeline.send(kind, contract, message, options, this.#first, this.#unit ?? this);
+    const refused = options === noOptions ? undefined : unitOptionsError(kind, options, this.endpoint);
+    const sending = refused === undefined
+      ? sendPipeline.send(kind, contract, message, options, this.#first, this.#unit ?? this)
+      : Promise.reject(refused);
     return this.#unit?.track(sending) ?? sending;
   }
   schedule<In>(

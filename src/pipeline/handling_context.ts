@@ -14,7 +14,8 @@ import type { Destination } from "../values/destination.ts";
 import { type Duration, milliseconds } from "../values/duration.ts";
 import { derives, isOf } from "./bindings.ts";
 import type { Consumption } from "./consumption.ts";
-import type { ConsumeContext, HandlerContext, Responded, SendKind } from "./context.ts";
+import { callOptionsError, unitOptionsError } from "./call_options.ts";
+import type { ConsumeContext, HandlerContext, Responded } from "./context.ts";
 import { noOptions } from "./draft.ts";
 import { respond } from "./reply.ts";
 import type { SendTarget } from "./outgoing_message.ts";
@@ -136,13 +137,15 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
     return this.#send("send", command, message, options);
   }
   #send(
-    kind: SendKind,
+    kind: "send" | "publish",
     contract: Contract,
     message: unknown,
     options: SendOptions<unknown> = noOptions,
   ): Promise<void> {
     const consumption = this.#consumption;
     if (this.#over) return Promise.reject(this.#why());
+    const refused = options === noOptions ? undefined : unitOptionsError(kind, options, this.endpoint);
+    if (refused !== undefined) return this.#tracked(Promise.reject(refused));
     const { sendPipeline } = consumption.services;
     return this.#tracked(sendPipeline.send(kind, contract, message, options, consumption, this.#target));
   }
@@ -155,6 +158,8 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
   ): Promise<ScheduleToken> {
     const consumption = this.#consumption;
     if (this.#over) return Promise.reject(this.#why());
+    const refused = unitOptionsError("schedule", options, this.endpoint);
+    if (refused !== undefined) return this.#tracked(Promise.reject(refused));
     const { schedules } = consumption.services;
     return this.#tracked(schedules.schedule(contract, message, when, options, consumption, this.#target));
   }
@@ -173,6 +178,8 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
   ): Promise<Reply> {
     const consumption = this.#consumption;
     if (this.#over) return Promise.reject(this.#why());
+    const refused = callOptionsError("request", options, this.endpoint);
+    if (refused !== undefined) return Promise.reject(refused);
     if (this.#unit?.opened === true) {
       const { name } = definitionOf(contract, "the contract to request");
       return Promise.reject(new RequestInTransactionError(name, this.endpoint));

@@ -13,15 +13,18 @@ type NameOf<Options> = Options extends unknown ? keyof Options & string : never;
  */
 export function checkOptionNames(options: object, names: Readonly<Record<string, true>>, whose: string): void {
   for (const name of Object.keys(options)) {
-    if (Object.hasOwn(names, name)) continue;
-    const known = Object.keys(names);
-    const nearest = nearestOf(name, known);
-    throw new ConfigurationError(
-      `Cannot use { ${name} } for ${whose}: there is no such option. ` +
-        (nearest === undefined ? `It may have { ${known.join(", ")} }` : `Write { ${nearest} } if that is meant`),
-      { details: { option: name, nearest } },
-    );
+    if (!Object.hasOwn(names, name)) throw unknownOption(name, Object.keys(names), whose);
   }
+}
+
+/** What an option that there is not deserves; it names the nearest. */
+export function unknownOption(name: string, known: readonly string[], whose: string): ConfigurationError {
+  const nearest = nearestOf(name, known);
+  return new ConfigurationError(
+    `Cannot use { ${name} } for ${whose}: there is no such option. ` +
+      (nearest === undefined ? `It may have { ${known.join(", ")} }` : `Write { ${nearest} } if that is meant`),
+    { details: { option: name, nearest } },
+  );
 }
 
 /** Of which no more than half must be changed. */
