@@ -1,5 +1,5 @@
 /**
- * A webhook gateway on real payloads: `deno task demo`, or `deno task demo --transport rabbitmq`.
+ * A webhook gateway on real payloads: `deno task demo:webhooks`, or `deno task demo:webhooks --transport rabbitmq`.
  *
  * Ends with 0 only if every payload is accounted for. Without a transport, all is in memory: no server is needed.
  */

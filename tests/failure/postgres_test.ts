@@ -9,8 +9,11 @@ import { postgres, type PostgresOptions } from "../../stores/postgres/mod.ts";
 import { eventually, realTime } from "../conformance/test_clock.ts";
 import { test } from "../support/runner.ts";
 import { canStartPostgres, type PostgresCluster, startPostgresCluster } from "../support/servers/postgres.ts";
+import { skipUnlessRequired } from "../support/required.ts";
 
-const skip = canStartPostgres() ? undefined : "no PostgreSQL of Debian here: apt-get install postgresql";
+const skip = skipUnlessRequired(
+  canStartPostgres() ? undefined : "no PostgreSQL of Debian here: apt-get install postgresql",
+);
 const clock = realTime();
 /** Beside the one at the usual port. */
 const port = 5490;

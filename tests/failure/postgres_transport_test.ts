@@ -13,6 +13,7 @@ import { canStartPostgres, startPostgresCluster } from "../support/servers/postg
 import { share } from "../support/share.ts";
 import { onQueues, type Rig } from "../transports/postgres/rig.ts";
 import { type Child, start } from "./kill/child.ts";
+import { skipUnlessRequired } from "../support/required.ts";
 
 /** Where a process may be killed while it handles, in order. */
 const points = ["taken", "written", "settled", "committed"] as const;
@@ -218,7 +219,9 @@ for (const together of [false, true]) {
       }
     },
     {
-      skip: canStartPostgres() ? undefined : "no PostgreSQL of Debian here: apt-get install postgresql",
+      skip: skipUnlessRequired(
+        canStartPostgres() ? undefined : "no PostgreSQL of Debian here: apt-get install postgresql",
+      ),
       timeoutInMs: 300_000,
     },
   );

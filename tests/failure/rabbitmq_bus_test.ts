@@ -10,8 +10,11 @@ import { eventually, realTime } from "../conformance/test_clock.ts";
 import { test } from "../support/runner.ts";
 import { canStartRabbitmq, type RabbitmqNode, startRabbitmqNode } from "../support/servers/rabbitmq.ts";
 import { share } from "../support/share.ts";
+import { skipUnlessRequired } from "../support/required.ts";
 
-const skip = canStartRabbitmq() ? undefined : "no RabbitMQ of Debian here: apt-get install rabbitmq-server";
+const skip = skipUnlessRequired(
+  canStartRabbitmq() ? undefined : "no RabbitMQ of Debian here: apt-get install rabbitmq-server",
+);
 const clock = realTime();
 /** Beside the one at the usual port, and those of other files. */
 const port = 5693;

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { canMakeCertificates } from "./certificates.ts";
 import { canStartPgbouncer } from "./servers/pgbouncer.ts";
 import { canStartPostgres, startPostgresCluster, usualPort as postgresPort } from "./servers/postgres.ts";
 import { canStartRabbitmq, listens, startRabbitmqNode, usualPort } from "./servers/rabbitmq.ts";
@@ -25,9 +26,19 @@ function installs(...packages: readonly string[]): boolean {
   return runs("apt-get", ...install) || (runs("apt-get", "update", "-qq") && runs("apt-get", ...install));
 }
 
+/** Tests that kill their server start one of their own, whatever serves at the usual port. */
+function privately(canStart: () => boolean, name: string): void {
+  if (!canStart()) installs(name);
+}
+
 async function rabbitmq(): Promise<string> {
-  if (await listens(usualPort)) return `listens on ${usualPort} already`;
+  privately(canMakeCertificates, "openssl");
+  if (await listens(usualPort)) {
+    privately(canStartRabbitmq, "rabbitmq-server");
+    return `listens on ${usualPort} already`;
+  }
   if (spawnSync("docker", ["info"]).status === 0 && runs("docker", "compose", "up", "--wait", "rabbitmq")) {
+    privately(canStartRabbitmq, "rabbitmq-server");
     return `started by Docker Compose on ${usualPort}`;
   }
   if (!canStartRabbitmq() && !installs("rabbitmq-server")) {
@@ -39,9 +50,13 @@ async function rabbitmq(): Promise<string> {
 
 async function postgres(): Promise<string> {
   // One test is about it; it starts its own.
-  if (!canStartPgbouncer()) installs("pgbouncer");
-  if (await listens(postgresPort)) return `listens on ${postgresPort} already`;
+  privately(canStartPgbouncer, "pgbouncer");
+  if (await listens(postgresPort)) {
+    privately(canStartPostgres, "postgresql");
+    return `listens on ${postgresPort} already`;
+  }
   if (spawnSync("docker", ["info"]).status === 0 && runs("docker", "compose", "up", "--wait", "postgres")) {
+    privately(canStartPostgres, "postgresql");
     return `started by Docker Compose on ${postgresPort}`;
   }
   if (!canStartPostgres()) {

@@ -7,8 +7,11 @@ import { test } from "../../support/runner.ts";
 import { canStartPgbouncer, startPgbouncer } from "../../support/servers/pgbouncer.ts";
 import { Opened } from "./opened.ts";
 import { PostgresBench, skip, url } from "./server.ts";
+import { skipUnlessRequired } from "../../support/required.ts";
 
-const missing = canStartPgbouncer() ? undefined : "no PgBouncer of Debian here: apt-get install pgbouncer";
+const missing = skipUnlessRequired(
+  canStartPgbouncer() ? undefined : "no PgBouncer of Debian here: apt-get install pgbouncer",
+);
 const Work = command<{ id: number }>("pooled.work");
 const Done = event<{ id: number }>("pooled.done");
 

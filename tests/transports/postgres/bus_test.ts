@@ -9,6 +9,7 @@ import { test } from "../../support/runner.ts";
 import { canStartPgbouncer, startPgbouncer } from "../../support/servers/pgbouncer.ts";
 import { PostgresBench } from "../../stores/postgres/server.ts";
 import { onQueues, Rig } from "./rig.ts";
+import { skipUnlessRequired } from "../../support/required.ts";
 
 const Submit = command<{ readonly id: number }>("queues.submit");
 const Submitted = event<{ readonly id: number }>("queues.submitted", { key: () => "k" });
@@ -89,7 +90,9 @@ onQueues("with the bus' own store, what a unit commits goes past the outbox, onc
   assertEquals(own?.["n"], 5);
 });
 
-const missing = canStartPgbouncer() ? undefined : "no PgBouncer of Debian here: apt-get install pgbouncer";
+const missing = skipUnlessRequired(
+  canStartPgbouncer() ? undefined : "no PgBouncer of Debian here: apt-get install pgbouncer",
+);
 
 test("PostgreSQL transport: behind a pooler that shares connections by transaction, looking is enough", async () => {
   const pooler = await startPgbouncer(6_840 + process.pid % 400, new URL(url), 3);

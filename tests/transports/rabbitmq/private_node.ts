@@ -7,6 +7,7 @@ import type { RabbitmqOptions, RabbitmqTransport } from "../../../transports/rab
 import { rabbitmq } from "../../../transports/rabbitmq/mod.ts";
 import { eventually, realTime, type TestClock } from "../../conformance/test_clock.ts";
 import { canMakeCertificates, type Certificates, makeCertificates } from "../../support/certificates.ts";
+import { skipUnlessRequired } from "../../support/required.ts";
 import { runtime, test } from "../../support/runner.ts";
 import {
   canStartRabbitmq,
@@ -47,11 +48,13 @@ const portsApart = { deno: 0, bun: 100, node: 200 } as const;
 
 /** Registers tests on one node, which starts with the first of them and ends with the last. */
 export function privateNode(port: number): (name: string, run: (node: PrivateNode) => Promise<void>) => void {
-  const skip = !canStartRabbitmq()
-    ? "no RabbitMQ of Debian here: apt-get install rabbitmq-server"
-    : canMakeCertificates()
-    ? undefined
-    : "no openssl here";
+  const skip = skipUnlessRequired(
+    !canStartRabbitmq()
+      ? "no RabbitMQ of Debian here: apt-get install rabbitmq-server"
+      : canMakeCertificates()
+      ? undefined
+      : "no openssl here: apt-get install openssl",
+  );
   let left = 0;
   let node: Promise<PrivateNode> | undefined;
   return (name, run) => {
