@@ -1,46 +1,42 @@
-/** Queues and store in one file: processes are killed and stand still, and every input has each effect once. */
+/** Queues and store in one database: processes are killed and stand still, and every input has each effect once. */
 import { assert, assertEquals } from "@std/assert";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type Bus, createBus } from "../../mod.ts";
 import { seededRandom } from "../../src/values/random.ts";
-import { sqlite, type SqliteTransaction } from "../../stores/sqlite/mod.ts";
-import { sqliteTransport } from "../../transports/sqlite/mod.ts";
 import { eventually, realTime } from "../conformance/test_clock.ts";
-import { openNative } from "../stores/sqlite/native.ts";
 import { test } from "../support/runner.ts";
 import { share } from "../support/share.ts";
 import { type Child, start } from "./kill/child.ts";
+import { type Database, databases, withLedger } from "./kill/databases.ts";
 import { onePoints } from "./kill/killer.ts";
-import { handleAll, steps, Submit } from "./kill/one_file_service.ts";
+import type { Ledger } from "./kill/ledger.ts";
+import { handleAll, steps, Submit } from "./kill/one_database_service.ts";
+import { type Queues, queuesBeside } from "./kill/queues_beside.ts";
 
 const inputsEachTime = 8;
 const endpoints = ["orders", "bills", "books", "relay", "ends"];
 
-/** One file, and this process' own bus on it. */
+/** One database, and this process' own bus on it. */
 class Bench {
-  readonly path: string;
-  readonly #bus: Bus<SqliteTransaction>;
+  readonly address: string;
+  readonly #ledger: Ledger<unknown>;
+  readonly #queues: Queues;
+  readonly #bus: Bus<unknown>;
   #inputs = 0;
 
-  constructor(path: string) {
-    this.path = path;
-    const store = sqlite({ path, synchronous: "normal" });
-    this.#bus = createBus({ name: "orders", store, transport: sqliteTransport(store, { lease: "1s" }) });
-    handleAll(this.#bus, () => {});
+  constructor(address: string, ledger: Ledger<unknown>, queues: Queues) {
+    this.address = address;
+    this.#ledger = ledger;
+    this.#queues = queues;
+    const store = ledger.store();
+    this.#bus = createBus({ name: "orders", store, transport: queues.given(store, { lease: "1s" }) });
+    handleAll(this.#bus, ledger, () => {});
   }
 
   /** Makes the tables, and counts from then on what is put into the outbox. */
   async open(): Promise<void> {
-    await openNative(this.path, (database) => database.exec("CREATE TABLE effects (step TEXT, input INTEGER)"));
     await this.#bus.start();
     for (const endpoint of endpoints) await this.#bus.pause(endpoint);
-    await openNative(this.path, (database) =>
-      database.exec(
-        "CREATE TABLE hops (id TEXT); CREATE TRIGGER hop AFTER INSERT ON hero_outbox " +
-          "BEGIN INSERT INTO hops VALUES (new.id); END",
-      ));
+    await this.#queues.watchOutbox();
   }
 
   /** Puts more in. */
@@ -55,13 +51,6 @@ class Bench {
     for (const endpoint of endpoints) await this.#bus.resume(endpoint);
   }
 
-  async #count(what: string): Promise<number> {
-    return await openNative(
-      this.path,
-      (database) => Number(database.prepare(`SELECT count(*) AS n FROM ${what}`).get()?.["n"]),
-    );
-  }
-
   /** What was held ten times by processes that were killed is taken for their reason: an operator puts it back. */
   async #putBack(): Promise<void> {
     for (const endpoint of endpoints) {
@@ -73,10 +62,10 @@ class Bench {
   /** Waits until nothing is left to do. */
   async quiet(): Promise<void> {
     const rows = "hero_queue_message_overview";
-    for (let left = 1; left > 0; left = await this.#count(rows)) {
+    for (let left = 1; left > 0; left = await this.#queues.count(rows)) {
       let busy = 1;
       await eventually(realTime(), "the rest", () => {
-        void this.#count(`${rows} WHERE queue NOT LIKE '%_error'`).then((count) => busy = count, () => {});
+        void this.#queues.count(`${rows} WHERE queue NOT LIKE '%_error'`).then((count) => busy = count, () => {});
         return busy === 0;
       }, 120_000);
       await this.#putBack();
@@ -84,47 +73,52 @@ class Bench {
   }
 
   /** The effects that there are of a step, in order of the inputs. */
-  effects(step: string): Promise<readonly number[]> {
-    return openNative(
-      this.path,
-      (database) =>
-        database.prepare("SELECT input FROM effects WHERE step = ? ORDER BY input").all(step)
-          .map(({ input }) => Number(input)),
-    );
+  async effects(step: string): Promise<readonly number[]> {
+    const all = await this.#ledger.effects();
+    return all.filter((each) => each.step === step).map(({ input }) => input).sort((a, b) => a - b);
   }
 
   /** Nothing was lost, nothing was done twice, and nothing took a detour. */
   async check(): Promise<void> {
     const expected = Array.from({ length: this.#inputs }, (_, input) => input);
     for (const step of steps) assertEquals(await this.effects(step), expected, `The effects "${step}"`);
-    assertEquals([await this.#count("hops"), await this.#count("hero_outbox")], [0, 0]);
-    assertEquals(await this.#count("hero_inbox"), 5 * expected.length);
+    assertEquals(await this.#queues.count("hops"), 0);
+    assertEquals(await this.#ledger.left(), { inbox: 5 * expected.length, outbox: 0, schedules: 0 });
   }
 
   async close(): Promise<void> {
     await this.#bus.stop();
+    await this.#queues.close();
   }
 }
 
-async function withBench(run: (bench: Bench) => Promise<void>): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "hero-one-"));
-  const bench = new Bench(join(folder, "one.db"));
-  try {
-    await bench.open();
-    await run(bench);
-  } finally {
-    await bench.close();
-    await rm(folder, { recursive: true, force: true });
-  }
+function onOneDatabase(
+  database: Database,
+  name: string,
+  timeoutInMs: number,
+  run: (bench: Bench) => Promise<void>,
+): void {
+  test(`${database.name}: ${name}`, () =>
+    withLedger(database, async (address, ledger) => {
+      const bench = new Bench(address, ledger, await queuesBeside(address));
+      try {
+        await bench.open();
+        await run(bench);
+      } finally {
+        await bench.close();
+      }
+    }), { skip: database.skip, timeoutInMs });
 }
 
 const kills = share(200);
 
-test(
-  `with queues and store in one file, processes are killed ${kills} times, at every point and anywhere: ` +
-    "each input has each effect once, and nothing takes the hop through the outbox",
-  () =>
-    withBench(async (bench) => {
+for (const database of databases) {
+  onOneDatabase(
+    database,
+    `with queues and store in one, processes are killed ${kills} times, at every point and anywhere: ` +
+      "each input has each effect once, and nothing takes the hop through the outbox",
+    1_200_000,
+    async (bench) => {
       const random = seededRandom(20_261_126);
       const running = new Set<Child>();
       const killed = new Map<string, number>();
@@ -133,7 +127,7 @@ test(
         const at = lives++;
         const point = [...onePoints, "anywhere"][at % (onePoints.length + 1)] ?? "anywhere";
         await bench.feed(inputsEachTime);
-        const child = start("one_file_process.ts", [bench.path, point, 1 + Math.floor(random() * 6)]);
+        const child = start("one_database_process.ts", [bench.address, point, 1 + Math.floor(random() * 6)]);
         running.add(child);
         if (point === "anywhere") {
           child.process.stdout?.once("data", () => setTimeout(() => child.process.kill("SIGKILL"), random() * 200));
@@ -154,38 +148,45 @@ test(
       }
       await bench.check();
       if (kills > onePoints.length) assertEquals(onePoints.filter((point) => !killed.has(point)), []);
-    }),
-  { timeoutInMs: 1_200_000 },
-);
+    },
+  );
 
-test(
-  "a handler that stands still for longer than its lease commits nothing: another process has handled the message",
-  () =>
-    withBench(async (bench) => {
-      const child = start("one_file_process.ts", [bench.path, "", 1, "stall"]);
-      const said: string[] = [];
-      child.process.stdout?.setEncoding("utf8").on("data", (text: string) => said.push(...text.trim().split("\n")));
-      try {
-        await eventually(realTime(), "the other process", () => said.includes("ready"), 60_000);
-        await bench.feed(1);
-        await eventually(realTime(), "the stall", () => said.includes("stalls"), 60_000);
-        await bench.help();
-        let effects: readonly number[] = [];
-        await eventually(realTime(), "the effect", () => {
-          void bench.effects("order").then((found) => effects = found);
-          return effects.length > 0;
-        }, 60_000);
-        // It hears first that the message is gone, or that it has been handled.
-        const over = (): boolean => said.includes("lost") || said.includes("duplicate");
-        assert(!over(), "It was to stand still until another had handled its message");
-        await eventually(realTime(), "what becomes of the late run", over, 60_000);
-        await bench.quiet();
-        await bench.check();
-        assertEquals(said.filter((word) => word === "faulted"), []);
-      } finally {
-        child.process.kill("SIGKILL");
-        await child.ended;
-      }
-    }),
-  { timeoutInMs: 240_000 },
-);
+  for (const [stall, how] of [["stall", "goes on without a look"], ["listen", "goes on although its signal says so"]]) {
+    onOneDatabase(
+      database,
+      `a handler that stands still for longer than its lease, and ${how}, commits nothing: ` +
+        "another process has handled the message",
+      240_000,
+      async (bench) => {
+        const child = start("one_database_process.ts", [bench.address, "", 1, stall ?? ""]);
+        const said: string[] = [];
+        child.process.stdout?.setEncoding("utf8").on("data", (text: string) => said.push(...text.trim().split("\n")));
+        try {
+          await eventually(realTime(), "the other process", () => said.includes("ready"), 60_000);
+          await bench.feed(1);
+          await eventually(realTime(), "the stall", () => said.includes("stalls"), 60_000);
+          await bench.help();
+          let effects: readonly number[] = [];
+          await eventually(realTime(), "the effect", () => {
+            void bench.effects("order").then((found) => effects = found, () => {});
+            return effects.length > 0;
+          }, 60_000);
+          // It hears first that the message is gone, or that it has been handled.
+          const over = (): boolean => said.includes("lost") || said.includes("duplicate");
+          assert(!over(), "It was to stand still until another had handled its message");
+          await eventually(realTime(), "what becomes of the late run", over, 60_000);
+          if (stall === "listen") {
+            assertEquals(said.filter((word) => word.startsWith("aborted")), ["aborted: true"]);
+            assert(said.indexOf("aborted: true") < said.length - 1);
+          }
+          await bench.quiet();
+          await bench.check();
+          assertEquals(said.filter((word) => word === "faulted"), []);
+        } finally {
+          child.process.kill("SIGKILL");
+          await child.ended;
+        }
+      },
+    );
+  }
+}

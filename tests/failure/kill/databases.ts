@@ -28,6 +28,24 @@ export const databases: readonly Database[] = [
   },
 ];
 
+/** Works with a new database with a ledger in it, and takes it away. */
+export async function withLedger(
+  database: Database,
+  work: (address: string, ledger: Ledger<unknown>, folder: string) => Promise<void>,
+): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "hero-failure-"));
+  const address = database.address(folder);
+  const ledger = await ledgerAt(address);
+  try {
+    await ledger.prepare();
+    await work(address, ledger, folder);
+  } finally {
+    await ledger.drop();
+    await ledger.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
 /** A new database with a ledger, and a broker. */
 export interface Bench {
   readonly ledgerAddress: string;
@@ -37,18 +55,14 @@ export interface Bench {
 }
 
 /** Works with a new database and broker, and takes both away. */
-export async function withBench(database: Database, work: (bench: Bench) => Promise<void>): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "hero-failure-"));
-  const [ledgerAddress, brokerPath] = [database.address(folder), join(folder, "broker.db")];
-  const ledger = await ledgerAt(ledgerAddress);
-  const broker = new BrokerFile(brokerPath);
-  try {
-    await ledger.prepare();
-    await work({ ledgerAddress, ledger, brokerPath, broker });
-  } finally {
-    broker.close();
-    await ledger.drop();
-    await ledger.close();
-    await rm(folder, { recursive: true, force: true });
-  }
+export function withBench(database: Database, work: (bench: Bench) => Promise<void>): Promise<void> {
+  return withLedger(database, async (ledgerAddress, ledger, folder) => {
+    const brokerPath = join(folder, "broker.db");
+    const broker = new BrokerFile(brokerPath);
+    try {
+      await work({ ledgerAddress, ledger, brokerPath, broker });
+    } finally {
+      broker.close();
+    }
+  });
 }

@@ -20,7 +20,8 @@ export function inPostgres(address: string): Ledger<TransactionSql> {
         CREATE TABLE ${own("numbers")} (last integer NOT NULL);
         INSERT INTO ${own("numbers")} VALUES (0)`);
     },
-    store: () => postgres({ url, schema, max: 6 }),
+    // As much as a killed process can tell apart.
+    store: () => postgres({ url, schema, max: 6, connection: { connection: { synchronous_commit: false } } }),
     write: async (tx, { step, input }) => {
       await tx`INSERT INTO ${tx(`${schema}.effects`)} (step, input) VALUES (${step}, ${input})`;
     },

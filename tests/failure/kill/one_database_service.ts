@@ -1,6 +1,6 @@
-/** What the processes on one file do: each input has four effects, on endpoints of every kind. */
+/** What the processes on one database do: each input has four effects, on endpoints of every kind. */
 import { type Bus, command, event } from "../../../mod.ts";
-import type { SqliteTransaction } from "../../../stores/sqlite/mod.ts";
+import type { Ledger } from "./ledger.ts";
 
 interface Order {
   readonly input: number;
@@ -15,22 +15,22 @@ const End = command<Order>("one.end");
 /** The effects of an input. */
 export const steps: readonly string[] = ["order", "bill", "book", "end"];
 
-/** Declares the endpoints; `reached` is told how far each handler is. */
+/** Declares the endpoints; `reached` is told how far each handler of an input is, and may hold it up. */
 export function handleAll(
-  bus: Bus<SqliteTransaction>,
-  reached: (at: "taken" | "written" | "handled") => void,
+  bus: Bus<unknown>,
+  ledger: Ledger<unknown>,
+  reached: (at: "taken" | "written" | "handled", signal: AbortSignal) => void | Promise<void>,
 ): void {
   // Few at once: what a killed process holds comes again only when its lease has ended, and counts.
   const few = { concurrency: 2, prefetch: 3 };
-  const write = (tx: SqliteTransaction, step: string, { input }: Order): Promise<unknown> =>
-    tx.run("INSERT INTO effects VALUES (?, ?)", step, input);
+  const write = (tx: unknown, step: string, { input }: Order): Promise<void> => ledger.write(tx, { step, input });
   bus.endpoint("orders", { ...few, outbox: true }).handle(Submit, async (order, ctx) => {
     await ctx.publish(Submitted, order);
-    reached("taken");
+    await reached("taken", ctx.signal);
     await write(ctx.tx, "order", order);
-    reached("written");
+    await reached("written", ctx.signal);
     await ctx.send(Bill, order);
-    reached("handled");
+    await reached("handled", ctx.signal);
   });
   bus.endpoint("bills", { ...few, outbox: { group: 2 } }).handle(Bill, async (order, ctx) => {
     await write(ctx.tx, "bill", order);
@@ -44,6 +44,6 @@ export function handleAll(
   bus.endpoint("relay", { ...few, outbox: true, order: "key" }).handle(Submitted, (order, ctx) => ctx.send(End, order));
   bus.endpoint("ends", { ...few, outbox: true }).handle(
     End,
-    (order, ctx) => write(ctx.tx, "end", order).then(() => {}),
+    (order, ctx) => write(ctx.tx, "end", order),
   );
 }
