@@ -12,12 +12,13 @@ import {
   UnsupportedError,
 } from "../../../mod.ts";
 import { masstransitNaming } from "../../../src/masstransit/mod.ts";
-import { rabbitmq, type RabbitmqTransport } from "../../../transports/rabbitmq/mod.ts";
+import { rabbitmq } from "../../../transports/rabbitmq/mod.ts";
 import { eventually, realTime } from "../../conformance/test_clock.ts";
 import { test } from "../../support/runner.ts";
 import { usualPort } from "../../support/servers/rabbitmq.ts";
 import { TcpProxy } from "../../support/tcp_proxy.ts";
 import { raw, skip, url } from "./broker.ts";
+import { withBus } from "./bus_rig.ts";
 
 interface Submit {
   readonly orderId: string;
@@ -28,33 +29,7 @@ const Urgent = event<Submit & { readonly by: string }>("orders.urgent", { extend
 const GetOrder = query<Submit, { readonly status: string }>("orders.get");
 
 const clock = realTime();
-let buses = 0;
 const run = Math.floor(performance.timeOrigin + performance.now()).toString(36);
-
-/** Registers a test with a bus whose names are its own, and takes away what it made. */
-function withBus(name: string, use: (bus: Bus, transport: RabbitmqTransport) => Promise<void>): void {
-  test(`rabbitmq: ${name}`, async () => {
-    const transport = rabbitmq(url);
-    const names = new Set<string>();
-    const deploy = transport.deploy.bind(transport);
-    transport.deploy = (topology, mode) => {
-      for (const each of [...topology.queues, ...topology.topics]) names.add(each.name);
-      return deploy(topology, mode);
-    };
-    const bus = createBus({ name: "shop", transport, prefix: `b${run}-${++buses}-` });
-    try {
-      await use(bus, transport);
-    } finally {
-      await bus.stop({ deadline: "2s" });
-      await raw(async (channel) => {
-        for (const each of names) {
-          await channel.deleteQueue(each);
-          await channel.deleteExchange(each);
-        }
-      });
-    }
-  }, { skip });
-}
 
 withBus("commands, events, bases and queries reach their endpoints", async (bus) => {
   const seen: string[] = [];
