@@ -39,7 +39,8 @@ export interface CallRequestOptions extends CallOptions {
  * Hands commands, queries and events to their handlers in the caller's own call: no queue, no copy, no serialization.
  * Whoever calls waits until the handlers are done, and gets the very error that a handler throws.
  *
- * Contracts, handlers and middleware are those of a bus. A contract's schema is applied once, and handlers get its
+ * Contracts, handlers and the middleware around them are those of a bus. There is no `useSend`: a call is not sent and
+ * then handled, it is the handling, so that `use` is around all of it. A contract's schema is applied once, and handlers get its
  * output. What a handler sends through its context goes through the mediator, too, and carries conversation, initiator,
  * headers and signal on. Without a queue there is nothing to wait in: `key`, `priority` and `ttl` have no effect, and
  * `ctx.sentAt` is `undefined`; `ctx.defer`, `ctx.redeliver`, `ctx.forward`, `ctx.schedule`, `ctx.unschedule` and the
