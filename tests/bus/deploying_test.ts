@@ -28,6 +28,9 @@ test("a conflict is refused by apply and check, and only told by plan; an extra 
     assertEquals(error.message.includes("not wanted"), false);
   }
   await assertRejects(() => bus.start(), TopologyError);
+  const told = scripted({ deploy: () => Promise.resolve([extra]) });
+  assertEquals(await told.bus.deploy("check"), [extra]);
+  await told.bus.stop();
   const extras = scripted({ deploy: () => Promise.resolve([extra]) }, { deploy: "check" });
   await extras.bus.start();
   await extras.bus.stop();

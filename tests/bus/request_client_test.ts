@@ -6,6 +6,7 @@ import {
   RequestTimeoutError,
   UnroutableError,
 } from "../../src/errors/sending.ts";
+import { CountedSignal } from "../support/counted_signal.ts";
 import { Latch, trial } from "../support/trial.ts";
 import { byId, Charge, Find, Get, Submit } from "./request_contracts.ts";
 
@@ -128,35 +129,6 @@ trial("a signal ends the wait with its reason, and the late answer harms nobody"
   await trial.settled();
   assertEquals(await bus.request(Get, byId), { status: "late" });
 });
-
-/** Counts listeners, as no web standard does. */
-class CountedSignal extends AbortController {
-  listeners = 0;
-  most = 0;
-
-  constructor() {
-    super();
-    const { signal } = this;
-    const [add, remove] = [signal.addEventListener.bind(signal), signal.removeEventListener.bind(signal)];
-    const known = new Set<unknown>();
-    const count = () => {
-      this.listeners = known.size;
-      this.most = Math.max(this.most, known.size);
-    };
-    Object.assign(signal, {
-      addEventListener: (...args: Parameters<typeof add>) => {
-        known.add(args[1]);
-        count();
-        add(...args);
-      },
-      removeEventListener: (...args: Parameters<typeof remove>) => {
-        known.delete(args[1]);
-        count();
-        remove(...args);
-      },
-    });
-  }
-}
 
 trial("one signal for 1,000 requests has no listener after each, and aborting it then does nothing", async (trial) => {
   const bus = trial.bus();

@@ -5,6 +5,7 @@ import { event } from "../../src/contracts/event.ts";
 import { ConfigurationError, DuplicateOwnerError } from "../../src/errors/configuration.ts";
 import { NotStartedError, StoppedError } from "../../src/errors/lifecycle.ts";
 import { UnroutableError } from "../../src/errors/sending.ts";
+import { CountedSignal } from "../support/counted_signal.ts";
 import { ScriptedTransport } from "../support/fakes/scripted_transport.ts";
 import { type Trial, trial } from "../support/trial.ts";
 
@@ -64,6 +65,35 @@ trial("nothing beyond the credit is taken, and a message is accepted when it is 
   await trial.settled();
   assertEquals(await counts(), { waiting: 0, active: 0, delayed: 0, failed: 0, skipped: 0 });
   await reader.cancel();
+});
+
+trial("one signal for 1,000 streams and 1,000 reads has no listener after each, and its abort ends none", async (t) => {
+  const counted = new CountedSignal();
+  const { bus, stream: long } = await streaming(t, { signal: counted.signal });
+  const reading = long.getReader();
+  const whileOpen = counted.listeners;
+  assert(whileOpen > 0, "An open stream does not listen to its signal");
+  for (let n = 0; n < 1000; n++) {
+    await bus.publish(Ticked, { n }, { signal: counted.signal });
+    assertEquals((await reading.read()).value, { n });
+    assertEquals(counted.listeners, whileOpen);
+  }
+  await reading.cancel();
+  assertEquals(counted.listeners, 0);
+  for (let n = 0; n < 1000; n++) {
+    const stream = bus.stream(Ticked, { signal: counted.signal });
+    await stream.opened;
+    const reader = stream.getReader();
+    if (n % 100 === 0) {
+      await bus.publish(Ticked, { n });
+      assertEquals((await reader.read()).value, { n });
+    }
+    await reader.cancel();
+    assertEquals(counted.listeners, 0);
+  }
+  counted.abort(new RangeError("after all"));
+  await t.settled();
+  assertEquals(bus.describe().endpoints, []);
 });
 
 trial("two streams of one contract get every message each", async (trial) => {

@@ -81,6 +81,18 @@ const frames: Readonly<
     type: "UnreadableMessageError",
     says: "expires",
   },
+  "1 MB of headers, and no JSON": {
+    body: "junk",
+    headers: { ...named, large: "x".repeat(1_000_000) },
+    type: "UnreadableMessageError",
+    says: "",
+  },
+  "meta of 1 MB that is no JSON": {
+    body: "{}",
+    headers: meta(`{"host":"${"x".repeat(1_000_000)}`),
+    type: "UnreadableMessageError",
+    says: "hero-meta",
+  },
   "hero-types of a kind that there is not": {
     body: `{"id":"1"}`,
     headers: { ...named, "hero-types": "id=function" },
@@ -134,6 +146,10 @@ const odd: Readonly<
   "a date and a bigint among the headers": {
     headers: { ...named, when: new Date(0), big: 5n, bytes: new Uint8Array(2) },
   },
+  "1 MB of headers": { headers: { ...named, large: "x".repeat(1_000_000) } },
+  "10,000 headers": {
+    headers: { ...named, ...Object.fromEntries(Array.from({ length: 10_000 }, (_, at) => [`h-${at}`, "x"])) },
+  },
   "a later version without a schema": { headers: { "hero-id": "1", "hero-type": "bad-frames.work;v=9" } },
   "a derived type that nobody knows": { headers: { "hero-id": "1", "hero-type": "x.y;v=2, bad-frames.work" } },
   "8,000,000 bytes": { headers: named, body: JSON.stringify({ id: "good", more: "x".repeat(8_000_000) }) },
@@ -153,6 +169,31 @@ for (const [what, { body = `{"id":"good"}`, headers, contentType = "application/
     assertEquals(handled, ["good 1"]);
   });
 }
+
+trial(
+  "headers of 1 MB that came from elsewhere do not flow on: what would carry them is refused, and fails",
+  async (t) => {
+    const bus = t.bus();
+    const handled: string[] = [];
+    bus.endpoint("work").handle(Work, async ({ id }, ctx) => {
+      await ctx.publish(Happened, { id });
+      handled.push(id);
+    });
+    await bus.start();
+    const large = "x".repeat(1_000_000);
+    await t.put("queue:work", { body: `{"id":"large"}`, headers: { ...named, large } });
+    await bus.send(Work, { id: "good" });
+    await t.settled();
+    assertEquals(handled, ["good"]);
+    const [failed, ...others] = await all(bus.errors("work").list());
+    assertEquals([failed?.exceptions[0]?.type, others.length], ["MessageTooLargeError", 0]);
+    // It can be looked at, and put back, with all that it came with.
+    assertEquals(failed?.headers["large"], large);
+    assertEquals(await bus.errors("work").requeue("all"), 1);
+    await t.settled();
+    assertEquals((await bus.counts("work")).failed, 1);
+  },
+);
 
 trial("a foreign event without a type is known by the topic that it came by", async (t) => {
   const bus = t.bus();

@@ -2,7 +2,9 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { command, event, fault, query, RequestFaultError } from "../../mod.ts";
 import type { Fault } from "../../mod.ts";
 import { retry } from "../../src/pipeline/retry.ts";
+import { test } from "../support/runner.ts";
 import { all, trial } from "../support/trial.ts";
+import { plantable, unhandledDuring } from "../support/unhandled.ts";
 
 interface Order {
   readonly id: string;
@@ -194,6 +196,15 @@ trial("long texts of an error are cut in the fault and in the headers", async (t
   assertStringIncludes((await all(bus.errors("orders").list()))[0]?.exceptions[0]?.message ?? "", "xxx");
 });
 
+test("a rejection that nobody handles would be seen", async () => {
+  const left = new Error("left alone");
+  const seen = await unhandledDuring(() => {
+    Promise.reject(left);
+    return Promise.resolve();
+  });
+  assertEquals(seen, [left]);
+}, { skip: plantable ? undefined : "its runner fails a test for any rejection that is left" });
+
 trial("one throw harms one message: those before, after and beside it are handled", async (t) => {
   const bus = t.bus();
   const handled: string[] = [];
@@ -207,9 +218,18 @@ trial("one throw harms one message: those before, after and beside it are handle
     handled.push(`async ${id}`);
   });
   bus.endpoint("other").handle(OrderEvent, ({ id }) => void handled.push(`other ${id}`));
+  const told: string[] = [];
+  bus.endpoint("watch").handle(
+    fault(Submitted),
+    ({ exceptions: [first], message }) => void told.push(`${first?.message} ${message?.id}`),
+  );
   await bus.start();
-  for (const id of ["1", "bad", "2"]) await bus.publish(Submitted, { id, total: 1 });
-  await t.settled();
+  const unhandled = await unhandledDuring(async () => {
+    for (const id of ["1", "bad", "2"]) await bus.publish(Submitted, { id, total: 1 });
+    await t.settled();
+  });
+  assertEquals(unhandled, [], "A rejection was left to the process");
+  assertEquals(told.sort(), ["async bad", "sync bad"], "One fault for each endpoint that gave it up");
   assertEquals(handled.sort(), ["async 1", "async 2", "other 1", "other 2", "other bad", "sync 1", "sync 2"]);
   assertEquals([(await bus.counts("sync")).failed, (await bus.counts("async")).failed], [1, 1]);
 });
