@@ -6,6 +6,31 @@ import { all, Journal, Latch, textOf, trial } from "../support/trial.ts";
 const Work = command<{ id: string }>("putting-off.work", { key: ({ id }) => id });
 const Get = query<{ id: string }, { status: string }>("putting-off.get");
 
+trial("middleware that defers limits a rate by a field of the message, and holds nobody else up", async (t) => {
+  const Asked = command<{ tenant: string; n: number }>("putting-off.asked");
+  const bus = t.bus();
+  const handled: string[] = [];
+  const latest = new Map<string, number>();
+  bus.endpoint("asked", { concurrency: 1, prefetch: 1 })
+    .use(async (ctx, next) => {
+      const { tenant } = ctx.message as { readonly tenant: string };
+      const since = t.clock.now() - (latest.get(tenant) ?? -Infinity);
+      if (since < 1000) return await ctx.defer(1000 - since);
+      latest.set(tenant, t.clock.now());
+      await next();
+    })
+    .handle(Asked, ({ tenant, n }) => void handled.push(`${tenant} ${n}`));
+  await bus.start();
+  for (const n of [1, 2, 3]) await bus.send(Asked, { tenant: "busy", n });
+  await bus.send(Asked, { tenant: "other", n: 1 });
+  await t.settled();
+  assertEquals(handled, ["busy 1", "other 1"]);
+  await t.pass(1000);
+  assertEquals(handled, ["busy 1", "other 1", "busy 2"]);
+  await t.pass(1000);
+  assertEquals(handled, ["busy 1", "other 1", "busy 2", "busy 3"]);
+});
+
 trial("a deferred message comes again after its delay, and its attempts do not count", async (t) => {
   const bus = t.bus();
   const journal = new Journal();
