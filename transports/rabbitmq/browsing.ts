@@ -58,13 +58,17 @@ export async function lookAt(
     } finally {
       await channel.close().catch(() => {}); // it has ended by itself
     }
-    // It takes a moment until they are back, and whoever looks next shall see all.
-    for (let waited = 0; waited < patienceInMs; waited += lookEveryInMs) {
-      if ((await watch.checkQueue(queue)).messageCount >= total) break;
-      await new Promise<void>((resolve) => void clock.at(clock.now() + lookEveryInMs, resolve));
-    }
+    await areBack(watch, clock, queue, total);
     return { start, messages, total };
   });
+}
+
+/** It takes a moment until so many that were taken are back; whoever looks next shall see all. */
+export async function areBack(channel: Channel, clock: Clock, queue: string, count: number): Promise<void> {
+  for (let waited = 0; waited < patienceInMs; waited += lookEveryInMs) {
+    if ((await channel.checkQueue(queue)).messageCount >= count) return;
+    await new Promise<void>((resolve) => void clock.at(clock.now() + lookEveryInMs, resolve));
+  }
 }
 
 /** What was looked at, for the pages that follow. */

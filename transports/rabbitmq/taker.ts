@@ -4,7 +4,9 @@ import { ClosedError, DisconnectedError } from "../../src/errors/transport.ts";
 import type { Address, Receiver, Settlement, Sink } from "../../src/spi/transport.ts";
 import type { Clock } from "../../src/spi/clock.ts";
 import { viaOf } from "./addresses.ts";
+import { areBack } from "./browsing.ts";
 import { type Claim, Claims, RabbitDelivery } from "./claims.ts";
+import type { Connection } from "./connection.ts";
 import { delayedFor } from "./delays.ts";
 import { transportName } from "./errors.ts";
 import { read } from "./frame.ts";
@@ -13,6 +15,7 @@ import { type CopyServices, settle, type Settling } from "./settling.ts";
 
 /** What a taker asks of its transport. */
 export interface TakerServices {
+  readonly connection: Pick<Connection, "with">;
   readonly clock: Clock;
   readonly copies: CopyServices;
   /** Those that end with their transport. */
@@ -35,6 +38,8 @@ export class Taker implements Receiver, Settling {
   #credit: number;
   #left = 0;
   #unsettled = 0;
+  /** How many go back with the channel. */
+  #kept = 0;
   #asking = false;
   #stopped = false;
   #ended = false;
@@ -94,6 +99,7 @@ export class Taker implements Receiver, Settling {
       claim.call?.done(); // the broker hears of it when this ends, however that comes about
       claim.call = undefined;
       claim.claims.keep(claim);
+      this.#kept++;
     }
     this.settled(delivery);
   }
@@ -149,8 +155,15 @@ export class Taker implements Receiver, Settling {
     if (!this.#stopped || this.#ended || this.#claims?.idle !== true) return;
     this.#ended = true;
     this.#claims.end();
-    void this.#channel?.close().catch(() => {});
-    this.#finish();
+    void this.#giveBack().catch(() => {}).then(() => this.#finish()); // what breaks meanwhile gives all back
+  }
+
+  /** Resolves when what was not wanted is where it was. */
+  async #giveBack(): Promise<void> {
+    await this.#channel?.close();
+    if (this.#kept === 0) return;
+    const { clock, connection } = this.#services;
+    await connection.with((channel) => areBack(channel, clock, this.#queue, this.#kept));
   }
 
   #lost(reason: Error): void {
