@@ -31,8 +31,9 @@ import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 import type { Bus, Connection } from "./bus.ts";
 import { BusCore, type Defaults } from "./bus_core.ts";
 import { BusLife } from "./bus_life.ts";
+import { BusStreams } from "./bus_streams.ts";
 import type { BusOptions } from "./bus_options.ts";
-import { consumer, type Runnable } from "../pipeline/consumer.ts";
+import type { Runnable } from "../pipeline/consumer.ts";
 import type { Counts, Description, ErrorQueue, Health, ParkedMessages, StopOptions } from "./control.ts";
 import { describeBus } from "./description.ts";
 import type { Endpoint, EndpointBuilder } from "./endpoint.ts";
@@ -42,7 +43,7 @@ import { EndpointErrorQueue } from "./error_queue.ts";
 import { healthOf } from "./health.ts";
 import { StoreParkedMessages } from "./parked_messages.ts";
 import { sagaInstances } from "./saga_access.ts";
-import { type MessageStream, messageStream, streamCredit } from "./stream.ts";
+import type { MessageStream } from "./stream.ts";
 import { topologyOf } from "./topology.ts";
 
 const signalName: OptionNames<{ readonly signal?: AbortSignal }> = { signal: true };
@@ -55,15 +56,15 @@ export class MessageBus<Tx> implements Bus<Tx> {
   readonly #endpoints: Endpoints = new Endpoints(this.#middleware);
   readonly #core: BusCore;
   readonly #life: BusLife;
-  #streams = 0;
-  /** Streams that are being opened. */
-  readonly #opening = new Set<Promise<void>>();
+  readonly #streams: BusStreams;
 
   constructor(options: BusOptions<Tx>, transport: Transport, defaults: Defaults) {
     this.name = checkName("a bus", options.name);
     this.#core = new BusCore(options, transport, (definition) => this.#endpoints.owner(definition), defaults);
     this.#core.onIntroduced = () => this.#endpoints.forget();
     this.#life = new BusLife(this.#core, this.#endpoints);
+    // What a stream runs is handed no transaction.
+    this.#streams = new BusStreams(this.name, this.#life, (source, own) => this.connect(source as Runnable<Tx>, own));
   }
 
   /** What is going on inside: for a test harness. */
@@ -229,27 +230,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
     contract: Contract<never, Out, unknown>,
     options: { readonly signal?: AbortSignal } = {},
   ): MessageStream<Out> {
-    checkOptionNames(options, signalName, `stream() on "${this.name}"`);
-    const { signal } = options;
-    const name = `${this.name}-stream-${++this.#streams}`;
-    let connection: Connection | undefined;
-    const stream = messageStream<Out>({
-      open: async (handle, ended) => {
-        await this.#life.started(ended);
-        const source = consumer(contract, (message, ctx) => handle(message, ctx.signal) as never, { name });
-        connection = await this.connect(source as Runnable, {
-          queue: "instance",
-          concurrency: streamCredit,
-          prefetch: streamCredit,
-          publishFaults: false,
-          keepFailed: false,
-        });
-      },
-      close: async () => await connection?.disconnect({ deadline: 0 }),
-    }, { signal, stopping: this.#life.stopping });
-    const opened = stream.opened.catch(() => {}).finally(() => this.#opening.delete(opened));
-    this.#opening.add(opened);
-    return stream;
+    return this.#streams.open(contract, options);
   }
   sink<In>(event: Event<In, unknown>, options?: PublishOptions<never>): WritableStream<In>;
   sink<In>(command: Command<In, unknown, unknown>, options?: SendOptions<never>): WritableStream<In>;
@@ -263,7 +244,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
   async start(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     checkOptionNames(options, signalName, `start() on "${this.name}"`);
     await this.#life.start(options.signal);
-    await Promise.all(this.#opening);
+    await this.#streams.opened();
   }
   // deno-lint-ignore require-await -- async, so that a deadline that is none rejects
   async stop(options: StopOptions = {}): Promise<void> {
