@@ -57,6 +57,12 @@ export const onePoints = [
 /** One of them. */
 export type OnePoint = typeof onePoints[number];
 
+/** Where queues stand alone: on the way of what is sent, and of what is taken. */
+export const lonePoints = {
+  send: ["send", "sent", "confirm", "confirmed"],
+  take: ["delivered", "written", "handled", "acknowledge", "acknowledged"],
+} as const;
+
 /** Kills the process when it comes to a point for the n-th time. */
 export class Killer {
   readonly #at: string;
