@@ -11,8 +11,6 @@ import { topology } from "../conformance/transport/trial.ts";
 import { openNative } from "../stores/sqlite/native.ts";
 
 const { signal } = new AbortController();
-/** Who is first to look may be done with all before another has looked: that is no promise between processes. */
-const fairness = "receivers of one queue, of several processes, compete: each message goes to one";
 
 register(
   "SQLite transport among processes",
@@ -41,5 +39,5 @@ register(
         ),
       [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
     };
-  }).filter(({ name }) => name !== fairness),
+  }),
 );

@@ -9,8 +9,6 @@ import { test } from "../../support/runner.ts";
 
 const { signal } = new AbortController();
 const options: PostgresTransportOptions = { lease: "3s", pollInterval: "200ms" };
-/** Who is first to look may be done with all before another has looked: that is no promise between processes. */
-const fairness = "receivers of one queue, of several processes, compete: each message goes to one";
 
 const cases = transportConformance(async () => {
   const bench = new PostgresBench();
@@ -54,6 +52,4 @@ const cases = transportConformance(async () => {
     [Symbol.asyncDispose]: () => bench[Symbol.asyncDispose](),
   };
 });
-for (const { name, run } of cases) {
-  if (name !== fairness) test(`PostgreSQL transport: ${name}`, run, { skip, timeoutInMs: 120_000 });
-}
+for (const { name, run } of cases) test(`PostgreSQL transport: ${name}`, run, { skip, timeoutInMs: 120_000 });
