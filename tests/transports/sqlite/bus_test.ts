@@ -124,6 +124,57 @@ test("with store and transport on one file, what a unit commits has one effect a
     assertEquals(own, 5);
   }));
 
+test("SQLite transport: what an open transaction will send does not hold up what others send, and is not passed over", () =>
+  withFile(async (path) => {
+    const store = sqlite({ path, synchronous: "normal" });
+    const bus = createBus({ name: "orders", transport: sqliteTransport(store), store });
+    const handled: number[] = [];
+    bus.endpoint("orders", { outbox: true }).handle(Submit, ({ id }) => void handled.push(id));
+    await bus.start();
+    try {
+      const [sent, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const open = bus.transaction(async (_, sender) => {
+        await sender.send(Submit, { id: 1 });
+        sent.resolve();
+        await gate.promise;
+      });
+      await sent.promise;
+      for (let id = 2; id <= 7; id++) await bus.send(Submit, { id });
+      await eventually(realTime(), "the others", () => handled.length === 6);
+      assertEquals(handled.toSorted(), [2, 3, 4, 5, 6, 7]);
+      gate.resolve();
+      await open;
+      await eventually(realTime(), "what was committed last", () => handled.length === 7);
+      assertEquals(handled.at(-1), 1);
+    } finally {
+      await bus.stop();
+    }
+  }));
+
+test("SQLite transport: a path's commits wait for the disk, unless it is told otherwise", () =>
+  withFile(async (path) => {
+    // Asked within the statement that writes a message, by the connection that does.
+    const watch = "CREATE TABLE seen (synchronous INTEGER); CREATE TRIGGER see AFTER INSERT ON hero_queue_messages " +
+      "BEGIN INSERT INTO seen SELECT synchronous FROM pragma_synchronous; END";
+    const [normal, full] = [1, 2];
+    for (const [options, level] of [[{}, full], [{ synchronous: "normal" }, normal]] as const) {
+      const bus = createBus({ name: "orders", transport: sqliteTransport(path, options) });
+      const handled: number[] = [];
+      bus.endpoint("orders").handle(Submit, ({ id }) => void handled.push(id));
+      await bus.start();
+      try {
+        await openNative(path, (database) => database.exec(`DROP TABLE IF EXISTS seen; ${watch}`));
+        for (let id = 0; id < 3; id++) await bus.send(Submit, { id });
+        await eventually(realTime(), "all", () => handled.length === 3);
+        const seen = await openNative(path, (database) => database.prepare("SELECT synchronous FROM seen").all());
+        assertEquals(seen.map(({ synchronous }) => synchronous), [level, level, level]);
+        await openNative(path, (database) => database.exec("DROP TRIGGER see"));
+      } finally {
+        await bus.stop();
+      }
+    }
+  }));
+
 test("SQLite transport: what expires while its endpoint is paused is counted, and kept where the endpoint says so", () =>
   withFile(async (path) => {
     const bus = createBus({ name: "orders", transport: sqliteTransport(path, { synchronous: "normal" }) });
