@@ -82,24 +82,35 @@ test("simulation: what a dead instance calls throws, and has no effect", async (
   for (const error of errors) assertInstanceOf(error, InstanceCrashedError);
 });
 
-test("simulation: an instance may crash where a handler reaches for its transaction", async () => {
-  let crashes = 0;
-  const counter = async (world: World) => {
-    await world.instance("counter", (bus, instance) => {
-      bus.endpoint("counter", { outbox: true }).handle(Count, ({ id }, ctx) => {
-        void ctx.tx;
-        instance.ledger<number>("counted").append(id);
+for (const kind of ["handler", "batch handler"] as const) {
+  test(`simulation: an instance may crash where a ${kind} reaches for its transaction`, async () => {
+    let crashes = 0;
+    const counter = async (world: World) => {
+      await world.instance("counter", (bus, instance) => {
+        const counted = instance.ledger<number>("counted");
+        const endpoint = bus.endpoint("counter", { outbox: true });
+        if (kind === "handler") {
+          endpoint.handle(Count, ({ id }, ctx) => {
+            void ctx.tx;
+            counted.append(id);
+          });
+        } else {
+          endpoint.batch(Count, { size: 2, within: 5 }, (batch, ctx) => {
+            void ctx.tx;
+            for (const { message } of batch) counted.append(message.id);
+          });
+        }
       });
+      for (let id = 0; id < 20; id++) await world.send(Count, { id });
+    };
+    await simulate({ seeds: 50, faults: { crash: 0.005 } }, counter, (world) => {
+      const { entries } = world.ledger<number>("counted");
+      assertEquals(new Set(entries).size, 20);
+      crashes += world.timeline().toString().split("\n").filter((line) => /crashed\s+ctx\.tx/.test(line)).length;
     });
-    for (let id = 0; id < 20; id++) await world.send(Count, { id });
-  };
-  await simulate({ seeds: 50, faults: { crash: 0.005 } }, counter, (world) => {
-    const { entries } = world.ledger<number>("counted");
-    assertEquals(new Set(entries).size, 20);
-    crashes += world.timeline().toString().split("\n").filter((line) => /crashed\s+ctx\.tx/.test(line)).length;
+    assert(crashes > 0, "No instance has crashed there");
   });
-  assert(crashes > 0, "No instance has crashed there");
-});
+}
 
 /** Where instances crashed, over all seeds, without the numbers. */
 async function crashSites(scenario: (world: World) => Promise<void>, done: readonly number[]): Promise<Set<string>> {
