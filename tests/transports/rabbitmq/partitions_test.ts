@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { command, createBus } from "../../../mod.ts";
 import type { Bus } from "../../../src/bus/bus.ts";
 import { ConfigurationError } from "../../../src/errors/configuration.ts";
-import { rabbitmq } from "../../../transports/rabbitmq/mod.ts";
+import { rabbitmq, type RabbitmqQueueOptions } from "../../../transports/rabbitmq/mod.ts";
 import { eventually, realTime } from "../../conformance/test_clock.ts";
 import { topology } from "../../conformance/transport/trial.ts";
 import { privateNode } from "./private_node.ts";
@@ -136,6 +136,57 @@ onNode("what is returned too often from a part is in the error queue, whichever 
   assertEquals([change?.kind, change?.entity], ["conflict", "queue:many"]);
   await transport.close(clock.now() + 1_000);
 });
+
+onNode(
+  "of a queue in parts, what was returned too often is told from what expired, whichever way it came",
+  async (node) => {
+    const { transport } = await node.open({});
+    const made = (name: string, options: RabbitmqQueueOptions) => {
+      const extensions = [rabbitmq.queue({ partitions: 2, ...options })];
+      return [{ name, extensions, ordered: true }, { name: `${name}_error`, extensions: [] }];
+    };
+    const extensions = [rabbitmq.queue({ maxLength: 10 })];
+    const queues = [
+      ...made("short", { messageTtl: "100ms" }),
+      ...made("limited", { deliveryLimit: 1, messageTtl: "1h" }),
+      { name: "beside", extensions },
+      { name: "beside_error", extensions: [] },
+    ];
+    await transport.deploy({ ...topology([]), queues }, "apply");
+    // Whoever takes from a queue with limits looks why messages died, whichever queue they were in.
+    const receiver = await transport.receive({
+      queue: "beside",
+      topics: [],
+      lifetime: "durable",
+      credit: 0,
+      ordered: false,
+      holdMs: 1_000,
+      extensions,
+    }, { deliver: () => {}, lost: () => {}, readdressed: () => {} });
+    const { connect } = await import("amqplib");
+    const { Buffer } = await import("node:buffer");
+    const connection = await connect(node.url);
+    const channel = await connection.createConfirmChannel();
+    const count = async (...queues: readonly string[]) => {
+      let sum = 0;
+      for (const each of queues) sum += (await channel.checkQueue(each)).messageCount;
+      return sum;
+    };
+    const headers = { "hero-amqp-key": "k" };
+    for (const each of ["short", "limited"]) channel.sendToQueue(each, Buffer.from(each), { headers });
+    await channel.waitForConfirms();
+    await clock.pass(200);
+    await eventually(clock, "its end", async () => await count("short", "short_0", "short_1") === 0);
+    for (const part of ["limited_0", "limited_1"]) {
+      await channel.consume(part, (message) => message !== null && channel.nack(message, false, true));
+    }
+    await eventually(clock, "what was returned", async () => await count("limited_error") === 1);
+    assertEquals(await count("short_error"), 0);
+    await connection.close();
+    await receiver.stop();
+    await transport.close(clock.now() + 1_000);
+  },
+);
 
 rig("without the broker's plugin a queue in parts is refused, and the connections stay", async (rig) => {
   const queues = [{ name: rig.name("queue"), extensions: [rabbitmq.queue({ partitions: 2 })] }];
