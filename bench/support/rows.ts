@@ -1,7 +1,8 @@
 /** Rows of an outbox and of schedules, as a bus writes them. @module */
 import { type Command, command } from "../../mod.ts";
 import type { Address } from "../../src/spi/transport.ts";
-import type { Changes, OutboxRow, ScheduleRow, Store } from "../../src/spi/store.ts";
+import type { Changes, OutboxRow, ScheduleRow } from "../../src/spi/rows.ts";
+import type { Store } from "../../src/spi/store.ts";
 
 /** The bus that they belong to. */
 export const busName = "bench";

@@ -2,7 +2,8 @@
 import type { Storage } from "../outbox/storage.ts";
 import { applicationHeaders, headerText, names } from "../envelope/headers.ts";
 import { parseMessageType } from "../envelope/message_type.ts";
-import type { Due, OutboxRow, Parked } from "../spi/store.ts";
+import type { OutboxRow } from "../spi/rows.ts";
+import type { Due, Parked } from "../spi/store.ts";
 import type { ParkedMessage, ParkedMessages } from "./control.ts";
 
 const rowsAtOnce = 100;

@@ -1,6 +1,7 @@
 /** Knows how much waits in a store, and how fast it leaves. @module */
 import type { Clock } from "../spi/clock.ts";
-import type { Due, OutboxRow, Parked } from "../spi/store.ts";
+import type { OutboxRow } from "../spi/rows.ts";
+import type { Due, Parked } from "../spi/store.ts";
 import type { Backlog, BacklogActivity, Telemetry } from "../spi/telemetry.ts";
 
 const everyMs = 10_000;

@@ -8,7 +8,7 @@ import { headerText, names } from "../envelope/headers.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import { wait } from "../pipeline/recovery.ts";
 import { referred } from "../pipeline/reference.ts";
-import type { InboxKey, InstanceKey } from "../spi/store.ts";
+import type { InboxKey, InstanceKey } from "../spi/rows.ts";
 import { type Backoff, exponentialBackoff } from "../values/backoff.ts";
 import type { Random } from "../values/random.ts";
 import type { Storage } from "./storage.ts";

@@ -1,5 +1,6 @@
 /** What the unit of one delivery is about. @module */
-import type { InboxKey, Scope } from "../spi/store.ts";
+import type { InboxKey } from "../spi/rows.ts";
+import type { Scope } from "../spi/store.ts";
 
 /** Of a delivery whose signal is made when it is first asked for: most units ask for none. */
 export class DeliveryScope implements Scope {

@@ -1,5 +1,5 @@
 /** What a unit of work changes of sagas' instances. @module */
-import type { SagaChange, SagaHistoryRow, SagaRow } from "../spi/store.ts";
+import type { SagaChange, SagaHistoryRow, SagaRow } from "../spi/rows.ts";
 
 /** Each instance once, from what the store has to what the unit leaves, however often it was changed meanwhile. */
 export class SagaChanges {

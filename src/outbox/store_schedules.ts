@@ -7,7 +7,7 @@ import type { Schedules } from "../pipeline/schedules.ts";
 import type { OutgoingMessage, SendTarget } from "../pipeline/outgoing_message.ts";
 import { checkSchedule, dueTimeOf } from "../pipeline/schedule_checks.ts";
 import type { ScheduleOptions, ScheduleToken, When } from "../pipeline/sending.ts";
-import type { ScheduleCancel } from "../spi/store.ts";
+import type { ScheduleCancel } from "../spi/rows.ts";
 import { milliseconds } from "../values/duration.ts";
 import type { Storage } from "./storage.ts";
 import { rowOf } from "./stored_message.ts";

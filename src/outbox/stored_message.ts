@@ -8,7 +8,7 @@ import { fromHeaders } from "../envelope/wire.ts";
 import type { SendKind } from "../pipeline/context.ts";
 import { OutgoingMessage } from "../pipeline/outgoing_message.ts";
 import { type Frame, withHeaders } from "../spi/frame.ts";
-import type { OutboxRow } from "../spi/store.ts";
+import type { OutboxRow } from "../spi/rows.ts";
 import type { Address } from "../spi/transport.ts";
 
 /** How a row is to be sent, beyond what a row says. In a header of its frame that no transport gets to see. */

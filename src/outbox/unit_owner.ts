@@ -1,6 +1,7 @@
 /** What a unit of work needs of its bus. @module */
 import type { OutgoingMessage } from "../pipeline/outgoing_message.ts";
-import type { InboxKey, Leased, OutboxRow, Store, Unit } from "../spi/store.ts";
+import type { InboxKey, OutboxRow } from "../spi/rows.ts";
+import type { Leased, Store, Unit } from "../spi/store.ts";
 import type { Enlistment, Receiver } from "../spi/transport.ts";
 
 /** Whose units they are: what a bus has of its store. */

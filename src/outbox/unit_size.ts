@@ -1,6 +1,7 @@
 /** How much one commit may be. @module */
 import { UnitTooLargeError } from "../errors/store.ts";
-import type { Changes, Store } from "../spi/store.ts";
+import type { Changes } from "../spi/rows.ts";
+import type { Store } from "../spi/store.ts";
 
 /**
  * Checks that a store takes it all at once.

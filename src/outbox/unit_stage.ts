@@ -4,7 +4,7 @@ import { ConflictError, DuplicateError, OutcomeUnknownError } from "../errors/st
 import type { Consumption } from "../pipeline/consumption.ts";
 import { wait } from "../pipeline/recovery.ts";
 import type { Run, Stage } from "../pipeline/stage.ts";
-import type { InboxKey } from "../spi/store.ts";
+import type { InboxKey } from "../spi/rows.ts";
 import { type Awaitable, isPromise } from "../values/awaitable.ts";
 import type { Backoff } from "../values/backoff.ts";
 import { beginUnit, conflictBackoff, isHandled, keyOf, mostConflicts } from "./beginning.ts";

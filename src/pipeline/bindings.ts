@@ -3,7 +3,7 @@ import { type Reader, reader } from "../contracts/reading.ts";
 import type { Definition } from "../contracts/definition.ts";
 import type { Registry } from "../contracts/registry.ts";
 import { parseMessageType, type TypeName } from "../envelope/message_type.ts";
-import type { InstanceKey } from "../spi/store.ts";
+import type { InstanceKey } from "../spi/rows.ts";
 import type { ConsumeContext } from "./context.ts";
 
 /** A handler on an endpoint, with its middleware around it. */

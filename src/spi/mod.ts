@@ -18,27 +18,29 @@ export { type Frame, type FrameHeaders, type NativeValue, withHeaders } from "./
 export type { Serialized, Serializer } from "./serializer.ts";
 export type {
   Changes,
-  Due,
   InboxKey,
   InstanceKey,
-  InUnit,
-  JoinableStore,
-  Leased,
   OutboxRow,
-  Parked,
-  Postponed,
   SagaChange,
   SagaHistoryRow,
-  SagaRecords,
   SagaRow,
   ScheduleCancel,
   ScheduleRow,
+} from "./rows.ts";
+export type {
+  Due,
+  InUnit,
+  JoinableStore,
+  Leased,
+  Parked,
+  Postponed,
+  SagaRecords,
   Scope,
   Store,
   StoreCapabilities,
   Unit,
 } from "./store.ts";
-export { keepCancelledMs } from "./store.ts";
+export { keepCancelledMs } from "./rows.ts";
 export { transactionOf } from "./transaction.ts";
 export type {
   Backlog,

@@ -1,17 +1,7 @@
 /** A store whose instance may crash at each call. @module */
 import { transactionOf } from "../spi/transaction.ts";
-import type {
-  Changes,
-  Due,
-  InUnit,
-  OutboxRow,
-  SagaRecords,
-  ScheduleRow,
-  Scope,
-  Store,
-  StoreCapabilities,
-  Unit,
-} from "../spi/store.ts";
+import type { Changes, OutboxRow, ScheduleRow } from "../spi/rows.ts";
+import type { Due, InUnit, SagaRecords, Scope, Store, StoreCapabilities, Unit } from "../spi/store.ts";
 import type { Clock } from "../spi/clock.ts";
 import type { Change, DeployMode, Host } from "../spi/transport.ts";
 import type { Life } from "./life.ts";

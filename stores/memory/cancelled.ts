@@ -1,5 +1,5 @@
 /** Schedules that were taken back before they came. @module */
-import { keepCancelledMs, type ScheduleCancel, type ScheduleRow } from "../../src/spi/store.ts";
+import { keepCancelledMs, type ScheduleCancel, type ScheduleRow } from "../../src/spi/rows.ts";
 
 /** What units that have not ended may still bring, and is not wanted. */
 export class Cancelled {

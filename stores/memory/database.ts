@@ -1,5 +1,5 @@
 /** The rows of all buses that share a memory. @module */
-import type { OutboxRow, ScheduleRow } from "../../src/spi/store.ts";
+import type { OutboxRow, ScheduleRow } from "../../src/spi/rows.ts";
 import { KeyedLocks } from "../../src/values/keyed_locks.ts";
 import { Cancelled } from "./cancelled.ts";
 import { DueRows } from "./due_rows.ts";

@@ -1,6 +1,7 @@
 /** What is due, as one store of a database sees it. @module */
 import type { Clock } from "../../src/spi/clock.ts";
-import type { Due, Leased, OutboxRow, Parked, Postponed } from "../../src/spi/store.ts";
+import type { OutboxRow } from "../../src/spi/rows.ts";
+import type { Due, Leased, Parked, Postponed } from "../../src/spi/store.ts";
 import type { DueRows } from "./due_rows.ts";
 
 /** What it needs of its store. */

@@ -1,5 +1,6 @@
 /** What one bus has to send, now or later. @module */
-import type { Leased, OutboxRow, Parked, Postponed } from "../../src/spi/store.ts";
+import type { OutboxRow } from "../../src/spi/rows.ts";
+import type { Leased, Parked, Postponed } from "../../src/spi/store.ts";
 import { goesBefore, KeyQueue, type Queued } from "./key_queue.ts";
 import { Heap, type Heaped, keepPlace } from "../../src/values/heap.ts";
 

@@ -1,6 +1,6 @@
 /** The instances of sagas. @module */
 import { ConflictError } from "../../src/errors/store.ts";
-import type { SagaChange, SagaHistoryRow, SagaRow } from "../../src/spi/store.ts";
+import type { SagaChange, SagaHistoryRow, SagaRow } from "../../src/spi/rows.ts";
 
 /** The instances of one bus' sagas, found by id and by index. */
 export class Sagas {

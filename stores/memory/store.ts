@@ -2,17 +2,8 @@
 import { ConfigurationError } from "../../src/errors/configuration.ts";
 import { ClosedError } from "../../src/errors/transport.ts";
 import type { Clock } from "../../src/spi/clock.ts";
-import type {
-  Due,
-  InUnit,
-  OutboxRow,
-  SagaRecords,
-  ScheduleRow,
-  Scope,
-  Store,
-  StoreCapabilities,
-  Unit,
-} from "../../src/spi/store.ts";
+import type { OutboxRow, ScheduleRow } from "../../src/spi/rows.ts";
+import type { Due, InUnit, SagaRecords, Scope, Store, StoreCapabilities, Unit } from "../../src/spi/store.ts";
 import { transactionOf } from "../../src/spi/transaction.ts";
 import type { Change, DeployMode, Host } from "../../src/spi/transport.ts";
 import { isPromise } from "../../src/values/awaitable.ts";

@@ -1,6 +1,7 @@
 /** A unit of work. @module */
 import { ConflictError, TransactionEndedError } from "../../src/errors/store.ts";
-import type { Changes, InboxKey, Leased, OutboxRow, SagaRow, Scope, Unit } from "../../src/spi/store.ts";
+import type { Changes, InboxKey, OutboxRow, SagaRow } from "../../src/spi/rows.ts";
+import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
 import { type Awaitable, isPromise } from "../../src/values/awaitable.ts";
 import { type BusRows, type Database, sagaName } from "./database.ts";
 import type { Entry } from "./due_rows.ts";

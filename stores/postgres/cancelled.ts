@@ -1,5 +1,5 @@
 /** Schedules that were taken back before they came. @module */
-import { keepCancelledMs } from "../../src/spi/store.ts";
+import { keepCancelledMs } from "../../src/spi/rows.ts";
 import type { Names } from "./names.ts";
 import { column, nowMs, rowsOf, type Statement } from "./statement.ts";
 

@@ -1,5 +1,6 @@
 /** What is due, as one store sees it. @module */
-import type { Due, Leased, OutboxRow, Parked, Postponed } from "../../src/spi/store.ts";
+import type { OutboxRow } from "../../src/spi/rows.ts";
+import type { Due, Leased, Parked, Postponed } from "../../src/spi/store.ts";
 import type { Database, Results } from "./database.ts";
 import type { DueTable } from "./due_table.ts";
 import { explainOwn } from "./errors.ts";

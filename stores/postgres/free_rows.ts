@@ -1,6 +1,6 @@
 /** Rows of an outbox that have no key: nothing goes before them, so that writing them takes no look at others. @module */
 import { headersToText } from "../../src/envelope/stored_text.ts";
-import type { OutboxRow } from "../../src/spi/store.ts";
+import type { OutboxRow } from "../../src/spi/rows.ts";
 import type { BusKey, Inbox } from "./inbox.ts";
 import type { Names } from "./names.ts";
 import type { SqlRow } from "./sql_client.ts";

@@ -1,5 +1,5 @@
 /** Which messages were handled. @module */
-import type { InboxKey } from "../../src/spi/store.ts";
+import type { InboxKey } from "../../src/spi/rows.ts";
 import { stateOf } from "./errors.ts";
 import type { Names } from "./names.ts";
 import { column, listOf, nowMs, refusal, refused, rowsOfLists, type Statement } from "./statement.ts";

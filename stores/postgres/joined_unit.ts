@@ -1,6 +1,7 @@
 /** A unit within a transaction that an application has begun. @module */
 import { TransactionEndedError } from "../../src/errors/store.ts";
-import type { Changes, Leased, OutboxRow, SagaRow, Scope, Unit } from "../../src/spi/store.ts";
+import type { Changes, OutboxRow, SagaRow } from "../../src/spi/rows.ts";
+import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
 import { explainOwn, storeName } from "./errors.ts";
 import { savepoint } from "./members.ts";
 import { sagaOf } from "./sagas.ts";

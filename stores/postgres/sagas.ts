@@ -2,7 +2,7 @@
 import { fromText, headersFromText, headersToText } from "../../src/envelope/stored_text.ts";
 import { UnreadableSagaError } from "../../src/errors/saga.ts";
 import { toError } from "../../src/errors/thrown.ts";
-import type { Changes, InstanceKey, SagaChange, SagaRow } from "../../src/spi/store.ts";
+import type { Changes, InstanceKey, SagaChange, SagaRow } from "../../src/spi/rows.ts";
 import { storeName } from "./errors.ts";
 import type { Names } from "./names.ts";
 import type { SqlRow, SqlValue } from "./sql_client.ts";

@@ -1,15 +1,6 @@
 /** The store in a PostgreSQL database. @module */
-import type {
-  Due,
-  InUnit,
-  JoinableStore,
-  OutboxRow,
-  SagaRecords,
-  ScheduleRow,
-  Scope,
-  StoreCapabilities,
-  Unit,
-} from "../../src/spi/store.ts";
+import type { OutboxRow, ScheduleRow } from "../../src/spi/rows.ts";
+import type { Due, InUnit, JoinableStore, SagaRecords, Scope, StoreCapabilities, Unit } from "../../src/spi/store.ts";
 import { transactionOf } from "../../src/spi/transaction.ts";
 import type { Change, DeployMode, Host } from "../../src/spi/transport.ts";
 import { PostgresDue, type Session } from "./due.ts";

@@ -1,5 +1,5 @@
 /** A store's tables, each with its statements. @module */
-import type { OutboxRow, ScheduleRow } from "../../src/spi/store.ts";
+import type { OutboxRow, ScheduleRow } from "../../src/spi/rows.ts";
 import { Cancelled } from "./cancelled.ts";
 import { DueTable } from "./due_table.ts";
 import { FreeRows } from "./free_rows.ts";

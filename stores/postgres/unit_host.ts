@@ -1,5 +1,6 @@
 /** What a unit of work needs of its store. @module */
-import type { Changes, InboxKey, Leased, OutboxRow, Scope, Unit } from "../../src/spi/store.ts";
+import type { Changes, InboxKey, OutboxRow } from "../../src/spi/rows.ts";
+import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
 import type { KeyedLocks } from "../../src/values/keyed_locks.ts";
 import type { Database, Results } from "./database.ts";
 import type { JoinableUnit } from "./joining.ts";

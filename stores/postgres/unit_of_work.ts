@@ -1,6 +1,7 @@
 /** A unit of work. @module */
 import { StoreUnavailableError, TransactionEndedError } from "../../src/errors/store.ts";
-import type { Changes, InboxKey, InstanceKey, Leased, OutboxRow, SagaRow, Scope, Unit } from "../../src/spi/store.ts";
+import type { Changes, InboxKey, InstanceKey, OutboxRow, SagaRow } from "../../src/spi/rows.ts";
+import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
 import { explain, explainOwn, isAborted, storeName } from "./errors.ts";
 import { type Joined, Joining } from "./joining.ts";
 import { Members } from "./members.ts";

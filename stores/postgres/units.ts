@@ -1,5 +1,6 @@
 /** The units of work of a store. @module */
-import type { Changes, InboxKey, Leased, OutboxRow, Scope, Unit } from "../../src/spi/store.ts";
+import type { Changes, InboxKey, OutboxRow } from "../../src/spi/rows.ts";
+import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
 import { KeyedLocks } from "../../src/values/keyed_locks.ts";
 import type { Database } from "./database.ts";
 import { JoinedUnit, type JoinHost } from "./joined_unit.ts";

@@ -1,6 +1,7 @@
 /** What a unit's commit sends. @module */
 import { ConflictError, DuplicateError } from "../../src/errors/store.ts";
-import type { Changes, InboxKey, Leased, OutboxRow, Scope } from "../../src/spi/store.ts";
+import type { Changes, InboxKey, OutboxRow } from "../../src/spi/rows.ts";
+import type { Leased, Scope } from "../../src/spi/store.ts";
 import type { Call } from "./cancelled.ts";
 import type { Before } from "./due_table.ts";
 import { explainOwn } from "./errors.ts";

@@ -2,7 +2,7 @@
 import { fromText } from "../../src/envelope/stored_text.ts";
 import { UnreadableRowError } from "../../src/errors/store.ts";
 import { toError } from "../../src/errors/thrown.ts";
-import type { OutboxRow } from "../../src/spi/store.ts";
+import type { OutboxRow } from "../../src/spi/rows.ts";
 import { bytesOf, numberOf, textOf, textOrNone } from "./columns.ts";
 import { storeName } from "./errors.ts";
 import { fromHeaders } from "./text.ts";

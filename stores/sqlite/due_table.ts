@@ -1,6 +1,7 @@
 /** A table of messages that wait. @module */
 import { fromText, toText } from "../../src/envelope/stored_text.ts";
-import type { Leased, OutboxRow, Parked, Postponed } from "../../src/spi/store.ts";
+import type { OutboxRow } from "../../src/spi/rows.ts";
+import type { Leased, Parked, Postponed } from "../../src/spi/store.ts";
 import type { Connection } from "./database.ts";
 import { type Found, type Read, readRow } from "./due_row.ts";
 import { dueStatements } from "./due_statements.ts";

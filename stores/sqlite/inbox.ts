@@ -1,7 +1,7 @@
 /** Which messages were handled. @module */
 import { DuplicateError } from "../../src/errors/store.ts";
 import { toText } from "../../src/envelope/stored_text.ts";
-import type { InboxKey } from "../../src/spi/store.ts";
+import type { InboxKey } from "../../src/spi/rows.ts";
 import type { Connection } from "./database.ts";
 
 /** The inbox' statements. */

@@ -1,5 +1,6 @@
 /** Messages to be sent once they are due. @module */
-import type { Leased, OutboxRow } from "../../src/spi/store.ts";
+import type { OutboxRow } from "../../src/spi/rows.ts";
+import type { Leased } from "../../src/spi/store.ts";
 import type { Connection } from "./database.ts";
 import { DueTable } from "./due_table.ts";
 

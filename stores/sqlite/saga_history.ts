@@ -1,6 +1,6 @@
 /** What is asked about the instances of sagas, and what has happened to them. @module */
 import { fromText, toText } from "../../src/envelope/stored_text.ts";
-import type { SagaHistoryRow } from "../../src/spi/store.ts";
+import type { SagaHistoryRow } from "../../src/spi/rows.ts";
 import type { Connection } from "./database.ts";
 
 /** A row as the statement below gives it. */

@@ -3,7 +3,7 @@ import { UnreadableSagaError } from "../../src/errors/saga.ts";
 import { ConflictError } from "../../src/errors/store.ts";
 import { toError } from "../../src/errors/thrown.ts";
 import { fromText, toText } from "../../src/envelope/stored_text.ts";
-import type { Changes, SagaRow } from "../../src/spi/store.ts";
+import type { Changes, SagaRow } from "../../src/spi/rows.ts";
 import { bytesOf, numberOf, textOf, textOrNone } from "./columns.ts";
 import type { Connection } from "./database.ts";
 import { storeName } from "./errors.ts";

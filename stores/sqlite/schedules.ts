@@ -1,6 +1,6 @@
 /** Messages for later, by token. @module */
 import { toText } from "../../src/envelope/stored_text.ts";
-import type { Changes, ScheduleRow } from "../../src/spi/store.ts";
+import type { Changes, ScheduleRow } from "../../src/spi/rows.ts";
 import { Cancelled } from "./cancelled.ts";
 import { textOf } from "./columns.ts";
 import type { Connection } from "./database.ts";

@@ -2,21 +2,8 @@
 import { ConfigurationError } from "../../src/errors/configuration.ts";
 import { ClosedError } from "../../src/errors/transport.ts";
 import type { Clock } from "../../src/spi/clock.ts";
-import type {
-  Changes,
-  Due,
-  InboxKey,
-  InUnit,
-  Leased,
-  OutboxRow,
-  SagaRecords,
-  SagaRow,
-  ScheduleRow,
-  Scope,
-  Store,
-  StoreCapabilities,
-  Unit,
-} from "../../src/spi/store.ts";
+import type { Changes, InboxKey, OutboxRow, SagaRow, ScheduleRow } from "../../src/spi/rows.ts";
+import type { Due, InUnit, Leased, SagaRecords, Scope, Store, StoreCapabilities, Unit } from "../../src/spi/store.ts";
 import { transactionOf } from "../../src/spi/transaction.ts";
 import type { Change, DeployMode, Host } from "../../src/spi/transport.ts";
 import type { Connection, Files } from "./database.ts";

@@ -1,6 +1,7 @@
 /** A unit of work. @module */
 import { TransactionEndedError } from "../../src/errors/store.ts";
-import type { Changes, InboxKey, Leased, OutboxRow, SagaRow, Scope, Unit } from "../../src/spi/store.ts";
+import type { Changes, InboxKey, OutboxRow, SagaRow } from "../../src/spi/rows.ts";
+import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
 import type { Connection, File } from "./database.ts";
 import type { Session } from "./due.ts";
 import { explain, explainOwn, storeName } from "./errors.ts";

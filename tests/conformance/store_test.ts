@@ -1,6 +1,7 @@
 /** That the suite finds what is wrong: a store that keeps its promises, with one bug planted at a time. */
 import { assert, assertRejects } from "@std/assert";
-import type { Changes, Due, InUnit, OutboxRow, ScheduleRow, Scope, Store, Unit } from "../../src/spi/store.ts";
+import type { Changes, OutboxRow, ScheduleRow } from "../../src/spi/rows.ts";
+import type { Due, InUnit, Scope, Store, Unit } from "../../src/spi/store.ts";
 import { memoryDatabase, memoryStore } from "../../stores/memory/mod.ts";
 import { test } from "../support/runner.ts";
 import { storeConformance } from "./store.ts";

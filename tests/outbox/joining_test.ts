@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { command, createBus, event } from "../../mod.ts";
-import type { Changes, JoinableStore, Scope, Unit } from "../../src/spi/store.ts";
+import type { Changes } from "../../src/spi/rows.ts";
+import type { JoinableStore, Scope, Unit } from "../../src/spi/store.ts";
 import { memory } from "../../transports/memory/mod.ts";
 import { ScriptedStore } from "../support/fakes/scripted_store.ts";
 import { type Trial, trial } from "../support/trial.ts";

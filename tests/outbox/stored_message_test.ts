@@ -5,7 +5,7 @@ import { Registry } from "../../src/contracts/registry.ts";
 import { messageOf, rowOf } from "../../src/outbox/stored_message.ts";
 import { OutgoingMessage } from "../../src/pipeline/outgoing_message.ts";
 import type { Frame } from "../../src/spi/frame.ts";
-import type { OutboxRow } from "../../src/spi/store.ts";
+import type { OutboxRow } from "../../src/spi/rows.ts";
 import { test } from "../support/runner.ts";
 
 const Base = event<{ id: string }>("stored.base");

@@ -1,6 +1,6 @@
 /** What has happened to an instance, as rows of a store and back. @module */
 import type { Serializer } from "../../spi/serializer.ts";
-import type { SagaHistoryRow } from "../../spi/store.ts";
+import type { SagaHistoryRow } from "../../spi/rows.ts";
 import type { Occurrence, SagaInstance } from "../instance.ts";
 import type { SagaHistoryEntry } from "../instances.ts";
 import { nameOf } from "./observing.ts";

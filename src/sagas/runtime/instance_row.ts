@@ -2,7 +2,7 @@
 import { toError } from "../../errors/thrown.ts";
 import { InvalidSagaDataError, SagaVersionAheadError, UnreadableSagaError } from "../../errors/saga.ts";
 import type { Serializer } from "../../spi/serializer.ts";
-import type { SagaRow } from "../../spi/store.ts";
+import type { SagaRow } from "../../spi/rows.ts";
 import { type Awaitable, isPromise } from "../../values/awaitable.ts";
 import { issuesOf, type SchemaResult, validates } from "../../values/schema.ts";
 import { finalState, initialState, type SagaDefinition } from "../definition.ts";

@@ -2,7 +2,7 @@
 import type { Definition } from "../../contracts/definition.ts";
 import type { Consumption } from "../../pipeline/consumption.ts";
 import type { ConsumeContext } from "../../pipeline/context.ts";
-import type { SagaRow } from "../../spi/store.ts";
+import type { SagaRow } from "../../spi/rows.ts";
 import type { SagaDefinition } from "../definition.ts";
 
 /** What a saga does with the messages of one contract. */

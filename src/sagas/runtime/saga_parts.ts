@@ -1,7 +1,7 @@
 /** What a saga has its endpoint handle. @module */
 import { type Definition, definitionOf } from "../../contracts/definition.ts";
 import type { Consumption } from "../../pipeline/consumption.ts";
-import type { SagaRow } from "../../spi/store.ts";
+import type { SagaRow } from "../../spi/rows.ts";
 import type { EventDefinition, SagaDefinition } from "../definition.ts";
 import { CompensationFailed } from "../instances.ts";
 import { answersOf } from "./answers.ts";

@@ -6,7 +6,7 @@ import type { Consumption } from "../../pipeline/consumption.ts";
 import type { ConsumeContext, HandlerContext } from "../../pipeline/context.ts";
 import { HandlingContext } from "../../pipeline/handling_context.ts";
 import type { Serializer } from "../../spi/serializer.ts";
-import type { SagaRow } from "../../spi/store.ts";
+import type { SagaRow } from "../../spi/rows.ts";
 import { type Awaitable, isPromise } from "../../values/awaitable.ts";
 import { exponentialBackoff } from "../../values/backoff.ts";
 import type { EventDefinition, SagaDefinition } from "../definition.ts";

@@ -1,7 +1,7 @@
 /** Instances as a unit of work leaves them. @module */
 import type { UnitOfWork } from "../../outbox/unit_of_work.ts";
 import type { Serializer } from "../../spi/serializer.ts";
-import type { SagaRow } from "../../spi/store.ts";
+import type { SagaRow } from "../../spi/rows.ts";
 import { type Awaitable, isPromise } from "../../values/awaitable.ts";
 import type { SagaDefinition } from "../definition.ts";
 import type { SagaInstance } from "../instance.ts";

@@ -1,6 +1,7 @@
 /** The outbox against the words of its interface, followed by the letter, at random. */
 import { assertEquals } from "@std/assert";
-import type { Leased, OutboxRow } from "../../../src/spi/store.ts";
+import type { OutboxRow } from "../../../src/spi/rows.ts";
+import type { Leased } from "../../../src/spi/store.ts";
 import { type Random, seededRandom } from "../../../src/values/random.ts";
 import { ids, type StoreCase, type Trial } from "./trial.ts";
 

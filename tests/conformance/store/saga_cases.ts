@@ -1,7 +1,7 @@
 /** Sagas: versions, locks, indexes. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ConflictError } from "../../../src/errors/store.ts";
-import type { SagaHistoryRow, SagaRow } from "../../../src/spi/store.ts";
+import type { SagaHistoryRow, SagaRow } from "../../../src/spi/rows.ts";
 import { changes, type StoreCase } from "./trial.ts";
 
 export const sagaCases: readonly StoreCase[] = [

@@ -1,18 +1,8 @@
 /** One run of one case: its names, its stores, and the end of all of it. */
 import { assertEquals } from "@std/assert";
 import type { Frame, FrameHeaders } from "../../../src/spi/frame.ts";
-import type {
-  Changes,
-  InboxKey,
-  Leased,
-  OutboxRow,
-  SagaRow,
-  ScheduleRow,
-  Scope,
-  Store,
-  StoreCapabilities,
-  Unit,
-} from "../../../src/spi/store.ts";
+import type { Changes, InboxKey, OutboxRow, SagaRow, ScheduleRow } from "../../../src/spi/rows.ts";
+import type { Leased, Scope, Store, StoreCapabilities, Unit } from "../../../src/spi/store.ts";
 import type { Host } from "../../../src/spi/transport.ts";
 import type { TestClock } from "../test_clock.ts";
 

@@ -1,13 +1,11 @@
 /** A store whose process may be killed at each call. */
 import { transactionOf } from "../../../src/spi/transaction.ts";
+import type { Changes, OutboxRow, ScheduleRow } from "../../../src/spi/rows.ts";
 import type {
-  Changes,
   Due,
   InUnit,
   Leased,
-  OutboxRow,
   SagaRecords,
-  ScheduleRow,
   Scope,
   Store,
   StoreCapabilities,

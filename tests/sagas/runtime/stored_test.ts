@@ -1,7 +1,7 @@
 /** What is stored of instances: other versions, and what cannot be read. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { event, saga, SagaVersionAheadError, type, UnreadableSagaError } from "../../../mod.ts";
-import type { SagaRow } from "../../../src/spi/store.ts";
+import type { SagaRow } from "../../../src/spi/rows.ts";
 import { memoryDatabase, memoryStore } from "../../../stores/memory/mod.ts";
 import { all, type Trial, trial } from "../../support/trial.ts";
 

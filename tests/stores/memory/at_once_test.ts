@@ -3,7 +3,8 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ConflictError, TransactionEndedError } from "../../../src/errors/store.ts";
 import { ClosedError } from "../../../src/errors/transport.ts";
 import { systemClock } from "../../../src/runtime/system_clock.ts";
-import type { SagaRow, Scope, Store, Unit } from "../../../src/spi/store.ts";
+import type { SagaRow } from "../../../src/spi/rows.ts";
+import type { Scope, Store, Unit } from "../../../src/spi/store.ts";
 import { memoryStore } from "../../../stores/memory/mod.ts";
 import { test } from "../../support/runner.ts";
 

@@ -1,6 +1,7 @@
 /** A store that is open and deployed, and the end of it. */
 import type { TransactionSql } from "postgres";
-import type { Changes, InboxKey, JoinableStore, OutboxRow, ScheduleRow, Scope } from "../../../src/spi/store.ts";
+import type { Changes, InboxKey, OutboxRow, ScheduleRow } from "../../../src/spi/rows.ts";
+import type { JoinableStore, Scope } from "../../../src/spi/store.ts";
 import type { PostgresOptions } from "../../../stores/postgres/mod.ts";
 import { eventually, realTime, type TestClock } from "../../conformance/test_clock.ts";
 import { test } from "../../support/runner.ts";

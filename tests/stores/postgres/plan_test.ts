@@ -7,7 +7,7 @@ import { Inbox } from "../../../stores/postgres/inbox.ts";
 import { Names } from "../../../stores/postgres/names.ts";
 import { Sagas } from "../../../stores/postgres/sagas.ts";
 import type { Statement } from "../../../stores/postgres/statement.ts";
-import type { OutboxRow, ScheduleRow } from "../../../src/spi/store.ts";
+import type { OutboxRow, ScheduleRow } from "../../../src/spi/rows.ts";
 import { onPostgres, type Opened } from "./opened.ts";
 
 const size = 20_000;

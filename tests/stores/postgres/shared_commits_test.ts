@@ -1,7 +1,8 @@
 /** Units that share a commit are told their own outcomes. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { DuplicateError, TransactionEndedError } from "../../../src/errors/store.ts";
-import type { Changes, InboxKey, Leased, OutboxRow, Store } from "../../../src/spi/store.ts";
+import type { Changes, InboxKey, OutboxRow } from "../../../src/spi/rows.ts";
+import type { Leased, Store } from "../../../src/spi/store.ts";
 import { onPostgres, type Opened } from "./opened.ts";
 
 /** Units that are all begun, to be committed at once. */

@@ -11,7 +11,7 @@ import {
   StoreUnavailableError,
 } from "../../../src/errors/store.ts";
 import { TopologyError } from "../../../src/errors/transport.ts";
-import type { OutboxRow } from "../../../src/spi/store.ts";
+import type { OutboxRow } from "../../../src/spi/rows.ts";
 import { sqlite } from "../../../stores/sqlite/mod.ts";
 import { changes, frame } from "../../conformance/store/trial.ts";
 import { realTime, virtualTime } from "../../conformance/test_clock.ts";

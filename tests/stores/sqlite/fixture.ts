@@ -2,7 +2,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Changes, Scope, Store, Unit } from "../../../src/spi/store.ts";
+import type { Changes } from "../../../src/spi/rows.ts";
+import type { Scope, Store, Unit } from "../../../src/spi/store.ts";
 import { sqlite, type SqliteOptions, type SqliteTransaction } from "../../../stores/sqlite/mod.ts";
 import { changes } from "../../conformance/store/trial.ts";
 import { type TestClock, virtualTime } from "../../conformance/test_clock.ts";

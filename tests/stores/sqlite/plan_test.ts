@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import type { OutboxRow } from "../../../src/spi/store.ts";
+import type { OutboxRow } from "../../../src/spi/rows.ts";
 import type { DueTable } from "../../../stores/sqlite/due_table.ts";
 import { changes, frame } from "../../conformance/store/trial.ts";
 import { test } from "../../support/runner.ts";

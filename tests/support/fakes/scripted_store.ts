@@ -1,13 +1,11 @@
 /** A store in memory on which things go wrong as a test says. */
+import type { Changes, OutboxRow, ScheduleRow } from "../../../src/spi/rows.ts";
 import type {
-  Changes,
   Due,
   InUnit,
   Leased,
-  OutboxRow,
   Postponed,
   SagaRecords,
-  ScheduleRow,
   Scope,
   Store,
   StoreCapabilities,
