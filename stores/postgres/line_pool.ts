@@ -43,6 +43,7 @@ export class Line {
 
   /** Nothing more goes through it. */
   close(): void {
+    dialNoMore(this.sql); // also where its end has begun and waits for what was queued
     if (this.lost) return;
     this.lost = true;
     // What was queued must not be sent on another connection, outside of its transaction.
@@ -148,4 +149,13 @@ export function dialer(client: Client, url: string | undefined, options: Options
     const all = { ...options, ...own };
     return url === undefined ? client(all) : client(url, all);
   };
+}
+
+/**
+ * Has a client that ends open no connection any more. postgres.js begins to open one again for what is queued when the
+ * last is lost, and `end` does not stop it: the connection would be there, and the process with it, until the server
+ * ends. It asks for a socket each time; one that never comes holds nothing.
+ */
+export function dialNoMore(sql: Sql): void {
+  Object.assign(sql.options, { socket: () => new Promise(() => {}) });
 }

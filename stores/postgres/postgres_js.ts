@@ -3,7 +3,7 @@ import type { Options, Row, Sql, TransactionSql } from "postgres";
 import { type ArrayType, arrayTypesOf, arrayTypesQuery, registerArrays } from "./array_types.ts";
 import type { Client } from "./client.ts";
 import { deferredSql } from "./deferred_sql.ts";
-import { type Dial, dialer, type Line, LinePool } from "./line_pool.ts";
+import { type Dial, dialer, dialNoMore, type Line, LinePool } from "./line_pool.ts";
 import type { SqlClient, SqlConnection, SqlRow, SqlSession, SqlValue, UseTransaction } from "./sql_client.ts";
 
 /** How postgres.js is used. */
@@ -108,7 +108,12 @@ export class PostgresJs implements SqlClient<TransactionSql> {
 
   async listen(channel: string, heard: (payload: string) => void): Promise<() => Promise<void>> {
     const sql = this.#listenDial({ max: 1, idle_timeout: 0, max_lifetime: null });
-    const end = () => sql.end({ timeout: 0 });
+    const end = () => {
+      // It listens by a client that it makes itself, which may be about to connect again.
+      const listening: Sql | undefined = Reflect.get(sql.listen, "sql");
+      if (listening !== undefined) dialNoMore(listening);
+      return sql.end({ timeout: 0 });
+    };
     try {
       // Told once more whenever it listens again: what was said meanwhile was not heard.
       await sql.listen(channel, heard, () => heard(""));

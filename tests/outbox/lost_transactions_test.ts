@@ -12,11 +12,7 @@ const endings = [
   ["statement_timeout", "57014"],
 ] as const;
 
-/** There, a connection that the server has ended keeps the process alive after `bus.stop()`, for a reason yet to be found. */
-const onNode = !("Deno" in globalThis) && !("Bun" in globalThis);
-
 for (const [how, code] of endings) {
-  if (onNode && how !== "statement_timeout") continue;
   onPostgres(
     `a handler whose transaction ${how} ends has one effect, by one retry, and none outside`,
     async (opened) => {
