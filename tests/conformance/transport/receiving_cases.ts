@@ -41,18 +41,14 @@ export const receivingCases: readonly TransportCase[] = [
         await trial.receive(queue, { from: await trial.open() }),
       ];
       await trial.quiet(); // whoever joins later may take over from who was there
-      const texts = Array.from({ length: 600 }, (_, at) => String(at));
-      const send = (some: readonly string[]) =>
-        trial.sendAll(`queue:${queue}`, some.map((text) => ({ text, key: text })));
-      const came = (): number => inboxes.reduce((sum, { received }) => sum + received.length, 0);
-      // As many as all have room for: whoever is first to look, is full, and what is left is the others'.
-      await send(texts.slice(0, 300));
-      await trial.until("all that there is room for", () => came() >= 300);
+      // More than all have room for, also where keys are dealt out among them: each is full before any accepts.
+      const texts = Array.from({ length: 900 }, (_, at) => String(at));
+      await trial.sendAll(`queue:${queue}`, texts.map((text) => ({ text, key: text })));
+      await trial.until("each is full", () => inboxes.every(({ received }) => received.length >= 100));
       assertEquals(inboxes.map(({ received }) => received.length), [100, 100, 100]);
       for (const inbox of inboxes) inbox.acceptAll();
       await Promise.all(inboxes.map((inbox) => inbox.accept()));
-      await send(texts.slice(300));
-      await trial.until("all", () => came() >= 600);
+      await trial.until("all", () => inboxes.reduce((sum, { received }) => sum + received.length, 0) >= texts.length);
       await trial.quiet();
       assertEquals(inboxes.flatMap((inbox) => inbox.texts).toSorted(), texts.toSorted());
     },
