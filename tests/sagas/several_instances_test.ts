@@ -1,6 +1,7 @@
 /** An event for several instances, of which one is not ready: it is handled by all once, or by none yet. */
 import { assertEquals } from "@std/assert";
 import { memoryStore, saga, type } from "../../mod.ts";
+import { counting } from "../support/counting_store.ts";
 import { type Trial, trial } from "../support/trial.ts";
 import { Failed, GetState, Noted, Packed, Paid, Submitted } from "./orders.ts";
 
@@ -21,7 +22,10 @@ const Orders = saga("order", {
   during("early", when("paid").transitionTo("ready")),
   during(
     "ready",
-    when("noted").then((ctx) => void ctx.saga.seen++),
+    when("noted").then((ctx) => {
+      ctx.saga.seen++;
+      order.push(ctx.id);
+    }),
     when("packed").compensateWith("it", (undo) =>
       undo.then(() => {
         if (failing) throw new Error("not now");
@@ -33,21 +37,25 @@ const Orders = saga("order", {
 ]);
 /** Whether undos fail. */
 let failing = false;
+/** Which instances have noted, in order. */
+let order: string[] = [];
 
-async function started(t: Trial) {
+async function started(t: Trial, ids: readonly string[] = ["1", "2", "3"]) {
   failing = false;
-  const bus = t.bus({ store: memoryStore() });
+  order = [];
+  const counts = { commits: 0 };
+  const bus = t.bus({ store: counting(memoryStore(), counts) });
   bus.endpoint("order", { redeliver: ["1s", "2s", "4s"] }).add(Orders);
   await bus.start();
-  for (const id of ["1", "2", "3"]) await bus.publish(Submitted, { id, total: 1 });
+  for (const id of ids) await bus.publish(Submitted, { id, total: 1 });
   await t.settled();
   const paid = async (...ids: readonly string[]) => {
     for (const id of ids) await bus.publish(Paid, { id, paymentId: id });
     await t.settled();
   };
   const states = () =>
-    Promise.all(["1", "2", "3"].map(async (id) => (await bus.request(GetState, { id }, { timeout: "5s" })).state));
-  return { bus, paid, states };
+    Promise.all(ids.map(async (id) => (await bus.request(GetState, { id }, { timeout: "5s" })).state));
+  return { bus, counts, paid, states };
 }
 
 trial("an instance that would have an event come again keeps the others from it until then", async (t) => {
@@ -74,4 +82,16 @@ trial("an instance that compensates keeps the others from an event until it has"
   failing = false;
   await t.pass(60_000);
   assertEquals(await states(), ["ready 1", "ready 1", "ready 1"]);
+});
+
+trial("instances that one event is for are handled in order of id, and written by one commit", async (t) => {
+  const ids = ["2", "10", "3", "1"];
+  const { bus, counts, paid, states } = await started(t, ids);
+  await paid(...ids);
+  counts.commits = 0;
+  await bus.publish(Noted, { text: "Ulm" });
+  await t.settled();
+  assertEquals(counts.commits, 1);
+  assertEquals(order, ["1", "10", "2", "3"]);
+  assertEquals(await states(), ["ready 1", "ready 1", "ready 1", "ready 1"]);
 });

@@ -2,7 +2,7 @@
 import type { Store } from "../../src/spi/store.ts";
 
 /** A store of which the commits are counted that change an instance, those that fail among them. */
-export function counting(store: Store<unknown>, counts: { commits: number }): Store<unknown> {
+export function counting<Tx>(store: Store<Tx>, counts: { commits: number }): Store<Tx> {
   const promising = replacing(store, "beginNow", undefined);
   return replacing(promising, "begin", async (scope) => {
     const unit = await store.begin(scope);

@@ -1,7 +1,13 @@
 /** Every order is tried, and the shortest that fails is told. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { command, ConfigurationError, consumer } from "../../mod.ts";
-import { ExplorationError, explore, type HarnessOptions, type TestHarness } from "../../src/testing/mod.ts";
+import { command, ConfigurationError, consumer, event, memoryStore, saga, type } from "../../mod.ts";
+import {
+  type Exploration,
+  ExplorationError,
+  explore,
+  type HarnessOptions,
+  type TestHarness,
+} from "../../src/testing/mod.ts";
 import { test } from "../support/runner.ts";
 
 const Act = command<{ readonly name: string }>("explore.act");
@@ -85,4 +91,63 @@ test("nothing to explore, and bounds that are none, are refused", async () => {
   for (const bounds of [{ repeats: -1 }, { repeats: 0.5 }, { limit: 0 }, { limit: NaN }]) {
     await assertRejects(() => explore({ harness, steps: steps("a"), ...bounds }, () => {}), ConfigurationError);
   }
+});
+
+const Begun = event<{ readonly id: string }>("explore.begun");
+const Paid = event<{ readonly id: string }>("explore.paid");
+const Shipped = event<{ readonly id: string }>("explore.shipped");
+const Refunded = event<{ readonly id: string }>("explore.refunded");
+
+/** An order; `careless`: its timeout, that refunds what is not paid in time, stays due when it is paid. */
+function orderSaga(careless: boolean) {
+  return saga("order", {
+    data: type<{ shipped: boolean }>(),
+    states: ["awaitingPayment", "paid", "refunded"],
+    timeouts: { due: "1h" },
+    events: (on) => ({
+      begun: on.start(Begun, (m) => m.id, () => ({ shipped: false })),
+      paid: on(Paid, (m) => m.id, { onMissing: "discard" }),
+    }),
+  }, ({ initially, during, when, timeout, ignore }) => {
+    const ships = when("paid").then((ctx) => void (ctx.saga.shipped = true)).publish(
+      Shipped,
+      (ctx) => ({ id: ctx.id }),
+    );
+    const refunds = timeout("due").publish(Refunded, (ctx) => ({ id: ctx.id })).transitionTo("refunded");
+    return [
+      initially(when("begun").schedule("due").transitionTo("awaitingPayment")),
+      during(
+        "awaitingPayment",
+        (careless ? ships : ships.unschedule("due")).transitionTo("paid"),
+        refunds,
+        ignore("begun"),
+      ),
+      during("paid", ignore("begun"), ignore("paid"), refunds),
+      during("refunded", ignore("begun"), ignore("paid")),
+    ];
+  });
+}
+
+/** In any order, also twice: an order is shipped or refunded, and not both. */
+function exploreOrders(careless: boolean): Promise<Exploration> {
+  const Order = orderSaga(careless);
+  return explore({
+    harness: () => ({ store: memoryStore(), consumers: [Order] }),
+    steps: {
+      begin: (harness) => harness.publish(Begun, { id: "1" }),
+      pay: (harness) => harness.publish(Paid, { id: "1" }),
+      "wait an hour": (harness) => harness.advance("1h"),
+    },
+  }, (harness) => {
+    const [shipped, refunded] = [harness.published(Shipped).count, harness.published(Refunded).count];
+    if (shipped > 0 && refunded > 0) return "it is shipped and refunded";
+  });
+}
+
+test("the shortest order in which a saga breaks a promise is found, and none once the saga is mended", async () => {
+  const error = await assertRejects(() => exploreOrders(true), ExplorationError, "it is shipped and refunded");
+  assertEquals(error.order, ["begin", "pay", "wait an hour"]);
+  assertStringIncludes(error.message, "explore.refunded");
+  const { exhaustive } = await exploreOrders(false);
+  assert(exhaustive);
 });
