@@ -88,6 +88,7 @@ trial("instances that one event is for are handled in order of id, and written b
   const ids = ["2", "10", "3", "1"];
   const { bus, counts, paid, states } = await started(t, ids);
   await paid(...ids);
+  assertEquals(counts.commits, 2 * ids.length, "one for each event");
   counts.commits = 0;
   await bus.publish(Noted, { text: "Ulm" });
   await t.settled();
