@@ -76,7 +76,7 @@ test("a request whose instance comes later is answered by it", async () => {
     assertEquals(answers, []);
     await harness.send(Start, { id: "1", works: true });
     await harness.settled();
-    await harness.advance("30s");
+    await harness.advance("2m");
     await asked;
     assertEquals(answers, ["running"]);
     harness.published(fault(GetStatus)).none();
