@@ -20,7 +20,7 @@
  * @module
  */
 import type { Changes, InboxKey, InstanceKey, OutboxRow, SagaHistoryRow, SagaRow, ScheduleRow } from "./rows.ts";
-import type { Address, Change, DeployMode, Host } from "./transport.ts";
+import type { Change, DeployMode, Host } from "./transport.ts";
 
 /** What a store can do. What an endpoint needs and the store lacks is refused at start. */
 export interface StoreCapabilities {
