@@ -11,13 +11,12 @@ import type { Capabilities, Enlistment, Host, Receiver, Transport } from "../spi
 import { Deliverer, leaseInMs } from "./deliverer.ts";
 import { DeliveryScope } from "./delivery_scope.ts";
 import { rowOf } from "./stored_message.ts";
+import { Sweeper } from "./sweeper.ts";
 import { UnitOfWork } from "./unit_of_work.ts";
 import type { UnitOwner } from "./unit_owner.ts";
 
 const pollPushedMs = 30_000;
 const pollMs = 1000;
-const sweepEveryMs = 60_000;
-const sweepAtOnce = 1000;
 /** For so long a unit may keep all others from writing. */
 const heldTooLongMs = 100;
 
@@ -51,14 +50,13 @@ export class Storage implements UnitOwner {
   #opening: Promise<void> | undefined;
   #status: StorageStatus = { state: "down" };
   #committing = 0;
-  #sweptAt: number | undefined;
-  /** Of leases: this process, as long as it runs. */
-  #owner: string | undefined;
+  readonly #sweeper: Sweeper;
 
   constructor(options: StorageOptions) {
     this.store = options.store;
     this.given = options.given;
     this.#with = options;
+    this.#sweeper = new Sweeper(options.store, options.services);
   }
 
   /** The name of the bus, whose rows are its own. */
@@ -118,7 +116,7 @@ export class Storage implements UnitOwner {
       pollInMs: polled ? this.store.capabilities.wake === "push" ? pollPushedMs : pollMs : Infinity,
     };
     this.#deliverers ??= {
-      outbox: new Deliverer({ ...shared, of: "outbox", due: this.store.outbox, rest: () => this.#sweep() }),
+      outbox: new Deliverer({ ...shared, of: "outbox", due: this.store.outbox, rest: () => this.#sweeper.sweep() }),
       schedules: new Deliverer({ ...shared, of: "schedules", due: this.store.schedules, rest: () => {} }),
     };
     this.#deliverers.outbox.start();
@@ -238,7 +236,7 @@ export class Storage implements UnitOwner {
     leased: readonly Leased<OutboxRow>[],
     messages: readonly OutgoingMessage[],
   ): void {
-    this.#sweep();
+    this.#sweeper.sweep();
     if (rows.length === 0) return;
     const made = new Map<string, OutgoingMessage>();
     const own = new Set(leased.map(({ row }) => row.id));
@@ -258,29 +256,6 @@ export class Storage implements UnitOwner {
     const messageIds = inbox.map(({ messageId }) => messageId.slice(0, messageId.lastIndexOf("#")));
     const held = { store: this.store.name, endpoint: inbox[0]?.endpoint, messageIds, inMs };
     observers.tell((observer) => observer.held?.(held));
-  }
-
-  /** Forgets, now and then, messages that have had their effect long ago. */
-  #sweep(): void {
-    const { clock } = this.#with.services();
-    const now = clock.now();
-    this.#sweptAt ??= now;
-    if (now - this.#sweptAt < sweepEveryMs) return;
-    this.#sweptAt = now;
-    // What is left over is swept the next time.
-    this.#sweepAlone().catch(() => {});
-  }
-
-  /** One process of the bus does it for all. */
-  async #sweepAlone(): Promise<void> {
-    if (!await this.#lease("sweep", sweepEveryMs)) return;
-    while (await this.store.sweep(sweepAtOnce) >= sweepAtOnce);
-  }
-
-  /** Whether this process has a lease, which is one of this bus' processes' alone. */
-  async #lease(name: string, ms: number): Promise<boolean> {
-    this.#owner ??= this.#with.services().newId();
-    return await this.store.lease(JSON.stringify([this.bus, name]), this.#owner, ms) !== undefined;
   }
 
   /** Where what is due later than the transport can keep it goes, outside of any unit of work. */
