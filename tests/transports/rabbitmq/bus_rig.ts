@@ -33,6 +33,18 @@ export function withBus(name: string, use: (bus: Bus, transport: RabbitmqTranspo
   }, { skip });
 }
 
+/** Takes away the queues and exchanges of a bus. */
+export async function removeAll(bus: Bus): Promise<void> {
+  const { queues, topics } = bus.describe().topology;
+  await raw(async (channel) => {
+    for (const each of [...queues, ...topics]) {
+      const name = each.slice(each.indexOf(":") + 1);
+      await channel.deleteQueue(name);
+      await channel.deleteExchange(name);
+    }
+  });
+}
+
 /** The name of a bus' queue at the broker. */
 export function queueOf(bus: Bus, endpoint: string): string {
   const address = bus.describe().topology.queues.find((each) => each.endsWith(`-${endpoint}`));
