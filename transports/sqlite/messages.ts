@@ -2,6 +2,7 @@
 import type { Address } from "../../src/spi/transport.ts";
 import { toText } from "../../src/envelope/stored_text.ts";
 import type { Connection } from "../../stores/sqlite/database.ts";
+import { KeyOrder, type KeyRow } from "./key_order.ts";
 import { messageStatements } from "./message_statements.ts";
 import { before, type Contents, type Held, nowhere, type Row, state, tellsExpiry } from "./message.ts";
 import { News } from "./news.ts";
@@ -12,9 +13,6 @@ const batch = 500;
 /** How long what is mandatory and has lost its queue waits for another, in milliseconds. */
 const retryMs = 60_000;
 
-/** Where a row stands in the order of its key. */
-type KeyRow = Pick<Row, "queue" | "key" | "keeps">;
-
 function listOf(rows: readonly Pick<Held, "place">[]): string {
   return JSON.stringify(rows.map(({ place }) => place));
 }
@@ -23,11 +21,13 @@ function listOf(rows: readonly Pick<Held, "place">[]): string {
 export class Messages {
   readonly #entities: Entities;
   readonly #sql: ReturnType<typeof messageStatements>;
+  readonly #order: KeyOrder;
 
   /** @param prefix of the tables */
   constructor(prefix: string, entities: Entities) {
     this.#entities = entities;
     this.#sql = messageStatements(prefix);
+    this.#order = new KeyOrder(this.#sql);
   }
 
   /**
@@ -47,8 +47,9 @@ export class Messages {
   ): { readonly place: number; readonly state: number } {
     const at = Math.ceil(dueAt);
     const later = at > now;
-    const keeps = queue.ordered && contents.key !== null && !later;
-    const behind = keeps && connection.prepare(this.#sql.first).get(queue.id, contents.key) != null;
+    const { key } = contents;
+    const keeps = queue.ordered && key !== null && !later;
+    const behind = keeps && this.#order.isTaken(connection, queue.id, key);
     const leased = lease !== undefined && !later && !behind;
     if (!leased) news.add(queue.id, later ? at : now);
     const row = {
@@ -156,7 +157,7 @@ export class Messages {
   promote(connection: Connection, queue: number, now: number, news: News): void {
     const found = connection.prepare(this.#sql.due).all(queue, Math.floor(now), batch) as Row[];
     for (const row of found) {
-      if (row.state === state.leased) this.#free(connection, row, news, now);
+      if (row.state === state.leased) this.#order.freed(connection, row, news, now);
       else this.#enter(connection, row, now, news);
     }
   }
@@ -165,7 +166,7 @@ export class Messages {
   accept(connection: Connection, { place, deliveries }: Held, news: News, now: number): boolean {
     const row = connection.prepare(this.#sql.accept).get(place, deliveries) as KeyRow | null | undefined;
     if (row == null) return false;
-    this.#nextOf(connection, row, news, now);
+    this.#order.left(connection, row, news, now);
     return true;
   }
 
@@ -180,7 +181,7 @@ export class Messages {
   release(connection: Connection, { place, deliveries }: Held, counted: boolean, news: News, now: number): boolean {
     const row = connection.prepare(this.#sql.leased).get(place, deliveries) as Row | null | undefined;
     if (row == null) return false;
-    this.#free(connection, row, news, now);
+    this.#order.freed(connection, row, news, now);
     if (!counted) connection.prepare(this.#sql.uncount).run(place);
     return true;
   }
@@ -195,7 +196,7 @@ export class Messages {
     const at = Math.ceil(dueAt);
     connection.prepare(this.#sql.again).run(at, headers, row.place);
     news.add(row.queue, at);
-    this.#nextOf(connection, row, news, now);
+    this.#order.left(connection, row, news, now);
   }
 
   /** Lengthens leases; gives those that had ended. */
@@ -208,7 +209,7 @@ export class Messages {
   /** Takes a message away, whatever it is. */
   remove(connection: Connection, row: Row, news: News, now: number): void {
     connection.prepare(this.#sql.remove).run(row.place);
-    this.#nextOf(connection, row, news, now);
+    this.#order.left(connection, row, news, now);
   }
 
   /** Takes away up to so many that wait, up to a place; gives how many. */
@@ -242,8 +243,7 @@ export class Messages {
 
   /** From now on the order of a queue's keys counts: all but the first of each are behind. */
   order(connection: Connection, queue: Queue): void {
-    connection.prepare(this.#sql.keep).run(queue.id);
-    connection.prepare(this.#sql.lineUp).run(queue.id);
+    this.#order.begin(connection, queue.id);
     this.#entities.makeOrdered(connection, queue);
   }
 
@@ -272,30 +272,6 @@ export class Messages {
     connection.prepare(this.#sql.remove).run(row.place);
     if (row.expires_at !== null && row.expires_at <= now) return;
     for (const { queue, via } of routes) this.insert(connection, queue, via, row, now, news);
-  }
-
-  /** A lease has ended, and the message is still there. */
-  #free(connection: Connection, row: Row, news: News, now: number): void {
-    news.add(row.queue, now);
-    if (row.keeps === 0) return void connection.prepare(this.#sql.setState).run(state.waiting, row.place);
-    const [first, second] = connection.prepare(this.#sql.firstTwo).all(row.queue, row.key) as Row[];
-    if (first === undefined || first.place < row.place) {
-      // It was taken out of turn.
-      connection.prepare(this.#sql.setState).run(state.behind, row.place);
-      if (first?.state === state.behind) connection.prepare(this.#sql.setState).run(state.waiting, first.place);
-      return;
-    }
-    connection.prepare(this.#sql.setState).run(state.waiting, row.place);
-    if (second?.state === state.waiting) connection.prepare(this.#sql.setState).run(state.behind, second.place);
-  }
-
-  /** One has left its key: the next one may come. */
-  #nextOf(connection: Connection, row: KeyRow, news: News, now: number): void {
-    if (row.keeps === 0) return;
-    const first = connection.prepare(this.#sql.first).get(row.queue, row.key) as Row | null | undefined;
-    if (first == null || first.state !== state.behind) return;
-    connection.prepare(this.#sql.setState).run(state.waiting, first.place);
-    news.add(row.queue, now);
   }
 
   #insert(

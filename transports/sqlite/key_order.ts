@@ -1,0 +1,59 @@
+/** The order of keys: of each, the first message alone can be claimed, and the others are behind it. @module */
+import type { Connection } from "../../stores/sqlite/database.ts";
+import { type Row, state } from "./message.ts";
+import type { messageStatements } from "./message_statements.ts";
+import type { News } from "./news.ts";
+
+/** Where a row stands in the order of its key. */
+export type KeyRow = Pick<Row, "queue" | "key" | "keeps">;
+
+/** Keeps the order of keys in the table of messages. */
+export class KeyOrder {
+  readonly #sql: ReturnType<typeof messageStatements>;
+
+  constructor(sql: ReturnType<typeof messageStatements>) {
+    this.#sql = sql;
+  }
+
+  /** Whether a new message of a key would be behind another. */
+  isTaken(connection: Connection, queue: number, key: string): boolean {
+    return this.#first(connection, queue, key) !== undefined;
+  }
+
+  /** A lease has ended, and the message is still there. */
+  freed(connection: Connection, row: Row, news: News, now: number): void {
+    news.add(row.queue, now);
+    if (row.keeps === 0) return this.#set(connection, state.waiting, row);
+    const [first, second] = connection.prepare(this.#sql.firstTwo).all(row.queue, row.key) as Row[];
+    if (first === undefined || first.place < row.place) {
+      // It was taken out of turn.
+      this.#set(connection, state.behind, row);
+      if (first?.state === state.behind) this.#set(connection, state.waiting, first);
+      return;
+    }
+    this.#set(connection, state.waiting, row);
+    if (second?.state === state.waiting) this.#set(connection, state.behind, second);
+  }
+
+  /** One has left its key: the next one may come. */
+  left(connection: Connection, row: KeyRow, news: News, now: number): void {
+    if (row.keeps === 0 || row.key === null) return;
+    const first = this.#first(connection, row.queue, row.key);
+    if (first?.state !== state.behind) return;
+    this.#set(connection, state.waiting, first);
+    news.add(row.queue, now);
+  }
+
+  /** From now on it counts in a queue: all but the first of each key are behind. */
+  begin(connection: Connection, queue: number): void {
+    connection.prepare(this.#sql.keep).run(queue);
+    connection.prepare(this.#sql.lineUp).run(queue);
+  }
+
+  #first(connection: Connection, queue: number, key: string): Row | undefined {
+    return (connection.prepare(this.#sql.first).get(queue, key) ?? undefined) as Row | undefined;
+  }
+  #set(connection: Connection, to: number, { place }: Row): void {
+    connection.prepare(this.#sql.setState).run(to, place);
+  }
+}
