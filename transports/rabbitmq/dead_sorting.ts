@@ -1,9 +1,12 @@
 /** Finds out why messages died. @module */
 import type { Message } from "amqplib";
 import { UnroutableError } from "../../src/errors/sending.ts";
-import type { Delivery, Receiver, Settlement, Sink, Source } from "../../src/spi/transport.ts";
-import { RabbitDelivery } from "./claims.ts";
+import { toError } from "../../src/errors/thrown.ts";
+import type { Clock } from "../../src/spi/clock.ts";
+import type { Delivery, Receiver, Sink, Source } from "../../src/spi/transport.ts";
+import { type Claim, RabbitDelivery } from "./claims.ts";
 import { unsortedQueue } from "./dead_letters.ts";
+import { Retries } from "./retries.ts";
 
 /** What it takes from. */
 export const unsortedSource: Source = {
@@ -16,10 +19,21 @@ export const unsortedSource: Source = {
   extensions: [],
 };
 
-/** Takes what waits unsorted: what was returned too often goes to its error queue, all else is dropped. */
+/**
+ * Takes what waits unsorted: what was returned too often goes to its error queue, all else is dropped. What cannot be
+ * moved is held, and tried again later and later: given back, it would be first in the queue, and come again at once.
+ */
 export class DeadSorting implements Sink {
   readonly #early: Delivery[] = [];
+  readonly #retries: Retries<Delivery>;
+  readonly #troubled: (cause: Error | undefined) => void;
   #receiver: Receiver | undefined;
+
+  /** @param troubled is told why something cannot be moved, and with `undefined` when nothing is held any more */
+  constructor(clock: Clock, troubled: (cause: Error | undefined) => void) {
+    this.#troubled = troubled;
+    this.#retries = new Retries(clock, (delivery) => void this.#sort(delivery));
+  }
 
   /** It can settle from now on. */
   begin(receiver: Receiver): void {
@@ -28,27 +42,44 @@ export class DeadSorting implements Sink {
   }
 
   deliver(batch: readonly Delivery[]): void {
-    const receiver = this.#receiver;
-    if (receiver === undefined) this.#early.push(...batch);
-    else for (const delivery of batch) void this.#sort(delivery, receiver);
+    if (this.#receiver === undefined) this.#early.push(...batch);
+    else for (const delivery of batch) void this.#sort(delivery);
   }
 
-  lost(): void {}
+  lost(deliveries: readonly Delivery[]): void {
+    this.#over(...deliveries);
+  }
 
   readdressed(): void {}
 
-  async #sort(delivery: Delivery, receiver: Receiver): Promise<void> {
-    const message = delivery instanceof RabbitDelivery ? delivery.claim?.message : undefined;
-    const settle = async (settlement: Settlement) => await receiver.settle([settlement]);
-    if (message === undefined || lastDeath(message) !== "delivery_limit") {
-      return await settle({ delivery, outcome: "accept" });
-    }
+  async #sort(delivery: Delivery): Promise<void> {
+    const claim = delivery instanceof RabbitDelivery ? delivery.claim : undefined;
+    if (claim === undefined || lastDeath(claim.message) !== "delivery_limit") return await this.#drop(delivery);
+    const errors = claim.message.fields.routingKey;
     try {
-      await settle({ delivery, outcome: "move", to: `queue:${message.fields.routingKey}`, headers: {} });
-    } catch (error) {
+      await this.#receiver?.settle([{ delivery, outcome: "move", to: `queue:${errors}`, headers: {} }]);
+    } catch (thrown) {
       // Its error queue is deleted, which is how all that dies there ends.
-      await settle({ delivery, outcome: error instanceof UnroutableError ? "accept" : "release" });
+      if (thrown instanceof UnroutableError) return await this.#drop(delivery);
+      return this.#failed(delivery, claim, errors, toError(thrown));
     }
+    this.#over(delivery);
+  }
+
+  #failed(delivery: Delivery, { state }: Claim, errors: string, cause: Error): void {
+    if (state !== "unsettled") return this.#over(delivery); // lost meanwhile: it comes again
+    this.#retries.failed(delivery);
+    const what = `Cannot move to "${errors}" what its queue gave up, and tries again`;
+    this.#troubled(new Error(`${what}: ${cause.message}`, { cause }));
+  }
+
+  async #drop(delivery: Delivery): Promise<void> {
+    await this.#receiver?.settle([{ delivery, outcome: "accept" }]);
+    this.#over(delivery);
+  }
+
+  #over(...deliveries: readonly Delivery[]): void {
+    if (this.#retries.over(...deliveries)) this.#troubled(undefined);
   }
 }
 

@@ -2,10 +2,11 @@
 import type { ConsumeMessage } from "amqplib";
 import { ClosedError, DisconnectedError } from "../../src/errors/transport.ts";
 import type { Receiver, Settlement, Sink } from "../../src/spi/transport.ts";
-import { Arrivals } from "./arrivals.ts";
+import { Arrivals, type ArrivalServices } from "./arrivals.ts";
 import type { Claim, RabbitDelivery } from "./claims.ts";
 import { Caution } from "./caution.ts";
 import { codeOf, toTyped, transportName } from "./errors.ts";
+import { Postponing } from "./postponing.ts";
 import type { StreamOffset } from "./queue_options.ts";
 import type { ReceiverOptions, ReceiverServices } from "./receiver_options.ts";
 import { Rounds } from "./rounds.ts";
@@ -23,6 +24,8 @@ export class RabbitReceiver implements Receiver, Settling, SessionOwner {
   readonly #sink: Sink;
   readonly #arrivals: Arrivals;
   readonly #caution: Caution;
+  readonly #postponing: Postponing;
+  readonly #arrivalServices: ArrivalServices;
   /** Make what is at the broker what it should be. */
   readonly #rounds: Rounds;
   /** What goes back would lose its place, or not come again: it stays until the channel ends. */
@@ -48,6 +51,11 @@ export class RabbitReceiver implements Receiver, Settling, SessionOwner {
     this.#caution = new Caution(options.counts && !this.#holds);
     this.#offset = options.offset;
     this.#arrivals = new Arrivals(sink, options, () => this.#stopped ? 0 : this.#credit);
+    this.#postponing = new Postponing(services.host.clock, services);
+    this.#arrivalServices = {
+      now: () => services.now(),
+      early: (claim, dueAt) => this.#postponing.add(claim, dueAt),
+    };
     this.#rounds = new Rounds(services.host.clock, () => this.#compare());
   }
 
@@ -171,6 +179,7 @@ export class RabbitReceiver implements Receiver, Settling, SessionOwner {
       await this.#rounds.run().catch(() => {}); // the channel has ended, and takes nothing either
       const session = this.#session;
       for (const claim of [...this.#arrivals.clear(), ...this.#caution.clear()]) this.#giveBack(claim);
+      this.#postponing.stop((claim) => this.#giveBack(claim));
       session?.claims.flush();
       if (session !== undefined) await this.#services.remove(session.channel).catch(() => {});
     }
@@ -248,7 +257,7 @@ export class RabbitReceiver implements Receiver, Settling, SessionOwner {
     const claim = session.claims.add(message, this);
     if (!session.taking || this.#stopped) return this.#giveBack(claim);
     const { held, changed } = this.#caution.saw(claim);
-    if (!held) this.#arrivals.add(claim, this.#options.named, this.#services);
+    if (!held) this.#arrivals.add(claim, this.#options.named, this.#arrivalServices);
     if (changed) this.kick();
   }
 
@@ -258,7 +267,7 @@ export class RabbitReceiver implements Receiver, Settling, SessionOwner {
     this.#session.claims.hurry();
     const claim = this.#caution.next();
     if (claim === undefined) this.kick();
-    else this.#arrivals.add(claim, this.#options.named, this.#services);
+    else this.#arrivals.add(claim, this.#options.named, this.#arrivalServices);
   }
 
   #giveBack(claim: Claim): void {
@@ -270,6 +279,7 @@ export class RabbitReceiver implements Receiver, Settling, SessionOwner {
     this.#session = undefined;
     this.#arrivals.forget();
     this.#caution.reset();
+    this.#postponing.clear();
     if (this.#offset !== undefined) this.#offset = session.claims.position ?? this.#offset;
     const lost: readonly RabbitDelivery[] = session.claims.end();
     if (lost.length > 0) this.#sink.lost(lost, reason);

@@ -1,23 +1,25 @@
 /** What a receiver is made of. @module */
 import type { Channel } from "amqplib";
 import type { Host } from "../../src/spi/transport.ts";
-import type { ArrivalServices } from "./arrivals.ts";
 import type { Connection } from "./connection.ts";
+import type { PostponingServices } from "./postponing.ts";
 import type { StreamOffset } from "./queue_options.ts";
 import type { CopyServices } from "./settling.ts";
 
 /** What a receiver asks of its transport. */
-export interface ReceiverServices extends ArrivalServices {
+export interface ReceiverServices extends PostponingServices {
   readonly copies: CopyServices;
   readonly host: Host;
   readonly connection: Connection;
+  /** Epoch milliseconds. */
+  now(): number;
   /** Makes the queue, where it lives as long as the receiver; makes a durable one again if it was deployed. */
   declare(channel: Channel): Promise<void>;
   /** The queue is to be gone, where it lives as long as the receiver. */
   remove(channel: Channel): Promise<void>;
   /** The receiver has ended for good. */
   ended(): void;
-  /** It cannot consume, or it can again. */
+  /** It cannot consume, or put off what has come too early; or it can again. */
   troubled(cause: Error | undefined): void;
 }
 

@@ -79,13 +79,7 @@ export function sourceServices(source: Source, parts: SourceParts): {
         if (lifetime !== "durable") await channel.deleteQueue(queue);
       },
       now: () => host.clock.now(),
-      early: (claim, dueAt) => {
-        claim.state = "copying";
-        outbox.postpone(claim, dueAt, {}, undefined).then(
-          () => claim.state === "copying" && claim.claims.accept(claim),
-          () => claim.state === "copying" && claim.claims.release(claim),
-        );
-      },
+      postpone: (claim, dueAt) => outbox.postpone(claim, dueAt, {}, undefined),
     },
   };
 }

@@ -44,7 +44,8 @@ export class RabbitTransport implements RabbitmqTransport {
   readonly #direct = new Set<DirectReplies>();
   readonly #partitioned = new Set<PartitionedReceiver>();
   readonly #takers = new Set<Taker>();
-  readonly #troubles = new Map<RabbitReceiver, Error>();
+  /** By whoever has it: a receiver, or the sorting of dead letters. */
+  readonly #troubles = new Map<object, Error>();
   #host: Host | undefined;
   /** Once it is open. */
   #parts: Wiring | undefined;
@@ -209,7 +210,7 @@ export class RabbitTransport implements RabbitmqTransport {
   /** Takes what queues gave up of which no exchange can tell why. */
   async #sort(): Promise<void> {
     const { options, services } = this.#services(unsortedSource, {});
-    const sorting = new DeadSorting();
+    const sorting: DeadSorting = new DeadSorting(this.#hostOf().clock, (cause) => this.#troubled(sorting, cause));
     try {
       sorting.begin(await this.#receive(sorting, { ...services, declare: declareUnsorted }, options));
     } catch (error) {
@@ -229,11 +230,7 @@ export class RabbitTransport implements RabbitmqTransport {
         this.#receivers.delete(receiver);
         this.#troubles.delete(receiver);
       },
-      troubled: (cause) => {
-        if (cause === undefined && !this.#troubles.delete(receiver)) return;
-        if (cause !== undefined) this.#troubles.set(receiver, cause);
-        this.#tell();
-      },
+      troubled: (cause) => this.#troubled(receiver, cause),
     }, options);
     this.#receivers.add(receiver);
     try {
@@ -272,6 +269,12 @@ export class RabbitTransport implements RabbitmqTransport {
     if (this.#blocked === reason) return;
     this.#blocked = reason;
     this.#parts?.sender.block(reason !== undefined);
+    this.#tell();
+  }
+
+  #troubled(who: object, cause: Error | undefined): void {
+    if (cause === undefined && !this.#troubles.delete(who)) return;
+    if (cause !== undefined) this.#troubles.set(who, cause);
     this.#tell();
   }
 

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import { BackpressureError } from "../../../src/errors/sending.ts";
 import { AcknowledgementTimeoutError, ClosedError } from "../../../src/errors/transport.ts";
 import type { Outgoing, Transport } from "../../../src/spi/transport.ts";
+import { rabbitmq } from "../../../transports/rabbitmq/mod.ts";
 import { Inbox } from "../../conformance/transport/inbox.ts";
 import { frame, topology } from "../../conformance/transport/trial.ts";
 import { TcpProxy } from "../../support/tcp_proxy.ts";
@@ -212,3 +213,35 @@ function sizeOf(frame: Uint8Array): number {
 function unknownTag([, high = 0, low = 0]: Uint8Array): Uint8Array {
   return Uint8Array.of(1, high, low, 0, 0, 0, 13, 0, 60, 0, 80, 0, 0, 0, 0, 0, 0, 0x12, 0x67, 0, 0xce);
 }
+
+onNode(
+  "a dead letter that its error queue does not take degrades health, and gets there once it does",
+  async (node) => {
+    const { transport, states, causes } = await node.open({});
+    const queue = "limited";
+    const errors = `${queue}_error`;
+    await transport.deploy({
+      ...topology([]),
+      queues: [
+        { name: queue, extensions: [rabbitmq.queue({ deliveryLimit: 2, messageTtl: "1h" })] },
+        { name: errors, extensions: [rabbitmq.queue({ type: "classic", maxLength: 1, overflow: "reject-publish" })] },
+      ],
+    }, "apply");
+    const send = (body: string, to: string, dueAt?: number) =>
+      new Promise<void>((resolve, reject) => {
+        const settled = (error?: Error) => error === undefined ? resolve() : reject(error);
+        void transport.send([{ ...message(body, settled), to: `queue:${to}`, dueAt }]);
+      });
+    await send("fills it", errors);
+    // What was delayed before, no exchange can sort.
+    await send("dead", queue, node.clock.now() + 64);
+    const inbox = await receive(transport, queue);
+    inbox.handle((delivery) => void inbox.settle({ outcome: "release" }, [delivery]));
+    await node.until("trouble", () => states.at(-1) === "degraded", 30_000);
+    assert(causes.at(-1)?.includes(`Cannot move to "${errors}"`), causes.at(-1));
+    await transport.admin?.purge(errors);
+    await node.until("the end of it", () => states.at(-1) === "up", 30_000);
+    assertEquals((await transport.admin?.count(errors))?.waiting, 1);
+    await transport.close(node.clock.now() + 1_000);
+  },
+);
