@@ -3,7 +3,7 @@ import { createBus } from "../../mod.ts";
 import { Consumed } from "../support/flow.ts";
 import { args, finish, scaled } from "../support/program.ts";
 import { busName, Drained, writeSchedules } from "../support/rows.ts";
-import { openStore, type StoreName } from "../support/stores.ts";
+import { openStore, settle, type StoreName } from "../support/stores.ts";
 
 const LEASE_MS = 30_000;
 const ROWS_AT_ONCE = 200;
@@ -26,6 +26,7 @@ async function insert(): Promise<number> {
 /** In µs. */
 async function poll(): Promise<number> {
   await writeSchedules(store, pending, later);
+  await settle(name as StoreName);
   const polls = scaled(5000);
   const run = async (count: number): Promise<void> => {
     for (let i = 0; i < count; i++) {
@@ -58,6 +59,7 @@ async function fire(): Promise<number> {
 async function lateness(): Promise<number> {
   const count = scaled(10_000);
   await writeSchedules(store, pending, later);
+  await settle(name as StoreName);
   const consumed = new Consumed();
   const late: number[] = [];
   const bus = createBus({ name: busName, store });
