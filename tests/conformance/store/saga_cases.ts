@@ -57,6 +57,33 @@ export const sagaCases: readonly StoreCase[] = [
     },
   },
   {
+    name: "what a unit says that it will load is loaded, changed and found changed as anything else",
+    async run(trial) {
+      const [there, missing] = [trial.saga(), trial.saga()];
+      await trial.commit({ sagas: [{ before: undefined, after: there }] });
+      const instances = () => [there, missing];
+      const begin = async (store = trial.store) => {
+        const inbox = [trial.key()];
+        const unit = await trial.begin({ inbox, instances }, store);
+        assertEquals(unit.duplicates, [false]);
+        const [first, second] = [
+          await unit.load(there.saga, there.id, false),
+          await unit.load(missing.saga, missing.id, false),
+        ];
+        assertEquals([first, second], [there, undefined]);
+        return unit;
+      };
+      const units = [await begin(), await begin(await trial.elsewhere())];
+      const sagas = [
+        { before: there, after: { ...there, version: 2, state: "first" } },
+        { before: undefined, after: missing },
+      ];
+      await units[0]!.commit(changes({ sagas }));
+      await assertRejects(() => units[1]!.commit(changes({ sagas })), ConflictError);
+      assertEquals([(await trial.load(there))?.state, await trial.load(missing)], ["first", missing]);
+    },
+  },
+  {
     name: "of many that make one instance at once, one does, and the others load it",
     async run(trial) {
       const id = trial.name("saga");
