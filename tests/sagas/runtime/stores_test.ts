@@ -77,6 +77,60 @@ for (const concurrency of ["optimistic", "pessimistic"] as const) {
   });
 }
 
+const Joined = event<{ id: string }>("runs.joined");
+
+for (const concurrency of ["optimistic", "pessimistic"] as const) {
+  onStores(
+    `two processes start one instance at once: there is one, and both have been counted (${concurrency})`,
+    async (on) => {
+      const starting = new Map<string, number>();
+      let met = 0;
+      const Shared = saga("shared", {
+        data: type<{ total: number }>(),
+        states: ["open"],
+        concurrency,
+        events: (on) => ({
+          begun: on.start(Begun, (m) => m.id, () => ({ total: 0 })),
+          joined: on.start(Joined, (m) => m.id, () => ({ total: 0 })),
+        }),
+      }, ({ initially, during, when }) => {
+        const start = (event: "begun" | "joined") =>
+          when(event).then(async (ctx) => {
+            const before = starting.get(ctx.id) ?? 0;
+            starting.set(ctx.id, before + 1);
+            // Until the other is here as well. Where the store lets one in alone, it is not let in before this one ends.
+            for (let turns = 0; turns < 50 && starting.get(ctx.id) === 1; turns++) {
+              await new Promise((resolve) => setTimeout(resolve, 2));
+            }
+            if (before === 0 && (starting.get(ctx.id) ?? 0) > 1) met++;
+            ctx.saga.total++;
+          }).transitionTo("open");
+        return [
+          initially(start("begun"), start("joined")),
+          during(
+            "open",
+            when("begun").then((ctx) => void ctx.saga.total++),
+            when("joined").then((ctx) => void ctx.saga.total++),
+          ),
+        ];
+      });
+      const [one, other] = [on.bus(), on.bus()];
+      for (const bus of [one, other]) {
+        bus.add(Shared, { concurrency: 1, prefetch: 1 });
+        await bus.start();
+      }
+      const ids = Array.from({ length: 10 }, (_, at) => `i${at}`);
+      for (const id of ids) {
+        await Promise.all([one.publish(Begun, { id }), one.publish(Joined, { id })]);
+        await on.until(`both to have joined ${id}`, async () => (await one.sagas(Shared).get(id))?.data.total === 2);
+      }
+      assertEquals(await one.sagas(Shared).count(), ids.length);
+      assertEquals((await one.counts("shared")).failed, 0);
+      if (concurrency === "optimistic") assert(met > 0, "No two have made one instance at once");
+    },
+  );
+}
+
 onStores(
   "1,000 events for one instance, 64 at once, cost little more than a write each, and none is lost",
   async (on) => {
