@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { command, event, fault, query } from "../../mod.ts";
+import { z } from "zod";
+import { command, event, fault, InvalidHeaderError, InvalidMessageError, query } from "../../mod.ts";
 import type { SendMiddleware } from "../../mod.ts";
 import { trial } from "../support/trial.ts";
 
@@ -95,6 +96,31 @@ trial("without next() nothing is sent, and the call resolves", async (t) => {
   await bus.publish(Done, { id: "1" });
   await t.settled();
   assertEquals(done, 0);
+});
+
+trial("a header that it sets is checked", async (t) => {
+  const bus = t.bus();
+  bus.useSend((context, next) => {
+    context.setHeader("hero-id", "x");
+    return next();
+  });
+  await bus.start();
+  await assertRejects(() => bus.publish(Done, { id: "1" }), InvalidHeaderError);
+});
+
+trial("what it puts in the message's place is validated", async (t) => {
+  const bus = t.bus();
+  const Checked = event("send-middleware.checked", { schema: z.object({ id: z.string() }) });
+  let checked = 0;
+  bus.useSend((context, next) => {
+    context.message = { id: 5 };
+    return next();
+  });
+  bus.endpoint("checked").handle(Checked, () => void checked++);
+  await bus.start();
+  await assertRejects(() => bus.publish(Checked, { id: "1" }), InvalidMessageError, "id");
+  await t.settled();
+  assertEquals(checked, 0);
 });
 
 trial("answers and faults pass it, too", async (t) => {
