@@ -1,28 +1,32 @@
 /** What a unit of work changes of sagas' instances. @module */
 import type { SagaChange, SagaHistoryRow, SagaRow } from "../spi/rows.ts";
 
+const none: readonly never[] = Object.freeze([]);
+
 /** Each instance once, from what the store has to what the unit leaves, however often it was changed meanwhile. */
 export class SagaChanges {
-  readonly #changes: SagaChange[] = [];
+  /** Made with the first: an array that is pushed to has room for many. */
+  #changes: SagaChange[] | undefined;
   /** Their places; made with the second, as most units change one. */
   #places: Map<string, number> | undefined;
 
   /** What the commit writes. */
   get all(): readonly SagaChange[] {
-    return this.#changes;
+    return this.#changes ?? none;
   }
 
   /** What the unit has made of an instance; `undefined`: it has not touched it. */
   of(saga: string, id: string): SagaChange | undefined {
     const place = this.#placeOf(saga, id);
-    return place === undefined ? undefined : this.#changes[place];
+    return place === undefined ? undefined : this.all[place];
   }
 
   #placeOf(saga: string, id: string): number | undefined {
-    const [first] = this.#changes;
+    const changes = this.all;
+    const first = changes[0];
     if (first === undefined) return undefined;
-    if (this.#changes.length > 1) {
-      this.#places ??= new Map(this.#changes.map((change, at) => [nameOf(identityOf(change)), at]));
+    if (changes.length > 1) {
+      this.#places ??= new Map(changes.map((change, at) => [nameOf(identityOf(change)), at]));
       return this.#places.get(nameOf({ saga, id }));
     }
     const only = identityOf(first);
@@ -31,7 +35,7 @@ export class SagaChanges {
 
   /** Rows of the store as the unit leaves them: changed, or gone. */
   over(rows: readonly SagaRow[]): readonly SagaRow[] {
-    if (this.#changes.length === 0) return rows;
+    if (this.all.length === 0) return rows;
     return rows.flatMap((row) => {
       const change = this.of(row.saga, row.id);
       return change === undefined ? [row] : change.after === undefined ? [] : [change.after];
@@ -44,6 +48,10 @@ export class SagaChanges {
    */
   save(before: SagaRow | undefined, after: SagaRow | undefined, happened: readonly SagaHistoryRow[]): void {
     const change: SagaChange = { before, after, history: happened };
+    if (this.#changes === undefined) {
+      this.#changes = [change];
+      return;
+    }
     const { saga, id } = identityOf(change);
     const place = this.#placeOf(saga, id);
     if (place === undefined) {

@@ -36,7 +36,6 @@ class Aside {
   controller: AbortController | undefined;
   items: Map<ContextKey<unknown>, unknown> | undefined;
   values: readonly unknown[] | undefined;
-  unit: OpenUnit | undefined;
   nextReading = 0;
   asking = 0;
   released = 0;
@@ -65,6 +64,8 @@ export class Consumption implements Cause {
   responded = false;
   /** Where what its handlers send goes. */
   target: SendTarget;
+  /** The unit of work of the attempt that runs; `undefined`: it has none. */
+  unit: OpenUnit | undefined = undefined;
   /** For send middleware. */
   context: MessageContext | undefined;
   /** Its neighbours among those that are being handled: see `ActiveList`. */
@@ -132,7 +133,7 @@ export class Consumption implements Cause {
     return this.#aside?.nextReading ?? 0;
   }
   set nextReading(index: number) {
-    this.#own.nextReading = index;
+    if (index !== 0 || this.#aside !== undefined) this.#own.nextReading = index;
   }
 
   /** What becomes of it, if it is not accepted. */
@@ -183,13 +184,6 @@ export class Consumption implements Cause {
   }
   set asking(count: number) {
     this.#own.asking = count;
-  }
-  /** The unit of work of the attempt that runs; `undefined`: it has none. */
-  get unit(): OpenUnit | undefined {
-    return this.#aside?.unit;
-  }
-  set unit(unit: OpenUnit | undefined) {
-    this.#own.unit = unit;
   }
   /** Ends a wait between attempts. */
   get interrupt(): (() => void) | undefined {

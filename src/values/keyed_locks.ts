@@ -1,10 +1,11 @@
 /** Locks by name, within a process. @module */
 import { LinkedList } from "./linked_list.ts";
+import { LoneMap } from "./lone_map.ts";
 
 /** Locks by name: who asks first has it first, and a name that nobody holds costs nothing. */
 export class KeyedLocks {
   /** By name, those who wait for it, if any does; a name that is not there is free. */
-  readonly #held = new Map<string, LinkedList<() => void> | undefined>();
+  readonly #held = new LoneMap<LinkedList<() => void> | undefined>();
 
   /** How many are held. */
   get size(): number {

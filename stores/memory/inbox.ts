@@ -1,6 +1,7 @@
 /** What an endpoint has handled, and what it is handling. @module */
 import type { Awaitable } from "../../src/values/awaitable.ts";
 import { Heap } from "../../src/values/heap.ts";
+import { LoneMap } from "../../src/values/lone_map.ts";
 import { UuidRing } from "./uuid_ring.ts";
 
 /** A unit that handles messages. */
@@ -20,28 +21,30 @@ interface Other {
 }
 
 /**
- * The inbox of one endpoint. Each message is there once: under the unit that handles it, so that one does at a time, or
- * under the time until which it is known to be handled.
+ * The inbox of one endpoint. Each message is there once: with the unit that handles it, so that one does at a time, or
+ * among those that are known to be handled.
  */
 export class Inbox {
-  /** Those that are being handled, and those that were and are not in the ring. */
-  readonly #messages = new Map<string, Handling | number>();
+  /** Those that are being handled. */
+  readonly #handling = new LoneMap<Handling>();
   /** Those that were, as nearly all are: a UUID put off never, and kept no shorter than the one before. */
   readonly #ring = new UuidRing();
-  readonly #others = new Heap<Other>((a, b) => a.keepUntil < b.keepUntil);
+  /** Those that were and are not in the ring. */
+  readonly #others = new Set<string>();
+  readonly #expiring = new Heap<Other>((a, b) => a.keepUntil < b.keepUntil);
   readonly #waiting = new Map<string, Waiting[]>();
 
   /** How many are known to be handled. */
   get size(): number {
-    return this.#ring.size + this.#others.size;
+    return this.#ring.size + this.#expiring.size;
   }
 
   /** Takes a message for a unit; false: it was handled before; `undefined`: another has it. */
   tryEnter(messageId: string, unit: Handling): boolean | undefined {
-    const known = this.#messages.get(messageId);
-    if (known !== undefined) return typeof known === "number" ? false : undefined;
+    if (this.#handling.has(messageId)) return undefined;
     if (isFirst(messageId) && this.#ring.has(messageId)) return false;
-    this.#messages.set(messageId, unit);
+    if (this.#others.size > 0 && this.#others.has(messageId)) return false;
+    this.#handling.set(messageId, unit);
     return true;
   }
 
@@ -51,11 +54,11 @@ export class Inbox {
    * @param scope whose signal ends the wait, which then rejects with its reason
    */
   enter(messageId: string, unit: Handling, scope: { readonly signal: AbortSignal }): Awaitable<boolean> {
-    const known = this.#messages.get(messageId);
-    if (typeof known === "object") {
-      known.awaited();
+    const other = this.#handling.get(messageId);
+    if (other !== undefined) {
+      other.awaited();
       // That may have been its end.
-      if (this.#messages.get(messageId) === known) return this.#wait(messageId, unit, scope.signal);
+      if (this.#handling.get(messageId) === other) return this.#wait(messageId, unit, scope.signal);
     }
     return this.tryEnter(messageId, unit) ?? this.enter(messageId, unit, scope);
   }
@@ -88,10 +91,10 @@ export class Inbox {
     const next = all?.shift();
     if (all?.length === 0) this.#waiting.delete(messageId);
     if (next === undefined) {
-      this.#messages.delete(messageId);
+      this.#handling.delete(messageId);
       return;
     }
-    this.#messages.set(messageId, next.unit);
+    this.#handling.set(messageId, next.unit);
     if (all !== undefined && all.length > 0) next.unit.awaited();
     next.resolve(true);
   }
@@ -102,12 +105,11 @@ export class Inbox {
    * @param keepUntil epoch milliseconds
    */
   record(messageId: string, keepUntil: number): void {
-    if (keepUntil >= this.#ring.latest && isFirst(messageId) && this.#ring.add(messageId, keepUntil)) {
-      this.#messages.delete(messageId);
-    } else {
-      this.#messages.set(messageId, keepUntil);
-      this.#others.push({ messageId, keepUntil });
+    if (keepUntil < this.#ring.latest || !isFirst(messageId) || !this.#ring.add(messageId, keepUntil)) {
+      this.#others.add(messageId);
+      this.#expiring.push({ messageId, keepUntil });
     }
+    this.#handling.delete(messageId);
     if (this.#waiting.size === 0) return;
     for (const { resolve } of this.#waiting.get(messageId) ?? []) resolve(false);
     this.#waiting.delete(messageId);
@@ -116,17 +118,17 @@ export class Inbox {
   /** Forgets those that are kept no longer, at most so many; gives how many it forgot. */
   sweep(limit: number, now: number): number {
     let count = this.#ring.sweep(limit, now);
-    for (let next = this.#others.peek(); next !== undefined && count < limit; next = this.#others.peek()) {
+    for (let next = this.#expiring.peek(); next !== undefined && count < limit; next = this.#expiring.peek()) {
       if (next.keepUntil >= now) break;
-      this.#others.pop();
-      this.#messages.delete(next.messageId);
+      this.#expiring.pop();
+      this.#others.delete(next.messageId);
       count++;
     }
     return count;
   }
 }
 
-/** Whether it is 36 characters that were never put off: most likely a UUID, and all that tells it from others. */
+/** Whether it is 36 characters that were never put off, `#0`: most likely a UUID, and all that tells it from others. */
 function isFirst(messageId: string): boolean {
-  return messageId.length === 38 && messageId.endsWith("#0");
+  return messageId.length === 38 && messageId.charCodeAt(36) === 0x23 && messageId.charCodeAt(37) === 0x30;
 }

@@ -17,13 +17,14 @@ export function scheduleToken(token: string): string {
   return `saga:${token}`;
 }
 
+const none: readonly never[] = Object.freeze([]);
+
 /** What the machine of one instance asks for while a message is handled: all of it commits with the instance. */
 export class UnitEffects implements SagaEffects {
   readonly context: MessageContext;
-  /** In the order in which they were made. */
-  readonly transitions: { readonly from: string; readonly to: string }[] = [];
-  /** In the order in which they were given. */
-  readonly ids: string[] = [];
+  // Each of these is made with its first, which most have no second of.
+  #transitions: { readonly from: string; readonly to: string }[] | undefined;
+  #ids: string[] | undefined;
   readonly #handler: HandlerContext<unknown, unknown, unknown>;
   readonly #consumption: Consumption;
   readonly #unit: UnitOfWork;
@@ -46,12 +47,22 @@ export class UnitEffects implements SagaEffects {
     this.#instance = instance;
   }
 
+  /** In the order in which they were made. */
+  get transitions(): readonly { readonly from: string; readonly to: string }[] {
+    return this.#transitions ?? none;
+  }
+  /** In the order in which they were given. */
+  get ids(): readonly string[] {
+    return this.#ids ?? none;
+  }
+
   now(): number {
     return this.#consumption.services.clock.now();
   }
   newId(): string {
     const id = this.#consumption.services.newId();
-    this.ids.push(id);
+    if (this.#ids === undefined) this.#ids = [id];
+    else this.#ids.push(id);
     return id;
   }
   random(): number {
@@ -64,7 +75,8 @@ export class UnitEffects implements SagaEffects {
     if (consumption.stopping) throw consumption.aborted;
   }
   transitioned(from: string, to: string): void {
-    this.transitions.push({ from, to });
+    if (this.#transitions === undefined) this.#transitions = [{ from, to }];
+    else this.#transitions.push({ from, to });
   }
 
   publish(contract: Contract, message: unknown): Promise<void> {

@@ -14,12 +14,19 @@ export class Reservation {
   readonly #locks: KeyedLocks;
   /** Each once. */
   #wanted: readonly string[];
-  readonly #held: string[] = [];
+  #held: string[] = [];
   #found: Map<SagaPart, Found> | undefined;
 
   constructor(locks: KeyedLocks, names: readonly string[]) {
     this.#locks = locks;
     this.#wanted = names.length > 1 ? [...new Set(names)] : names;
+  }
+
+  /** Of a message that has these in hand already. */
+  static holding(locks: KeyedLocks, names: readonly string[]): Reservation {
+    const reservation = new Reservation(locks, names);
+    reservation.#held = [...names];
+    return reservation;
   }
 
   /** What the store has said of it, by what it is for. */

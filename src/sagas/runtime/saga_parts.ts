@@ -51,13 +51,20 @@ function messagePart(
     saga,
     definition,
     subscribed,
-    ids: (message) => identified.map((event) => idOf(saga, event, message)),
+    ids: idsBy(saga, identified),
     handle: (context) => runner.message(context, part, events),
     ...(answers || indexed.length > 0
       ? { lookUp: (consumption, message) => lookUp(saga, consumption, message, indexed, answers) }
       : {}),
   };
   return part;
+}
+
+/** Nearly always one. */
+function idsBy(saga: SagaDefinition, events: readonly EventDefinition[]): SagaPart["ids"] {
+  const [only] = events;
+  if (only !== undefined && events.length === 1) return (message) => [idOf(saga, only, message)];
+  return (message) => events.map((event) => idOf(saga, event, message));
 }
 
 function signalPart(runner: SagaRunner): SagaPart {

@@ -23,8 +23,10 @@ export function oneAtATime(parts: SagaParts): Stage {
     name: "one at a time of an instance",
     around: (next) => (consumption) => {
       if (consumption.match?.stateful !== true) return next(consumption);
-      const reservation = new Reservation(locks, namesOf(consumption, parts, named));
-      // Nobody else has anything to say to it.
+      const names = namesOf(consumption, parts, named);
+      // Nobody else has anything to say to it, and most are for one: nothing is made to hold that.
+      if (!asks && names.length === 1) return alone(consumption, locks, names, next);
+      const reservation = new Reservation(locks, names);
       if (asks) reservation.attach(consumption);
       return reserved(consumption, reservation, next);
     },
@@ -36,17 +38,35 @@ function anyAsks(parts: SagaParts): boolean {
   return [...parts.values()].some(({ lookUp }) => lookUp !== undefined);
 }
 
+/** Of one instance. */
+function alone(
+  consumption: Consumption,
+  locks: KeyedLocks,
+  names: readonly string[],
+  next: Run,
+): void | Promise<void> {
+  const name = names[0]!; // the one
+  if (!locks.tryAcquire(name)) return awaited(consumption, new Reservation(locks, names), next, undefined);
+  const running = run(consumption, next);
+  if (isPromise(running)) return awaited(consumption, Reservation.holding(locks, names), next, running);
+  locks.release(name);
+}
+
 /** With no promise where nothing has to be waited for. */
 function reserved(consumption: Consumption, reservation: Reservation, next: Run): void | Promise<void> {
   if (!reservation.tryTake()) return awaited(consumption, reservation, next, undefined);
-  let running: void | Promise<void>;
-  try {
-    running = next(consumption);
-  } catch (thrown) {
-    running = Promise.reject(thrown);
-  }
+  const running = run(consumption, next);
   if (isPromise(running)) return awaited(consumption, reservation, next, running);
   reservation.release();
+}
+
+/** Never throws. */
+function run(consumption: Consumption, next: Run): void | Promise<void> {
+  try {
+    return next(consumption);
+  } catch (thrown) {
+    return Promise.reject(thrown);
+  }
 }
 
 /** @param first what runs already, in the reservation */
