@@ -74,6 +74,7 @@ export {
   DuplicateError,
   NoTransactionError,
   OutcomeUnknownError,
+  StoreBusyError,
   StoreCorruptError,
   StoreFullError,
   StoreLockedError,

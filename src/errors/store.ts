@@ -152,6 +152,27 @@ export class StoreLockedError extends HeroError {
   }
 }
 
+/** All connections to the store have been taken for too long, and none was given back; nothing was written. */
+export class StoreBusyError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_STORE_BUSY";
+  /**
+   * Puts it into words.
+   *
+   * @param where the database
+   * @param connections how many there are
+   * @param waitedInMs how long none was given back
+   */
+  constructor(store: string, where: string, connections: number, waitedInMs: number) {
+    super(
+      `Cannot get a connection to "${store}" at "${where}": those that there may be, ${connections}, are taken, and none ` +
+        `was given back for ${waitedInMs} ms. Raise { max } to the concurrency of all handlers that use ctx.tx, and two ` +
+        `more; in such a handler begin no other transaction`,
+      { details: { store, where, connections, waitedInMs } },
+    );
+  }
+}
+
 /** The store cannot be reached, or not be read and written. It is tried again by itself. */
 export class StoreUnavailableError extends HeroError {
   /** Stable: branch on it. */

@@ -49,7 +49,7 @@ export class Database<Tx> {
     const [first] = statements;
     if (first === undefined) return [];
     if (statements.length === 1) return [await this.watch(this.client.query(first.text, first.values), explain)];
-    const connection = await this.connect(signal);
+    const connection = await this.connect(signal, true);
     const begun = connection.query("BEGIN");
     return await this.commit(connection, statements, explain, [begun]);
   }
@@ -70,9 +70,13 @@ export class Database<Tx> {
     return await this.watch(failed === undefined ? Promise.all(sent) : Promise.reject(failed.reason), explain);
   }
 
-  /** A connection for a transaction. */
-  async connect(signal: AbortSignal): Promise<SqlConnection<Tx>> {
-    return await this.watch(this.client.connect(signal), explainOwn);
+  /**
+   * A connection for a transaction.
+   *
+   * @param brief whether no application has anything to do with it
+   */
+  async connect(signal: AbortSignal, brief: boolean): Promise<SqlConnection<Tx>> {
+    return await this.watch(this.client.connect(signal, brief), explainOwn);
   }
 
   /** Says what an error means, and tells of losses. */

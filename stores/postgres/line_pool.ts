@@ -2,9 +2,9 @@
 import type { Options, Sql } from "postgres";
 import { ClosedError } from "../../src/errors/transport.ts";
 import { abortable } from "../../src/values/abortable.ts";
-import { LinkedList } from "../../src/values/linked_list.ts";
 import type { Client } from "./client.ts";
 import { storeName } from "./errors.ts";
+import { type Patience, type Waiting, WaitingLine } from "./waiting.ts";
 
 /** As many statements, each a transaction of its own, are on one connection at once. */
 const mostShared = 16;
@@ -12,11 +12,20 @@ const mostShared = 16;
 /** Makes one connection. */
 export type Dial = (options: Options<Record<string, never>>) => Sql;
 
+/**
+ * What a connection is for. `statement`: shared by several. `flight`: statements that are sent at once, and wait for nobody
+ * in between. `transaction`: whatever an application does meanwhile.
+ */
+export type Use = "statement" | "flight" | "transaction";
+
 /** Who waits for a connection. */
-interface Waiter {
-  readonly alone: boolean;
+interface Waiter extends Waiting {
+  readonly use: Use;
   readonly resolve: (line: Line) => void;
-  readonly reject: (reason: unknown) => void;
+  /** Whether it counts among the transactions that there may be. */
+  admitted: boolean;
+  /** Takes it out of where it waits; false, if it did not any more. */
+  leave: () => boolean;
 }
 
 /**
@@ -52,32 +61,43 @@ export class Line {
   }
 }
 
-/** So many connections, made when they are needed. Statements of their own share them; transactions do not. */
+/**
+ * So many connections, made when they are needed. Statements of their own share them; transactions do not, and leave one to
+ * all else: what an application waits for in its transaction may need it, as may what renews a lease meanwhile.
+ */
 export class LinePool {
   readonly #dial: Dial;
   readonly #max: number;
   readonly #lines = new Set<Line>();
-  readonly #waiters = new LinkedList<Waiter>();
+  readonly #waiters: WaitingLine<Waiter>;
+  /** Of transactions: there are as many as there may be at once. */
+  readonly #behind: WaitingLine<Waiter>;
+  #transactions = 0;
   #ended = false;
 
-  constructor(dial: Dial, max: number) {
+  constructor(dial: Dial, max: number, patience: Patience) {
     this.#dial = dial;
     this.#max = max;
+    this.#waiters = new WaitingLine(patience, max);
+    this.#behind = new WaitingLine(patience, max);
   }
 
-  /** A connection for one alone. To be given back by {@linkcode release}, as the others. */
-  take(signal: AbortSignal): Promise<Line> {
-    return this.#get(true, signal);
-  }
-
-  /** A connection for one statement. */
-  share(): Promise<Line> | Line {
-    return this.#waiters.size === 0 ? this.#find(false) ?? this.#get(false) : this.#get(false);
+  /**
+   * A connection. To be given back by {@linkcode release}.
+   *
+   * @throws {StoreBusyError} where none of those that are taken is given back for too long
+   */
+  take(use: Use, signal?: AbortSignal): Promise<Line> | Line {
+    signal?.throwIfAborted();
+    const admitted = use !== "transaction" || this.#admits();
+    const found = admitted && this.#waiters.size === 0 ? this.#find(use) : undefined;
+    return found ?? this.#wait(use, admitted, signal);
   }
 
   /** Gives it back. */
-  release(line: Line, alone: boolean): void {
-    line.users = alone ? 0 : line.users - 1;
+  release(line: Line, use: Use): void {
+    line.users = use === "statement" ? line.users - 1 : 0;
+    if (use === "transaction") this.#transactions--;
     this.#serve();
   }
 
@@ -91,31 +111,39 @@ export class LinePool {
     this.#ended = true;
     const lines = [...this.#lines];
     this.#lines.clear();
-    for (const { reject } of this.#waiters) reject(new ClosedError(`the store "${storeName}"`));
+    const closed = new ClosedError(`the store "${storeName}"`);
+    for (const each of [this.#waiters, this.#behind]) each.end(closed);
     await Promise.all(lines.map((line) => {
       line.lost = true;
       return line.sql.end({ timeout: 5 });
     }));
   }
 
-  async #get(alone: boolean, signal?: AbortSignal): Promise<Line> {
-    signal?.throwIfAborted();
-    const found = this.#waiters.size === 0 ? this.#find(alone) : undefined;
-    if (found !== undefined) return found;
+  async #wait(use: Use, admitted: boolean, signal: AbortSignal | undefined): Promise<Line> {
     const { promise, resolve, reject } = Promise.withResolvers<Line>();
-    const link = this.#waiters.pushBack({ alone, resolve, reject });
-    if (signal === undefined) return await promise;
+    const waiter: Waiter = { use, resolve, reject, admitted, leave: () => false };
+    waiter.leave = (admitted ? this.#waiters : this.#behind).add(waiter);
     try {
-      return await abortable(promise, signal);
+      return await (signal === undefined ? promise : abortable(promise, signal));
     } catch (reason) {
-      this.#waiters.remove(link);
-      // It may have come in the same turn.
-      promise.then((line) => this.release(line, alone), () => {});
+      const left = (): void => {
+        if (use === "transaction" && waiter.admitted) this.#transactions--;
+        this.#serve();
+      };
+      if (waiter.leave()) left();
+      else promise.then((line) => this.release(line, use), left); // it may have come in the same turn
       throw reason;
     }
   }
 
-  #find(alone: boolean): Line | undefined {
+  /** Whether there may be one more transaction, which then counts. */
+  #admits(): boolean {
+    if (this.#transactions >= Math.max(1, this.#max - 1)) return false;
+    this.#transactions++;
+    return true;
+  }
+
+  #find(use: Use): Line | undefined {
     if (this.#ended) throw new ClosedError(`the store "${storeName}"`);
     let least: Line | undefined;
     for (const line of this.#lines) {
@@ -126,19 +154,24 @@ export class LinePool {
       least = new Line(this, this.#dial);
       this.#lines.add(least);
     }
-    if (least === undefined || least.users >= (alone ? 1 : mostShared)) return undefined;
-    least.users = alone ? Infinity : least.users + 1;
+    if (least === undefined || least.users >= (use === "statement" ? mostShared : 1)) return undefined;
+    least.users = use === "statement" ? least.users + 1 : Infinity;
     return least;
   }
 
-  /** First come, first served, so that neither kind starves. */
+  /** First come, first served, so that no kind starves. */
   #serve(): void {
     if (this.#ended) return;
-    for (const { alone, resolve } of this.#waiters) {
-      const line = this.#find(alone);
+    for (let next = this.#behind.first; next !== undefined && this.#admits(); next = this.#behind.first) {
+      this.#behind.shift();
+      next.admitted = true;
+      next.leave = this.#waiters.add(next);
+    }
+    for (let next = this.#waiters.first; next !== undefined; next = this.#waiters.first) {
+      const line = this.#find(next.use);
       if (line === undefined) return;
-      this.#waiters.popFront();
-      resolve(line);
+      this.#waiters.shift();
+      next.resolve(line);
     }
   }
 }

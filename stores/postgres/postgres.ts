@@ -35,10 +35,15 @@ export interface PostgresOptions extends PostgresTableOptions {
   >;
   /**
    * The most connections, without the one that listens. Each unit of work whose handler uses `ctx.tx` has one for itself:
-   * as many as the `concurrency` of all endpoints with an outbox together, and two more, let none of them wait.
-   * Default: 10.
+   * as many as the `concurrency` of all endpoints with an outbox together, and two more, let none of them wait. All but
+   * one are for such units; the last is for all else. Default: 10.
    */
   readonly max?: number;
+  /**
+   * How long nobody's turn may come among those who wait for a connection, at least 1 ms: then they are told so, by a
+   * `StoreBusyError`, as those who have the connections may wait for one, too. Default: `"1m"`.
+   */
+  readonly poolTimeout?: Duration;
   /** Whether statements are prepared. False behind a pooler that shares connections by transaction. Default: true. */
   readonly prepare?: boolean;
   /**
@@ -66,6 +71,7 @@ const optionNames: OptionNames<PostgresOptions> = {
   url: true,
   connection: true,
   max: true,
+  poolTimeout: true,
   prepare: true,
   listen: true,
 };
@@ -111,17 +117,22 @@ export function postgres(
       pollMs,
     });
   }
-  const { url, connection = {}, max = 10, prepare = true, listen = true } = given;
+  const { url, connection = {}, max = 10, poolTimeout = "1m", prepare = true, listen = true } = given;
   if (!Number.isInteger(max) || max < 1) {
     throw new ConfigurationError(`Cannot use { max: ${max} }. Say how many connections there may be, at least 1`);
   }
+  const poolMs = milliseconds(poolTimeout);
+  if (poolMs < 1) throw new ConfigurationError(`Cannot use { poolTimeout: ${poolTimeout} }. Say at least 1 ms`);
   const where = placeOf(url, connection);
   // postgres.js would print what the server notes, as that a table exists already, among what the application prints.
   const quiet = { onnotice: () => {}, ...connection };
   const listenUrl = typeof listen === "string" ? listen : undefined;
   if (listenUrl !== undefined) placeOf(listenUrl, {});
   return new PostgresStore<TransactionSql>({
-    load: async () => new PostgresJs(await loadClient(), { url, options: quiet, max, prepare, listenUrl }),
+    load: async (clock) => {
+      const patience = { clock, ms: poolMs, where };
+      return new PostgresJs(await loadClient(), { url, options: quiet, max, prepare, listenUrl, patience });
+    },
     where,
     names,
     max,

@@ -4,6 +4,7 @@ import { type ArrayType, arrayTypesOf, arrayTypesQuery, registerArrays } from ".
 import type { Client } from "./client.ts";
 import { deferredSql } from "./deferred_sql.ts";
 import { type Dial, dialer, dialNoMore, type Line, LinePool } from "./line_pool.ts";
+import type { Patience } from "./waiting.ts";
 import type { SqlClient, SqlConnection, SqlRow, SqlSession, SqlValue, UseTransaction } from "./sql_client.ts";
 
 /** How postgres.js is used. */
@@ -15,9 +16,8 @@ export interface PostgresJsOptions {
   readonly prepare: boolean;
   /** Where to listen, if elsewhere. */
   readonly listenUrl: string | undefined;
+  readonly patience: Patience;
 }
-
-const never = new AbortController().signal;
 
 /** One connection, had by one unit. */
 class Connection implements SqlConnection<TransactionSql> {
@@ -57,7 +57,7 @@ export class PostgresJs implements SqlClient<TransactionSql> {
   readonly #helpers: () => Sql;
   #arrays: readonly ArrayType[] | undefined;
 
-  constructor(client: Client, { url, options, max, prepare, listenUrl }: PostgresJsOptions) {
+  constructor(client: Client, { url, options, max, prepare, listenUrl, patience }: PostgresJsOptions) {
     this.max = max;
     this.#prepare = prepare;
     if (options.fetch_types === false) this.#arrays = [];
@@ -67,29 +67,30 @@ export class PostgresJs implements SqlClient<TransactionSql> {
       registerArrays(sql, this.#arrays ?? []);
       return sql;
     };
-    this.#pool = new LinePool(dial, max);
+    this.#pool = new LinePool(dial, max, patience);
     this.#listenDial = listenUrl === undefined ? dial : dialer(client, listenUrl, options);
     let helpers: Sql | undefined;
     this.#helpers = () => helpers ??= dial({ max: 1 });
   }
 
-  async connect(signal: AbortSignal): Promise<SqlConnection<TransactionSql>> {
-    const line = await this.#pool.take(signal);
-    return new Connection(line, this.#prepare, () => this.#pool.release(line, true));
+  async connect(signal: AbortSignal, brief = false): Promise<SqlConnection<TransactionSql>> {
+    const use = brief ? "flight" : "transaction";
+    const line = await this.#pool.take(use, signal);
+    return new Connection(line, this.#prepare, () => this.#pool.release(line, use));
   }
 
   async query(text: string, values: readonly SqlValue[] = []): Promise<readonly SqlRow[]> {
     // A pooler takes its connection away with an answer, and with it what postgres.js asks at once of a statement with
     // values behind it. In a transaction it does not.
-    const alone = !this.#prepare && values.length === 0;
-    const found = alone ? this.#pool.take(never) : this.#pool.share();
+    const use = !this.#prepare && values.length === 0 ? "flight" : "statement";
+    const found = this.#pool.take(use);
     const line = found instanceof Promise ? await found : found;
     try {
       // With the first statement, by which a store sees that its database is there.
       if (this.#arrays === undefined) await this.#learn(line.sql);
       return await ask(line.sql, text, values, this.#prepare);
     } finally {
-      this.#pool.release(line, alone);
+      this.#pool.release(line, use);
     }
   }
 

@@ -42,11 +42,14 @@ export interface SqlClient<in out Tx> extends SqlSession {
   /** The most connections that it opens, without the one that listens. */
   readonly max: number;
   /**
-   * A connection that is free, or a new one. Waits while all are taken.
+   * A connection that is free, or a new one. Waits while all are taken; best not for ever, as those who have them may wait
+   * for one as well.
    *
    * @param signal ends the wait
+   * @param brief whether it is for a few statements, and is back soon. Else an application may do anything meanwhile: where
+   * such ones leave one to all else, it may also do what needs one. Left out: no
    */
-  connect(signal: AbortSignal): Promise<SqlConnection<Tx>>;
+  connect(signal: AbortSignal, brief?: boolean): Promise<SqlConnection<Tx>>;
   /** Statements within a transaction that an application has begun. */
   join(tx: Tx): SqlSession;
   /**

@@ -17,8 +17,8 @@ import { readNotice, saying, Wakes } from "./wakes.ts";
 
 /** What a store is made with, checked. */
 export interface Settings<Tx> {
-  /** Loads the driver; connects to nothing. */
-  readonly load: () => Promise<SqlClient<Tx>>;
+  /** Loads the driver, which goes by this clock; connects to nothing. */
+  readonly load: (clock: Clock) => Promise<SqlClient<Tx>>;
   /** The database, as errors say it: without a password. */
   readonly where: string;
   readonly names: Names;
@@ -118,7 +118,7 @@ export class StoreLife<Tx> {
     const { wakes } = this;
     const { inbox, sagas, free } = this.#tables;
     const end = this.#end.signal;
-    const client = await load();
+    const client = await load(clock);
     const database = new Database(client, where, clock, end, (error) => this.#report(error));
     try {
       await connected(database, AbortSignal.any([signal, end]));

@@ -221,7 +221,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
   /** In the first flight: the beginning, what no other process may handle from here on, and what asked for it. */
   async #begin(): Promise<SqlConnection<Tx>> {
     const { bus, signal } = this.#scope;
-    const connection = await this.#host.database.connect(signal);
+    const connection = await this.#host.database.connect(signal, false);
     if (this.#ended !== undefined) {
       connection.release();
       throw ended(this.#ended.cause);

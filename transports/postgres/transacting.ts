@@ -19,7 +19,7 @@ export async function transact<Result>(
   database: QueueDatabase,
   work: (session: SqlSession) => Promise<Result>,
 ): Promise<Result> {
-  const connection = await database.connect(database.end);
+  const connection = await database.connect(database.end, true);
   try {
     await connection.query("BEGIN");
     const result = await work(connection);

@@ -1,6 +1,7 @@
 /** What is left of a connection that is lost while it is used: nothing. Else the process would not end either. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import client from "postgres";
+import { systemClock } from "../../../src/runtime/system_clock.ts";
 import { dialer, LinePool } from "../../../stores/postgres/line_pool.ts";
 import { PostgresJs } from "../../../stores/postgres/postgres_js.ts";
 import { test } from "../../support/runner.ts";
@@ -9,6 +10,8 @@ import { skip, url } from "./server.ts";
 
 /** Connects again at once: before the client is given up, and not after some milliseconds. */
 const options = { backoff: () => 0, fetch_types: false, onnotice: () => {} };
+
+const patience = { clock: systemClock, ms: 60_000, where: "the database" };
 
 /** Registers a test on a wire to the server. */
 function onWire(name: string, run: (proxy: TcpProxy, url: string) => Promise<void>): void {
@@ -34,8 +37,8 @@ async function connections(proxy: TcpProxy, url: string): Promise<number> {
 }
 
 onWire("a connection that is lost with statements queued behind it is not made again", async (proxy, url) => {
-  const pool = new LinePool(dialer(client, url, options), 1);
-  const { sql } = await pool.take(new AbortController().signal);
+  const pool = new LinePool(dialer(client, url, options), 1, patience);
+  const { sql } = await pool.take("transaction");
   await sql.unsafe("BEGIN");
   // One with values is answered before the next is sent.
   const queued = [1, 2, 3].map((n) => sql.unsafe("SELECT pg_sleep(600), $1::int", [n]));
@@ -58,6 +61,7 @@ onWire("a listener that ends while it is about to connect again does not", async
     options: { ...options, backoff },
     max: 1,
     prepare: true,
+    patience,
     listenUrl: undefined,
   });
   const stop = await driver.listen("nobody_speaks", () => {});
