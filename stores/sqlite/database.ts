@@ -90,7 +90,8 @@ export class File implements LoggedFile {
   readonly writer: Connection;
   readonly reader: Connection;
   readonly #checkpoints: Checkpoints | undefined;
-  readonly #turn: () => Promise<void>;
+  /** Lets the event loop turn. */
+  readonly turn: () => Promise<void>;
   /** Commits since the event loop has turned. */
   #commits = 0;
   readonly #closing = new AbortController();
@@ -105,7 +106,7 @@ export class File implements LoggedFile {
   /** @param turn lets the event loop turn */
   constructor(path: string, writer: Connection, reader: Connection, turn: () => Promise<void>) {
     this.path = path;
-    this.#turn = turn;
+    this.turn = turn;
     this.writer = writer;
     this.reader = reader;
     const own = knowsLog(writer);
@@ -144,13 +145,21 @@ export class File implements LoggedFile {
    */
   async breathe(): Promise<void> {
     if (this.#commits < commitsPerTurn) return;
-    await this.#turn();
+    await this.turn();
     this.#commits = 0;
   }
 
   /** Reads what is committed. */
   read<Result>(work: (reader: Connection) => Result, patience: Patience): Promise<Result> {
-    return patiently(() => work(this.reader), this.path, patience);
+    return patiently(() => work(this.idle), this.path, patience);
+  }
+
+  /**
+   * The connection that reads what is committed, now. The writer's where nothing is open there: what it has written is
+   * in its cache, while a commit makes the other one forget all of its own.
+   */
+  get idle(): Connection {
+    return this.writer.inTransaction ? this.reader : this.writer;
   }
 
   async close(): Promise<void> {
