@@ -1,15 +1,22 @@
 /** What waits in a queue, in order. @module */
 import { Deque } from "../../src/values/deque.ts";
 import { Heap } from "../../src/values/heap.ts";
-import { type Message, precedes } from "./message.ts";
+import type { Address } from "../../src/spi/transport.ts";
+import { type Contents, levelOf, Message, precedes } from "./message.ts";
+import { Packed } from "./packed.ts";
+
+/** Of one priority: what waits behind them is packed. Few queues ever are that long. */
+const mostLoose = 1024;
 
 /**
- * What waits in a queue: a deque a priority for what is new, and a heap for what came back, which belongs between. Both
- * are flat in the size of the queue: the heap holds no more than was in flight.
+ * What waits in a queue: a deque a priority for what is new, packed behind its first, and a heap for what came back,
+ * which belongs between. All are flat in the size of the queue: the heap holds no more than was in flight.
  */
 export class Backlog {
   /** By priority; made when first needed. */
   readonly #levels: (Deque<Message> | undefined)[] = [new Deque()];
+  /** What waits behind those: of an empty level, nothing. Made when first needed. */
+  #packed: (Packed | undefined)[] | undefined;
   /** No level above has a message. */
   #top = 0;
   readonly #returned = new Heap<Message>(precedes);
@@ -21,13 +28,23 @@ export class Backlog {
   }
 
   /** Adds a new one, whose position is beyond all others'. */
-  add(message: Message): void {
-    const { priority } = message;
+  add(contents: Contents, via: Address, position: number): void {
+    const priority = levelOf(contents);
     let level = this.#levels[priority];
     if (level === undefined) this.#levels[priority] = level = new Deque();
     if (priority > this.#top) this.#top = priority;
-    level.pushBack(message);
+    if (level.size < mostLoose && this.#behind(priority) === 0) {
+      level.pushBack(new Message(contents, via, position, 1));
+    } else {
+      const packed = this.#packed ??= [];
+      (packed[priority] ??= new Packed(priority)).add(contents, via, position);
+    }
     this.#size++;
+  }
+
+  /** How many of a priority are packed. */
+  #behind(priority: number): number {
+    return this.#packed?.[priority]?.size ?? 0;
   }
 
   /** Adds one at the place that its position gives it. */
@@ -56,7 +73,9 @@ export class Backlog {
       }
     }
     const message = level?.popFront();
-    if (message !== undefined) this.#size--;
+    if (message === undefined) return undefined;
+    this.#size--;
+    if (level?.size === 0) this.#packed?.[message.priority]?.unpack(level);
     return message;
   }
 
@@ -67,8 +86,11 @@ export class Backlog {
     for (let priority = this.#levels.length - 1; priority >= 0; priority--) {
       const level = this.#levels[priority];
       if (level === undefined) continue;
-      for (let index = after === undefined ? 0 : first(level, after); index < level.size; index++) {
-        const message = level.at(index);
+      const packed = this.#packed?.[priority];
+      const size = level.size + (packed?.size ?? 0);
+      const at = (index: number) => index < level.size ? level.at(index) : packed?.at(index - level.size);
+      for (let index = after === undefined ? 0 : first(size, at, after); index < size; index++) {
+        const message = at(index);
         if (message === undefined) continue;
         for (let back = returned[next]; back !== undefined && precedes(back, message); back = returned[next]) {
           next++;
@@ -88,12 +110,16 @@ export class Backlog {
 }
 
 /** The index of the first for which `after` holds: it holds for all behind one for which it holds. */
-function first(level: Deque<Message>, after: (message: Message) => boolean): number {
+function first(
+  size: number,
+  at: (index: number) => Message | undefined,
+  after: (message: Message) => boolean,
+): number {
   let low = 0;
-  let high = level.size;
+  let high = size;
   while (low < high) {
     const middle = (low + high) >> 1;
-    const message = level.at(middle);
+    const message = at(middle);
     if (message !== undefined && after(message)) high = middle;
     else low = middle + 1;
   }

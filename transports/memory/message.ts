@@ -33,16 +33,19 @@ export class Message implements Delivery, Contents {
   later: Message | undefined = undefined;
 
   constructor(contents: Contents, via: Address, position: number, deliveryCount: number) {
-    const { priority } = contents;
     this.frame = contents.frame;
     this.key = contents.key;
     this.via = via;
     this.deliveryCount = deliveryCount;
-    // The index of a deque: what is no level is one all the same.
-    this.priority = priority === undefined ? 0 : Math.min(Math.max(Math.trunc(priority), 0), priorities - 1);
+    this.priority = levelOf(contents);
     this.expiresAt = contents.expiresAt;
     this.position = position;
   }
+}
+
+/** The priority that a message has in a queue: what is no level is the nearest one. */
+export function levelOf({ priority }: Contents): number {
+  return priority === undefined ? 0 : Math.min(Math.max(Math.trunc(priority), 0), priorities - 1);
 }
 
 /** Whether `a` is to be delivered before `b`: by priority, then as they came. */

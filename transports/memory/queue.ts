@@ -94,7 +94,7 @@ export class Queue {
   /** Puts a new message at the end. */
   add(contents: Contents, via: Address): void {
     if (this.#gone) return;
-    this.#backlog.add(new Message(contents, via, this.#positions++, 1));
+    this.#backlog.add(contents, via, this.#positions++);
     if (this.#consumers.length > 0) this.wake();
   }
 

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { frame } from "../../conformance/transport/trial.ts";
+import type { Frame } from "../../../src/spi/frame.ts";
 import { Backlog } from "../../../transports/memory/backlog.ts";
 import { Message, precedes } from "../../../transports/memory/message.ts";
 import { test } from "../../support/runner.ts";
@@ -19,7 +20,7 @@ test("a backlog gives the higher priority first, and what came back in its place
       const next = message(round, state % 5);
       all.push(next);
       waiting.add(next);
-      backlog.add(next);
+      backlog.add(next, next.via, next.position);
     } else {
       const first = [...waiting].toSorted((a, b) => (precedes(a, b) ? -1 : 1))[0];
       assertEquals(backlog.peek(), first);
@@ -41,4 +42,72 @@ test("a backlog gives the higher priority first, and what came back in its place
 
 test("a priority that is no level is the nearest one", () => {
   assertEquals([undefined, -3, 0.9, 255, 1e9].map((each) => message(0, each).priority), [0, 0, 0, 255, 255]);
+});
+
+/** As different as messages in one queue can be. */
+function various(position: number, priority: number): Message {
+  const buffer = new TextEncoder().encode(`before ${position} after`);
+  const body = buffer.subarray("before ".length, -" after".length);
+  const id = { "hero-id": `id-${position}` };
+  const frames: readonly Frame[] = [
+    { contentType: "application/json", headers: { ...id, "hero-type": "a", "hero-meta": "{}" }, body },
+    { contentType: "application/json", headers: { ...id, "hero-type": "b", "hero-meta": "{}" }, body },
+    { contentType: "text/plain", headers: { ...id, "hero-type": "a", "hero-meta": "{}" }, body },
+    { contentType: "", headers: {}, body },
+    { contentType: "", headers: { ...id, "hero-type": "a", when: new Date(position) }, body },
+    { contentType: "", headers: { "hero-type": "a", ...id, mine: position }, body },
+    { contentType: "", headers: id, body: new Uint8Array(0), reference: { position } },
+  ];
+  const frame = frames[position % frames.length]!;
+  const key = position % 5 === 0 ? `key-${position}` : undefined;
+  const expiresAt = position % 11 === 0 ? 1_000_000 + position : undefined;
+  return new Message({ frame, key, priority, expiresAt }, position % 2 === 0 ? "topic:t" : "queue:q", position, 1);
+}
+
+test("a long backlog gives what was put there, as it was, and shows it from any place", () => {
+  const backlog = new Backlog();
+  const expected: Message[] = [];
+  const count = 10_000;
+  for (let position = 0; position < count; position++) {
+    const next = various(position, position % 3);
+    expected.push(next);
+    backlog.add(next, next.via, next.position);
+  }
+  expected.sort((a, b) => (precedes(a, b) ? -1 : 1));
+
+  const sought = [0, 1_500, 3_333, 3_334, 5_000, 9_998].map((index) => expected[index]!);
+  for (const each of sought) {
+    const [next] = backlog.inOrder((other) => precedes(each, other));
+    assertEquals(next, expected[expected.indexOf(each) + 1]);
+  }
+  assertEquals([...backlog.inOrder()], expected);
+  assertEquals(backlog.size, count);
+  for (const each of expected) {
+    const taken = backlog.take();
+    assertEquals(taken, each);
+    assertEquals(Object.keys(taken!.frame.headers), Object.keys(each.frame.headers));
+  }
+  assertEquals([backlog.size, backlog.take()], [0, undefined]);
+});
+
+test("a backlog that grows and shrinks stays in order, whatever comes back", () => {
+  const backlog = new Backlog();
+  let added = 0;
+  let expected = 0;
+  for (const [grow, take] of [[3_000, 1_200], [500, 2_299], [5_000, 1], [0, 5_000]] as const) {
+    for (const end = added + grow; added < end; added++) {
+      const next = various(added, 0);
+      backlog.add(next, next.via, next.position);
+    }
+    for (let taken = 0; taken < take; taken++, expected++) {
+      const message = backlog.take()!;
+      assertEquals(message.position, expected);
+      if (taken % 100 !== 0) continue;
+      backlog.putBack(message);
+      assertEquals(backlog.peek(), message);
+      assertEquals(backlog.take(), message);
+    }
+    assertEquals(backlog.size, added - expected);
+  }
+  assertEquals(added, expected);
 });
