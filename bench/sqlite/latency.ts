@@ -12,4 +12,5 @@ await halfLoad({
     return (stamp) => place(bus, stamp);
   },
   counts: { fast: 10_000, warm: 10_000, measured: 30_000 },
+  evenly: true,
 });
