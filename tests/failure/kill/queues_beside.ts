@@ -7,7 +7,7 @@ import { openNative } from "../../stores/sqlite/native.ts";
 
 /** How long a message stays with a process that is dead. */
 export interface Leasing {
-  readonly lease: "1s" | "3s";
+  readonly lease: "1s" | "3s" | "30s";
 }
 
 /** Queues, and what any other program sees of them. */
@@ -16,6 +16,8 @@ export interface Queues {
   alone(options: Leasing): Transport;
   /** One that was given its bus' store, which is the ledger's. */
   given(store: Store<unknown>, options: Leasing): Transport;
+  /** Runs statements; names of tables without schema. */
+  run(script: string): Promise<void>;
   /** How many rows there are; names of tables without schema. */
   count(from: string): Promise<number>;
   /** Counts from now on, in a table `hops`, what is put into the outbox, which is there. */
@@ -35,6 +37,7 @@ function inSqlite(path: string): Queues {
   return {
     alone: (options) => sqliteTransport(path, { synchronous: "normal", ...options }),
     given: (store, options) => sqliteTransport(store as Store<SqliteTransaction>, options), // the ledger's own
+    run: (script) => openNative(path, (database) => database.exec(script)),
     count: (from) =>
       openNative(path, (database) => Number(database.prepare(`SELECT count(*) AS n FROM ${from}`).get()?.["n"])),
     watchOutbox: () =>

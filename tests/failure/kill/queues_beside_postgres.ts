@@ -14,6 +14,7 @@ export function besidePostgres(address: string): Queues {
       // As much as a killed process can tell apart.
       postgresTransport({ url, schema, max: 4, connection: { connection: { synchronous_commit: false } } }, options),
     given: (store, options) => postgresTransport(store as Store<TransactionSql>, options), // the ledger's own
+    run: async (script) => void await sql.unsafe(script),
     count: async (from) => Number((await sql.unsafe(`SELECT count(*)::int AS n FROM ${from}`))[0]?.["n"]),
     watchOutbox: async () => {
       await sql.unsafe(`CREATE TABLE hops (id text);
