@@ -86,6 +86,7 @@ if (side === undefined) throw new Error(`There is no side "${name}". Name one of
 finish(
   await rate({
     count,
+    warmUp: 0.5, // as run.ts
     prepare: async () => {
       const ask = await side();
       return (n) => abreast(inFlight, n, ask);

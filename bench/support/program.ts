@@ -8,6 +8,8 @@ export type Work = (count: number) => Promise<void>;
 export interface Case {
   /** How many times in a run: enough for about a second. */
   readonly count: number;
+  /** What part of that is done before, twice. A tenth, unless that leaves a runtime compiling what is measured. */
+  readonly warmUp?: number;
   /** Sets up; what it gives is timed. */
   readonly prepare: () => Promise<Work>;
 }
@@ -23,12 +25,12 @@ export function scaled(count: number): number {
 }
 
 /** Calls per second of one long run, after a warm-up of the same work. */
-export async function rate({ count, prepare }: Case): Promise<number> {
+export async function rate({ count, warmUp = 0.1, prepare }: Case): Promise<number> {
   const work = await prepare();
   const n = scaled(count);
   // Twice and not once: what the first round deoptimizes, the second compiles again.
-  await work(Math.ceil(n / 10));
-  await work(Math.ceil(n / 10));
+  await work(Math.ceil(n * warmUp));
+  await work(Math.ceil(n * warmUp));
   const begin = performance.now();
   await work(n);
   return n / (performance.now() - begin) * 1000;
