@@ -63,16 +63,28 @@ export function entityIn(error: unknown): { readonly kind: "exchange" | "queue";
 }
 
 /**
- * How an entity differs from what it should be, for a person; `undefined` if the error says nothing of that.
+ * How an entity differs from what it should be, or why it cannot be that, for a person; `undefined` if the error says
+ * nothing of it.
  *
  * @param error as in `inequivalent arg 'x-queue-type' for queue 'a' in vhost '/': received none but current is …`
  */
 export function mismatchIn(error: unknown): string | undefined {
   const pattern = /inequivalent arg '([^']*)' for .*?: received (.*?) but current is (.*?)"?$/;
   const [, argument, wanted = "", current = ""] = pattern.exec(textOf(error)) ?? [];
-  if (argument === undefined) return undefined;
+  if (argument === undefined) return refusedIn(textOf(error));
   return `its argument "${argument}" is ${value(current)} there, and should be ${value(wanted)}. ` +
     `Change the configuration to what is there, or delete it once it is empty`;
+}
+
+/** The same where the broker takes an argument for no queue of that type, or not with that value. */
+function refusedIn(text: string): string | undefined {
+  const ofType = /invalid arg '([^']*)' for .* of queue type (?:rabbit_)?(\w+?)(?:_queue)?"?$/.exec(text);
+  if (ofType !== null) {
+    const [, argument, type] = ofType;
+    return `a ${type} queue has no argument "${argument}". Leave it out, or give the queue another { type }`;
+  }
+  const [, argument, why] = /invalid arg '([^']*)' for .*? in vhost '[^']*': (.*?)"?$/.exec(text) ?? [];
+  return argument && `the broker does not take its argument "${argument}" (${why}). Give another value`;
 }
 
 /** `the value 'quorum' of type 'longstr'` is `"quorum"`. */
