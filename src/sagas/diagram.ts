@@ -14,7 +14,7 @@ export function toMermaid(definition: SagaDefinition): string {
   const draw = (parent: string | undefined, indent: string) => {
     for (const { name, parent: within } of description.states) {
       if (within !== parent || !ids.has(name)) continue;
-      lines.push(`${indent}state ${quoted(label(name))} as ${idOf(name)}`);
+      lines.push(`${indent}state "${plain(label(name))}" as ${idOf(name)}`);
       if (!description.states.some((each) => each.parent === name)) continue;
       lines.push(`${indent}state ${idOf(name)} {`);
       draw(name, `${indent}  `);
@@ -85,12 +85,12 @@ function idsOf({ states }: SagaDescription): ReadonlyMap<string, string> {
   return ids;
 }
 
-/** As a text in quotes, for both languages. */
+/** As a text in quotes, for Graphviz. */
 function quoted(text: string): string {
   return `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
 }
 
-/** As the text of an arrow, which ends with its line and knows entities. */
+/** As a text for Mermaid, which ends with its line or quotes, and knows entities, but no escapes. */
 function plain(text: string): string {
   return text.replaceAll(/[#;:<>{}"]/g, (sign) => `#${sign.charCodeAt(0)};`).replaceAll(/\s+/g, " ");
 }
