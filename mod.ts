@@ -126,7 +126,7 @@ export type { Headers, HeaderValue } from "./src/envelope/headers.ts";
 export type { Clock } from "./src/spi/clock.ts";
 export type { Frame, FrameHeaders, NativeValue } from "./src/spi/frame.ts";
 export type { FrameTransform } from "./src/spi/frame_transform.ts";
-export type { Serialized, Serializer } from "./src/spi/serializer.ts";
+export type { Serialized, SerializedText, Serializer } from "./src/spi/serializer.ts";
 export type { Store, StoreCapabilities } from "./src/spi/store.ts";
 export type {
   Backlog,

@@ -76,7 +76,8 @@ export class SagaChanges {
 
 /** One commit makes one version. */
 function next(before: SagaRow | undefined, after: SagaRow): SagaRow {
-  return { ...after, version: (before?.version ?? 0) + 1 };
+  const { saga, id, incarnation, schema, state, data, types, index } = after;
+  return { saga, id, incarnation, version: (before?.version ?? 0) + 1, schema, state, data, types, index };
 }
 
 interface Identity {

@@ -22,8 +22,6 @@ const pageSize = 500;
  * sent and scheduled.
  */
 export class UnitOfWork implements OpenUnit {
-  readonly holds = true;
-  readonly keeps = true;
   readonly #owner: UnitOwner;
   readonly #store: Store<unknown>;
   readonly #unit: Unit<unknown>;
@@ -65,9 +63,19 @@ export class UnitOfWork implements OpenUnit {
     this.#whole = whole;
   }
 
+  get holds(): true {
+    return true;
+  }
+  get keeps(): true {
+    return true;
+  }
   /** Which of the messages that it is about were handled before. */
   get duplicates(): readonly boolean[] {
     return this.#unit.duplicates;
+  }
+  /** Whether the store keeps the very rows of instances that it is given. */
+  get keepsRows(): boolean {
+    return this.#store.capabilities.keepsRows === true;
   }
   get opened(): boolean {
     return this.#opened || this.#whole?.opened === true;

@@ -1,7 +1,7 @@
 /** JSON that any language reads, and that arrives as it was sent. @module */
 import { UnreadableMessageError } from "../errors/receiving.ts";
 import { UnserializableError } from "../errors/sending.ts";
-import type { Serialized, Serializer } from "../spi/serializer.ts";
+import type { Serialized, SerializedText, Serializer } from "../spi/serializer.ts";
 import { restore } from "./json_reader.ts";
 import { toPlainJson } from "./json_writer.ts";
 import { limitsOf, type SerializerLimits } from "./limits.ts";
@@ -14,6 +14,8 @@ import { Utf8Encoder } from "./utf8_encoder.ts";
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const strictDecoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 
+/** A UTF-16 unit takes at most three bytes. */
+const mostBytesPerUnit = 3;
 /** In bytes: up to it, even the deepest body is parsed within milliseconds. */
 const largeBody = 32 * 1024;
 
@@ -64,6 +66,22 @@ class JsonSerializer implements Serializer {
     return { body, types: types === undefined ? undefined : formatTypes(types) };
   }
 
+  toText(value: unknown): SerializedText {
+    const text = quickly(value, this.#maxDepth);
+    if (text !== undefined) return { text: this.#checked(text), types: undefined };
+    const { plain, types } = toPlainJson(value, this.#maxDepth);
+    return { text: this.#checked(JSON.stringify(plain)), types: types === undefined ? undefined : formatTypes(types) };
+  }
+
+  fromText(text: string, types: string | undefined): unknown {
+    // What may be large, or too large, is told by its bytes.
+    if (text.length * mostBytesPerUnit > Math.min(this.#maxBytes, largeBody)) {
+      return this.deserialize(this.#encoder.encode(text), types);
+    }
+    const value = this.#parseText(text, false);
+    return types === undefined ? value : restore(this.#parseTypes(types), value);
+  }
+
   deserialize(body: Uint8Array, types: string | undefined): unknown {
     if (body.length > this.#maxBytes) {
       throw new UnreadableMessageError(`its body has ${body.length} bytes, and ${this.#maxBytes} are allowed`);
@@ -78,10 +96,20 @@ class JsonSerializer implements Serializer {
     // quicker to look at.
     const isLarge = body.length > largeBody;
     if (isLarge && !isShallowText(body, depth)) throw tooDeep(depth);
-    const text = decode(body);
+    return this.#parseText(decode(body), isLarge);
+  }
+
+  #parseText(text: string, isShallowKnown: boolean): unknown {
+    const depth = this.#maxDepth;
     const value = parse(text);
-    if (!isLarge && !opensFew(text, depth) && !isShallow(value, depth)) throw tooDeep(depth);
+    if (!isShallowKnown && !opensFew(text, depth) && !isShallow(value, depth)) throw tooDeep(depth);
     return value;
+  }
+
+  /** @throws {UnserializableError} if its bytes would be too many */
+  #checked(text: string): string {
+    if (text.length * mostBytesPerUnit > this.#maxBytes) this.#encode(text);
+    return text;
   }
 
   #encode(text: string): Uint8Array {

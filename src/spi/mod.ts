@@ -15,7 +15,7 @@
 export type { Clock } from "./clock.ts";
 export type { FrameTransform } from "./frame_transform.ts";
 export { type Frame, type FrameHeaders, type NativeValue, withHeaders } from "./frame.ts";
-export type { Serialized, Serializer } from "./serializer.ts";
+export type { Serialized, SerializedText, Serializer } from "./serializer.ts";
 export type {
   Changes,
   InboxKey,

@@ -17,6 +17,14 @@ export interface Serialized {
   readonly types: string | undefined;
 }
 
+/** A value as text. */
+export interface SerializedText {
+  /** Well-formed: its UTF-8 is the body that {@linkcode Serializer.serialize} would have written. */
+  readonly text: string;
+  /** As {@linkcode Serialized.types}. */
+  readonly types: string | undefined;
+}
+
 /**
  * Turns values into bytes and back, and promises: what arrives is equal to what was sent, or one side throws. Nothing
  * is changed in silence.
@@ -40,4 +48,11 @@ export interface Serializer {
    * @throws {UnreadableMessageError} if `body` or `types` cannot be read, or exceeds a limit
    */
   deserialize(body: Uint8Array, types: string | undefined): unknown;
+  /**
+   * As {@linkcode Serializer.serialize}, for what stays within the process and needs no bytes. Left out, with
+   * {@linkcode Serializer.fromText}: the format is no text.
+   */
+  toText?(value: unknown): SerializedText;
+  /** As {@linkcode Serializer.deserialize}, of what {@linkcode Serializer.toText} wrote: also with other limits. */
+  fromText?(text: string, types: string | undefined): unknown;
 }

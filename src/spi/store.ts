@@ -36,6 +36,11 @@ export interface StoreCapabilities {
   readonly query: "indexed" | "id";
   /** Whether `Due.next` is told of a row, or has to look. */
   readonly wake: "push" | "poll";
+  /**
+   * Whether `load` and `find` give the very objects that were committed as rows of instances: those of a store within
+   * the process. Their `data` is then made when somebody asks for it. Left out: they do not.
+   */
+  readonly keepsRows?: boolean;
   /** Of one unit. */
   readonly maxOperations: number;
   /** Of one unit, all rows together. */

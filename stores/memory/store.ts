@@ -23,6 +23,7 @@ export class MemoryStore implements Store<undefined>, DueHost, UnitHost {
     writers: Number.MAX_SAFE_INTEGER,
     query: "indexed",
     wake: "push",
+    keepsRows: true,
     maxOperations: Number.MAX_SAFE_INTEGER,
     maxBytes: Number.MAX_SAFE_INTEGER,
   };

@@ -116,8 +116,11 @@ export class UuidRing {
     return (hash ^ (hash >>> 15)) & (this.#table.length - 1);
   }
 
+  /** Word by word: a view of them would be an object each time. */
   #read(place: number): void {
-    read.set(this.#words.subarray(place * wordsEach, (place + 1) * wordsEach));
+    const words = this.#words;
+    const from = place * wordsEach;
+    for (let at = 0; at < wordsEach; at++) read[at] = words[from + at]!;
   }
 
   /** Takes out of the table, and closes the gap: no search goes on behind one. */

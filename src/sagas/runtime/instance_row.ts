@@ -8,6 +8,7 @@ import { issuesOf, type SchemaResult, validates } from "../../values/schema.ts";
 import { finalState, initialState, type SagaDefinition } from "../definition.ts";
 import type { SagaInstance } from "../instance.ts";
 import { isOver } from "../machine.ts";
+import { TextRow } from "./text_row.ts";
 
 /** What the bytes of a row hold. What is empty is left out. */
 interface Document {
@@ -28,42 +29,51 @@ type Mutable<Record> = { -readonly [Key in keyof Record]: Record[Key] };
  * @throws {UnreadableSagaError} if it is damaged, or this version of the saga does not go with it
  */
 export function fromRow(definition: SagaDefinition, row: SagaRow, serializer: Serializer): Awaitable<SagaInstance> {
-  const { id, incarnation, state } = row;
-  const refuse = (why: string, cause?: unknown): never => {
-    throw new UnreadableSagaError(definition.name, id, why, cause === undefined ? undefined : { cause });
-  };
+  const { id, state } = row;
   if (row.schema > definition.version) {
     throw new SagaVersionAheadError(definition.name, id, row.schema, definition.version);
   }
   if (state !== initialState && state !== finalState && !definition.states.includes(state)) {
-    refuse(`its state "${state}" is none of ${definition.states.map((each) => `"${each}"`).join(", ")}`);
+    throw unreadable(
+      definition,
+      row,
+      `its state "${state}" is none of ${definition.states.map((each) => `"${each}"`).join(", ")}`,
+    );
   }
-  let document: unknown;
+  const document = read(definition, row, serializer);
+  if (!isDocument(document)) throw unreadable(definition, row, "its data is not what a saga writes");
+  const data = row.schema === definition.version ? document.data : upgraded(definition, row, document.data);
+  return validates(definition.data) || !isObject(data)
+    ? valid(definition, row, document, data)
+    : made(row, document, data);
+}
+
+function read(definition: SagaDefinition, row: SagaRow, serializer: Serializer): unknown {
   try {
-    document = serializer.deserialize(row.data, row.types);
+    return row instanceof TextRow && serializer.fromText !== undefined
+      ? serializer.fromText(row.text, row.types)
+      : serializer.deserialize(row.data, row.types);
   } catch (thrown) {
-    return refuse(`its data is damaged: ${toError(thrown).message}`, thrown);
+    throw unreadable(definition, row, `its data is damaged: ${toError(thrown).message}`, thrown);
   }
-  if (!isDocument(document)) return refuse("its data is not what a saga writes");
-  const data = upgraded(definition, row, document.data);
-  const { arrived = {}, timeouts = {}, requests = {}, undos = [], compensating } = document;
-  const made = (of: object): SagaInstance => ({
-    id,
-    incarnation,
-    state,
-    data: of,
-    arrived,
-    timeouts,
-    requests,
-    undos,
-    compensating,
-  });
-  const valid = checked(
+}
+
+function valid(definition: SagaDefinition, row: SagaRow, document: Document, data: unknown): Awaitable<SagaInstance> {
+  const result = checked(
     definition,
     data,
-    (issues) => new UnreadableSagaError(definition.name, id, `its data is wrong: ${issues.join("; ")}`),
+    (issues) => unreadable(definition, row, `its data is wrong: ${issues.join("; ")}`),
   );
-  return isPromise(valid) ? valid.then(made) : made(valid);
+  return isPromise(result) ? result.then((value) => made(row, document, value)) : made(row, document, result);
+}
+
+function made({ id, incarnation, state }: SagaRow, document: Document, data: object): SagaInstance {
+  const { arrived = {}, timeouts = {}, requests = {}, undos = [], compensating } = document;
+  return { id, incarnation, state, data, arrived, timeouts, requests, undos, compensating };
+}
+
+function unreadable({ name }: SagaDefinition, { id }: SagaRow, why: string, cause?: unknown): UnreadableSagaError {
+  return new UnreadableSagaError(name, id, why, cause === undefined ? undefined : { cause });
 }
 
 function upgraded(definition: SagaDefinition, { id, schema }: SagaRow, data: object): unknown {
@@ -113,12 +123,17 @@ export function checkData(definition: SagaDefinition, { id, data }: SagaInstance
   return checked(definition, data, (issues) => new InvalidSagaDataError(definition.name, id, issues));
 }
 
-/** The row of an instance as it is now. */
+/**
+ * The row of an instance as it is now.
+ *
+ * @param kept whether the store keeps it as it is
+ */
 export function toRow(
   definition: SagaDefinition,
   instance: SagaInstance,
   before: SagaRow | undefined,
   serializer: Serializer,
+  kept: boolean,
 ): SagaRow {
   const { id, incarnation, state, data, arrived, timeouts, requests, undos, compensating } = instance;
   const document: Mutable<Document> = { data };
@@ -127,24 +142,27 @@ export function toRow(
   if (!isEmpty(requests)) document.requests = requests;
   if (undos.length > 0) document.undos = undos;
   if (compensating !== undefined) document.compensating = compensating;
+  const version = (before?.version ?? 0) + 1;
+  const index = indexOf(definition, instance);
+  if (kept && serializer.toText !== undefined) {
+    const { text, types } = serializer.toText(document);
+    if (types === undefined) return new TextRow(definition, instance, version, text, index);
+  }
   const { body, types } = serializer.serialize(document);
-  return {
-    saga: definition.name,
-    id,
-    incarnation,
-    version: (before?.version ?? 0) + 1,
-    schema: definition.version,
-    state,
-    data: body,
-    types,
-    index: indexOf(definition, instance),
-  };
+  const schema = definition.version;
+  return { saga: definition.name, id, incarnation, version, schema, state, data: body, types, index: index ?? {} };
 }
 
 /** Whether a row says the same as another, but for how often it was written. */
 export function isSame(a: SagaRow, b: SagaRow): boolean {
   return a.incarnation === b.incarnation && a.schema === b.schema && a.state === b.state && a.types === b.types &&
-    a.data.length === b.data.length && a.data.every((byte, at) => byte === b.data[at]);
+    isSameData(a, b);
+}
+
+function isSameData(a: SagaRow, b: SagaRow): boolean {
+  if (a instanceof TextRow && b instanceof TextRow) return a.text === b.text;
+  const [one, other] = [a.data, b.data];
+  return one.length === other.length && one.every((byte, at) => byte === other[at]);
 }
 
 /** The index by which the instance that waits for an answer is found; its value is always {@linkcode waiting}. */
@@ -154,16 +172,17 @@ export function requestIndex(requestId: string): string {
 /** See {@linkcode requestIndex}. */
 export const waiting = "1";
 
-function indexOf(definition: SagaDefinition, instance: SagaInstance): SagaRow["index"] {
-  const index: Record<string, string> = {};
+/** `undefined`: it has no values in any. */
+function indexOf(definition: SagaDefinition, instance: SagaInstance): SagaRow["index"] | undefined {
   // What is over is found by its id alone.
-  if (isOver(definition, instance)) return index;
+  if (isOver(definition, instance)) return undefined;
   const { data, requests } = instance;
+  let index: Record<string, string> | undefined;
   for (const name of definition.indexes) {
     const value: unknown = Reflect.get(data, name);
-    if (value !== undefined && value !== null) index[name] = String(value);
+    if (value !== undefined && value !== null) (index ??= {})[name] = String(value);
   }
-  for (const requestId in requests) index[requestIndex(requestId)] = waiting;
+  for (const requestId in requests) (index ??= {})[requestIndex(requestId)] = waiting;
   return index;
 }
 

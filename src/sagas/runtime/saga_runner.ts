@@ -85,9 +85,16 @@ export class SagaRunner {
 
   #identified(work: Work, event: EventDefinition, id: string): Awaitable<void> {
     const row = work.unit.load(this.saga.name, id, work.lock);
-    return isPromise(row)
-      ? row.then((loaded) => this.#loaded(work, event, id, loaded))
-      : this.#loaded(work, event, id, row);
+    return isPromise(row) ? this.#loadedLater(row, work, event, id) : this.#loaded(work, event, id, row);
+  }
+  /** Apart, as {@linkcode SagaRunner.#keepLater}. */
+  async #loadedLater(
+    row: Promise<SagaRow | undefined>,
+    work: Work,
+    event: EventDefinition,
+    id: string,
+  ): Promise<void> {
+    await this.#loaded(work, event, id, await row);
   }
   #loaded(work: Work, event: EventDefinition, id: string, row: SagaRow | undefined): Awaitable<void> {
     if (row !== undefined) return this.#run(work, row, occurrenceOfEvent(event, work));
@@ -154,8 +161,12 @@ export class SagaRunner {
   #run(work: Work, row: SagaRow, occurrence: Occurrence): Awaitable<void> {
     const instance = this.#read(work, row);
     return isPromise(instance)
-      ? instance.then((read) => this.#handle(work, row, read, occurrence))
+      ? this.#runLater(instance, work, row, occurrence)
       : this.#handle(work, row, instance, occurrence);
+  }
+  /** Apart, as {@linkcode SagaRunner.#keepLater}. */
+  async #runLater(instance: Promise<SagaInstance>, work: Work, row: SagaRow, occurrence: Occurrence): Promise<void> {
+    await this.#handle(work, row, await instance, occurrence);
   }
 
   #read(work: Work, row: SagaRow): Awaitable<SagaInstance> {
@@ -167,8 +178,19 @@ export class SagaRunner {
     const effects = new UnitEffects(work.context, work.consumption, work.unit, this.saga.name, instance);
     const became = handle(this.saga, instance, occurrence, effects);
     return isPromise(became)
-      ? became.then((handled) => this.#keep(work, row, instance, occurrence, effects, handled))
+      ? this.#keepLater(became, work, row, instance, occurrence, effects)
       : this.#keep(work, row, instance, occurrence, effects, became);
+  }
+  /** Apart: what captures its parameters makes room for them at every call. */
+  async #keepLater(
+    became: Promise<Handled>,
+    work: Work,
+    row: SagaRow | undefined,
+    instance: SagaInstance,
+    occurrence: Occurrence,
+    effects: UnitEffects,
+  ): Promise<void> {
+    await this.#keep(work, row, instance, occurrence, effects, await became);
   }
 
   #keep(
@@ -181,13 +203,30 @@ export class SagaRunner {
   ): Awaitable<void> {
     if (handled !== "handled") return this.#outcome(work, handled, instance, occurrence);
     const { saga } = this;
-    const { consumption, unit } = work;
     const happened = this.#happened(work, occurrence, effects);
-    const serializer = serializerOf(consumption);
-    const tell = (): void =>
-      tellOfInstance(saga, instance, occurrence, effects.transitions, consumption, unit, serializer);
-    const saved = save(saga, instance, row, unit, serializer, happened);
-    return isPromise(saved) ? saved.then(tell) : tell();
+    const saved = save(saga, instance, row, work.unit, serializerOf(work.consumption), happened);
+    if (isPromise(saved)) return this.#tellLater(saved, work, instance, occurrence, effects);
+    this.#tell(work, instance, occurrence, effects);
+  }
+  /** Apart, as {@linkcode SagaRunner.#keepLater}. */
+  async #tellLater(
+    saved: Promise<void>,
+    work: Work,
+    instance: SagaInstance,
+    occurrence: Occurrence,
+    effects: UnitEffects,
+  ): Promise<void> {
+    await saved;
+    this.#tell(work, instance, occurrence, effects);
+  }
+  #tell(
+    { consumption, unit }: Work,
+    instance: SagaInstance,
+    occurrence: Occurrence,
+    { transitions }: UnitEffects,
+  ): void {
+    if (!consumption.services.observers.anyOfInstances) return;
+    tellOfInstance(this.saga, instance, occurrence, transitions, consumption, unit, serializerOf(consumption));
   }
 
   async #outcome(work: Work, handled: Handled, instance: SagaInstance, occurrence: Occurrence): Promise<void> {

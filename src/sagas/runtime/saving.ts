@@ -1,13 +1,15 @@
 /** Instances as a unit of work leaves them. @module */
 import type { UnitOfWork } from "../../outbox/unit_of_work.ts";
 import type { Serializer } from "../../spi/serializer.ts";
-import type { SagaRow } from "../../spi/rows.ts";
+import type { SagaHistoryRow, SagaRow } from "../../spi/rows.ts";
 import { type Awaitable, isPromise } from "../../values/awaitable.ts";
 import type { SagaDefinition } from "../definition.ts";
 import type { SagaInstance } from "../instance.ts";
 import { isOver } from "../machine.ts";
 import { type Happened, toHistoryRow } from "./history.ts";
 import { checkData, isSame, toRow } from "./instance_row.ts";
+
+const none: readonly never[] = Object.freeze([]);
 
 /**
  * Has the unit write an instance as it is now, or remove it if it is over.
@@ -25,17 +27,32 @@ export function save(
   happened: Happened | undefined,
 ): Awaitable<void> {
   const history = happened === undefined
-    ? []
+    ? none
     : [toHistoryRow(saga.name, instance, (row?.version ?? 0) + 1, happened, serializer)];
   if (isOver(saga, instance) && saga.finalized === "removed") {
     if (row !== undefined || history.length > 0) unit.save(row, undefined, history);
     return;
   }
-  const write = (): void => {
-    const after = toRow(saga, instance, row, serializer);
-    // What has only been asked has not changed.
-    if (row === undefined || !isSame(row, after)) unit.save(row, after, history);
-  };
   const valid = checkData(saga, instance);
-  return isPromise(valid) ? valid.then(write) : write();
+  return isPromise(valid)
+    ? writeAfter(valid, saga, instance, row, unit, serializer, history)
+    : write(saga, instance, row, unit, serializer, history);
+}
+
+async function writeAfter(valid: Promise<unknown>, ...written: Parameters<typeof write>): Promise<void> {
+  await valid;
+  write(...written);
+}
+
+function write(
+  saga: SagaDefinition,
+  instance: SagaInstance,
+  row: SagaRow | undefined,
+  unit: UnitOfWork,
+  serializer: Serializer,
+  history: readonly SagaHistoryRow[],
+): void {
+  const after = toRow(saga, instance, row, serializer, unit.keepsRows);
+  // What has only been asked has not changed.
+  if (row === undefined || !isSame(row, after)) unit.save(row, after, history);
 }

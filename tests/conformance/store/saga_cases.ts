@@ -35,6 +35,18 @@ export const sagaCases: readonly StoreCase[] = [
     },
   },
   {
+    name: "a store that says that it keeps rows gives the very objects that were committed",
+    applies: ({ keepsRows }) => keepsRows === true,
+    async run(trial) {
+      const saga = trial.saga();
+      await trial.commit({ sagas: [{ before: undefined, after: saga }] });
+      const unit = await trial.begin();
+      assert(await unit.load(saga.saga, saga.id, false) === saga);
+      assert((await unit.find(saga.saga, {}, undefined, 1))[0] === saga);
+      await unit.rollback();
+    },
+  },
+  {
     name: "two units that change one instance: the second conflicts",
     async run(trial) {
       const saga = trial.saga();

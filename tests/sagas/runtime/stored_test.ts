@@ -107,7 +107,8 @@ for (
       const row = await unit.load("person", "1", false);
       await unit.rollback();
       assert(row !== undefined);
-      return row;
+      const { saga, id, incarnation, version, schema, state, data, types, index } = row;
+      return { saga, id, incarnation, version, schema, state, data, types, index };
     };
     const before = await load();
     const broken: SagaRow = { ...change(before), version: 2 };
@@ -135,6 +136,52 @@ trial("data comes back as it was: dates, bytes, maps, and names that are special
   await t.settled();
   assertEquals((await bus.sagas(Kept).get("constructor"))?.data.value, special());
   assertEquals((await bus.sagas(Kept).get("a\u0000b/é"))?.data.value, special());
+});
+
+trial("what a rule keeps of its data, and changes later, changes nothing that is stored", async (t) => {
+  const kept: { name: string; tags: string[] }[] = [];
+  const Held = saga("held", {
+    data: type<{ name: string; tags: string[] }>(),
+    states: ["here"],
+    events: (on) => ({
+      begun: on.start(Begun, (m) => m.id, (m) => ({ name: m.name, tags: ["new"] })),
+      met: on(Met, (m) => m.id),
+    }),
+  }, ({ initially, during, when }) => [
+    initially(when("begun").then((ctx) => void kept.push(ctx.saga)).transitionTo("here")),
+    during("here", when("met").then((ctx) => void kept.push(ctx.saga))),
+  ]);
+  const bus = t.bus();
+  bus.add(Held);
+  await bus.start();
+  await bus.publish(Begun, { id: "1", name: "Ada" });
+  await t.settled();
+  for (let round = 0; round < 2; round++) {
+    for (const each of kept) {
+      each.name = "changed";
+      each.tags.push("changed");
+    }
+    assertEquals((await bus.sagas(Held).get("1"))?.data, { name: "Ada", tags: ["new"] });
+    await bus.publish(Met, { id: "1" });
+    await t.settled();
+  }
+  assertEquals(kept.length, 3);
+});
+
+trial("data that a serializer cannot carry fails its message by the same error on any store", async (t) => {
+  const Broken = saga("broken", {
+    data: type<{ value: unknown }>(),
+    states: ["here"],
+    events: (on) => ({ met: on.start(Met, (m) => m.id, () => ({ value: () => {} })) }),
+  }, ({ initially, when }) => [initially(when("met").transitionTo("here"))]);
+  const bus = t.bus();
+  bus.add(Broken);
+  await bus.start();
+  await bus.publish(Met, { id: "1" });
+  await t.settled();
+  const [parked] = await all(bus.errors("broken").list());
+  assertEquals(parked?.exceptions[0]?.type, "UnserializableError");
+  assertEquals(await bus.sagas(Broken).get("1"), undefined);
 });
 
 function special(): unknown {
