@@ -7,11 +7,11 @@ const firstByte = async (runtime: RuntimeName, file: URL): Promise<number> =>
   (await execute(commandOf(runtime, { file }))).firstByteMs;
 
 /** From the start of the process to the first byte on stdout, less that of a program without the library. */
-function start(name: string, folder: () => URL): Figure {
-  const until = (file: string) => ({ runtime }: { readonly runtime: RuntimeName }): Promise<number> =>
-    firstByte(runtime, new URL(file, folder()));
+function start(name: string, folder: () => URL | Promise<URL>): Figure {
+  const until = (file: string) => async ({ runtime }: { readonly runtime: RuntimeName }): Promise<number> =>
+    await firstByte(runtime, new URL(file, await folder()));
   const fillCache: Requirement = async (runtime) => {
-    await firstByte(runtime, new URL("./start.ts", folder()));
+    await firstByte(runtime, new URL("./start.ts", await folder()));
     return undefined;
   };
   return {

@@ -56,9 +56,9 @@ const { version, exports } = JSON.parse(readFileSync(new URL("../../jsr.json", i
 const entryPoints = Object.keys(exports);
 const tarball = `./hero-messaging-${version}.tgz`;
 
-let packed: string | undefined;
+let packed: Promise<string> | undefined;
 /** Packs at the first call; the tarball goes when the process does. */
-function packedOnce(): string {
+function packedOnce(): Promise<string> {
   if (packed === undefined) {
     const directory = mkdtempSync(join(tmpdir(), "hero-packed-"));
     globalThis.addEventListener("unload", () => rmSync(directory, { recursive: true, force: true }));
@@ -68,14 +68,15 @@ function packedOnce(): string {
 }
 
 /** An empty folder with the program and the package's tarball beside it, gone afterwards. */
-function inEmptyApp(use: (directory: string) => void): void {
+async function inEmptyApp(use: (directory: string, packed: string) => void): Promise<void> {
+  const packed = await packedOnce();
   const directory = mkdtempSync(join(tmpdir(), "hero-app-"));
   try {
-    copyFileSync(packedOnce(), join(directory, tarball));
+    copyFileSync(packed, join(directory, tarball));
     writeFileSync(join(directory, "package.json"), '{ "type": "module" }\n');
     writeFileSync(join(directory, "main.ts"), program);
     writeFileSync(join(directory, "crossing.ts"), crossing);
-    use(directory);
+    use(directory, packed);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
@@ -95,8 +96,8 @@ function installed(directory: string): readonly string[] {
 
 const packs = { skip: runtime === "deno" ? undefined : "Deno packs, for all three", timeoutInMs: 300_000 };
 
-test("an empty Node app installs one package, and a command is handled, also on the oldest Node promised", () => {
-  inEmptyApp((directory) => {
+test("an empty Node app installs one package, and a command is handled, also on the oldest Node promised", async () => {
+  await inEmptyApp((directory) => {
     run(directory, install);
 
     assertEquals(installed(directory), ["@hero/messaging"]);
@@ -119,8 +120,8 @@ function writeExamples(directory: string): readonly string[] {
     });
 }
 
-test("the declarations pass the oldest TypeScript that is promised, and refuse a wrong message", () => {
-  inEmptyApp((directory) => {
+test("the declarations pass the oldest TypeScript that is promised, and refuse a wrong message", async () => {
+  await inEmptyApp((directory) => {
     run(directory, [...install, "typescript@~5.4", "zod@^4"]);
     const all = (name: string, paths: readonly string[]): void => {
       const imports = paths.map((path, index) => `import * as entry${index} from "@hero/messaging${path.slice(1)}";`);
@@ -148,8 +149,8 @@ test("the declarations pass the oldest TypeScript that is promised, and refuse a
   });
 }, packs);
 
-test("an empty Bun app installs one package, and a command is handled", () => {
-  inEmptyApp((directory) => {
+test("an empty Bun app installs one package, and a command is handled", async () => {
+  await inEmptyApp((directory) => {
     run(directory, [...runtimeCommand("bun"), "add", tarball]);
 
     assertEquals(installed(directory), ["@hero/messaging"]);
@@ -158,8 +159,8 @@ test("an empty Bun app installs one package, and a command is handled", () => {
   });
 }, packs);
 
-test("an empty Deno app has a command handled without any permission, and its types are checked", () => {
-  inEmptyApp((directory) => {
+test("an empty Deno app has a command handled without any permission, and its types are checked", async () => {
+  await inEmptyApp((directory) => {
     // Deno installs from a registry, not from a file: npm lays the folder that it would lay.
     run(directory, install);
 
@@ -170,9 +171,9 @@ test("an empty Deno app has a command handled without any permission, and its ty
   });
 }, packs);
 
-test("the package for JSR passes what JSR checks, and Deno runs it and finds its types", () => {
-  inEmptyApp((directory) => {
-    const folder = join(dirname(packedOnce()), "jsr");
+test("the package for JSR passes what JSR checks, and Deno runs it and finds its types", async () => {
+  await inEmptyApp((directory, packed) => {
+    const folder = join(dirname(packed), "jsr");
     const entries = Object.entries(
       (JSON.parse(readFileSync(join(folder, "jsr.json"), "utf8")) as { readonly exports: Record<string, string> })
         .exports, // as we wrote it

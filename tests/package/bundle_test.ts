@@ -27,7 +27,7 @@ async function bundled(): Promise<Bundled> {
   const directory = mkdtempSync(join(tmpdir(), "hero-bundle-"));
   try {
     writeFileSync(join(directory, "package.json"), '{ "type": "module" }\n');
-    const made = bundle(directory);
+    const made = await bundle(directory);
     const files = new Map(Object.keys(made.outputs).map((path) => [path, readFileSync(join(directory, path), "utf8")]));
     const entries = new Map<string, Exports>();
     for (const source of sources) entries.set(source, await load(join(directory, source.replace(/\.ts$/, ".js"))));
@@ -108,6 +108,16 @@ test("what one entry point throws or makes is known to another by its class", as
   assertExists(call(share, "sqliteTransport", call(make, "sqlite", "a.db")));
 });
 
+test("the core is an entry point and one chunk, whatever else shares its modules", async () => {
+  const { made } = await bundledOnce();
+  const needed = (path: string): readonly string[] =>
+    (made.outputs[path]?.imports ?? []).filter(({ kind, external }) => kind === "import-statement" && external !== true)
+      .map((each) => each.path);
+  const [chunk, ...others] = needed("mod.js");
+
+  assertEquals([others, needed(chunk ?? "")], [[], []]);
+});
+
 test("a client is loaded when it is asked for, and stands in no file of the bundle", async () => {
   const { made } = await bundledOnce();
   const outside = Object.values(made.outputs).flatMap(({ imports }) => imports).filter(({ external }) => external);
@@ -125,6 +135,7 @@ test("a file of the bundle is ASCII, in lines that can be read, and has names bu
     assert(/^[\x00-\x7f]*$/.test(text), `${path} would be kept in two bytes a letter`);
     assert(Math.max(...text.split("\n").map((line) => line.length)) < 1000, `${path} has a line beyond reading`);
     assert(!/\/\*\*\s|deno-lint-ignore/.test(text), `${path} has comments`);
+    assert(text.startsWith("// @bun\n"), `Bun would transpile ${path}`);
   }
   const all = code.map(([, text]) => text).join("");
   for (const name of ["createBus", "planEndpoint", "SendPipeline"]) assertStringIncludes(all, name);

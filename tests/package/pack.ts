@@ -40,7 +40,7 @@ export function withItsLibraries(declarations: string): string {
  * @param directory where the tarball goes, and the folder `jsr`
  * @returns the tarball's path
  */
-export function pack(directory: string): string {
+export async function pack(directory: string): Promise<string> {
   const work = mkdtempSync(join(tmpdir(), "hero-pack-"));
   try {
     const packed = join(work, "packed.tgz");
@@ -51,7 +51,7 @@ export function pack(directory: string): string {
     for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
       if (/(?<!\.d)\.[jt]s$/.test(name)) rmSync(join(folder, name));
     }
-    bundle(folder);
+    await bundle(folder);
     const path = join(folder, "package.json");
     const manifest = npmManifest(JSON.parse(readFileSync(path, "utf8")) as NpmManifest); // just written by deno pack
     writeFileSync(path, `${JSON.stringify(manifest, undefined, 2)}\n`);
@@ -72,5 +72,5 @@ export function pack(directory: string): string {
 }
 
 if (import.meta.main) {
-  console.log(pack(process.argv[2] ?? join(root, "dist")));
+  console.log(await pack(process.argv[2] ?? join(root, "dist")));
 }
