@@ -1,10 +1,11 @@
 /** The instances of sagas. @module */
 import { ConflictError } from "../../src/errors/store.ts";
 import type { SagaChange, SagaHistoryRow, SagaRow } from "../../src/spi/rows.ts";
+import { InstanceTable } from "./instance_table.ts";
 
 /** The instances of one bus' sagas, found by id and by index. */
 export class Sagas {
-  readonly #sagas = new Map<string, Map<string, SagaRow>>();
+  readonly #sagas = new Map<string, InstanceTable>();
   /** By saga and index, the ids. */
   readonly #index = new Map<string, Set<string>>();
   /** By saga and id. */
@@ -22,7 +23,7 @@ export class Sagas {
     const all = this.#sagas.get(saga);
     if (all === undefined || state === undefined) return all?.size ?? 0;
     let count = 0;
-    for (const row of all.values()) if (row.state === state) count++;
+    for (const row of all) if (row.state === state) count++;
     return count;
   }
 
@@ -53,12 +54,13 @@ export class Sagas {
     const all = this.#sagas.get(saga);
     if (all === undefined) return [];
     const sets = Object.entries(where).map(([name, value]) => this.#index.get(indexName(saga, name, value)));
-    let ids: Iterable<string> = all.keys();
-    if (sets.length > 0) {
+    let ids: readonly string[];
+    if (sets.length === 0) ids = Array.from(all, ({ id }) => id);
+    else {
       const [smallest] = sets.toSorted((a, b) => (a?.size ?? 0) - (b?.size ?? 0));
       ids = [...smallest ?? []].filter((id) => sets.every((set) => set?.has(id)));
     }
-    return [...ids]
+    return ids
       .filter((id) => after === undefined || id > after)
       .sort()
       .slice(0, limit)
@@ -90,9 +92,8 @@ export class Sagas {
         continue;
       }
       let all = this.#sagas.get(after.saga);
-      if (all === undefined) this.#sagas.set(after.saga, all = new Map());
-      // In its place: taken out and put back, it would have all of them be put elsewhere now and then.
-      all.set(after.id, after);
+      if (all === undefined) this.#sagas.set(after.saga, all = new InstanceTable());
+      all.set(after);
       for (const name in after.index) {
         const at = indexName(after.saga, name, after.index[name]!);
         const ids = this.#index.get(at);

@@ -3,12 +3,17 @@
 /** What is kept of each beside its place in the table: four words and a time. */
 const wordsEach = 4;
 const smallest = 64;
+/** Sixteen places of the table are a line of the processor's cache. */
+const neighbourBits = 4;
+const neighbours = 1 << neighbourBits;
 /** Of each character, up to `f`: its value as a hexadecimal digit in lower case; −1: it is none. */
 const digits = Int8Array.from({ length: 103 }, (_, code) => "0123456789abcdef".indexOf(String.fromCharCode(code)));
 const dash = 45;
 
 /** Where {@linkcode readUuid} puts what it has read. */
 const read = new Uint32Array(wordsEach);
+/** What that was. */
+let readText = "";
 
 /** Four digits as a number; negative: they are none. */
 function hex(text: string, at: number): number {
@@ -31,6 +36,7 @@ function readUuid(text: string): boolean {
   read[1] = (c << 16) | d;
   read[2] = (e << 16) | f;
   read[3] = (g << 16) | h;
+  readText = text;
   return true;
 }
 
@@ -72,7 +78,8 @@ export class UuidRing {
   add(text: string, until: number): boolean {
     // Before: it reads as well.
     if (this.#size === this.#times.length) this.#grow();
-    if (!readUuid(text)) return false;
+    // Mostly it was looked for just now.
+    if (text !== readText && !readUuid(text)) return false;
     const place = (this.#first + this.#size++) & (this.#times.length - 1);
     this.#words.set(read, place * wordsEach);
     this.#times[place] = until;
@@ -107,13 +114,16 @@ export class UuidRing {
     }
     return at;
   }
-  /** Where in the table what was read would be, were it alone: the upper bits, on which all of it has an influence. */
+  /**
+   * Where in the table what was read would be, were it alone. Most ids count on from the one before: those that differ in
+   * their last digit are neighbours, in one line of the processor's cache. All others are apart, by all of their bits.
+   */
   #home(): number {
-    const [a, b, c, d] = [0, 1, 2, 3] as const;
     const factors = this.#factors;
-    const hash = Math.imul(read[a]!, factors[a]!) ^ Math.imul(read[b]!, factors[b]!) ^
-      Math.imul(read[c]!, factors[c]!) ^ Math.imul(read[d]!, factors[d]!);
-    return (hash ^ (hash >>> 15)) & (this.#table.length - 1);
+    const last = read[3]!;
+    const hash = Math.imul(read[0]!, factors[0]!) ^ Math.imul(read[1]!, factors[1]!) ^
+      Math.imul(read[2]!, factors[2]!) ^ Math.imul(last >>> neighbourBits, factors[3]!);
+    return (((hash ^ (hash >>> 15)) << neighbourBits) | (last & (neighbours - 1))) & (this.#table.length - 1);
   }
 
   /** Word by word: a view of them would be an object each time. */
@@ -121,6 +131,7 @@ export class UuidRing {
     const words = this.#words;
     const from = place * wordsEach;
     for (let at = 0; at < wordsEach; at++) read[at] = words[from + at]!;
+    readText = "";
   }
 
   /** Takes out of the table, and closes the gap: no search goes on behind one. */

@@ -1,0 +1,113 @@
+/** The instances of one saga, by id. @module */
+import type { SagaRow } from "../../src/spi/rows.ts";
+
+const smallest = 16;
+
+/**
+ * Rows by id. Of a million, the one that is asked for is in no cache of the processor, nor is what leads to it: in a
+ * `Map` a list of entries for each hash, and the text of each key in it, some five places in memory for one look. Here
+ * the hashes stand in a row of numbers, and a text is looked at where all of its hash agrees: three places.
+ */
+export class InstanceTable {
+  /** Of what is at each place; 0: nothing is. Who has the place that another's hash says has the next that is free. */
+  #hashes = new Int32Array(smallest);
+  #rows: (SagaRow | undefined)[] = emptyRows(smallest);
+  #size = 0;
+  /** Who chooses ids must not know which of them have one hash. Nothing that can be seen depends on it. */
+  readonly #seeds = crypto.getRandomValues(new Uint32Array(2));
+
+  /** How many there are. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The row of an instance. */
+  get(id: string): SagaRow | undefined {
+    return this.#rows[this.#find(id, this.#hash(id))];
+  }
+
+  /** Puts a row in the place of the one with its id, or adds it. */
+  set(row: SagaRow): void {
+    const hash = this.#hash(row.id);
+    const at = this.#find(row.id, hash);
+    const known = this.#hashes[at] !== 0;
+    this.#hashes[at] = hash;
+    this.#rows[at] = row;
+    // At most half full, so that a search soon comes to where nothing is.
+    if (!known && ++this.#size * 2 > this.#hashes.length) this.#resize(this.#hashes.length * 2);
+  }
+
+  /** Takes an instance out, if it is there. */
+  delete(id: string): void {
+    const at = this.#find(id, this.#hash(id));
+    if (this.#hashes[at] === 0) return;
+    this.#close(at);
+    this.#size--;
+    // An eighth, so that growing and shrinking do not take turns.
+    if (this.#hashes.length > smallest && this.#size * 8 < this.#hashes.length) this.#resize(this.#hashes.length / 2);
+  }
+
+  /** All, in no order. None may be put in or taken out meanwhile. */
+  *[Symbol.iterator](): Generator<SagaRow> {
+    for (const row of this.#rows) if (row !== undefined) yield row;
+  }
+
+  /** Where an instance is, or belongs. */
+  #find(id: string, hash: number): number {
+    const hashes = this.#hashes;
+    const last = hashes.length - 1;
+    let at = hash & last;
+    for (let there = hashes[at]; there !== 0; there = hashes[at]) {
+      if (there === hash && this.#rows[at]?.id === id) break;
+      at = (at + 1) & last;
+    }
+    return at;
+  }
+
+  /** Closes the gap that one leaves: no search goes on behind one. */
+  #close(at: number): void {
+    const hashes = this.#hashes;
+    const rows = this.#rows;
+    const last = hashes.length - 1;
+    let gap = at;
+    for (let next = (gap + 1) & last; hashes[next] !== 0; next = (next + 1) & last) {
+      // It may fill the gap where its own place is not behind it.
+      if (((next - hashes[next]!) & last) < ((next - gap) & last)) continue;
+      hashes[gap] = hashes[next]!;
+      rows[gap] = rows[next];
+      gap = next;
+    }
+    hashes[gap] = 0;
+    rows[gap] = undefined;
+  }
+
+  #resize(length: number): void {
+    const [hashes, rows] = [this.#hashes, this.#rows];
+    this.#hashes = new Int32Array(length);
+    this.#rows = emptyRows(length);
+    for (let at = 0; at < hashes.length; at++) {
+      const hash = hashes[at]!;
+      if (hash === 0) continue;
+      let to = hash & (length - 1);
+      while (this.#hashes[to] !== 0) to = (to + 1) & (length - 1);
+      this.#hashes[to] = hash;
+      this.#rows[to] = rows[at];
+    }
+  }
+
+  /** Never 0. */
+  #hash(id: string): number {
+    const factor = this.#seeds[0]! | 1;
+    let hash = this.#seeds[1]! ^ id.length;
+    for (let at = 0; at < id.length; at++) {
+      hash = Math.imul(hash ^ id.charCodeAt(at), factor);
+      hash = (hash << 13) | (hash >>> 19);
+    }
+    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+    return (hash ^ (hash >>> 13)) || 1;
+  }
+}
+
+function emptyRows(length: number): (SagaRow | undefined)[] {
+  return new Array<SagaRow | undefined>(length).fill(undefined);
+}
