@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { canMakeCertificates } from "./certificates.ts";
 import { canStartPgbouncer } from "./servers/pgbouncer.ts";
 import { canStartPostgres, startPostgresCluster, usualPort as postgresPort } from "./servers/postgres.ts";
-import { canStartRabbitmq, listens, startRabbitmqNode, usualPort } from "./servers/rabbitmq.ts";
+import { canStartRabbitmq, isStandard, listens, startRabbitmqNode, usualPort } from "./servers/rabbitmq.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -37,14 +37,16 @@ async function rabbitmq(): Promise<string> {
     privately(canStartRabbitmq, "rabbitmq-server");
     return `listens on ${usualPort} already`;
   }
-  if (spawnSync("docker", ["info"]).status === 0 && runs("docker", "compose", "up", "--wait", "rabbitmq")) {
+  const composed = isStandard && spawnSync("docker", ["info"]).status === 0;
+  if (composed && runs("docker", "compose", "up", "--wait", "rabbitmq")) {
     privately(canStartRabbitmq, "rabbitmq-server");
     return `started by Docker Compose on ${usualPort}`;
   }
   if (!canStartRabbitmq() && !installs("rabbitmq-server")) {
     return "cannot be had here: its suites are skipped. Start one on 5672, or run this as root on Debian or with Docker";
   }
-  await startRabbitmqNode({ port: usualPort, directory: join(tmpdir(), "hero-messaging-rabbitmq") });
+  const directory = join(tmpdir(), `hero-messaging-rabbitmq${isStandard ? "" : `-${usualPort}`}`);
+  await startRabbitmqNode({ port: usualPort, directory });
   return `started on ${usualPort} from Debian's package`;
 }
 

@@ -2,6 +2,7 @@
 import type { Message } from "amqplib";
 import { Deque } from "../../src/values/deque.ts";
 import type { Claim } from "./claims.ts";
+import { returnsIn } from "./frame.ts";
 
 /** From this delivery on a message is suspected, and handled alone. */
 const suspectedFrom = 5;
@@ -76,6 +77,5 @@ export class Caution {
 const unsuspicious = { held: false, changed: false } as const;
 
 function deliveries({ properties }: Message): number {
-  const count: unknown = properties.headers?.["x-delivery-count"];
-  return typeof count === "number" ? count + 1 : 1;
+  return (returnsIn(properties.headers ?? {}) ?? 0) + 1;
 }

@@ -145,6 +145,12 @@ export class Claims {
     return this.#last === undefined ? undefined : this.#last + 1;
   }
 
+  /** The tag of the first that the broker has not been told of; `undefined`: there is none. */
+  get oldest(): number | undefined {
+    for (const claim of this.#held) if (claim.state !== "done") return claim.message.fields.deliveryTag;
+    return undefined;
+  }
+
   /** Writes what can be written now. */
   flush(): void {
     this.#scheduled = false;
@@ -153,7 +159,8 @@ export class Claims {
 
   #write(): void {
     for (const claim of this.#released.sort((a, b) => a.message.fields.deliveryTag - b.message.fields.deliveryTag)) {
-      this.#channel.nack(claim.message, false, true);
+      // Not `nack`, which from RabbitMQ 4.3 on a quorum queue does not count towards its delivery limit.
+      this.#channel.reject(claim.message, true);
       this.#written(claim);
     }
     this.#released.length = 0;

@@ -3,6 +3,7 @@ import type { Channel } from "amqplib";
 import type { Address } from "../../src/spi/transport.ts";
 import type { Connection } from "./connection.ts";
 import type { Route } from "./addresses.ts";
+import { noDeliveryLimit } from "./queue_options.ts";
 
 /**
  * How many levels there are: level n keeps messages for 2^n units. A delay is the sum of the levels whose bit is set, so
@@ -138,7 +139,8 @@ async function makePlugged(channel: Channel): Promise<void> {
 
 async function makeLost(channel: Channel): Promise<void> {
   await channel.assertExchange(lost, "fanout");
-  await channel.assertQueue(lost, { arguments: { "x-queue-type": "quorum" } });
+  // Looking at them counts: from RabbitMQ 4 on they would be dropped after the twentieth look.
+  await channel.assertQueue(lost, { arguments: { "x-queue-type": "quorum", "x-delivery-limit": noDeliveryLimit } });
   await channel.bindQueue(lost, lost, "");
 }
 

@@ -123,7 +123,7 @@ export function read({ content, properties, fields }: Message): Reading {
   }
   const { messageId } = properties;
   if (headers[names.id] === undefined && typeof messageId === "string") headers[names.id] = messageId;
-  const count = table["x-delivery-count"];
+  const count = returnsIn(table);
   return {
     frame: {
       contentType: typeof properties.contentType === "string" ? properties.contentType : "application/octet-stream",
@@ -131,12 +131,24 @@ export function read({ content, properties, fields }: Message): Reading {
       body: asBytes(content),
     },
     key: textIn(table[own.key]),
-    deliveryCount: typeof count === "number" ? count + 1 : fields.redelivered ? undefined : 1,
+    deliveryCount: count === undefined ? fields.redelivered ? undefined : 1 : count + 1,
     via: textIn(table[own.via]),
     expiresAt: timeIn(table[own.expires]),
     dueAt: timeIn(table[own.due]),
     unreadable,
   };
+}
+
+/**
+ * How often a quorum queue says that a message came back; `undefined`: it says nothing. From RabbitMQ 4.3 on the one count
+ * leaves out what came back for other reasons than a failure, as after the consumer's timeout; the other has all.
+ */
+export function returnsIn(table: Table): number | undefined {
+  const [failures, all] = [table["x-delivery-count"], table["x-acquired-count"]];
+  // There, what another queue has given up brings that queue's count with it, which stands in both until it comes back.
+  if (all !== undefined && all === failures && table["x-last-death-reason"] === "delivery_limit") return 0;
+  const count = all ?? failures;
+  return typeof count === "number" ? count : undefined;
 }
 
 function textIn(value: unknown): string | undefined {

@@ -1,6 +1,6 @@
 /** An open source. @module */
 import type { ConsumeMessage } from "amqplib";
-import { ClosedError, DisconnectedError } from "../../src/errors/transport.ts";
+import { AcknowledgementTimeoutError, ClosedError, DisconnectedError } from "../../src/errors/transport.ts";
 import type { Receiver, Settlement, Sink } from "../../src/spi/transport.ts";
 import { Arrivals, type ArrivalServices } from "./arrivals.ts";
 import type { Claim, RabbitDelivery } from "./claims.ts";
@@ -152,7 +152,11 @@ export class RabbitReceiver implements Receiver, Settling, SessionOwner {
   renew(cause: Error): void {
     const session = this.#session;
     if (session === undefined || this.#closed) return;
-    this.#ended(session, new DisconnectedError(transportName, `receive from "${this.address}"`, { cause }));
+    const known = cause instanceof AcknowledgementTimeoutError;
+    this.#ended(
+      session,
+      known ? cause : new DisconnectedError(transportName, `receive from "${this.address}"`, { cause }),
+    );
     void session.channel.close().catch(() => {});
     this.kick();
   }
@@ -250,8 +254,8 @@ export class RabbitReceiver implements Receiver, Settling, SessionOwner {
 
   /** As {@linkcode SessionOwner}. */
   came(session: Session, message: ConsumeMessage | null): void {
-    if (message === null) { // the queue is gone, or its node
-      if (this.#session === session) this.renew(new Error("The broker has cancelled the consumer"));
+    if (message === null) { // the queue is gone, or its node, or what is held was for too long
+      if (this.#session === session) this.renew(session.cancelled(this.#options.timeoutInMs));
       return;
     }
     const claim = session.claims.add(message, this);

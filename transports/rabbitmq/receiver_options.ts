@@ -32,6 +32,8 @@ export interface ReceiverOptions {
   readonly ordered: boolean;
   /** Whether the queue counts deliveries. */
   readonly counts: boolean;
+  /** After how long the broker takes back what is not settled, as far as is known. */
+  readonly timeoutInMs: number;
   readonly priority: number | undefined;
   readonly exclusive: boolean;
   /** Of a stream: where to begin, as the broker takes it. */

@@ -1,6 +1,8 @@
 /** A channel of a receiver, and the consumers on it. @module */
 import type { Channel, ConsumeMessage } from "amqplib";
-import { DisconnectedError } from "../../src/errors/transport.ts";
+import { AcknowledgementTimeoutError, DisconnectedError } from "../../src/errors/transport.ts";
+import type { Clock } from "../../src/spi/clock.ts";
+import { Ages } from "./ages.ts";
 import { Claims } from "./claims.ts";
 import { lossOf, transportName } from "./errors.ts";
 import type { StreamOffset } from "./queue_options.ts";
@@ -17,6 +19,9 @@ export interface SessionOwner {
   allHeard(): void;
 }
 
+/** How much sooner than the broker's limit it may seem to be: messages and what takes them back travel for a moment. */
+const toleranceInMs = 1_000;
+
 /** One channel of a receiver, and its consumers if there are any. */
 export class Session {
   readonly channel: Channel;
@@ -24,6 +29,8 @@ export class Session {
   /** Whether the broker is to send; what comes all the same goes back. */
   taking = false;
   readonly #owner: SessionOwner;
+  readonly #clock: Clock;
+  readonly #ages = new Ages();
   readonly #consumers: string[] = [];
   /** How many it has had. */
   #tags = 0;
@@ -33,6 +40,7 @@ export class Session {
     this.channel = channel;
     this.claims = new Claims(channel, host.clock, () => owner.allHeard());
     this.#owner = owner;
+    this.#clock = host.clock;
   }
 
   /**
@@ -62,6 +70,18 @@ export class Session {
     return this.#prefetch;
   }
 
+  /**
+   * Why the broker has cancelled a consumer, which it does not say: from RabbitMQ 4.3 on, a quorum queue takes back in
+   * this way what was not settled within the broker's limit.
+   */
+  cancelled(limitInMs: number): Error {
+    const { oldest } = this.claims;
+    const held = oldest === undefined ? 0 : this.#ages.of(oldest, this.#clock.now());
+    return held > 0 && held >= limitInMs - toleranceInMs
+      ? new AcknowledgementTimeoutError(this.#owner.address, limitInMs)
+      : new Error("The broker has cancelled the consumer");
+  }
+
   /** Takes the consumers away. What has come stays. */
   async cancel(): Promise<void> {
     this.#prefetch = 0;
@@ -81,7 +101,7 @@ export class Session {
     this.#prefetch = wanted;
     const [, { consumerTag }] = await Promise.all([
       channel.prefetch(prefetch),
-      channel.consume(queue, (message) => this.#owner.came(this, message), {
+      channel.consume(queue, (message) => this.#came(message), {
         // Each delivery says it: the broker's own are 31 bytes long.
         consumerTag: String(++this.#tags),
         exclusive,
@@ -90,5 +110,13 @@ export class Session {
       }),
     ]);
     this.#consumers.push(consumerTag);
+  }
+
+  #came(message: ConsumeMessage | null): void {
+    if (message !== null) {
+      const { deliveryTag } = message.fields;
+      this.#ages.note(deliveryTag, this.#clock.now(), this.claims.oldest ?? deliveryTag);
+    }
+    this.#owner.came(this, message);
   }
 }

@@ -39,7 +39,9 @@ export function sourceServices(source: Source, parts: SourceParts): {
   const { host, connection, outbox, delays, deployments, defaults } = parts;
   const { queue, topics, lifetime, ordered } = source;
   const settings = mergedOptions(defaults, source.extensions);
-  checkHold(source, settings.arguments?.["x-consumer-timeout"] ?? parts.consumerTimeoutInMs);
+  const own = settings.arguments?.["x-consumer-timeout"];
+  const timeoutInMs = typeof own === "number" ? own : parts.consumerTimeoutInMs;
+  checkHold(source, timeoutInMs);
   if (ordered && lifetime === "durable" && settings.partitions === undefined && deployments.single(queue) === false) {
     throw new ConfigurationError(
       `Cannot keep the order of "${queue}" across processes: its queue was deployed to give messages to all ` +
@@ -66,6 +68,7 @@ export function sourceServices(source: Source, parts: SourceParts): {
       credit: source.credit,
       ordered,
       counts: lifetime === "durable" && typeOf(settings) === "quorum",
+      timeoutInMs,
       priority: settings.consumerPriority,
       exclusive: settings.exclusive === true,
       offset: lifetime === "durable" && typeOf(settings) === "stream" ? streamOffset(settings.offset) : undefined,
@@ -84,8 +87,8 @@ export function sourceServices(source: Source, parts: SourceParts): {
   };
 }
 
-function checkHold({ queue, lifetime, holdMs }: Source, most: unknown): void {
-  if (lifetime === "reply" || typeof most !== "number" || holdMs <= most) return;
+function checkHold({ queue, lifetime, holdMs }: Source, most: number): void {
+  if (lifetime === "reply" || holdMs <= most) return;
   throw new ConfigurationError(
     `Cannot take from "${queue}": its endpoint may have a message for ${holdMs} ms ({ timeout }, { hold }), and the ` +
       `broker takes it back after ${most} ms, to give it to another. Raise the broker's consumer_timeout and say so with ` +

@@ -201,9 +201,9 @@ export class Deployments {
   ignoresPriority(to: Address): string | undefined {
     const queue = queueName(to) ?? this.#owners.get(to);
     const type = queue === undefined ? undefined : this.#unprioritized.get(queue);
-    // From 4.0 on, a quorum queue has two.
-    const two = type === "quorum" && Number(this.#connection.version?.split(".")[0] ?? 4) >= 4;
-    return type === undefined || two ? undefined : queue;
+    // From 4.0 on, a quorum queue has two, from 4.3 on 32.
+    const some = type === "quorum" && Number(this.#connection.version?.split(".")[0] ?? 4) >= 4;
+    return type === undefined || some ? undefined : queue;
   }
 
   /** Whether a queue that was deployed here has a single active consumer; `undefined`: it was not deployed here. */

@@ -5,13 +5,18 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 
-/** Debian's: the file itself, as the wrapper in the path changes the user. */
-const program = "/usr/lib/rabbitmq/bin/rabbitmq-server";
-const controlProgram = "/usr/lib/rabbitmq/bin/rabbitmqctl";
+/** Debian's: the files themselves, as the wrappers in the path change the user. */
+const programs = process.env["HERO_RABBITMQ_BIN"] ?? "/usr/lib/rabbitmq/bin";
+const program = join(programs, "rabbitmq-server");
+const controlProgram = join(programs, "rabbitmqctl");
 const startInMs = 90_000;
 
 /** The port that everybody expects it at. */
-export const usualPort = 5672;
+const standardPort = 5672;
+/** Where tests find the broker that they do not start: another one by `HERO_RABBITMQ_PORT`. */
+export const usualPort: number = Number(process.env["HERO_RABBITMQ_PORT"] ?? standardPort);
+/** Whether that is the one of everybody. */
+export const isStandard: boolean = usualPort === standardPort;
 
 /** Where a node listens and what it keeps. */
 export interface NodeOptions {
@@ -95,10 +100,11 @@ export async function startRabbitmqNode(options: NodeOptions): Promise<RabbitmqN
 
 /** Ends a node that an earlier run has left, and takes away what it kept; there may be none. */
 export async function endRabbitmqNode({ port, directory }: NodeOptions): Promise<void> {
-  if (!await listens(port)) return;
-  const pid = Number(readFileSync(join(directory, "pid"), "utf8"));
-  process.kill(pid, "SIGKILL");
-  await until(`RabbitMQ ${pid} to be gone`, async () => !await listens(port) && !alive(pid));
+  if (await listens(port)) {
+    const pid = Number(readFileSync(join(directory, "pid"), "utf8"));
+    process.kill(pid, "SIGKILL");
+    await until(`RabbitMQ ${pid} to be gone`, async () => !await listens(port) && !alive(pid));
+  }
   rmSync(join(directory, "data"), { recursive: true, force: true });
 }
 

@@ -13,9 +13,33 @@ export const url = `amqp://127.0.0.1:${usualPort}`;
 /** Why tests that need the broker are skipped; `undefined`: they are not. */
 export const skip: string | undefined = await listens(usualPort)
   ? undefined
-  : "no RabbitMQ on 127.0.0.1:5672; start it with: deno task services";
+  : `no RabbitMQ on 127.0.0.1:${usualPort}; start it with: deno task services`;
 if (skip !== undefined && process.env["HERO_SERVICES"] === "required") {
-  throw new Error("RabbitMQ must be there, and is not: nothing listens on 127.0.0.1:5672");
+  throw new Error(`RabbitMQ must be there, and is not: nothing listens on 127.0.0.1:${usualPort}`);
+}
+
+/** As in `4.3.6`; that of no broker is empty. */
+const version: string = skip === undefined ? await versionThere() : "";
+
+/** Whether the broker is of a version, or a later one. */
+export function isSince(major: number, minor: number): boolean {
+  const [itsMajor = 0, itsMinor = 0] = version.split(".").map(Number);
+  return itsMajor > major || (itsMajor === major && itsMinor >= minor);
+}
+
+/** As {@linkcode skip}, of tests of what only later versions do. */
+export function skipBefore(major: number, minor: number): string | undefined {
+  return skip ?? (isSince(major, minor) ? undefined : `RabbitMQ ${version} does not do so; ${major}.${minor} does`);
+}
+
+async function versionThere(): Promise<string> {
+  const connection = await connect(url);
+  try {
+    const { serverProperties } = connection.connection as { readonly serverProperties: { readonly version?: unknown } };
+    return String(serverProperties.version);
+  } finally {
+    await connection.close();
+  }
 }
 
 /** Some transports, each on a wire of its own, and the entities that they make. */

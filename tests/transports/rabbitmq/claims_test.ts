@@ -11,7 +11,7 @@ function made(prefetch: number) {
   const told: string[] = [];
   const channel = {
     ack: ({ fields }: Message, allUpTo = false) => void told.push(`${allUpTo ? "+" : ""}${fields.deliveryTag}`),
-    nack: ({ fields }: Message) => void told.push(`-${fields.deliveryTag}`),
+    reject: ({ fields }: Message) => void told.push(`-${fields.deliveryTag}`),
     prefetch: () => Promise.resolve({}),
   };
   const claims = new Claims(channel as unknown as Channel, clock, () => {}); // it calls nothing else

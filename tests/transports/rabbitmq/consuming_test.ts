@@ -5,6 +5,7 @@ import { TopologyError } from "../../../src/errors/transport.ts";
 import { rabbitmq, type RabbitmqQueueOptions } from "../../../transports/rabbitmq/mod.ts";
 import type { Inbox } from "../../conformance/transport/inbox.ts";
 import { topology } from "../../conformance/transport/trial.ts";
+import { skipBefore } from "./broker.ts";
 import { type Rig, rig } from "./rig.ts";
 
 /** A queue with these settings, and they as extensions of its sources. */
@@ -90,6 +91,22 @@ rig("stopping gives back what was kept apart", async (rig) => {
   await rig.came(second, 1);
   assertEquals(second.texts, ["suspect"]);
 });
+
+rig(
+  "a quorum queue has priorities: higher ones come first, up to 31, and what says none counts as 4",
+  async (rig) => {
+    const queue = await rig.queue();
+    for (const priority of [undefined, 0, 5, 3, 31, 200, 4]) {
+      await rig.send(`queue:${queue}`, `${priority}`, { priority });
+    }
+    const inbox = await rig.receive(queue, { credit: 1 });
+    inbox.acceptAll();
+    await rig.came(inbox, 7);
+    assertEquals(inbox.texts, ["31", "200", "5", "undefined", "4", "3", "0"]);
+  },
+  {},
+  skipBefore(4, 3),
+);
 
 rig("an exclusive consumer shuts others out, with an error that says why", async (rig) => {
   const { queue, extensions } = await made(rig, { type: "classic", exclusive: true });

@@ -1,5 +1,5 @@
 /** Which of the two ways to delay is taken. Debian's package has no plugin for delays: that way is shown to a stand-in. */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import type { Channel } from "amqplib";
 import { delayedFor, Delays } from "../../../transports/rabbitmq/delays.ts";
 import { test } from "../../support/runner.ts";
@@ -32,6 +32,8 @@ test("rabbitmq: where the broker has the plugin for delays, one exchange of it k
     `assertExchange hero.delayed x-delayed-message {"alternateExchange":"hero.delay.lost","arguments":{"x-delayed-type":"direct"}}`,
     "bindQueue orders.eu hero.delayed qorders/eu",
   ]);
+  // Whoever looks at it returns what is there, which must not end it.
+  assert(connection.calls.some((call) => /^assertQueue hero.delay.lost .*"x-delivery-limit":2147483647/.test(call)));
   const route = delays.route("queue:orders.eu", 1_500.2);
   assertEquals(route, { exchange: "hero.delayed", routingKey: "qorders/eu", delayInMs: 1_501 });
   assertEquals(delayedFor(route.exchange, route.routingKey), "queue:orders.eu");

@@ -49,6 +49,19 @@ rig("so is what was delayed before", async (rig) => {
   assertEquals(errors.texts, ["later"]);
 });
 
+rig("where another queue gets what a queue gives up, it is counted anew", async (rig) => {
+  const grave = await rig.queue();
+  const queue = await fragile(rig, { deadLetter: { exchange: grave } });
+  await rig.send(`queue:${queue}`, "again and again");
+  await returnAll(rig, queue);
+  const inbox = await rig.receive(grave);
+  for (let count = 1; count <= 3; count++) {
+    await rig.came(inbox, count);
+    assertEquals(inbox.only.deliveryCount, count);
+    await inbox.settle({ outcome: "release" });
+  }
+});
+
 rig("what has expired is not", async (rig) => {
   const queue = await fragile(rig);
   await rig.send(`queue:${queue}`, "short", { expiresAt: rig.clock.now() + 100 });

@@ -114,7 +114,7 @@ onNode("what is returned too often from a part is in the error queue, whichever 
   channel.publish("weak", "", Buffer.from("published"), { headers: { "hero-amqp-key": "k" } });
   await channel.waitForConfirms();
   for (const part of ["weak_0", "weak_1"]) {
-    await channel.consume(part, (message) => message !== null && channel.nack(message, false, true));
+    await channel.consume(part, (message) => message !== null && channel.reject(message, true));
   }
   let kept = 0;
   for (let tries = 0; tries < 200 && kept < 2; tries++) {
@@ -178,7 +178,7 @@ onNode(
     await clock.pass(200);
     await eventually(clock, "its end", async () => await count("short", "short_0", "short_1") === 0);
     for (const part of ["limited_0", "limited_1"]) {
-      await channel.consume(part, (message) => message !== null && channel.nack(message, false, true));
+      await channel.consume(part, (message) => message !== null && channel.reject(message, true));
     }
     await eventually(clock, "what was returned", async () => await count("limited_error") === 1);
     assertEquals(await count("short_error"), 0);

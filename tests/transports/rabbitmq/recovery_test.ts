@@ -12,7 +12,7 @@ import { rig } from "./rig.ts";
 
 const onNode = privateNode(5720);
 
-async function receive(transport: Transport, queue: string, credit = 10): Promise<Inbox> {
+async function receive(transport: Transport, queue: string, credit = 10, holdMs = 60_000): Promise<Inbox> {
   const inbox = new Inbox(credit, [], () => Date.now());
   inbox.receiver = await transport.receive({
     queue,
@@ -20,7 +20,7 @@ async function receive(transport: Transport, queue: string, credit = 10): Promis
     lifetime: "durable",
     credit,
     ordered: false,
-    holdMs: 60_000,
+    holdMs,
     extensions: [],
   }, inbox);
   return inbox;
@@ -33,19 +33,26 @@ function message(body: string, settled: Outgoing["settled"]): Outgoing {
 onNode("what is not settled within the broker's limit comes again, and the reason is typed", async (node) => {
   const set = (name: string, value: number) => `application:set_env(rabbit, ${name}, ${value})`;
   await node.control("eval", `${set("channel_tick_interval", 500)}, ${set("consumer_timeout", 1_000)}.`);
-  const { transport, states } = await node.open({});
-  await transport.deploy(topology(["q"]), "apply");
-  const inbox = await receive(transport, "q");
-  void transport.send([message("slow", () => {})]);
-  await node.until("the loss", () => inbox.lostDeliveries.length === 1, 30_000);
-  const [reason] = inbox.lostReasons;
-  assertInstanceOf(reason, AcknowledgementTimeoutError);
-  assertEquals(reason.details, { entity: "queue:q", limitInMs: 1_000 });
-  await node.until("it again", () => inbox.received.length === 2);
-  await inbox.accept();
-  assertEquals([states.at(-1), transport.counts.consumers], ["up", 1]);
-  await node.control("eval", `${set("consumer_timeout", 1_800_000)}.`);
-  await transport.close(node.clock.now() + 1_000);
+  try {
+    // From RabbitMQ 4.3 on the broker does not say why, so it takes the option to know.
+    const { transport, states } = await node.open({ consumerTimeout: 1_000 });
+    await transport.deploy(topology(["q"]), "apply");
+    const inbox = await receive(transport, "q", 10, 1_000);
+    void transport.send([message("slow", () => {})]);
+    await node.until("the loss", () => inbox.lostDeliveries.length === 1, 30_000);
+    const [reason] = inbox.lostReasons;
+    assertInstanceOf(reason, AcknowledgementTimeoutError);
+    assertEquals(reason.details, { entity: "queue:q", limitInMs: 1_000 });
+    await node.until("it again", () => inbox.received.length === 2);
+    await inbox.accept();
+    // There, it may have been given to another consumer of the channel before that was closed.
+    const { deliveryCount } = inbox.received[1]!;
+    assert(deliveryCount === 2 || deliveryCount === 3, `The count is ${deliveryCount}`);
+    assertEquals([states.at(-1), transport.counts.consumers], ["up", 1]);
+    await transport.close(node.clock.now() + 1_000);
+  } finally {
+    await node.control("eval", `${set("consumer_timeout", 1_800_000)}.`);
+  }
 });
 
 // Case 13.

@@ -95,8 +95,13 @@ export class Rig {
   }
 }
 
-/** Registers a test with a rig of its own; skipped where there is no broker. */
-export function rig(name: string, run: (rig: Rig) => Promise<void>, options: RabbitmqOptions = {}): void {
+/** Registers a test with a rig of its own; skipped where there is no broker, or for another reason that is given. */
+export function rig(
+  name: string,
+  run: (rig: Rig) => Promise<void>,
+  options: RabbitmqOptions = {},
+  skipped: string | undefined = skip,
+): void {
   test(`rabbitmq: ${name}`, async () => {
     const bench = new RabbitmqBench();
     await bench.prepare(1);
@@ -109,5 +114,5 @@ export function rig(name: string, run: (rig: Rig) => Promise<void>, options: Rab
       await bench[Symbol.asyncDispose]();
     }
     assertEquals(rig.violations, []);
-  }, { skip });
+  }, { skip: skipped });
 }

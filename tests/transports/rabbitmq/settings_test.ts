@@ -37,7 +37,7 @@ test("rabbitmq: options that cannot work are refused where they are given, witho
       { url: [] },
       { maxUnconfirmed: 0 },
       { maxMessageBytes: 1.5 },
-      { frameMaxBytes: 4_095 },
+      { frameMaxBytes: 8_191 },
       { queue: { maxPriority: 5, type: "quorum" } },
     ] as const
   ) {
