@@ -1,12 +1,11 @@
 /** A file and this process' connections to it. @module */
 import { ConfigurationError } from "../../src/errors/configuration.ts";
-import { StoreLockedError } from "../../src/errors/store.ts";
-import type { Clock } from "../../src/spi/clock.ts";
-import { abortable } from "../../src/values/abortable.ts";
 import { KeyedLocks } from "../../src/values/keyed_locks.ts";
 import { Checkpoints, type Log, type LoggedFile, wantedPages } from "./checkpoints.ts";
-import { explain, isBusy, storeName } from "./errors.ts";
+import { explain, explainOwn, isBusy } from "./errors.ts";
+import { type Patience, patiently } from "./patience.ts";
 import type { SqliteValue } from "./value.ts";
+import { makeWritable } from "./writable.ts";
 
 /** As `node:sqlite` has it, on every runtime. */
 export interface Statement {
@@ -74,13 +73,6 @@ export class Connection {
   }
 }
 
-/** How another process' lock is waited for. */
-export interface Patience {
-  readonly clock: Clock;
-  readonly signal: AbortSignal;
-  readonly lockTimeoutMs: number;
-}
-
 /** Whoever waits for rows, or is told of them. */
 export type Listener = (table: string, bus: string, at: number) => void;
 
@@ -115,6 +107,11 @@ export class File implements LoggedFile {
     writer.exec(`PRAGMA wal_autocheckpoint = ${own ? 3 * wantedPages : wantedPages / 2}`);
   }
 
+  /** Whether what is committed is to outlive a power cut. */
+  get lasting(): boolean {
+    return this.#lasting;
+  }
+
   /** From now on what is committed outlives a power cut. */
   last(): void {
     this.#lasting = true;
@@ -144,14 +141,25 @@ export class File implements LoggedFile {
    * much to write would hear of nothing else.
    */
   async breathe(): Promise<void> {
-    if (this.#commits < commitsPerTurn) return;
     await this.turn();
     this.#commits = 0;
   }
 
-  /** Reads what is committed. */
+  /** Whether it is time to {@linkcode File.breathe}. */
+  get breathless(): boolean {
+    return this.#commits >= commitsPerTurn;
+  }
+
+  /** Reads what is committed. Rejects with an error of the library where it knows what SQLite's means. */
   read<Result>(work: (reader: Connection) => Result, patience: Patience): Promise<Result> {
-    return patiently(() => work(this.idle), this.path, patience);
+    try {
+      return Promise.resolve(work(this.idle));
+    } catch (error) {
+      const again = isBusy(error) ? patiently(() => work(this.idle), this.path, patience) : Promise.reject(error);
+      return again.catch((thrown) => {
+        throw explainOwn(thrown, this.path);
+      });
+    }
   }
 
   /**
@@ -190,35 +198,6 @@ function knowsLog(connection: Connection): boolean {
   const { version } = connection.prepare("SELECT sqlite_version() AS version").get() as { readonly version: string };
   const [major = 0, minor = 0] = version.split(".").map(Number);
   return major > 3 || (major === 3 && minor >= 51);
-}
-
-/** Does it again while another process has the lock, without keeping this one from working. */
-export async function patiently<Result>(work: () => Result, path: string, patience: Patience): Promise<Result> {
-  const { clock, signal, lockTimeoutMs } = patience;
-  let since: number | undefined;
-  for (let tries = 0;; tries++) {
-    try {
-      return work();
-    } catch (error) {
-      if (!isBusy(error)) throw error;
-      const now = clock.now();
-      since ??= now;
-      if (now - since >= lockTimeoutMs) throw new StoreLockedError(storeName, path, now - since, { cause: error });
-      // 1, 1, 2, 2, 4 … 16 ms, a little different for each, so that two do not meet again and again.
-      await pause(clock, now + Math.min(2 ** (tries >> 1), 16) * (0.5 + Math.random()), signal);
-    }
-  }
-}
-
-async function pause(clock: Clock, until: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const cancel = clock.at(until, resolve);
-  try {
-    await abortable(promise, signal);
-  } finally {
-    cancel();
-  }
 }
 
 /** The files that a process has open. */
@@ -262,7 +241,7 @@ export class Files {
       let shared = this.#open.get(name);
       if (shared !== undefined) writer.close();
       else {
-        writer.exec("PRAGMA journal_mode = WAL");
+        makeWritable(writer, path);
         writer.exec("PRAGMA synchronous = NORMAL");
         // What a reader that held a snapshot for long has made of the log is given back to the disk.
         writer.exec(`PRAGMA journal_size_limit = ${2 * wantedPages * pageBytes}`);

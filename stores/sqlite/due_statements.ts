@@ -13,6 +13,7 @@ type Name =
   | "oldest"
   | "lease"
   | "done"
+  | "doneAll"
   | "later"
   | "park"
   | "remove"
@@ -50,6 +51,7 @@ export function dueStatements(table: string, more: "" | ", token"): Readonly<Rec
     oldest: `SELECT min(due_at) AS oldest FROM ${heads} AND due_at <= ?`,
     lease: `UPDATE ${t} SET fence = fence + 1, free_at = ? WHERE place = ? RETURNING *`,
     done: `DELETE FROM ${t} WHERE place = ? AND fence = ? AND parked = 0 RETURNING bus, "key", waits`,
+    doneAll: `DELETE FROM ${t} WHERE place IN (SELECT value FROM json_each(?)) AND fence = ? AND parked = 0`,
     later: `UPDATE ${t} SET free_at = ?, error = ?, attempts = attempts + 1, fence = fence + 1 ` +
       `WHERE place = ? AND fence = ? AND parked = 0 RETURNING bus, "key", waits`,
     park: `UPDATE ${t} SET parked = 1, free_at = ?, error = ?, attempts = attempts + 1, fence = fence + 1 ` +

@@ -122,10 +122,21 @@ export class DueTable<Row extends OutboxRow> {
   /** As `Due.done`. Gives the buses of which something is free now. */
   done(connection: Connection, rows: readonly Leased<Row>[]): ReadonlySet<string> {
     const freed = new Set<string>();
+    /** By fence, the places of those for which none waits: one statement for all, as each costs more than a row. */
+    const free = new Map<number, number[]>();
     for (const leased of rows) {
+      if (leased.row.key === undefined) {
+        const place = this.#places.get(leased);
+        const places = free.get(leased.fence);
+        if (place === undefined) continue;
+        if (places === undefined) free.set(leased.fence, [place]);
+        else places.push(place);
+        continue;
+      }
       const found = connection.prepare(this.#sql.done).get(this.#places.get(leased) ?? null, leased.fence);
       if (found != null) this.#promote(connection, found as Found, freed);
     }
+    for (const [fence, places] of free) connection.prepare(this.#sql.doneAll).run(JSON.stringify(places), fence);
     return freed;
   }
 

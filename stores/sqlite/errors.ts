@@ -48,6 +48,11 @@ export function isBusy(error: unknown): boolean {
   return found === code.busy || found === code.locked;
 }
 
+/** Whether a file could not be opened, or made. */
+export function cannotOpen(error: unknown): boolean {
+  return codeOf(error) === code.cannotOpen;
+}
+
 /** Whether what was written may or may not be there. */
 export function isOutcomeUnknown(error: unknown): boolean {
   return codeOf(error) === code.io;

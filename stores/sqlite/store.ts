@@ -8,7 +8,7 @@ import { transactionOf } from "../../src/spi/transaction.ts";
 import type { Change, DeployMode, Host } from "../../src/spi/transport.ts";
 import type { Connection, Files } from "./database.ts";
 import { type Session, SqliteDue } from "./due.ts";
-import { explainOwn, storeName } from "./errors.ts";
+import { explainOwn, isBusy, storeName } from "./errors.ts";
 import { Inbox } from "./inbox.ts";
 import { Leases } from "./leases.ts";
 import { Migrations } from "./migrations.ts";
@@ -123,11 +123,30 @@ export class SqliteStore implements Store<SqliteTransaction>, UnitHost {
     return this.#migrations.scripts();
   }
 
+  /** Of one message, which nobody in this process handles. */
+  beginNow(scope: Scope): Unit<SqliteTransaction> | undefined {
+    const { file } = this.#check("begin");
+    const { bus, inbox } = scope;
+    const [key] = inbox;
+    if (key === undefined || inbox.length > 1) return undefined;
+    const lock = lockOf(bus, key);
+    if (!file.locks.tryAcquire(lock)) return undefined;
+    try {
+      const unit = new SqliteUnit(this, scope, [lock], [this.#inbox.handled(file.idle, bus, key)]);
+      this.#units.add(unit);
+      return unit;
+    } catch (error) {
+      file.locks.release(lock);
+      if (isBusy(error)) return undefined;
+      throw explainOwn(error, file.path);
+    }
+  }
+
   async begin(scope: Scope): Promise<Unit<SqliteTransaction>> {
     const { file, read } = this.#check("begin");
     const { bus, inbox, signal } = scope;
     signal.throwIfAborted();
-    const names = inbox.map(({ endpoint, messageId }) => `inbox ${JSON.stringify([bus, endpoint, messageId])}`);
+    const names = inbox.map((key) => lockOf(bus, key));
     const held: string[] = [];
     try {
       // In one order, so that no two units wait for each other.
@@ -217,6 +236,11 @@ export class SqliteStore implements Store<SqliteTransaction>, UnitHost {
     };
   }
 
+  /** As {@linkcode UnitHost.alone}. */
+  get alone(): boolean {
+    return this.#units.size === 1;
+  }
+
   /** As {@linkcode UnitHost.ended}. */
   ended(unit: SqliteUnit): void {
     this.#units.delete(unit);
@@ -237,13 +261,7 @@ export class SqliteStore implements Store<SqliteTransaction>, UnitHost {
       clock,
       end,
       writer: new Writer(file, patience),
-      read: async (work) => {
-        try {
-          return await file.read(work, patience);
-        } catch (error) {
-          throw explainOwn(error, file.path);
-        }
-      },
+      read: (work) => file.read(work, patience),
     };
   }
 
@@ -252,4 +270,9 @@ export class SqliteStore implements Store<SqliteTransaction>, UnitHost {
     if (this.#session !== undefined) return this.#session;
     throw new ConfigurationError(`Cannot ${doing}: the SQLite store is not open. Start its bus first`);
   }
+}
+
+/** Whoever handles a message holds the lock of this name. */
+function lockOf(bus: string, { endpoint, messageId }: InboxKey): string {
+  return `inbox ${JSON.stringify([bus, endpoint, messageId])}`;
 }

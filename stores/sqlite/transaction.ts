@@ -102,29 +102,31 @@ export class Transaction implements SqliteTransaction {
     };
   }
 
-  async run(sql: string, ...values: readonly SqliteValue[]): Promise<SqliteResult> {
-    check(sql);
-    return await this.#use((connection) => {
+  run(sql: string, ...values: readonly SqliteValue[]): Promise<SqliteResult> {
+    return this.#do(sql, (connection) => {
       const { changes, lastInsertRowid } = connection.prepare(sql).run(...values);
       return { changes: Number(changes), lastInsertRowid };
     });
   }
 
-  async get<Row>(sql: string, ...values: readonly SqliteValue[]): Promise<Row | undefined> {
-    check(sql);
-    return await this.#use((connection) => (connection.prepare(sql).get(...values) ?? undefined) as Row | undefined);
+  get<Row>(sql: string, ...values: readonly SqliteValue[]): Promise<Row | undefined> {
+    return this.#do(sql, (connection) => (connection.prepare(sql).get(...values) ?? undefined) as Row | undefined);
   }
 
-  async all<Row>(sql: string, ...values: readonly SqliteValue[]): Promise<readonly Row[]> {
-    check(sql);
-    return await this.#use((connection) => connection.prepare(sql).all(...values) as readonly Row[]); // as the caller says
+  all<Row>(sql: string, ...values: readonly SqliteValue[]): Promise<readonly Row[]> {
+    return this.#do(sql, (connection) => connection.prepare(sql).all(...values) as readonly Row[]); // as the caller says
+  }
+
+  #do<Result>(sql: string, work: (connection: Connection) => Result): Promise<Result> {
+    const refusal = refusalOf(sql);
+    return refusal === undefined ? this.#use(work) : Promise.reject(refusal);
   }
 }
 
-function check(sql: string): void {
+function refusalOf(sql: string): ConfigurationError | undefined {
   const found = forbidden.exec(sql)?.[1];
-  if (found === undefined) return;
-  throw new ConfigurationError(
+  if (found === undefined) return undefined;
+  return new ConfigurationError(
     `Cannot run ${found.toUpperCase()} in a unit of work: the unit begins and ends its transaction. Take it away`,
   );
 }

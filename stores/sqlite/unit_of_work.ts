@@ -4,6 +4,7 @@ import type { Changes, InboxKey, OutboxRow, SagaRow } from "../../src/spi/rows.t
 import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
 import type { Connection, File } from "./database.ts";
 import type { Session } from "./due.ts";
+import { type Awaitable, isPromise } from "../../src/values/awaitable.ts";
 import { explain, explainOwn, storeName } from "./errors.ts";
 import { type JoinableUnit, type Joined, Transaction } from "./transaction.ts";
 
@@ -21,6 +22,8 @@ export interface UnitHost {
     handled: readonly InboxKey[],
     changes: Changes,
   ): { readonly leased: readonly Leased<OutboxRow>[]; committed(): void };
+  /** Whether no other unit of the store has begun: nobody would share a commit. */
+  readonly alone: boolean;
   /** The unit is over. */
   ended(unit: SqliteUnit): void;
 }
@@ -44,7 +47,7 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
   #members: Promise<unknown> = Promise.resolve();
   #member: Member | undefined;
   /** The transaction, from its first use on. */
-  #open: Promise<Connection> | undefined;
+  #open: Awaitable<Connection> | undefined;
   /** Whether it holds the writer. */
   #writes = false;
   #heldSince: number | undefined;
@@ -76,21 +79,31 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
     this.#joined.push(joined);
   }
 
-  async load(saga: string, id: string, lock: boolean): Promise<SagaRow | undefined> {
+  load(saga: string, id: string, lock: boolean): Promise<SagaRow | undefined> {
+    const read = (connection: Connection) => this.#host.load(connection, this.#scope.bus, saga, id);
+    return lock && this.#open === undefined ? this.#lockAndUse(saga, id, read) : this.#read(read);
+  }
+
+  async #lockAndUse<Result>(saga: string, id: string, read: (connection: Connection) => Result): Promise<Result> {
     this.#check();
-    const { bus } = this.#scope;
-    const read = (connection: Connection) => this.#host.load(connection, bus, saga, id);
-    if (this.#open !== undefined) return await this.#use(read);
-    if (!lock) return await this.#host.session.read(read);
     // Within the process, whoever waits does not hold the writer.
-    await this.#lock(bus, saga, id);
+    await this.#lock(this.#scope.bus, saga, id);
     return await this.#use(read);
   }
 
-  async find(...[saga, where, after, limit]: Parameters<Unit<unknown>["find"]>): Promise<readonly SagaRow[]> {
-    this.#check();
-    const read = (connection: Connection) => this.#host.find(connection, this.#scope.bus, saga, where, after, limit);
-    return await (this.#open === undefined ? this.#host.session.read(read) : this.#use(read));
+  /** In the transaction, where there is one. */
+  #read<Result>(read: (connection: Connection) => Result): Promise<Result> {
+    if (this.#open !== undefined) return this.#use(read);
+    try {
+      this.#check();
+      return this.#host.session.read(read);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  find(...[saga, where, after, limit]: Parameters<Unit<unknown>["find"]>): Promise<readonly SagaRow[]> {
+    return this.#read((connection) => this.#host.find(connection, this.#scope.bus, saga, where, after, limit));
   }
 
   async savepoint<Result>(number: number, work: () => Promise<Result>): Promise<Result> {
@@ -126,7 +139,8 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
       const { signal } = this.#scope;
       const write = (connection: Connection) => this.#write(connection, changes);
       if (this.#open === undefined) {
-        const { leased, committed } = await writer.write(write, signal);
+        const written = this.#host.alone ? writer.writeSoon(write) : undefined;
+        const { leased, committed } = written === undefined ? await writer.write(write, signal) : written.result;
         this.#endJoined(true);
         committed();
         return leased;
@@ -182,9 +196,19 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
   }
 
   /** In the transaction, in order of the calls. */
-  async #use<Result>(work: (connection: Connection) => Result): Promise<Result> {
-    this.#check();
-    const connection = await (this.#open ??= this.#begin());
+  #use<Result>(work: (connection: Connection) => Result): Promise<Result> {
+    try {
+      this.#check();
+      const open = this.#open ??= this.#beginNow() ?? this.#begin();
+      return isPromise(open)
+        ? open.then((connection) => this.#run(connection, work))
+        : Promise.resolve(this.#run(open, work));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #run<Result>(connection: Connection, work: (connection: Connection) => Result): Result {
     this.#checkEnd();
     try {
       const member = this.#member;
@@ -201,19 +225,28 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
     }
   }
 
+  /** With no promise; `undefined`: something has to be waited for. */
+  #beginNow(): Connection | undefined {
+    const connection = this.#host.session.writer.openNow();
+    return connection && this.#begun(connection);
+  }
+
   async #begin(): Promise<Connection> {
     const { writer } = this.#host.session;
-    const { bus, signal } = this.#scope;
-    const connection = await writer.open(signal);
+    const connection = await writer.open(this.#scope.signal);
     if (this.#ended !== undefined) {
       writer.rollback();
       throw this.#ended();
     }
+    return this.#begun(connection);
+  }
+
+  #begun(connection: Connection): Connection {
     this.#writes = true;
     this.#heldSince = this.#host.session.clock.now();
     try {
       // From here on no other process can handle them; one may have since `begin`.
-      this.#host.checkInbox(connection, bus, this.#handled());
+      this.#host.checkInbox(connection, this.#scope.bus, this.#handled());
     } catch (error) {
       this.end(error);
       throw explainOwn(error, this.#host.session.file.path);

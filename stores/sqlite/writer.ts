@@ -1,8 +1,9 @@
 /** The one that writes. @module */
 import { HeroError } from "../../src/errors/hero_error.ts";
 import { OutcomeUnknownError } from "../../src/errors/store.ts";
-import { type Connection, type File, type Patience, patiently, writerLock } from "./database.ts";
+import { type Connection, type File, writerLock } from "./database.ts";
 import { explainOwn, isBusy, isOutcomeUnknown, storeName } from "./errors.ts";
+import { type Patience, patiently } from "./patience.ts";
 
 /** More than this share no commit, so that the process is not held up. */
 const maxJobs = 256;
@@ -77,23 +78,42 @@ export class Writer {
 
   /** Writes alone and at once; `undefined`: somebody else writes, in this process or another. */
   writeAtOnce<Result>(work: Work<Result>): { readonly result: Result } | undefined {
+    const connection = this.#openAtOnce();
+    if (connection === undefined) return undefined;
+    try {
+      const result = work(connection);
+      this.#commit();
+      return { result };
+    } catch (error) {
+      if (isBusy(error)) return undefined;
+      throw explainOwn(error, this.#file.path);
+    } finally {
+      this.rollback();
+    }
+  }
+
+  /** The same where nobody waits for the event loop to turn, and the disk is not waited for, which others could share. */
+  writeSoon<Result>(work: Work<Result>): { readonly result: Result } | undefined {
+    const { lasting, breathless } = this.#file;
+    return lasting || breathless ? undefined : this.writeAtOnce(work);
+  }
+
+  /** As {@linkcode Writer.open}, with no promise; `undefined`: something has to be waited for. */
+  openNow(): Connection | undefined {
+    return this.#file.breathless ? undefined : this.#openAtOnce();
+  }
+
+  #openAtOnce(): Connection | undefined {
     const { writer, locks, path } = this.#file;
     if (!locks.tryAcquire(writerLock)) return undefined;
     try {
       this.#file.commits(false);
       writer.prepare("BEGIN IMMEDIATE").run();
-      const result = work(writer);
-      this.#commit();
-      return { result };
+      return writer;
     } catch (error) {
+      this.rollback();
       if (isBusy(error)) return undefined;
       throw explainOwn(error, path);
-    } finally {
-      try {
-        writer.rollback();
-      } finally {
-        locks.release(writerLock);
-      }
     }
   }
 
@@ -211,7 +231,7 @@ export class Writer {
   }
 
   async #begin(signal: AbortSignal, lax: boolean): Promise<void> {
-    await this.#file.breathe();
+    if (this.#file.breathless) await this.#file.breathe();
     signal.throwIfAborted();
     this.#file.commits(lax);
     // IMMEDIATE: a transaction that reads first and writes then could not go on where another wrote meanwhile.

@@ -53,6 +53,7 @@ function statements(database: DatabaseSync): readonly string[] {
   const { leased } = outbox.write(connection, "bus", rows, 10, 100);
   assertEquals(leased.length, 3);
   outbox.write(connection, "bus", [{ ...row("first"), dueAt: 1 }], 10, 100);
+  outbox.done(connection, outbox.write(connection, "bus", [{ ...row("free"), key: undefined }], 10, 100).leased);
   schedules.write(
     connection,
     "bus",
@@ -105,7 +106,7 @@ test("no statement goes through a whole table, or sorts what it finds", () => {
       const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...values).map((each) => String(each["detail"]));
       for (const step of plan) {
         assert(
-          !/^SCAN (?!CONSTANT|\d+ CONSTANT)/.test(step) && !/TEMP B-TREE/.test(step),
+          !/^SCAN (?!CONSTANT|\d+ CONSTANT|json_each)/.test(step) && !/TEMP B-TREE/.test(step),
           `${sql}: ${plan.join("; ")}`,
         );
       }
