@@ -38,7 +38,8 @@ export interface StoreCapabilities {
   readonly wake: "push" | "poll";
   /**
    * Whether `load` and `find` give the very objects that were committed as rows of instances: those of a store within
-   * the process. Their `data` is then made when somebody asks for it. Left out: they do not.
+   * the process. Their `data` is then made when somebody asks for it, which a copy by `{ ...row }` does not. Left out: they
+   * do not.
    */
   readonly keepsRows?: boolean;
   /** Of one unit. */

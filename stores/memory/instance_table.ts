@@ -1,7 +1,7 @@
 /** The instances of one saga, by id. @module */
 import type { SagaRow } from "../../src/spi/rows.ts";
 
-const smallest = 16;
+const smallest = 256;
 
 /**
  * Rows by id. Of a million, the one that is asked for is in no cache of the processor, nor is what leads to it: in a
