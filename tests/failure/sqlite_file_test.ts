@@ -1,12 +1,13 @@
 /** What happens to a file of queues: many processes, a disk that is full, a reader that does not let go. */
-import { assert, assertEquals, assertInstanceOf } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { StoreFullError } from "../../mod.ts";
+import { command, createBus, StoreFullError, StoreReadOnlyError } from "../../mod.ts";
 import type { Transport } from "../../src/spi/transport.ts";
+import { sqlite } from "../../stores/sqlite/mod.ts";
 import { sqliteTransport } from "../../transports/sqlite/mod.ts";
 import { eventually, realTime } from "../conformance/test_clock.ts";
 import type { Inbox } from "../conformance/transport/inbox.ts";
@@ -173,6 +174,74 @@ test(
   },
   { skip: noDisk() },
 );
+
+const Kept = command<{ readonly number: number }>("file.kept");
+
+/** Runs commands, each of which must succeed. */
+function run(...commands: readonly (readonly [string, ...string[]])[]): void {
+  for (const [program, ...args] of commands) {
+    const { status, stderr } = spawnSync(program, args, { encoding: "utf8" });
+    if (status !== 0) throw new Error(`${program} ${args.join(" ")}: ${stderr}`);
+  }
+}
+
+/** What makes only to be read what root may write: a mount. */
+const readOnly: Readonly<Record<string, (disk: string, path: string) => { lock(): void; unlock(): void }>> = {
+  "disk that can only be read": (disk) => ({
+    lock: () => run(["mount", "-o", "remount,ro", disk]),
+    unlock: () => run(["mount", "-o", "remount,rw", disk]),
+  }),
+  "file that can only be read, in a folder that can be written,": (_, path) => ({
+    lock: () => run(["mount", "--bind", path, path], ["mount", "-o", "remount,ro,bind", path]),
+    unlock: () => run(["umount", path]),
+  }),
+};
+
+for (const [what, of] of Object.entries(readOnly)) {
+  test(
+    `a ${what} is refused at the start, with what to do, and nothing is lost`,
+    async () => {
+      const disk = mkdtempSync(join(tmpdir(), "hero-disk-"));
+      assert(mount(disk));
+      const handled: number[] = [];
+      const path = join(disk, "orders.db");
+      const made = () => {
+        const store = sqlite({ path, synchronous: "normal" });
+        const bus = createBus({ name: "orders", store, transport: sqliteTransport(store) });
+        bus.endpoint("in", { outbox: true }).handle(Kept, ({ number }) => void handled.push(number));
+        return bus;
+      };
+      try {
+        const before = made();
+        await before.start();
+        await before.pause("in");
+        for (const number of [1, 2, 3]) await before.send(Kept, { number });
+        await before.schedule(Kept, { number: 4 }, { in: 0 });
+        await before.stop();
+        const { lock, unlock } = of(disk, path);
+        lock();
+        try {
+          const during = made();
+          const error = await assertRejects(() => during.start(), StoreReadOnlyError, "read-only");
+          assertStringIncludes(error.message, disk);
+          assertStringIncludes(error.message, "Grant this process the right to write there");
+          await during.stop();
+        } finally {
+          unlock();
+        }
+        const after = made();
+        await after.start();
+        await eventually(realTime(), "all that was kept", () => handled.length >= 4, 30_000);
+        await after.stop();
+        assertEquals(handled.toSorted(), [1, 2, 3, 4]);
+      } finally {
+        unmount(disk);
+        rmdirSync(disk);
+      }
+    },
+    { skip: noDisk() },
+  );
+}
 
 /** Makes a file larger; false: there is no room. */
 function wrote(path: string, bytes: number): boolean {
