@@ -2,9 +2,9 @@
 import { TransactionEndedError } from "../../src/errors/store.ts";
 import type { Changes, InboxKey, OutboxRow, SagaRow } from "../../src/spi/rows.ts";
 import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
+import { type Awaitable, isPromise } from "../../src/values/awaitable.ts";
 import type { Connection, File } from "./database.ts";
 import type { Session } from "./due.ts";
-import { type Awaitable, isPromise } from "../../src/values/awaitable.ts";
 import { explain, explainOwn, storeName } from "./errors.ts";
 import { type JoinableUnit, type Joined, Transaction } from "./transaction.ts";
 
@@ -267,6 +267,8 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
   }
 
   #write(connection: Connection, changes: Changes): ReturnType<UnitHost["write"]> {
+    // What has joined was told of an end that came while this waited for its turn, and would not be written with it.
+    this.#checkEnd();
     for (const joined of this.#joined) joined.check(connection);
     const written = this.#host.write(connection, this.#scope, this.#handled(), changes); // which may refuse, too
     for (const joined of this.#joined) joined.write(connection);

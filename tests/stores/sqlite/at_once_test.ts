@@ -77,6 +77,20 @@ test("SQLite at once: what another process has handled meanwhile is a duplicate 
     await assertRejects(() => unit.tx.run("SELECT 1"), TransactionEndedError);
   }));
 
+test("SQLite at once: a unit whose signal aborts before it is written writes nothing", () =>
+  withStore({}, async ({ store }) => {
+    const aborting = new AbortController();
+    const unit = begun(store, { signal: aborting.signal });
+    // Beside another: whether one is alone decides how it is written.
+    const beside = begun(store, { inbox: [{ ...key, messageId: "other#0" }] });
+    const committed = unit.commit(changes({}));
+    aborting.abort(new Error("gone"));
+    await assertRejects(() => committed, TransactionEndedError);
+    const again = begun(store);
+    assertEquals(again.duplicates, [false]);
+    await Promise.all([again.rollback(), beside.rollback()]);
+  }));
+
 test("SQLite at once: a closed store says so", () =>
   withStore({}, async ({ store }) => {
     await store.close();
