@@ -61,6 +61,11 @@ export class Database<Tx> {
     explain: Explain = explainCommit,
     before: readonly Promise<unknown>[] = [],
   ): Promise<Results> {
+    const [only, ...others] = statements;
+    if (only !== undefined && others.length + before.length === 0) {
+      const committed = connection.together?.("", only.text, only.values, "COMMIT");
+      if (committed !== undefined) return [await this.watch(ended(connection, committed), explain)];
+    }
     const sent = statements.map(({ text, values }) => connection.query(text, values));
     // Where one fails, so does all that follows, and this undoes all of it.
     const committed = connection.query("COMMIT");
@@ -89,5 +94,28 @@ export class Database<Tx> {
       if (isLost(error)) this.#report(error as Error); // `isLost` says so
       throw explain(error, this.where);
     }
+  }
+}
+
+/** The end of a transaction that is not committed where something before that fails; gives the connection back. */
+async function ended<Result>(connection: SqlConnection<unknown>, committed: Promise<Result>): Promise<Result> {
+  try {
+    const result = await committed;
+    connection.release();
+    return result;
+  } catch (error) {
+    await undo(connection);
+    throw error;
+  }
+}
+
+/** Undoes a transaction, and gives its connection back. Never rejects: what is not committed is not there. */
+export async function undo(connection: SqlConnection<unknown>): Promise<void> {
+  if (connection.lost) return connection.release();
+  try {
+    await connection.query("ROLLBACK");
+    connection.release();
+  } catch {
+    connection.release(true);
   }
 }

@@ -5,7 +5,8 @@ import { DeferredQuery, DeferredValue, madeOf, type MakeQuery } from "./deferred
 import type { UseTransaction } from "./sql_client.ts";
 
 /** What would end the transaction behind the unit's back; comments may stand before it. */
-const forbidden = /^(?:\s|--[^\n]*\n?|\/\*[\s\S]*?\*\/|;)*(begin|start|commit|end|abort|rollback|savepoint|release)\b/i;
+const forbidden =
+  /^(?:\s|--[^\n]*\n?|\/\*[\s\S]*?\*\/|;)*(begin|start|commit|end|abort|rollback|savepoint|release|deallocate|discard)\b/i;
 
 /**
  * Looks like a `TransactionSql`, and is one as soon as it is used.
@@ -74,8 +75,11 @@ function isTemplate(value: unknown): value is TemplateStringsArray {
 function check(text: string): void {
   const found = forbidden.exec(text)?.[1];
   if (found === undefined) return;
+  const name = found.toUpperCase();
   throw new ConfigurationError(
-    `Cannot run ${found.toUpperCase()} in a unit of work: the unit begins and ends its transaction. ` +
-      `Take it away, or use tx.savepoint()`,
+    name === "DEALLOCATE" || name === "DISCARD"
+      ? `Cannot run ${name} in a unit of work: the store has prepared statements on its connection. Take it away`
+      : `Cannot run ${name} in a unit of work: the unit begins and ends its transaction. ` +
+        `Take it away, or use tx.savepoint()`,
   );
 }

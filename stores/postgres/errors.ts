@@ -58,6 +58,8 @@ export function explainOwn(error: unknown, where: string): unknown {
   const cause = { cause: error };
   const state = stateOf(error);
   switch (state) {
+    case "26000": // invalid_sql_statement_name: from now on it does without such
+      return new ConflictError("what was prepared on its connection", cause);
     case "42P01": // undefined_table
     case "42703": // undefined_column
     case "3F000": // invalid_schema_name

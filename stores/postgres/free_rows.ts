@@ -26,14 +26,20 @@ const keysFrom = columns.split(",").length + 2;
 const ifChanged = "CASE (SELECT count(*) FROM changed) WHEN 1 THEN true " +
   "ELSE ('hero conflict ' || (SELECT count(*) + 1 FROM changed))::integer > 0 END";
 
+/** Texts that write one row, with the same values: one that is due at once is spared what finds out when others are. */
+interface WrittenOne {
+  readonly later: string;
+  readonly atOnce: string;
+}
+
 /** Makes the statements. Each gives of the rows that it has written: place, fence, id, when they are free, bus. */
 export class FreeRows {
   readonly #inbox: Inbox;
-  readonly #one: string;
+  readonly #one: WrittenOne;
   readonly #many: string;
   readonly #shared: string;
-  readonly #oneOf: string;
-  readonly #oneIfChanged: string;
+  readonly #oneOf: WrittenOne;
+  readonly #oneIfChanged: WrittenOne;
 
   constructor(names: Names, inbox: Inbox) {
     this.#inbox = inbox;
@@ -44,19 +50,24 @@ export class FreeRows {
     const times = "written, expires, due, CASE WHEN due <= now THEN now + lease ELSE due END, " +
       "CASE WHEN due <= now THEN 1 ELSE 0 END";
     const written = " ON CONFLICT DO NOTHING RETURNING o.place, o.fence, o.id, o.free_at, o.bus";
-    const one = (condition: string) =>
-      `${into}SELECT $1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::bytea, ${times} FROM ` +
-      `(SELECT *, ${due} FROM (SELECT ${nowMs} AS now, $8::text::float8 AS written, $9::text::float8 AS expires, ` +
-      `$10::text::bigint AS lease OFFSET 0) AS c) AS w${condition}${written}`;
-    this.#one = one("");
-    this.#oneIfChanged = one(` WHERE ${ifChanged}`);
+    const frame = "$1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::bytea";
+    const later = (condition: string) =>
+      `${into}SELECT ${frame}, ${times} FROM (SELECT *, ${due} FROM (SELECT ${nowMs} AS now, ` +
+      `$8::text::float8 AS written, $9::text::float8 AS expires, $10::text::bigint AS lease OFFSET 0) AS c) AS w` +
+      `${condition}${written}`;
+    const atOnce = (condition: string) =>
+      `${into}SELECT ${frame}, $8::text::float8, $9::text::float8, ${nowMs}, ${nowMs} + $10::text::bigint, 1` +
+      `${condition}${written}`;
+    this.#one = { later: later(""), atOnce: atOnce("") };
+    this.#oneIfChanged = { later: later(` WHERE ${ifChanged}`), atOnce: atOnce(` WHERE ${ifChanged}`) };
     const many = (condition: string) =>
       `${into}SELECT bus, id, unit, destination, content_type, headers, ` +
       `substring($${keysFrom - 1}::bytea FROM start + 1 FOR size), ${times} FROM ` +
       `(SELECT *, ${due} FROM (SELECT ${nowMs} AS now OFFSET 0) AS c, ${rowsOfLists(1, columns)}${condition}) AS w ` +
       `ORDER BY n${written}`;
     this.#many = many("");
-    this.#oneOf = `WITH recorded AS (${inbox.recordingOne(11)}) ${this.#one}`;
+    const recorded = `WITH recorded AS (${inbox.recordingOne(11)})`;
+    this.#oneOf = { later: `${recorded} ${this.#one.later}`, atOnce: `${recorded} ${this.#one.atOnce}` };
     this.#shared = `WITH ${inbox.recordingFresh(keysFrom)}, ` +
       `sent AS (${many(" WHERE of IS NULL OR of IN (SELECT n FROM fresh)")}) ` +
       `SELECT place, fence, id, free_at, bus, NULL::bigint FROM sent UNION ALL ` +
@@ -71,9 +82,10 @@ export class FreeRows {
       return key === undefined ? { text: this.#many, values: this.#lists([unit]) } : this.share([unit]);
     }
     const values = this.#valuesOf(unit, row);
+    const when = whenOf(row);
     return key === undefined
-      ? { text: this.#one, values }
-      : { text: this.#oneOf, values: [...values, ...this.#inbox.one(key)] };
+      ? { text: this.#one[when], values }
+      : { text: this.#oneOf[when], values: [...values, ...this.#inbox.one(key)] };
   }
 
   #valuesOf({ bus, leaseMs }: FreeUnit, row: OutboxRow): Statement["values"] {
@@ -103,7 +115,7 @@ export class FreeRows {
     if (changed === undefined) return undefined;
     return {
       text: `WITH recorded AS (${this.#inbox.recordingOne(first)}), ${changed.text} ` +
-        (row === undefined ? `SELECT WHERE NOT ${ifChanged}` : this.#oneIfChanged),
+        (row === undefined ? `SELECT WHERE NOT ${ifChanged}` : this.#oneIfChanged[whenOf(row)]),
       values: [...values, ...record, ...changed.values],
     };
   }
@@ -164,4 +176,9 @@ export class FreeRows {
       bodies.all,
     ];
   }
+}
+
+/** Which text a row is written by. */
+function whenOf({ dueAt }: OutboxRow): keyof WrittenOne {
+  return dueAt === 0 ? "atOnce" : "later";
 }

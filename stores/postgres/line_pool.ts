@@ -4,6 +4,7 @@ import { ClosedError } from "../../src/errors/transport.ts";
 import { abortable } from "../../src/values/abortable.ts";
 import type { Client } from "./client.ts";
 import { storeName } from "./errors.ts";
+import { Inlined } from "./inlined.ts";
 import { type Patience, type Waiting, WaitingLine } from "./waiting.ts";
 
 /** As many statements, each a transaction of its own, are on one connection at once. */
@@ -34,6 +35,7 @@ interface Waiter extends Waiting {
  */
 export class Line {
   readonly sql: Sql;
+  readonly inlined: Inlined = new Inlined();
   /** How many have it; `Infinity`: one has it for itself. */
   users = 0;
   lost = false;

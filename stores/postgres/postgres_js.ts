@@ -3,6 +3,7 @@ import type { Options, Row, Sql, TransactionSql } from "postgres";
 import { type ArrayType, arrayTypesOf, arrayTypesQuery, registerArrays } from "./array_types.ts";
 import type { Client } from "./client.ts";
 import { deferredSql } from "./deferred_sql.ts";
+import { stateOf } from "./errors.ts";
 import { type Dial, dialer, dialNoMore, type Line, LinePool } from "./line_pool.ts";
 import type { Patience } from "./waiting.ts";
 import type { SqlClient, SqlConnection, SqlRow, SqlSession, SqlValue, UseTransaction } from "./sql_client.ts";
@@ -19,15 +20,22 @@ export interface PostgresJsOptions {
   readonly patience: Patience;
 }
 
+/** Whether statements may be prepared by name, as SQL can. */
+interface Naming {
+  allowed: boolean;
+}
+
 /** One connection, had by one unit. */
 class Connection implements SqlConnection<TransactionSql> {
   readonly #line: Line;
   readonly #release: () => void;
   readonly #prepare: boolean;
+  readonly #naming: Naming;
 
-  constructor(line: Line, prepare: boolean, release: () => void) {
+  constructor(line: Line, prepare: boolean, naming: Naming, release: () => void) {
     this.#line = line;
     this.#prepare = prepare;
+    this.#naming = naming;
     this.#release = release;
   }
 
@@ -41,6 +49,26 @@ class Connection implements SqlConnection<TransactionSql> {
   query(text: string, values: readonly SqlValue[] = []): Promise<readonly SqlRow[]> {
     return ask(this.#line.sql, text, values, this.#prepare);
   }
+  together(
+    before: string,
+    text: string,
+    values: readonly SqlValue[],
+    after: string,
+  ): Promise<readonly SqlRow[]> | undefined {
+    const { sql, inlined } = this.#line;
+    // What a text means must not depend on how its bytes are read.
+    if (!this.#naming.allowed || sql.parameters["client_encoding"] !== "UTF8") return undefined;
+    const found = inlined.textOf(text, values);
+    if (found === undefined) return undefined;
+    const all = [before, found.text, after].filter((each) => each !== "").join(";");
+    const answer = ask(sql, all, [], false).then(lastOf);
+    answer.catch((error) => {
+      if (found.prepares) inlined.forget(text);
+      // Others have taken it away, or a pooler has given this connection another server.
+      if (stateOf(error) === "26000") this.#naming.allowed = false;
+    });
+    return answer;
+  }
   release(broken = false): void {
     if (broken) this.#line.close();
     this.#release();
@@ -52,6 +80,7 @@ export class PostgresJs implements SqlClient<TransactionSql> {
   readonly max: number;
   readonly #pool: LinePool;
   readonly #prepare: boolean;
+  readonly #naming: Naming;
   readonly #listenDial: Dial;
   /** Makes fragments and typed values, and connects to nothing. */
   readonly #helpers: () => Sql;
@@ -60,6 +89,7 @@ export class PostgresJs implements SqlClient<TransactionSql> {
   constructor(client: Client, { url, options, max, prepare, listenUrl, patience }: PostgresJsOptions) {
     this.max = max;
     this.#prepare = prepare;
+    this.#naming = { allowed: prepare };
     if (options.fetch_types === false) this.#arrays = [];
     const made = dialer(client, url, { ...options, prepare, fetch_types: false });
     const dial: Dial = (own) => {
@@ -76,7 +106,7 @@ export class PostgresJs implements SqlClient<TransactionSql> {
   async connect(signal: AbortSignal, brief = false): Promise<SqlConnection<TransactionSql>> {
     const use = brief ? "flight" : "transaction";
     const line = await this.#pool.take(use, signal);
-    return new Connection(line, this.#prepare, () => this.#pool.release(line, use));
+    return new Connection(line, this.#prepare, this.#naming, () => this.#pool.release(line, use));
   }
 
   async query(text: string, values: readonly SqlValue[] = []): Promise<readonly SqlRow[]> {
@@ -128,6 +158,12 @@ export class PostgresJs implements SqlClient<TransactionSql> {
   close(): Promise<void> {
     return this.#pool.end();
   }
+}
+
+/** Where rows come behind another statement's end, the client gives a list of results. */
+function lastOf(found: readonly SqlRow[]): readonly SqlRow[] {
+  const last = found.at(-1);
+  return last !== undefined && "command" in last ? last as readonly unknown[] as readonly SqlRow[] : found;
 }
 
 /** Positions instead of names: those may be transformed by the options. */

@@ -22,6 +22,19 @@ export interface SqlConnection<out Tx> extends SqlSession {
   /** The server or the way to it has gone: nothing more may be sent, as a driver could send it elsewhere. */
   readonly lost: boolean;
   /**
+   * Runs a statement with another one before or after it, and no values, in one message, and so with one answer: what
+   * it gave. Where one fails, those after it are not run. `undefined`, or left out: they have to be sent one by one.
+   *
+   * @param before as `BEGIN`; `""`: none
+   * @param after as `COMMIT`; `""`: none
+   */
+  together?(
+    before: string,
+    text: string,
+    values: readonly SqlValue[],
+    after: string,
+  ): Promise<readonly SqlRow[]> | undefined;
+  /**
    * Gives it back, outside of a transaction. A lost one is thrown away. Once.
    *
    * @param broken nobody knows how it is: it is thrown away, too

@@ -2,6 +2,7 @@
 import { StoreUnavailableError, TransactionEndedError } from "../../src/errors/store.ts";
 import type { Changes, InboxKey, InstanceKey, OutboxRow, SagaRow } from "../../src/spi/rows.ts";
 import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
+import { undo } from "./database.ts";
 import { explain, explainOwn, isAborted, storeName } from "./errors.ts";
 import { type Joined, Joining } from "./joining.ts";
 import { Members } from "./members.ts";
@@ -35,6 +36,8 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
   #connection: SqlConnection<Tx> | undefined;
   /** To be rolled back and given back. */
   #held: SqlConnection<Tx> | undefined;
+  /** The answer to its beginning: it may come in one turn with that to what follows. */
+  #begun: Promise<unknown> | undefined;
   /** Why the transaction failed at its beginning. */
   #refusal: unknown;
   /** `commit` was called: nothing more is taken. */
@@ -174,6 +177,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
     try {
       return written.committed(this.#joining.committed(await database.commit(connection, statements)));
     } catch (error) {
+      await this.#begun;
       throw this.#refusal ?? written.explain(this.#joining.explain(error));
     }
   }
@@ -214,6 +218,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
     } catch (error) {
       if (member !== undefined) member.failed = true;
       if (connection.lost) this.end(error);
+      if (isAborted(error)) await this.#begun;
       throw isAborted(error) && this.#refusal !== undefined ? this.#refusal : means(error, where);
     }
   }
@@ -228,9 +233,13 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
     }
     this.#held = connection;
     const { statements, explain } = this.#host.record(bus, this.#recorded());
-    for (const { text, values } of [{ text: "BEGIN", values: [] }, ...statements]) {
-      connection.query(text, values).catch((error) => this.#refusal ??= explain(error));
-    }
+    const refuse = (error: unknown) => this.#refusal ??= explain(error);
+    const [record] = statements;
+    const begun = record === undefined ? undefined : connection.together?.("BEGIN", record.text, record.values, "");
+    const all = begun === undefined
+      ? [{ text: "BEGIN", values: [] }, ...statements].map(({ text, values }) => connection.query(text, values))
+      : [begun];
+    this.#begun = Promise.all(all.map((each) => each.catch(refuse)));
     return connection;
   }
 
@@ -269,15 +278,4 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
 
 function ended(cause: unknown): TransactionEndedError {
   return new TransactionEndedError(storeName, cause === undefined ? undefined : { cause });
-}
-
-/** Never rejects: what is not committed is not there, whoever says so. */
-async function undo(connection: SqlConnection<unknown>): Promise<void> {
-  if (connection.lost) return connection.release();
-  try {
-    await connection.query("ROLLBACK");
-    connection.release();
-  } catch {
-    connection.release(true);
-  }
 }
