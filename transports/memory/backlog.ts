@@ -13,8 +13,13 @@ const mostLoose = 1024;
  * which belongs between. All are flat in the size of the queue: the heap holds no more than was in flight.
  */
 export class Backlog {
+  /**
+   * The one that waits where no other does, in none of the places below: where thousands of queues have one each, these
+   * would be in no cache when its turn comes.
+   */
+  #lone: Message | undefined;
   /** By priority; made when first needed. */
-  readonly #levels: (Deque<Message> | undefined)[] = [new Deque()];
+  readonly #levels: (Deque<Message> | undefined)[] = [];
   /** What waits behind those: of an empty level, nothing. Made when first needed. */
   #packed: (Packed | undefined)[] | undefined;
   /** No level above has a message. */
@@ -29,17 +34,34 @@ export class Backlog {
 
   /** Adds a new one, whose position is beyond all others'. */
   add(contents: Contents, via: Address, position: number): void {
+    if (this.#size++ === 0) {
+      this.#lone = new Message(contents, via, position, 1);
+      return;
+    }
+    this.#join();
     const priority = levelOf(contents);
-    let level = this.#levels[priority];
-    if (level === undefined) this.#levels[priority] = level = new Deque();
-    if (priority > this.#top) this.#top = priority;
+    const level = this.#levelOf(priority);
     if (level.size < mostLoose && this.#behind(priority) === 0) {
       level.pushBack(new Message(contents, via, position, 1));
     } else {
       const packed = this.#packed ??= [];
       (packed[priority] ??= new Packed(priority)).add(contents, via, position);
     }
-    this.#size++;
+  }
+
+  /** The lone one gets company. */
+  #join(): void {
+    const lone = this.#lone;
+    if (lone === undefined) return;
+    this.#lone = undefined;
+    this.#levelOf(lone.priority).pushBack(lone);
+  }
+
+  #levelOf(priority: number): Deque<Message> {
+    let level = this.#levels[priority];
+    if (level === undefined) this.#levels[priority] = level = new Deque();
+    if (priority > this.#top) this.#top = priority;
+    return level;
   }
 
   /** How many of a priority are packed. */
@@ -49,12 +71,14 @@ export class Backlog {
 
   /** Adds one at the place that its position gives it. */
   putBack(message: Message): void {
+    this.#join();
     this.#returned.push(message);
     this.#size++;
   }
 
   /** The first, which stays. */
   peek(): Message | undefined {
+    if (this.#lone !== undefined) return this.#lone;
     const fresh = this.#level()?.peekFront();
     const returned = this.#returned.peek();
     if (returned === undefined || (fresh !== undefined && precedes(fresh, returned))) return fresh;
@@ -63,6 +87,12 @@ export class Backlog {
 
   /** Takes the first. */
   take(): Message | undefined {
+    const lone = this.#lone;
+    if (lone !== undefined) {
+      this.#lone = undefined;
+      this.#size = 0;
+      return lone;
+    }
     const level = this.#level();
     if (this.#returned.size > 0) {
       const fresh = level?.peekFront();
@@ -81,6 +111,7 @@ export class Backlog {
 
   /** All, in order; what is skipped by `after` costs only a search. */
   *inOrder(after?: (message: Message) => boolean): Generator<Message> {
+    this.#join();
     const returned = this.#returned.items.toSorted((a, b) => (precedes(a, b) ? -1 : 1));
     let next = 0;
     for (let priority = this.#levels.length - 1; priority >= 0; priority--) {

@@ -47,6 +47,8 @@ export class Queue {
   readonly settings: QueueSettings;
   /** False: it lives as long as its receiver. */
   readonly durable: boolean;
+  /** As the settings say: looked at with every message. */
+  readonly #maxLength: number;
   /** How many wait with someone who takes what was there at a time. */
   setAside = 0;
   /** No more messages come to it. */
@@ -68,6 +70,7 @@ export class Queue {
     this.name = name;
     this.durable = durable;
     this.settings = settings;
+    this.#maxLength = settings.maxLength;
     this.#services = services;
   }
 
@@ -83,12 +86,12 @@ export class Queue {
 
   /** Whether senders should wait. */
   get full(): boolean {
-    return this.waiting > this.settings.maxLength;
+    return this.waiting > this.#maxLength;
   }
 
   /** Whether it takes no more. */
   get refuses(): boolean {
-    return this.waiting >= 2 * this.settings.maxLength;
+    return this.waiting >= 2 * this.#maxLength;
   }
 
   /** Puts a new message at the end. */
