@@ -224,8 +224,8 @@ export interface Store<out Tx> {
    */
   begin(scope: Scope): Promise<Unit<Tx>>;
   /**
-   * Of a store within the process, where promises would cost more than all else: as `begin`, with none; `undefined`:
-   * there is something to wait for. Throws what `begin` rejects with. Whoever calls it, and what only such units have,
+   * Of a store that answers within the call, where promises are much of what all costs: as `begin`, with none;
+   * `undefined`: there is something to wait for. Throws what `begin` rejects with. Whoever calls it, and what only such units have,
    * makes sure that the scope's signal has not aborted: that is made when it is first read.
    */
   beginNow?(scope: Scope): Unit<Tx> | undefined;
