@@ -76,6 +76,8 @@ export class Deliverer<in out Row extends OutboxRow> {
       limit: rowsAtOnce,
       leaseMs: leaseInMs,
       take: (rows, until) => this.#take(rows, until),
+      // While the broker keeps up. Behind rows with keys there are more of theirs, which would have to wait.
+      ahead: (rows) => this.#sending === 0 && rows.every(({ row }) => row.key === undefined),
       idle: () => {
         this.#watch.look();
         options.rest();

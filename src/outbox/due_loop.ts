@@ -23,12 +23,21 @@ export interface DueLoopOptions<in out Row> {
    * @param until when the lease ends, by this process' clock, at the earliest
    */
   readonly take: (rows: readonly Leased<Row>[], until: number) => Promise<void>;
+  /** Of as many as there may be: whether the next may be claimed while these are taken. Must not throw. */
+  readonly ahead: (rows: readonly Leased<Row>[]) => boolean;
   /** Called before each wait. Must not throw. */
   readonly idle: () => void;
 }
 
+/** What a claim gives: rows, and until when they are leased, by this process' clock, at the earliest. */
+interface Claim<out Row> {
+  readonly rows: readonly Leased<Row>[];
+  readonly until: number;
+}
+
 /**
- * Claims rows as they become due, one batch after the other. Between batches it waits until the store says that there
+ * Claims rows as they become due, one batch after the other. Of a backlog the next batch may be on its way from the
+ * store while one is taken. Between batches it waits until the store says that there
  * are more, until it is woken, or until it is time to look again: what the store says is a hint.
  */
 export class DueLoop<in out Row> {
@@ -69,20 +78,31 @@ export class DueLoop<in out Row> {
   }
 
   async #run(): Promise<void> {
-    const { bus, due, clock, limit, leaseMs, take } = this.#with;
+    const { limit, take, ahead } = this.#with;
     // How often in a row the store said that there was something, and there was not.
     let vain = 0;
-    while (!this.#stopped) {
+    let next: Promise<Claim<Row>> | undefined;
+    // What has been claimed is taken.
+    while (!this.#stopped || next !== undefined) {
       this.#woken = false;
-      const until = clock.now() + leaseMs;
+      const claiming = next ?? this.#claim();
+      next = undefined;
       try {
-        const rows = await due.claim(bus, limit, leaseMs);
+        const { rows, until } = await claiming;
         this.#error = undefined;
         if (rows.length > 0) {
           vain = 0;
+          if (rows.length >= limit) {
+            if (!this.#stopped && ahead(rows)) {
+              next = this.#claim();
+              next.catch(() => {}); // it is awaited later
+              // So that it leaves: a client may write it at the end of this turn.
+              await turn();
+            }
+            // There is a backlog, and store and transport may never wait for anything: nothing else would get its turn.
+            await turn();
+          }
           await take(rows, until);
-          // There is a backlog, and store and transport may never wait for anything: nothing else would get its turn.
-          if (rows.length >= limit) await new Promise<void>((resolve) => void macrotask(resolve));
           continue;
         }
       } catch (thrown) {
@@ -92,6 +112,12 @@ export class DueLoop<in out Row> {
       this.#with.idle();
       vain = await this.#wait(vain) ? vain + 1 : 0;
     }
+  }
+
+  async #claim(): Promise<Claim<Row>> {
+    const { bus, due, clock, limit, leaseMs } = this.#with;
+    const until = clock.now() + leaseMs;
+    return { rows: await due.claim(bus, limit, leaseMs), until };
   }
 
   /**
@@ -128,4 +154,8 @@ export class DueLoop<in out Row> {
       return said;
     });
   }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => void macrotask(resolve));
 }

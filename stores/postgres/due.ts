@@ -28,6 +28,8 @@ export interface Session {
 export class PostgresDue<Row extends OutboxRow> implements Due<Row> {
   readonly #table: DueTable<Row>;
   readonly #session: (doing: string) => Session;
+  /** Whether what comes first has a key, as the last claim saw it: that one is the dearer. */
+  #keyed = false;
   /** When the last rows were deleted. */
   #doneAt = -Infinity;
 
@@ -41,8 +43,13 @@ export class PostgresDue<Row extends OutboxRow> implements Due<Row> {
     const { database } = this.#session("claim");
     if (limit < 1) return [];
     for (let rounds = 1;; rounds++) {
-      const found = this.#table.claimed(await database.query(this.#table.claim(bus, limit, leaseMs)));
+      const free = !this.#keyed;
+      const found = this.#table.claimed(await database.query(this.#table.claim(bus, limit, leaseMs, free)));
       const { leased, cancelled, waiting } = found;
+      const none = leased.length + cancelled.length === 0;
+      this.#keyed = free ? none : waiting > 0 || leased.some(({ row }) => row.key !== undefined);
+      // There may be some with keys.
+      if (free && none) continue;
       await this.done(cancelled);
       // What only waits may have stood before what does not; now it is known, and no longer in the way. So may what is
       // gone.

@@ -18,7 +18,7 @@ const postponedList = `${leasedList}, free float8, error text, park boolean`;
 export type DueStatements =
   & Readonly<
     Record<
-      | ("claim" | "later" | "promote" | "lockTokens" | "remove" | "next" | "stats")
+      | ("claim" | "claimFree" | "later" | "promote" | "lockTokens" | "remove" | "next" | "stats")
       | ("parked" | "parkedAfter" | "unpark"),
       string
     >
@@ -79,8 +79,11 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
     `o.token = ANY (ARRAY(SELECT json_array_elements_text($2::text::json)))`;
   const unwanted = of === "outbox"
     ? "false"
-    : `c.takes AND (SELECT true FROM ${names.table("cancelled")} x WHERE x.bus = $1::text AND x.token = o.token ` +
+    : `(SELECT true FROM ${names.table("cancelled")} x WHERE x.bus = $1::text AND x.token = o.token ` +
       `AND x.unit = o.unit LIMIT 1) IS NOT NULL`;
+  const heads = (columns: string) =>
+    `heads AS MATERIALIZED (SELECT ${columns}, o."key" FROM ${t} o WHERE ${head} AND o.due_at <= ${now} ` +
+    `AND o.free_at <= ${now} ORDER BY o.due_at, o.place LIMIT $2::text::bigint FOR UPDATE OF o SKIP LOCKED)`;
   const parked = `SELECT ${found.join(", ")} FROM ${t} o WHERE o.bus = $1::text AND o.parked`;
   return {
     /**
@@ -107,9 +110,7 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
       `FROM ready ORDER BY n ON CONFLICT DO NOTHING ` +
       `RETURNING o.place, o.fence, o.id, o.free_at`,
     /** Bus, limit, for how long; gives whether it was taken, its place in time, whether it is not wanted, and the row. */
-    claim: `WITH ${clock}, ` +
-      `heads AS MATERIALIZED (SELECT o.place, o."key", o.due_at FROM ${t} o WHERE ${head} AND o.due_at <= ${now} ` +
-      `AND o.free_at <= ${now} ORDER BY o.due_at, o.place LIMIT $2::text::bigint FOR UPDATE OF o SKIP LOCKED), ` +
+    claim: `WITH ${clock}, ${heads("o.place, o.due_at")}, ` +
       `standing AS MATERIALIZED (SELECT h.*, f.place AS first FROM heads h LEFT JOIN LATERAL (SELECT o.place FROM ${t} o ` +
       `WHERE ${ofKey("h")} ORDER BY o.due_at, o.place LIMIT 1) f ON h."key" IS NOT NULL), ` +
       `leaders AS MATERIALIZED (SELECT place, "key", due_at, row_number() OVER (ORDER BY due_at, place) AS rank ` +
@@ -130,8 +131,16 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
       `JOIN firsts f ON f.place = s.first WHERE s.first <> s.place AND s.place NOT IN (SELECT place FROM taken)) ` +
       `UPDATE ${t} o SET waits = c.waits, fence = o.fence + CASE WHEN c.takes THEN 1 ELSE 0 END, ` +
       `free_at = CASE WHEN c.takes THEN ${now} + $3::text::bigint ELSE o.free_at END ` +
-      `FROM changed c WHERE o.place = c.place RETURNING c.takes, o.due_at, o.free_at, ${unwanted}, ` +
+      `FROM changed c WHERE o.place = c.place RETURNING c.takes, o.due_at, o.free_at, c.takes AND ${unwanted}, ` +
       found.map((name) => name === 'o."body"' ? "CASE WHEN c.takes THEN o.body END" : name).join(", "),
+    /**
+     * The same where none of those that come first has a key: nothing is compared with anything. Gives nothing where one
+     * has. By `ctid`, as the rows are locked; one that was changed since the statement began is left to the next.
+     */
+    claimFree: `WITH ${clock}, ${heads("o.ctid AS at")} ` +
+      `UPDATE ${t} o SET fence = o.fence + 1, free_at = ${now} + $3::text::bigint ` +
+      `WHERE o.ctid = ANY (ARRAY(SELECT at FROM heads)) AND NOT EXISTS (SELECT FROM heads WHERE "key" IS NOT NULL) ` +
+      `RETURNING true, o.due_at, o.free_at, ${unwanted}, ${found.join(", ")}`,
     /** Leased ones. */
     lock: ({ places }) => lock(`${t} o WHERE o.place = ANY ('{${places}}'::bigint[])`),
     done: (taken) => `WITH gone AS (${take(t, taken)} RETURNING o.bus, o."key") ${noted}`,

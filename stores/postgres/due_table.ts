@@ -39,8 +39,6 @@ export class DueTable<Row extends OutboxRow> {
   readonly name: "outbox" | "schedules";
   readonly #table: string;
   readonly #sql: DueStatements;
-  /** Where leased rows are. */
-  readonly #places = new WeakMap<Leased<Row>, string>();
 
   constructor(names: Names, name: "outbox" | "schedules") {
     this.name = name;
@@ -88,8 +86,10 @@ export class DueTable<Row extends OutboxRow> {
     });
   }
 
-  claim(bus: string, limit: number, leaseMs: number): Statement {
-    return { text: this.#sql.claim, values: [column(bus), String(limit), String(Math.ceil(leaseMs))] };
+  /** @param free only if none of those that come first has a key; gives nothing else */
+  claim(bus: string, limit: number, leaseMs: number, free = false): Statement {
+    const text = free ? this.#sql.claimFree : this.#sql.claim;
+    return { text, values: [column(bus), String(limit), String(Math.ceil(leaseMs))] };
   }
   /** What `claim` gave. */
   claimed(found: readonly SqlRow[]): Claimed<Row> {
@@ -160,7 +160,7 @@ export class DueTable<Row extends OutboxRow> {
   }
 
   #at(leased: Leased<Row>): readonly Place[] {
-    const place = this.#places.get(leased);
+    const place = Lease.placeOf(leased, this);
     return place === undefined ? [] : [{ place, fence: leased.fence }];
   }
 
@@ -192,10 +192,42 @@ export class DueTable<Row extends OutboxRow> {
     }
   }
 
-  #lease(row: Row, place: unknown, rest: Omit<Leased<Row>, "row">): Leased<Row> {
-    const leased = { row, ...rest };
-    this.#places.set(leased, String(place));
-    return leased;
+  #lease(row: Row, place: unknown, { fence, attempts, until, unreadable }: Omit<Leased<Row>, "row">): Leased<Row> {
+    return new Lease(row, fence, attempts, until, unreadable, this, String(place));
+  }
+}
+
+/** A row that was handed out, and where it is: known to the table alone. A map of so many would be slow to collect. */
+class Lease<Row> implements Leased<Row> {
+  readonly row: Row;
+  readonly fence: number;
+  readonly attempts: number;
+  readonly until: number;
+  declare readonly unreadable?: Error;
+  readonly #table: unknown;
+  readonly #place: string;
+
+  constructor(
+    row: Row,
+    fence: number,
+    attempts: number,
+    until: number,
+    unreadable: Error | undefined,
+    table: unknown,
+    place: string,
+  ) {
+    this.row = row;
+    this.fence = fence;
+    this.attempts = attempts;
+    this.until = until;
+    if (unreadable !== undefined) this.unreadable = unreadable;
+    this.#table = table;
+    this.#place = place;
+  }
+
+  /** Where a row is; `undefined`: it is none of that table. */
+  static placeOf(leased: object, table: unknown): string | undefined {
+    return #place in leased && leased.#table === table ? leased.#place : undefined;
   }
 }
 

@@ -14,6 +14,7 @@ function looking(
   claim: (time: number) => readonly Row[],
   next: (signal: AbortSignal) => Promise<number>,
   pollInMs = Infinity,
+  ahead: () => boolean = () => false,
 ) {
   const clock = new VirtualClock();
   const claims: number[] = [];
@@ -35,6 +36,7 @@ function looking(
     leaseMs: 1000,
     pollInMs,
     take: (rows: readonly Leased<Row>[]) => Promise.resolve(void taken.push(...rows.map(({ row }) => row.id))),
+    ahead,
     idle: () => {},
   });
   const pass = (ms: number) => clock.advanceTo(clock.now() + ms, turn);
@@ -61,6 +63,62 @@ test("DueLoop lets others have their turn between the batches of a backlog", asy
   loop.start();
   await turn();
   assert(claims.length < 1000);
+  await loop.stop();
+});
+
+/** As many turns as a backlog of a few batches takes. */
+const turns = async () => {
+  for (let count = 0; count < 20; count++) await turn();
+};
+const batchOf = (time: number) => Array.from({ length: 10 }, (_, place) => ({ id: `row ${time}.${place}` }));
+
+test("DueLoop has the next batch of a backlog claimed while it takes one, and takes them in order", async () => {
+  const told: number[] = [];
+  const { claims, taken, loop, clock } = looking(
+    (time) => time <= 3 ? batchOf(time) : [],
+    never,
+    Infinity,
+    () => {
+      told.push(taken.length);
+      return claims.length < 3;
+    },
+  );
+  loop.start();
+  await turns();
+  assertEquals(taken, [1, 2, 3].flatMap((time) => batchOf(time).map(({ id }) => id)));
+  // With the first and the second, the next was claimed before they were taken; the third came when all was.
+  assertEquals([told, claims.length], [[0, 10, 20], 4]);
+  await loop.stop();
+  assertEquals(clock.pending, 0);
+});
+
+test("DueLoop takes what was claimed ahead also when it is stopped, and claims no more", async () => {
+  const { claims, taken, loop } = looking(batchOf, never, Infinity, () => true);
+  loop.start();
+  await turn();
+  await loop.stop();
+  const { length } = claims;
+  assertEquals(taken, Array.from({ length }, (_, at) => batchOf(at + 1).map(({ id }) => id)).flat());
+  await turn();
+  assertEquals(claims.length, length);
+});
+
+test("DueLoop goes on after a claim ahead that failed", async () => {
+  const { taken, loop, pass } = looking(
+    (time) => {
+      if (time === 2) throw new Error("connection refused");
+      return time <= 3 ? batchOf(time) : [];
+    },
+    never,
+    Infinity,
+    () => true,
+  );
+  loop.start();
+  await turns();
+  await pass(10_000);
+  await turns();
+  assertEquals(taken, [1, 3].flatMap((time) => batchOf(time).map(({ id }) => id)));
+  assertEquals(loop.error, undefined);
   await loop.stop();
 });
 

@@ -16,6 +16,19 @@ export const orderCases: readonly StoreCase[] = [
     },
   },
   {
+    name: "rows with and without keys are claimed in one order, whichever come first, however many at once",
+    async run(trial) {
+      const now = trial.clock.now();
+      const keys = [undefined, undefined, undefined, "a", undefined, "b", "c", undefined, undefined, undefined];
+      const rows = keys.map((key, at) => trial.row({ key, dueAt: now + 100 + at }));
+      await trial.commit({ outbox: rows });
+      await trial.clock.pass(1_000);
+      const claimed: string[] = [];
+      for (const limit of [2, 3, 1, 2, 10]) claimed.push(...await trial.claim(limit));
+      assertEquals(claimed, rows.map(({ id }) => id));
+    },
+  },
+  {
     name: "rows of one key come back from the commit in the order in which they were listed",
     async run(trial) {
       const rows = Array.from({ length: 10 }, (_, at) => trial.row({ key: `key ${at % 2}` }));

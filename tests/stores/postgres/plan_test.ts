@@ -44,6 +44,13 @@ async function fill({ bench: { sql, schema } }: Opened): Promise<void> {
   await sql.unsafe(
     `INSERT INTO "${schema}".hero_saga_indexes SELECT 'app', 'order', 'customer', 'c' || (n % 100), 'id' || n FROM generate_series(1, ${size}) n`,
   );
+  // Of a bus that has none with keys, among those of one that has.
+  for (const [table, more, value] of [["outbox", "", ""], ["schedules", ", token", ", n"]] as const) {
+    await sql.unsafe(
+      `INSERT INTO "${schema}".hero_${table} (${columns}${more}) SELECT 'other', 'due' || n, 'u', NULL, 'queue:q', 't', ` +
+        `'[]', 'x', 0, 1, 1, false, false${value} FROM generate_series(1, ${size}) n`,
+    );
+  }
   for (const table of ["outbox", "schedules", "inbox", "sagas", "saga_indexes", "cancelled"]) {
     await sql.unsafe(`VACUUM ANALYZE "${schema}".hero_${table}`);
   }
@@ -113,6 +120,7 @@ onPostgres("no statement reads a table from end to end, nor much more than it gi
     Object.assign(statements, {
       [`${name}: insert`]: table.insert(bus, [opened.schedule({ key: "hot" })], 1_000, true),
       [`${name}: claim`]: table.claim(bus, 100, 1_000),
+      [`${name}: claim free`]: table.claim("other", 100, 1_000, true),
       [`${name}: next`]: table.next(bus),
       [`${name}: parked`]: table.parked(bus, "parked5", 10),
       [`${name}: unpark`]: table.unpark(bus, ["parked7"]),
@@ -166,4 +174,29 @@ onPostgres("a hot key's backlog that nobody could mark is looked at once, and no
   assertEquals(next.length, 1_000);
   await store.outbox.done(next);
   assertEquals((await store.outbox.claim(bus, 1_000, 60_000)).length, 499);
+});
+
+onPostgres("a claim of rows without keys writes each in its page, and no index", async (opened) => {
+  const store = await opened.store();
+  const { bench: { sql, schema }, bus } = opened;
+  const rows = Array.from({ length: 500 }, (_, at) => opened.row({ id: `row-${1000 + at}` }));
+  await (await store.begin(opened.scope({ leaseMs: 0 }))).commit(opened.changes({ outbox: rows }));
+  const pages = async () => {
+    const found = await sql.unsafe(
+      `SELECT id, (ctid::text::point)[0]::int AS page FROM "${schema}".hero_outbox ORDER BY id`,
+    );
+    return found.map((row) => [row["id"], row["page"]]);
+  };
+  const indexes = async () =>
+    (await sql.unsafe(
+      `SELECT sum(pg_relation_size(indexrelid))::int AS n FROM pg_index ` +
+        `WHERE indrelid = '"${schema}".hero_outbox'::regclass`,
+    ))[0]?.["n"];
+  const [before, size] = [await pages(), await indexes()];
+  assert(new Set(before.map(([, page]) => page)).size > 10);
+  assertEquals((await store.outbox.claim(bus, 500, 1)).length, 500);
+  assertEquals([await pages(), await indexes()], [before, size]);
+  // And once more, as what was before is cleared away.
+  await opened.until("the leases to end", async () => (await store.outbox.claim(bus, 500, 60_000)).length > 0);
+  assertEquals([await pages(), await indexes()], [before, size]);
 });
