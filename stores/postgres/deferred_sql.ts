@@ -15,6 +15,7 @@ const forbidden =
  */
 export function deferredSql(use: UseTransaction<TransactionSql>, helpers: () => Sql): TransactionSql {
   let savepoints = 0;
+  const { typed } = helpers(); // no accessors here: one is made for each unit
   const query = (make: MakeQuery<TransactionSql>) => new DeferredQuery(use, make);
   const tag = (first: unknown, ...rest: readonly unknown[]): unknown => {
     if (!isTemplate(first)) return new DeferredValue((tx: TransactionSql) => describe(tx, [first, ...rest]));
@@ -32,12 +33,8 @@ export function deferredSql(use: UseTransaction<TransactionSql>, helpers: () => 
     array: (...args: readonly unknown[]): unknown =>
       new DeferredValue((tx: TransactionSql) => tx.array(...args as [never[]])), // as above
     json: (value: never): unknown => helpers().json(value),
-    get typed(): unknown {
-      return helpers().typed;
-    },
-    get types(): unknown {
-      return helpers().typed;
-    },
+    typed,
+    types: typed,
     prepare(): never {
       throw new ConfigurationError(
         `Cannot prepare the transaction of a unit of work: it commits with its inbox and outbox. Take it away`,
@@ -59,7 +56,7 @@ export function deferredSql(use: UseTransaction<TransactionSql>, helpers: () => 
       }
     },
   };
-  const own = Object.defineProperties(tag, Object.getOwnPropertyDescriptors(also)) as unknown as TransactionSql;
+  const own = Object.assign(tag, also) as unknown as TransactionSql;
   return own;
 }
 
