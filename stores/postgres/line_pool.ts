@@ -64,8 +64,9 @@ export class Line {
 }
 
 /**
- * So many connections, made when they are needed. Statements of their own share them; transactions do not, and leave one to
- * all else: what an application waits for in its transaction may need it, as may what renews a lease meanwhile.
+ * So many connections, made when they are needed. Statements of their own share them; transactions do not. Where these have
+ * all, one more is made for all else: what an application waits for in its transaction may need it, as may what renews a
+ * lease meanwhile.
  */
 export class LinePool {
   readonly #dial: Dial;
@@ -140,7 +141,7 @@ export class LinePool {
 
   /** Whether there may be one more transaction, which then counts. */
   #admits(): boolean {
-    if (this.#transactions >= Math.max(1, this.#max - 1)) return false;
+    if (this.#transactions >= this.#max) return false;
     this.#transactions++;
     return true;
   }
@@ -152,7 +153,8 @@ export class LinePool {
       if (line.users < (least?.users ?? Infinity)) least = line;
       if (line.users === 0) break;
     }
-    if (least?.users !== 0 && this.#lines.size < this.#max) {
+    const most = use !== "transaction" && this.#transactions >= this.#max ? this.#max + 1 : this.#max;
+    if (least?.users !== 0 && this.#lines.size < most) {
       least = new Line(this, this.#dial);
       this.#lines.add(least);
     }

@@ -35,8 +35,8 @@ export interface PostgresOptions extends PostgresTableOptions {
   >;
   /**
    * The most connections, without the one that listens. Each unit of work whose handler uses `ctx.tx` has one for itself:
-   * as many as the `concurrency` of all endpoints with an outbox together, and two more, let none of them wait. All but
-   * one are for such units; the last is for all else. Default: 10.
+   * as many as the `concurrency` of all endpoints with an outbox together, and two more, let none of them wait. Where
+   * such units have all of them, one more is made for all else. Default: 10.
    */
   readonly max?: number;
   /**

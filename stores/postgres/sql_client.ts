@@ -59,8 +59,8 @@ export interface SqlClient<in out Tx> extends SqlSession {
    * for one as well.
    *
    * @param signal ends the wait
-   * @param brief whether it is for a few statements, and is back soon. Else an application may do anything meanwhile: where
-   * such ones leave one to all else, it may also do what needs one. Left out: no
+   * @param brief whether it is for a few statements, and is back soon. Else an application may do anything meanwhile, also
+   * what needs another: best have one more for that where such ones have all. Left out: no
    */
   connect(signal: AbortSignal, brief?: boolean): Promise<SqlConnection<Tx>>;
   /** Statements within a transaction that an application has begun. */

@@ -35,8 +35,8 @@ function pool(max: number) {
   return { lines, taken, take, pass, dialled };
 }
 
-test("transactions leave one connection to all else", async () => {
-  const { lines, taken, take, dialled } = pool(3);
+test("where transactions have all connections, there is one more for all else", async () => {
+  const { lines, taken, take, dialled } = pool(2);
   const first = await take("t1", "transaction");
   await take("t2", "transaction");
   const third = take("t3", "transaction");
@@ -53,21 +53,22 @@ test("transactions leave one connection to all else", async () => {
   assertEquals([taken.at(-1), dialled.length], ["t3", 3]);
 });
 
-test("where there is one connection alone, transactions take it, and all in order", async () => {
-  const { lines, taken, take } = pool(1);
+test("as long as transactions do not have all, there are no more connections than there may be", async () => {
+  const { lines, taken, take, dialled } = pool(2);
   const held = await take("t1", "transaction");
-  const rest = [take("f1", "flight"), take("s1", "statement"), take("t2", "transaction")] as const;
+  const flight = await take("f1", "flight");
+  const rest = [take("f2", "flight"), take("s1", "statement")] as const;
   await turn();
-  assertEquals(taken, ["t1"]);
-  lines.release(held, "transaction");
+  assertEquals([taken, dialled.length], [["t1", "f1"], 2]);
+  lines.release(flight, "flight");
   lines.release(await rest[0], "flight");
-  lines.release(await rest[1], "statement");
-  await rest[2];
-  assertEquals(taken, ["t1", "f1", "s1", "t2"]);
+  lines.release(held, "transaction");
+  await Promise.all(rest);
+  assertEquals([taken, dialled.length], [["t1", "f1", "f2", "s1"], 2]);
 });
 
 test("a transaction that is given up while it waits gives up its turn, wherever it waits", async () => {
-  const { lines, taken, take } = pool(2);
+  const { lines, taken, take } = pool(1);
   const abort = new AbortController();
   const held = await take("t1", "transaction");
   const given = take("t2", "transaction", abort.signal); // behind the first
@@ -78,18 +79,18 @@ test("a transaction that is given up while it waits gives up its turn, wherever 
   const third = await next;
   // All are taken by flights: the next transaction may begin, and has no connection yet.
   lines.release(third, "transaction");
-  const flights = [await take("f1", "flight"), await take("f2", "flight")];
+  const flight = await take("f1", "flight");
   const again = new AbortController();
   const fourth = take("t4", "transaction", again.signal);
   again.abort(new Error("enough"));
   await assertRejects(() => fourth, Error, "enough");
-  for (const line of flights) lines.release(line, "flight");
+  lines.release(flight, "flight");
   await take("t5", "transaction");
-  assertEquals(taken, ["t1", "t3", "f1", "f2", "t5"]);
+  assertEquals(taken, ["t1", "t3", "f1", "t5"]);
 });
 
 test("where nobody's turn comes for too long, all who have waited so long are told so, and no others", async () => {
-  const { lines, taken, take, pass } = pool(3);
+  const { lines, taken, take, pass } = pool(2);
   const held = [await take("t1", "transaction"), await take("t2", "transaction")];
   const late = [take("t3", "transaction"), take("t4", "transaction")].map((each) => each.catch((error) => error));
   await pass(500);
@@ -107,7 +108,7 @@ test("where nobody's turn comes for too long, all who have waited so long are to
   await pass(1);
   for (const error of await Promise.all(late)) {
     assert(error instanceof StoreBusyError);
-    assertEquals(error.details, { store: "postgres", where: "the database", connections: 3, waitedInMs: 1_000 });
+    assertEquals(error.details, { store: "postgres", where: "the database", connections: 2, waitedInMs: 1_000 });
   }
   lines.release(held[0]!, "transaction");
   await later;
@@ -118,7 +119,7 @@ test("where nobody's turn comes for too long, all who have waited so long are to
 });
 
 test("as long as it goes on, everybody's turn comes, however long that takes", async () => {
-  const { lines, take, pass } = pool(2);
+  const { lines, take, pass } = pool(1);
   let held = await take("t0", "transaction");
   const rest = Array.from({ length: 10 }, (_, at) => take(`t${at + 1}`, "transaction"));
   for (const each of rest) {
@@ -129,7 +130,7 @@ test("as long as it goes on, everybody's turn comes, however long that takes", a
 });
 
 test("a pool that ends turns away whoever waits", async () => {
-  const { lines, take } = pool(2);
+  const { lines, take } = pool(1);
   await take("t1", "transaction");
   const waiting = [take("t2", "transaction"), take("f1", "flight").then(() => take("f2", "flight"))];
   await turn();
@@ -154,7 +155,7 @@ function busOn({ bench }: Opened, max: number, poolTimeout: "1m" | "200ms") {
 onPostgres(
   "more handlers with ctx.tx than connections wait for one another, and all have their effect",
   async (opened) => {
-    const bus = busOn(opened, 3, "1m");
+    const bus = busOn(opened, 2, "1m");
     const done: number[] = [];
     let [running, most] = [0, 0];
     bus.endpoint("work", { outbox: true, concurrency: 16 }).handle(Work, async ({ id }, ctx) => {
@@ -181,7 +182,7 @@ onPostgres(
 onPostgres(
   "handlers that begin a second transaction in the first, and so wait for one another, are told so",
   async (opened) => {
-    const bus = busOn(opened, 3, "200ms");
+    const bus = busOn(opened, 2, "200ms");
     const failed: unknown[] = [];
     const done: number[] = [];
     const inside = Promise.withResolvers<void>();
