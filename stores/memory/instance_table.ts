@@ -1,6 +1,7 @@
 /** The instances of one saga, by id. @module */
 import type { SagaRow } from "../../src/spi/rows.ts";
 
+/** A saga that is busy has waves of instances that begin and are over: of so few the table is not made anew for each. */
 const smallest = 256;
 
 /**

@@ -12,8 +12,8 @@ const dash = 45;
 
 /** Where {@linkcode readUuid} puts what it has read. */
 const read = new Uint32Array(wordsEach);
-/** What that was. */
-let readText = "";
+/** The text that was; `undefined`: it holds something else. */
+let readText: string | undefined;
 
 /** Four digits as a number; negative: they are none. */
 function hex(text: string, at: number): number {
@@ -121,9 +121,11 @@ export class UuidRing {
   #home(): number {
     const factors = this.#factors;
     const last = read[3]!;
-    const hash = Math.imul(read[0]!, factors[0]!) ^ Math.imul(read[1]!, factors[1]!) ^
+    const mixed = Math.imul(read[0]!, factors[0]!) ^ Math.imul(read[1]!, factors[1]!) ^
       Math.imul(read[2]!, factors[2]!) ^ Math.imul(last >>> neighbourBits, factors[3]!);
-    return (((hash ^ (hash >>> 15)) << neighbourBits) | (last & (neighbours - 1))) & (this.#table.length - 1);
+    // The upper bits of a factor's product alone know of the upper bits of an id; the lower ones are asked for.
+    const hash = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
+    return (((hash ^ (hash >>> 13)) << neighbourBits) | (last & (neighbours - 1))) & (this.#table.length - 1);
   }
 
   /** Word by word: a view of them would be an object each time. */
@@ -131,7 +133,7 @@ export class UuidRing {
     const words = this.#words;
     const from = place * wordsEach;
     for (let at = 0; at < wordsEach; at++) read[at] = words[from + at]!;
-    readText = "";
+    readText = undefined;
   }
 
   /** Takes out of the table, and closes the gap: no search goes on behind one. */
