@@ -152,7 +152,7 @@ export class StoreLockedError extends HeroError {
   }
 }
 
-/** All connections to the store have been taken for too long, and none was given back; nothing was written. */
+/** For too long, no connection to the store came free for anyone who waits for one; nothing was written. */
 export class StoreBusyError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_STORE_BUSY";
@@ -161,13 +161,13 @@ export class StoreBusyError extends HeroError {
    *
    * @param where the database
    * @param connections how many there are
-   * @param waitedInMs how long none was given back
+   * @param waitedInMs how long nobody's turn came
    */
   constructor(store: string, where: string, connections: number, waitedInMs: number) {
     super(
-      `Cannot get a connection to "${store}" at "${where}": those that there may be, ${connections}, are taken, and none ` +
-        `was given back for ${waitedInMs} ms. Raise { max } to the concurrency of all handlers that use ctx.tx, and two ` +
-        `more; in such a handler begin no other transaction`,
+      `Cannot get a connection to "${store}" at "${where}": of the ${connections} that there may be, none came free for ` +
+        `those who wait in ${waitedInMs} ms. Raise { max } to the concurrency of all handlers that use ctx.tx, and ` +
+        `two more; in such a handler begin no other transaction`,
       { details: { store, where, connections, waitedInMs } },
     );
   }

@@ -48,9 +48,9 @@ export interface RabbitmqOptions {
   /** How long one attempt to connect may take. Default: 10 s. */
   readonly connectTimeout?: Duration;
   /**
-   * AMQP's `frame_max`, in bytes: larger bodies go in several frames. The broker may want less. At least 8,192,
-   * as RabbitMQ 4.1 takes no less; the headers of a message may have half of it, 32 KiB at most. Default: 131,072, which is the most that RabbitMQ offers
-   * unless told otherwise.
+   * AMQP's `frame_max`, in bytes: larger bodies go in several frames. The broker may want less. At least 8,192, as
+   * RabbitMQ 4.1 takes no less; the headers of a message may have half of it, 32 KiB at most. Default: 131,072, which is
+   * the most that RabbitMQ offers unless told otherwise.
    */
   readonly frameMaxBytes?: number;
   /** How many messages may be sent and not yet confirmed; above it, senders wait. At least 1, default 2,000. */
