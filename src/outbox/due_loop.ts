@@ -36,9 +36,9 @@ interface Claim<out Row> {
 }
 
 /**
- * Claims rows as they become due, one batch after the other. Of a backlog the next batch may be on its way from the
- * store while one is taken. Between batches it waits until the store says that there
- * are more, until it is woken, or until it is time to look again: what the store says is a hint.
+ * Claims rows as they become due, one batch after the other; of a backlog, the next while one is taken. Between batches
+ * it waits until the store says that there are more, until it is woken, or until it is time to look again: what the store
+ * says is a hint.
  */
 export class DueLoop<in out Row> {
   readonly #with: DueLoopOptions<Row>;

@@ -37,9 +37,9 @@ export interface StoreCapabilities {
   /** Whether `Due.next` is told of a row, or has to look. */
   readonly wake: "push" | "poll";
   /**
-   * Whether `load` and `find` give the very objects that were committed as rows of instances: those of a store within
-   * the process. Their `data` is then made when somebody asks for it, which a copy by `{ ...row }` does not. Left out: they
-   * do not.
+   * Whether `load` and `find` give the very objects that were committed as rows of instances, as a store within the
+   * process may. Their `data` is then made when somebody asks for it, which a copy by `{ ...row }` does not. Left out:
+   * they do not.
    */
   readonly keepsRows?: boolean;
   /** Of one unit. */
@@ -99,8 +99,9 @@ export interface Unit<out Tx> {
   savepoint<Result>(member: number, work: () => Promise<Result>): Promise<Result>;
   /**
    * The inbox records and all changes, all or nothing, in one flight. The outbox rows that are due, and have no unsent
-   * row of their key before them, come back leased to this process, to be sent directly. `ConflictError`: nothing was written, load again; `DuplicateError`: another unit
-   * was first; `OutcomeUnknownError`: begin again, the inbox tells. Ends the unit in any case.
+   * row of their key before them, come back leased to this process, to be sent directly. `ConflictError`: nothing was
+   * written, load again; `DuplicateError`: another unit was first; `OutcomeUnknownError`: begin again, the inbox tells.
+   * Ends the unit in any case.
    */
   commit(changes: Changes): Promise<readonly Leased<OutboxRow>[]>;
   /** Of units that `Store.beginNow` gives: as `load` without a lock, with no promise. */
@@ -225,8 +226,8 @@ export interface Store<out Tx> {
   begin(scope: Scope): Promise<Unit<Tx>>;
   /**
    * Of a store that answers within the call, where promises are much of what all costs: as `begin`, with none;
-   * `undefined`: there is something to wait for. Throws what `begin` rejects with. Whoever calls it, and what only such units have,
-   * makes sure that the scope's signal has not aborted: that is made when it is first read.
+   * `undefined`: there is something to wait for. Throws what `begin` rejects with. Whoever calls it, and what only such
+   * units have, makes sure that the scope's signal has not aborted: that is made when it is first read.
    */
   beginNow?(scope: Scope): Unit<Tx> | undefined;
   /** The instances of sagas, for operators. */

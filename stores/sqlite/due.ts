@@ -46,8 +46,8 @@ export class SqliteDue<Row extends OutboxRow> implements Due<Row> {
   async done(rows: readonly Leased<Row>[]): Promise<void> {
     const { writer, clock, file } = this.#session("say what is done");
     if (rows.length === 0) return;
-    // A transaction costs more than what it does for a row, and none waits for one without a key. Whoever says what is
-    // done says, after this, all that was done meanwhile: while much is written, that is what many commits have sent.
+    // A transaction costs more than what it does for a row, and no other row waits for one without a key. The core says
+    // next what was done while it waited for this: so rows of many commits are deleted together while much is written.
     if (rows.length < fewRows && rows.every(({ row }) => row.key === undefined)) await file.turn();
     const freed = await writer.write((connection) => this.#table.done(connection, rows));
     for (const bus of freed) this.changed(file, bus, clock.now());
