@@ -18,6 +18,8 @@ export class PostgresEnlistment implements Enlistment {
   readonly #services: Services;
   readonly #unit: JoinableUnit;
   readonly #receiver: PostgresReceiver | undefined;
+  /** What it has sent last. */
+  #flight: Flight | undefined;
 
   constructor(services: Services, unit: JoinableUnit, receiver: PostgresReceiver | undefined) {
     this.#services = services;
@@ -54,6 +56,7 @@ export class PostgresEnlistment implements Enlistment {
 
   #joinSends(batch: readonly Outgoing[]): void {
     const flight = new Flight(this.#services, batch, true);
+    this.#flight = flight;
     this.#unit.join({
       statements: () => flight.begin(),
       explain: (error) => flight.explain(error), // what it was bound to may have gone
@@ -64,11 +67,14 @@ export class PostgresEnlistment implements Enlistment {
   #joinSettlements(receiver: PostgresReceiver, wanted: readonly Settling[]): void {
     const services = this.#services;
     const made = settleStatements(services.messages, wanted, receiver.abandoned, true);
+    const [one] = wanted;
+    // As most units do: what is sent and what is accepted are one statement.
+    const together = made.acceptsOne && one !== undefined && this.#flight?.accept(one.lease) === true;
     try {
       this.#unit.join({
         statements: () => {
           if (wanted.some(({ lease }) => !receiver.claims.holds(lease))) throw new ClaimLostError(receiver.queue.name);
-          return made.statements;
+          return together ? [] : made.statements;
         },
         explain: (error) => {
           if (refused(error, "claim") !== undefined) return new ClaimLostError(receiver.queue.name, { cause: error });

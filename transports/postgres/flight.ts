@@ -4,7 +4,7 @@ import { MessageTooLargeError, UnroutableError } from "../../src/errors/sending.
 import type { Outgoing } from "../../src/spi/transport.ts";
 import type { Results } from "../../stores/postgres/database.ts";
 import { Bytes, refused, type Statement } from "../../stores/postgres/statement.ts";
-import { sentOf } from "./message.ts";
+import { type Held, oneOf, sentOf } from "./message.ts";
 import { News } from "./news.ts";
 import { Offers } from "./offers.ts";
 import type { Services } from "./services.ts";
@@ -28,7 +28,10 @@ export class Flight {
   readonly #services: Services;
   readonly #strict: boolean;
   readonly #keyed: boolean;
-  readonly #values: readonly [list: string, bodies: Uint8Array];
+  readonly #values: Statement["values"];
+  /** Whether there is one that asks for nothing unusual. */
+  readonly #isOne: boolean;
+  #accepted: Held | undefined;
   /** The message of each row: there is one for each address. */
   readonly #rows: readonly Outgoing[];
   readonly #count: number;
@@ -39,6 +42,13 @@ export class Flight {
   constructor(services: Services, batch: readonly Outgoing[], strict: boolean) {
     this.#services = services;
     this.#strict = strict;
+    const [only, ...others] = batch;
+    if (only !== undefined && others.length === 0 && isUsual(only)) {
+      [this.#isOne, this.#keyed, this.#count] = [true, false, 1];
+      [this.#rows, this.#values] = [batch, oneOf(only)];
+      return;
+    }
+    this.#isOne = false;
     const bodies = new Bytes();
     const list: Readonly<Record<string, unknown>>[] = [];
     const rows: Outgoing[] = [];
@@ -58,16 +68,32 @@ export class Flight {
     this.#keyed = batch.some(({ key }) => key !== undefined);
   }
 
+  /** Has its statement accept a message as well, and fail if the lease of that has ended; false: it cannot. */
+  accept(held: Held): boolean {
+    if (!this.#isOne || this.#accepted !== undefined) return false;
+    this.#accepted = held;
+    return true;
+  }
+
   /** Keeps room of receivers that wait, and gives what writes the messages: for them, or for whoever comes. */
   begin(): readonly Statement[] {
     const { database, messages, leaseMs, receivers } = this.#services;
     this.#offers?.undone();
     const { rooms } = this.#offers = new Offers(receivers, this.#count);
     this.#leasedUntil = database.clock.now() + leaseMs;
+    const [offers, strict, held] = [rooms.size > 0, this.#strict, this.#accepted];
+    if (this.#isOne) {
+      const values = [
+        ...this.#values,
+        ...offers ? [listOf([...rooms.keys()]), String(leaseMs)] : [],
+        ...held === undefined ? [] : [String(held.place), String(held.deliveries)],
+      ];
+      return [messages.sendOne({ offers, strict, accepts: held !== undefined }, values)];
+    }
     const [queues, counts] = [listOf([...rooms.keys()]), listOf([...rooms.values()])];
     const insert = messages.send(
-      { keyed: this.#keyed, strict: this.#strict, offers: rooms.size > 0 },
-      rooms.size === 0 ? this.#values : [...this.#values, queues, counts, String(leaseMs)],
+      { keyed: this.#keyed, strict, offers },
+      !offers ? this.#values : [...this.#values, queues, counts, String(leaseMs)],
     );
     return this.#keyed ? [insert, ...messages.inOrder] : [insert];
   }
@@ -105,4 +131,9 @@ export class Flight {
     const lost = this.#rows[refused(error, "route") ?? -1];
     return lost === undefined ? error : new UnroutableError(lost.messageId, lost.to, { cause: error });
   }
+}
+
+/** Whether it goes to one address, now, and in no order. */
+function isUsual({ alsoTo, key, dueAt }: Outgoing): boolean {
+  return alsoTo.length === 0 && key === undefined && dueAt === undefined;
 }

@@ -96,6 +96,27 @@ export const sentNames = `r.a AS address, r.v AS past, r.k AS "key", coalesce(r.
   `r.c AS content_type, r.h AS headers, r.s AS start, r.z AS size, r.e AS expires, r.d AS due, ` +
   `coalesce(r.m, false) AS mandatory`;
 
+/** A priority as a row has it. */
+function rankOf(priority: number): number {
+  return -Math.min(Math.max(Math.trunc(priority), 0), priorities - 1);
+}
+
+/** One message, as its own statement takes it: in order, but for what says where it is. */
+export function oneOf(
+  { frame, to, priority, expiresAt, mandatory, messageId }: Outgoing,
+): readonly (string | Uint8Array | null)[] {
+  return [
+    column(to),
+    String(rankOf(priority ?? 0)),
+    column(messageId),
+    column(frame.contentType),
+    headersToText(frame.headers),
+    frame.body,
+    expiresAt === undefined ? null : String(expiresAt),
+    String(mandatory),
+  ];
+}
+
 /** What is sent to one address, as those columns hold it; its body lies elsewhere. What is usual is left out. */
 export function sentOf(
   { frame, key, priority, expiresAt, dueAt, mandatory, messageId }: Outgoing,
@@ -105,7 +126,7 @@ export function sentOf(
   return {
     a: column(to),
     k: key === undefined ? undefined : column(key),
-    r: priority === undefined ? undefined : -Math.min(Math.max(Math.trunc(priority), 0), priorities - 1),
+    r: priority === undefined ? undefined : rankOf(priority),
     i: column(messageId),
     c: column(frame.contentType),
     h: headersToText(frame.headers),

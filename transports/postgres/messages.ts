@@ -5,7 +5,7 @@ import type { Statement } from "../../stores/postgres/statement.ts";
 import { before, type Found, foundOf, type Held } from "./message.ts";
 import { batch, type MessageStatements, messageStatements } from "./message_statements.ts";
 import { News } from "./news.ts";
-import { type SendKind, sendStatement } from "./send_statements.ts";
+import { type SendKind, type SendOneKind, sendOneStatement, sendStatement } from "./send_statements.ts";
 import { listOf } from "./statements.ts";
 import type { QueueDatabase } from "./transacting.ts";
 
@@ -45,6 +45,14 @@ export class Messages {
     const key = `${kind.keyed} ${kind.offers} ${kind.strict}`;
     let text = this.#sends.get(key);
     if (text === undefined) this.#sends.set(key, text = sendStatement(this.#names, kind));
+    return { text, values };
+  }
+
+  /** Writes one message that asks for nothing unusual. */
+  sendOne(kind: SendOneKind, values: Statement["values"]): Statement {
+    const key = `one ${kind.offers} ${kind.strict} ${kind.accepts}`;
+    let text = this.#sends.get(key);
+    if (text === undefined) this.#sends.set(key, text = sendOneStatement(this.#names, kind));
     return { text, values };
   }
 

@@ -63,3 +63,41 @@ export function sendStatement(names: Names, { keyed, offers, strict }: SendKind)
       }`
       : "");
 }
+
+/** What one message needs of its statement. */
+export interface SendOneKind extends Omit<SendKind, "keyed"> {
+  /** A message is accepted by the same statement, which fails if its lease has ended. */
+  readonly accepts: boolean;
+}
+
+/**
+ * One message to one address, without a key, not due later: as most are that handlers send. Address, rank, id, type of
+ * the content, headers, body, when it expires, whether it is mandatory; with offers: queues, and for how long those lease;
+ * of what it accepts, place and deliveries. Gives as {@linkcode sendStatement} does, in a fraction of its time.
+ */
+export function sendOneStatement(names: Names, { offers, strict, accepts }: SendOneKind): string {
+  const [t, routes] = [names.table("messages"), names.table("routes")];
+  const leased = "d.queue = ANY ((SELECT $9::text::bigint[])::bigint[])";
+  const [until, deliveries] = offers
+    ? [`CASE WHEN ${leased} THEN ${now} + $10::text::bigint ELSE 0 END`, `CASE WHEN ${leased} THEN 1 ELSE 0 END`]
+    : ["0", "0"];
+  // `least` passes over what is null.
+  const expires =
+    "CASE WHEN $7::text IS NOT NULL THEN greatest(-9e15, least(9e15, ceil($7::text::float8)))::bigint END";
+  const first = offers ? 11 : 9;
+  const gone = `gone AS (DELETE FROM ${t} m WHERE m.place = $${first}::text::bigint ` +
+    `AND m.deliveries = $${first + 1}::text::int AND m.state <> 3 RETURNING 1), `;
+  return `WITH ${clock}, ${accepts ? gone : ""}written AS (INSERT INTO ${t} (${messageColumns}) ` +
+    `SELECT nextval('${names.table("places")}'), d.queue, ${until}, 0, ` +
+    `${expires}, ${now}, ${deliveries}, $2::text::int, 2, false, ` +
+    `$8::text = 'true', NULL, $3::text, d.via, $4::text, $5::text, $6::bytea FROM ${routes} d ` +
+    `WHERE d.address = $1::text RETURNING place, queue, via, deliveries) ` +
+    `SELECT CASE deliveries WHEN 0 THEN 'waits' ELSE 'handed' END, 1, place, queue, via FROM written UNION ALL ` +
+    (strict
+      ? `SELECT 'noted', ('hero route ' || 1 + count(*))::integer, 0, 0, NULL FROM written HAVING $8::text = 'true' ` +
+        `AND count(*) = 0`
+      : `SELECT 'lost', 1, 0, 0, NULL WHERE $8::text = 'true' AND NOT EXISTS (SELECT FROM written)`) +
+    (accepts
+      ? ` UNION ALL SELECT 'noted', ('hero claim ' || count(*))::integer, 0, 0, NULL FROM gone HAVING count(*) = 0`
+      : "");
+}

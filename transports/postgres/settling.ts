@@ -25,6 +25,8 @@ export function isPlain({ settlement: { outcome }, lease, inOrder }: Settling, a
 /** Settlements as statements of one transaction. */
 export interface SettleStatements {
   readonly statements: readonly Statement[];
+  /** Whether all they do is to accept one message without a key. */
+  readonly acceptsOne: boolean;
   /** Whether the last of them bring the next of keys to their turn: without a key, none has an order. */
   readonly keyed: boolean;
   /** Those that are moved, in the order of their numbers, and which statement moves them; -1: none. */
@@ -60,7 +62,8 @@ export function settleStatements(
   const held = (some: readonly Settling[]): readonly Lease[] => some.map(({ lease }) => lease);
   const keyed = batch.some(({ settlement: { delivery } }) => delivery.key !== undefined);
   const [first] = held(accepted);
-  if (strict && !keyed && first !== undefined && accepted.length === 1) {
+  const one = strict && !keyed && accepted.length === 1;
+  if (one && first !== undefined) {
     statements.push({ text: sql.acceptStrictOne, values: [String(first.place), String(first.deliveries)] });
   } else if (accepted.length > 0) {
     statements.push({ text: strict ? sql.acceptStrict : sql.accept, values: heldLists(held(accepted)) });
@@ -90,7 +93,8 @@ export function settleStatements(
     }));
     statements.push({ text: strict ? sql.movedStrict : sql.moved, values: [JSON.stringify(list)] });
   }
-  return { statements: keyed ? [...statements, ...messages.inOrder] : statements, keyed, moved, movedAt };
+  const acceptsOne = one && statements.length === 1;
+  return { acceptsOne, statements: keyed ? [...statements, ...messages.inOrder] : statements, keyed, moved, movedAt };
 }
 
 /** What settling brings to queues, and why copies failed. */

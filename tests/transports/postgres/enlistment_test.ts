@@ -29,12 +29,22 @@ function begin(store: JoinableStore<TransactionSql>, id: string, scope: Partial<
 }
 
 function handling(name: string, run: (handling: Handling) => Promise<void>): void {
+  handlingOf(name, "k", run);
+}
+
+/** With a key, and without, where what is sent and what is accepted are one statement. */
+function handlingBoth(name: string, run: (handling: Handling) => Promise<void>): void {
+  handlingOf(name, "k", run);
+  handlingOf(`${name}, without keys`, undefined, run);
+}
+
+function handlingOf(name: string, key: string | undefined, run: (handling: Handling) => Promise<void>): void {
   onQueues(name, ["in", "out"], async (rig) => {
     const store = await rig.store({ listen: false });
     await rig.select("CREATE TABLE hero_own (text text)");
     const transport = await rig.open(postgresTransport(store, { lease: "2s", ...deaf }));
     const inbox = await rig.receive(transport, "in", { credit: 1, holdMs: 60_000 });
-    await rig.send(transport, "queue:in", { text: "a", key: "k" });
+    await rig.send(transport, "queue:in", { text: "a", ...key === undefined ? {} : { key } });
     await rig.came(inbox, 1);
     const { only: delivery } = inbox;
     const unit = await begin(store, "a");
@@ -77,7 +87,7 @@ handling(
   },
 );
 
-handling(
+handlingBoth(
   "a handler that writes nothing of its own opens no transaction for what it sends and settles, and hands it over",
   async ({ rig, unit, enlistment, delivery, transport }) => {
     const out = await rig.receive(transport, "out");
@@ -92,7 +102,7 @@ handling(
   },
 );
 
-handling(
+handlingBoth(
   "a unit that is rolled back sends nothing, and its message is unsettled as before",
   async ({ rig, unit, enlistment, delivery, inbox, own }) => {
     await own();
@@ -124,7 +134,7 @@ handling(
   },
 );
 
-handling(
+handlingBoth(
   "a lease that ends between settling and the commit makes the commit fail",
   async ({ rig, unit, enlistment, delivery, inbox, own }) => {
     await own();
@@ -153,7 +163,7 @@ handling(
   },
 );
 
-handling(
+handlingBoth(
   "a queue that goes away between sending and the commit makes the commit fail where the message is mandatory",
   async ({ rig, unit, enlistment, delivery, inbox, own }) => {
     await own();
@@ -165,6 +175,52 @@ handling(
     await inbox.accept();
   },
 );
+
+onQueues("what is sent alone expires, has a priority, and is refused where it is to be taken and nobody is there", [
+  "q",
+], async (rig) => {
+  const transport = await rig.connect(deaf);
+  const expiresAt = rig.clock.now() + 3_600_000;
+  await rig.send(transport, "queue:q", { text: "low" });
+  await rig.send(transport, "queue:q", { text: "high", priority: 7, expiresAt });
+  const lost = rig.outgoing("queue:missing", { mandatory: true });
+  transport.send([lost.outgoing]);
+  await assertRejects(() => lost.settled, UnroutableError);
+  const rows = await rig.select(
+    "SELECT priority, (extract(epoch FROM expires_at) * 1000)::float8 AS until FROM hero_queue_message_overview ORDER BY place",
+  );
+  assertEquals(rows.map((row) => [row["priority"], row["until"]]), [[0, null], [7, expiresAt]]);
+  const inbox = await rig.receive(transport, "q");
+  await rig.came(inbox, 2);
+  assertEquals(inbox.texts, ["high", "low"]);
+  await inbox.accept();
+});
+
+onQueues("a delay beyond a timer's range is kept as it is, and can be taken back (case 19)", ["q"], async (rig) => {
+  const transport = await rig.connect(deaf);
+  const inbox = await rig.receive(transport, "q");
+  const now = rig.clock.now();
+  const delays = [2_147_483_647, 2_147_483_648, 4_294_967_295, 4_294_967_296, 15_552_000_000];
+  const receipts: string[] = [];
+  for (const delay of delays) {
+    const { outgoing } = rig.outgoing("queue:q", { text: String(delay), dueAt: now + delay });
+    const receipt = await new Promise<string | undefined>((resolve, reject) => {
+      const settled = (error?: Error, found?: string) => error === undefined ? resolve(found) : reject(error);
+      transport.send([{ ...outgoing, settled }]);
+    });
+    receipts.push(receipt ?? "");
+  }
+  await rig.send(transport, "queue:q", { text: "now" });
+  await rig.came(inbox, 1);
+  assertEquals(inbox.texts, ["now"]);
+  const rows = await rig.select(
+    "SELECT (extract(epoch FROM due_or_leased_until) * 1000)::float8 AS due FROM hero_queue_message_overview " +
+      "WHERE state = 'delayed' ORDER BY place",
+  );
+  assertEquals(rows.map((row) => row["due"]), delays.map((delay) => now + delay));
+  for (const receipt of receipts) assertEquals(await transport.cancel?.(receipt), true);
+  await inbox.accept();
+});
 
 handling("a message can be moved by a commit", async ({ rig, unit, enlistment, delivery, transport }) => {
   await enlistment.settle([{ delivery, outcome: "move", to: "queue:out", headers: { why: "so" } }]);
