@@ -14,8 +14,8 @@ const mostShared = 16;
 export type Dial = (options: Options<Record<string, never>>) => Sql;
 
 /**
- * What a connection is for. `statement`: shared by several. `flight`: statements that are sent at once, and wait for nobody
- * in between. `transaction`: whatever an application does meanwhile.
+ * What a connection is for. `statement`: shared by several. `flight`: statements that are sent at once, and wait for
+ * nobody in between. `transaction`: whatever an application does meanwhile.
  */
 export type Use = "statement" | "flight" | "transaction";
 
@@ -64,16 +64,16 @@ export class Line {
 }
 
 /**
- * So many connections, made when they are needed. Statements of their own share them; transactions do not. Where these have
- * all, one more is made for all else: what an application waits for in its transaction may need it, as may what renews a
- * lease meanwhile.
+ * So many connections, made when they are needed. Statements of their own share them; transactions do not. Where these
+ * have all, one more is made, and kept, for all else: what an application waits for in its transaction may need it, as
+ * may what renews a lease meanwhile.
  */
 export class LinePool {
   readonly #dial: Dial;
   readonly #max: number;
   readonly #lines = new Set<Line>();
   readonly #waiters: WaitingLine<Waiter>;
-  /** Of transactions: there are as many as there may be at once. */
+  /** Transactions that may not begin yet, as there are as many as there may be: each then waits among the others. */
   readonly #behind: WaitingLine<Waiter>;
   #transactions = 0;
   #ended = false;
@@ -88,7 +88,7 @@ export class LinePool {
   /**
    * A connection. To be given back by {@linkcode release}.
    *
-   * @throws {StoreBusyError} where none of those that are taken is given back for too long
+   * @throws {StoreBusyError} where nobody's turn comes for too long
    */
   take(use: Use, signal?: AbortSignal): Promise<Line> | Line {
     signal?.throwIfAborted();

@@ -52,7 +52,7 @@ export type UseTransaction<out Tx> = <Result>(work: (tx: Tx) => Result | Promise
  * SQLSTATE counts as a lost connection.
  */
 export interface SqlClient<in out Tx> extends SqlSession {
-  /** The most connections that it opens, without the one that listens. */
+  /** The most connections that it opens, without the one that listens and the one more that `connect` speaks of. */
   readonly max: number;
   /**
    * A connection that is free, or a new one. Waits while all are taken; best not for ever, as those who have them may wait

@@ -24,8 +24,9 @@ interface Place<W> {
 }
 
 /**
- * Those who wait, first come, first served. Where nobody's turn comes for too long, those who hold what is waited for may
- * wait for it themselves: all who have waited for that long are told so. As long as it goes on, everybody's turn comes.
+ * Those who wait, first come, first served. Where nobody's turn comes for too long, those who hold what is waited for
+ * may wait for it themselves: all who have waited for that long are told so. As long as it goes on, everybody's turn
+ * comes.
  */
 export class WaitingLine<W extends Waiting> {
   readonly #patience: Patience;

@@ -23,8 +23,8 @@ export const own = {
 const ownPrefix = "hero-amqp-";
 
 /**
- * What the broker itself writes, or its plug-in for delays. A delayed message must not carry the history of an earlier delay: the broker takes
- * that for a circle, and drops the message.
+ * What the broker itself writes, or its plug-in for delays. A delayed message must not carry the history of an earlier
+ * delay: the broker takes that for a circle, and drops the message.
  */
 const brokers = /^x-(?:death|first-death-|last-death-|delivery-count|acquired-count|delay$)|^B?CC$/;
 
@@ -140,7 +140,7 @@ export function read({ content, properties, fields }: Message): Reading {
 }
 
 /**
- * How often a quorum queue says that a message came back; `undefined`: it says nothing. From RabbitMQ 4.3 on the one count
+ * How often a quorum queue says that a message came back; `undefined`: it says nothing. From RabbitMQ 4.3 on one count
  * leaves out what came back for other reasons than a failure, as after the consumer's timeout; the other has all.
  */
 export function returnsIn(table: Table): number | undefined {
