@@ -63,6 +63,13 @@ export function postgresTransport<Tx>(
     refuse(`${maxUnsent} is no { maxUnsent }. Give a whole number from 1`);
   }
   if (where instanceof PostgresStore) return new PostgresTransport(where, namesOf(where), settings);
+  if (typeof where === "function") {
+    return refuse(
+      `it takes no client of postgres.js. Give the URL or the options that the client was made of, as in ` +
+        `{ url, connection: { ssl: true } }: it opens connections of its own, as BEGIN and what follows go out together ` +
+        `there, and a connection that is lost must not be replaced within a transaction`,
+    );
+  }
   if (typeof where !== "string" && "begin" in where) {
     return refuse(`the store is none of postgres(). Give that, or a URL`);
   }
