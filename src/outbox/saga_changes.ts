@@ -1,7 +1,6 @@
 /** What a unit of work changes of sagas' instances. @module */
 import type { SagaChange, SagaHistoryRow, SagaRow } from "../spi/rows.ts";
-
-const none: readonly never[] = Object.freeze([]);
+import { none } from "../values/none.ts";
 
 /** Each instance once, from what the store has to what the unit leaves, however often it was changed meanwhile. */
 export class SagaChanges {

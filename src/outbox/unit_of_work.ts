@@ -7,13 +7,12 @@ import type { Changes, InboxKey, OutboxRow, SagaHistoryRow, SagaRow } from "../s
 import type { InUnit, Store, Unit } from "../spi/store.ts";
 import type { Enlistment, Receiver } from "../spi/transport.ts";
 import type { Awaitable } from "../values/awaitable.ts";
+import { none } from "../values/none.ts";
 import { Enlisted } from "./enlisted.ts";
 import { SagaChanges } from "./saga_changes.ts";
 import type { UnitOwner } from "./unit_owner.ts";
 import { checkUnitSize } from "./unit_size.ts";
 
-/** Of whatever a unit has none of. */
-const nothing: readonly never[] = Object.freeze([]);
 /** How many instances are read at once. */
 const pageSize = 500;
 
@@ -250,14 +249,14 @@ export class UnitOfWork implements OpenUnit {
     const waits = this.#sending ?? this.#prepared ?? this.#messages ?? this.#settling;
     if (!atOnce || waits !== undefined || this.#unit.commitNow === undefined) return this.#commit();
     this.#ended = true;
-    const changes = this.#changes(this.#rows ?? nothing);
+    const changes = this.#changes(this.#rows ?? none);
     const leased = this.#unit.commitNow(changes);
-    this.#owner.committed(changes.outbox, leased, nothing);
+    this.#owner.committed(changes.outbox, leased, none);
     this.#tell();
   }
 
   #changes(outbox: readonly OutboxRow[]): Changes {
-    const changes: Changes = { sagas: this.#sagas?.all ?? nothing, outbox, schedules: this.#schedules ?? nothing };
+    const changes: Changes = { sagas: this.#sagas?.all ?? none, outbox, schedules: this.#schedules ?? none };
     checkUnitSize(this.#store, this.#inbox.length, changes);
     return changes;
   }
@@ -268,9 +267,9 @@ export class UnitOfWork implements OpenUnit {
   async #commit(): Promise<void> {
     await this.#finish();
     const enlisted = this.#messages === undefined && this.#settling === undefined ? undefined : await this.#enlisted();
-    const own = this.#messages ?? nothing;
+    const own = this.#messages ?? none;
     const messages = enlisted === undefined ? own : own.filter((each) => !enlisted.has(each));
-    const rows = messages.length === 0 ? nothing : await this.#owner.rowsOf(messages);
+    const rows = messages.length === 0 ? none : await this.#owner.rowsOf(messages);
     const outbox = this.#rows === undefined ? rows : [...rows, ...this.#rows];
     const changes = this.#changes(outbox);
     const { heldSince } = this.#unit;
@@ -290,9 +289,9 @@ export class UnitOfWork implements OpenUnit {
     const enlistment = this.#enlist();
     if (enlistment === undefined) return undefined;
     // What only the store keeps until it is due stays a row of it.
-    const messages = (this.#messages ?? nothing).filter((each) => this.#owner.carries(each));
+    const messages = (this.#messages ?? none).filter((each) => this.#owner.carries(each));
     for (const message of messages) await this.#owner.transform(message);
-    const enlisted = new Enlisted(enlistment, messages, this.#settling ?? nothing);
+    const enlisted = new Enlisted(enlistment, messages, this.#settling ?? none);
     await enlisted.write();
     return enlisted;
   }

@@ -3,6 +3,7 @@ import { ConflictError, TransactionEndedError } from "../../src/errors/store.ts"
 import type { Changes, InboxKey, OutboxRow, SagaRow } from "../../src/spi/rows.ts";
 import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
 import { type Awaitable, isPromise } from "../../src/values/awaitable.ts";
+import { none } from "../../src/values/none.ts";
 import { type BusRows, type Database, sagaName } from "./database.ts";
 import type { Entry } from "./due_rows.ts";
 import type { Handling } from "./inbox.ts";
@@ -20,7 +21,6 @@ export interface UnitHost {
 
 /** How long what a commit gives is leased where the scope does not say. */
 const leaseMs = 30_000;
-const nothing: readonly Leased<OutboxRow>[] = Object.freeze([]);
 /** Of a unit that is about one message. */
 const fresh: readonly boolean[] = Object.freeze([false]);
 const known: readonly boolean[] = Object.freeze([true]);
@@ -253,7 +253,7 @@ export class MemoryUnit implements Unit<undefined>, Handling {
       else rows.inbox(endpoint).record(messageId, keepUntil);
     }
     rows.sagas.apply(sagas);
-    return outbox.length + schedules.length === 0 ? nothing : this.#writeDue(outbox, schedules);
+    return outbox.length + schedules.length === 0 ? none : this.#writeDue(outbox, schedules);
   }
 
   #writeDue(outbox: Changes["outbox"], schedules: Changes["schedules"]): readonly Leased<OutboxRow>[] {

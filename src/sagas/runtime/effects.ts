@@ -9,6 +9,7 @@ import type { HandlerContext, MessageContext } from "../../pipeline/context.ts";
 import { noOptions } from "../../pipeline/draft.ts";
 import type { OutgoingMessage, SendTarget } from "../../pipeline/outgoing_message.ts";
 import { wait } from "../../pipeline/recovery.ts";
+import { none } from "../../values/none.ts";
 import type { SagaEffects, SagaInstance } from "../instance.ts";
 import { sagaSignal, type Signal } from "./signal.ts";
 
@@ -16,8 +17,6 @@ import { sagaSignal, type Signal } from "./signal.ts";
 export function scheduleToken(token: string): string {
   return `saga:${token}`;
 }
-
-const none: readonly never[] = Object.freeze([]);
 
 /** What the machine of one instance asks for while a message is handled: all of it commits with the instance. */
 export class UnitEffects implements SagaEffects {

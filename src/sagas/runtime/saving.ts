@@ -3,13 +3,12 @@ import type { UnitOfWork } from "../../outbox/unit_of_work.ts";
 import type { Serializer } from "../../spi/serializer.ts";
 import type { SagaHistoryRow, SagaRow } from "../../spi/rows.ts";
 import { type Awaitable, isPromise } from "../../values/awaitable.ts";
+import { none } from "../../values/none.ts";
 import type { SagaDefinition } from "../definition.ts";
 import type { SagaInstance } from "../instance.ts";
 import { isOver } from "../machine.ts";
 import { type Happened, toHistoryRow } from "./history.ts";
 import { checkData, isSame, toRow } from "./instance_row.ts";
-
-const none: readonly never[] = Object.freeze([]);
 
 /**
  * Has the unit write an instance as it is now, or remove it if it is over.
