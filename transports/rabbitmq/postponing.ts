@@ -23,6 +23,8 @@ interface Early {
 export class Postponing {
   readonly #services: PostponingServices;
   readonly #retries: Retries<Early>;
+  /** Whether it was told that this fails. */
+  #isTrouble = false;
   /** Nothing is held any more. */
   #giveBack: ((claim: Claim) => void) | undefined;
 
@@ -45,6 +47,7 @@ export class Postponing {
 
   /** The channel is gone, and all claims with it. */
   clear(): void {
+    this.#isTrouble = false; // a receiver that consumes again is well
     this.#retries.clear();
   }
 
@@ -52,11 +55,14 @@ export class Postponing {
     const { claim, dueAt } = early;
     this.#services.postpone(claim, dueAt).then(() => {
       if (claim.state === "copying") claim.claims.accept(claim);
-      if (this.#retries.over(early)) this.#services.troubled(undefined);
+      if (!this.#retries.over(early) || !this.#isTrouble) return;
+      this.#isTrouble = false;
+      this.#services.troubled(undefined);
     }, (error: Error) => {
       if (claim.state !== "copying") return; // lost meanwhile: it comes again
       if (this.#giveBack !== undefined) return this.#giveBack(claim);
       this.#retries.failed(early);
+      this.#isTrouble = true;
       this.#services.troubled(error);
     });
   }

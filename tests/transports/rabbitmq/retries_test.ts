@@ -185,6 +185,13 @@ test("rabbitmq: what comes too early and cannot be put off is held, and tried la
   assertEquals([told.slice(2), clock.waiting], [["postpone", "accept", "fine"], 0]);
 });
 
+test("rabbitmq: what is put off at once ends nobody else's trouble", async () => {
+  const { told, postponing: early, claim } = postponing(() => Promise.resolve());
+  early.add(claim, 1);
+  await turns();
+  assertEquals(told, ["postpone", "accept"]);
+});
+
 test("rabbitmq: whoever stops gives back what cannot be put off", async () => {
   const { clock, told, postponing: early, claim } = postponing(() => Promise.reject(new Error("no")));
   early.add(claim, 1);
