@@ -32,8 +32,6 @@ export class Claims implements LeaseOwner {
   readonly #sink: Sink;
   readonly #holdMs: number;
   readonly #leases: Leases;
-  /** What is being given back. */
-  readonly #giving = new Set<Promise<void>>();
   #closed = false;
 
   /**
@@ -56,10 +54,6 @@ export class Claims implements LeaseOwner {
   /** How many of them are not being settled. */
   get unsettled(): number {
     return this.#leases.unsettled;
-  }
-  /** Whether something is on its way back. */
-  get isGiving(): boolean {
-    return this.#giving.size > 0;
   }
   /** Whether it is over: nothing is tried again. */
   get isClosed(): boolean {
@@ -156,11 +150,6 @@ export class Claims implements LeaseOwner {
     this.#giveBack(leases, true);
   }
 
-  /** Resolves once what was being given back is in the database, or was tried. */
-  async flush(): Promise<void> {
-    await Promise.allSettled(this.#giving);
-  }
-
   /** Renews no more: nothing is to be held again. */
   end(): void {
     this.#leases.disarm();
@@ -179,15 +168,15 @@ export class Claims implements LeaseOwner {
 
   /** Lets others have them. */
   #giveBack(leases: readonly Held[], counted: boolean): void {
-    const { database, messages, announce } = this.#services;
+    const { database, messages, announce, giving } = this.#services;
     const given = messages.release(database, leases, counted).then(() => {
       const news = new News();
       news.add(this.#owner.queue.id, database.clock.now());
       announce(news);
     }, (error) => {
       if (!this.#closed) this.#services.failed(error); // then the leases run out
-    }).finally(() => this.#giving.delete(given));
-    this.#giving.add(given);
+    }).finally(() => giving.delete(given));
+    giving.add(given);
   }
 
   #checkEmpty(): void {

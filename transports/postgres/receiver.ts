@@ -132,9 +132,7 @@ export class PostgresReceiver implements Receiver, Taking, ClaimsOwner, QueueOwn
   /** Takes no more; resolves once the database has what is being settled. */
   async flush(): Promise<void> {
     await this.stop();
-    while (this.#running !== undefined || this.claims.isGiving) {
-      await Promise.allSettled([this.#running, this.claims.flush()]);
-    }
+    while (this.#running !== undefined) await this.#running;
   }
 
   /** Ends for good. Gives what is to go back; the sink hears of it if there is a reason. */

@@ -15,6 +15,8 @@ export interface Services {
   readonly messages: Messages;
   /** To whom messages may be handed at once. */
   readonly receivers: Iterable<Taking>;
+  /** What is on its way back, also of receivers that hold nothing any more: closing waits for it. */
+  readonly giving: Set<Promise<void>>;
   /** How long a lease lasts that is not renewed, in milliseconds. */
   readonly leaseMs: number;
   /** How often is looked, though nobody says that there is anything. */

@@ -121,6 +121,7 @@ export class PostgresTransport<Tx> implements Transport {
       entities: this.#entities,
       messages: this.#messages,
       receivers: this.#receivers,
+      giving: new Set(),
       leaseMs: this.#settings.leaseMs,
       pollMs: this.#settings.pollMs,
       announce: (news) => notices.announce(news),
@@ -191,7 +192,7 @@ export class PostgresTransport<Tx> implements Transport {
     const open = this.#open;
     if (open === undefined) return;
     await undefined; // from here on it counts as closing
-    const { services: { database, messages }, sender, notices, sweeping } = open;
+    const { services: { database, messages, giving }, sender, notices, sweeping } = open;
     const receivers = [...this.#receivers];
     const swept = sweeping.close();
     await this.#within(deadline, [sender.flush(), ...receivers.map((receiver) => receiver.flush())]);
@@ -202,6 +203,7 @@ export class PostgresTransport<Tx> implements Transport {
     await this.#within(deadline, [
       swept,
       ...receivers.map((receiver) => receiver.flush()),
+      ...giving,
       held.length === 0 ? undefined : messages.release(database, held, true),
     ]);
     notices.close();

@@ -279,6 +279,25 @@ onQueues(
   },
 );
 
+onQueues("what comes to a receiver that has stopped is given back before the transport closes", ["q"], async (rig) => {
+  const states = "SELECT state FROM hero_queue_message_overview ORDER BY place";
+  const claiming = await rig.connect(deaf);
+  await rig.send(claiming, "queue:q", { text: "claimed" });
+  await (await rig.receive(claiming, "q")).receiver.stop(); // its first claim is on its way
+  await claiming.close(rig.clock.now() + 30_000);
+  assertEquals([...await rig.select(states)], [{ state: "waiting" }]);
+  await rig.bench.sql.unsafe(`DELETE FROM "${rig.bench.schema}".hero_queue_messages`);
+
+  const sending = await rig.connect(deaf);
+  const inbox = await rig.receive(sending, "q");
+  await rig.hungry(inbox);
+  const sent = rig.send(sending, "queue:q", { text: "handed" }); // is leased to the receiver by its commit
+  await inbox.receiver.stop();
+  await sending.close(rig.clock.now() + 30_000);
+  await sent;
+  assertEquals([...await rig.select(states)], [{ state: "waiting" }]);
+});
+
 onQueues("a store that a transport was given stays open when the transport closes", undefined, async (rig) => {
   const store = await rig.store();
   const transport = await rig.open(postgresTransport(store, deaf));
