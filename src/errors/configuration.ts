@@ -64,8 +64,10 @@ export class UnknownEndpointError extends ConfigurationError {
   constructor(endpoint: string, known: readonly string[]) {
     super(
       `There is no endpoint "${endpoint}" on this bus, which has ${
-        known.map((each) => `"${each}"`).join(", ") || "none"
-      }. Ask for one of those`,
+        known.length === 0
+          ? "none. Make it with bus.endpoint() first"
+          : `${known.map((each) => `"${each}"`).join(", ")}. Ask for one of those`
+      }`,
       { details: { endpoint, known } },
     );
   }

@@ -23,12 +23,12 @@ export class AccessRefusedError extends HeroError {
    * Puts it into words.
    *
    * @param entity what was refused, as in `queue:orders`
-   * @param options `why`: in the broker's words
+   * @param options `why`: in the words of the broker or database
    */
   constructor(entity: string, doing: string, { why, ...options }: ErrorOptions & { readonly why?: string } = {}) {
     super(
-      `Cannot ${doing} "${entity}": the broker refused access${why === undefined ? "" : ` (${why})`}. ` +
-        `Grant the bus' user the right to it`,
+      `Cannot ${doing} "${entity}": access was refused${why === undefined ? "" : ` (${why})`}. ` +
+        `Check the bus' user and password, and grant that user the right to it`,
       { ...options, details: { entity, doing, ...(why === undefined ? {} : { why }) } },
     );
   }

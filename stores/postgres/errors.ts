@@ -77,7 +77,7 @@ export function explainOwn(error: unknown, where: string): unknown {
     case "28000": // invalid_authorization_specification
     case "28P01": // invalid_password
     case "42501": // insufficient_privilege
-      return new AccessRefusedError(where, "use the database", cause);
+      return new AccessRefusedError(where, "use the database", { ...cause, why: error.message });
     case "57014": // query_canceled: statement_timeout
     case "55P03": // lock_not_available: lock_timeout
     case "53200": // out_of_memory

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { command, ConfigurationError, UnknownEndpointError } from "../../mod.ts";
+import { command, ConfigurationError, createBus, UnknownEndpointError } from "../../mod.ts";
 import type { Bus } from "../../mod.ts";
 import { all, type Trial, trial } from "../support/trial.ts";
 
@@ -214,7 +214,9 @@ trial("a message that its own bus cannot name is listed without a contract", asy
 
 trial("an endpoint that the bus does not have is named in the error", async (t) => {
   const { bus } = await started(t);
-  assertThrows(() => bus.errors("wrok"), UnknownEndpointError, `"wrok"`);
+  assertThrows(() => bus.errors("wrok"), UnknownEndpointError, `"wrok" on this bus, which has "`);
+  const none = createBus({ name: "none" });
+  assertThrows(() => none.errors("wrok"), UnknownEndpointError, "which has none. Make it with bus.endpoint() first");
 });
 
 trial("a filter that gives a promise is refused, and what it was asked about stays", async (t) => {

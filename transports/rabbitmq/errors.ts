@@ -25,7 +25,7 @@ export function codeOf(error: unknown): number | undefined {
 
 /** Says what was refused, and why, in the broker's words. */
 export function accessRefused(error: unknown, entity: string, doing: string): AccessRefusedError {
-  const [, why] = /ACCESS_REFUSED - ([^"]*)/.exec(textOf(error)) ?? [];
+  const [, why] = /ACCESS_REFUSED - ([^"]*?)\.?(?:"|$)/.exec(textOf(error)) ?? [];
   return new AccessRefusedError(entity, doing, { cause: error, ...(why === undefined ? {} : { why }) });
 }
 
@@ -45,12 +45,11 @@ export function unreached(
 ): Error {
   const at = `${node.host}:${node.port}`;
   const text = textOf(error);
-  if (/ACCESS.REFUSED/.test(text)) {
-    return new AccessRefusedError(`${at}, vhost ${node.vhost}`, "connect to", { cause: error });
-  }
+  if (/ACCESS.REFUSED/.test(text)) return accessRefused(error, `${at}, vhost ${node.vhost}`, "connect to");
   // The client does not pass on what the broker says of the vhost.
   if (/Expected ConnectionOpenOk/.test(text)) {
-    const why = `${at} does not open it: it is missing there, or the user has no right to it`;
+    const why = `${at} does not open it: it is missing there, or the user has no right to it, ` +
+      `which rabbitmqctl add_vhost and set_permissions mend`;
     return new TopologyError([`vhost:${node.vhost}: ${why}`], { cause: error });
   }
   return new DisconnectedError(transportName, `connect to ${at}: ${text}`, { cause: error });

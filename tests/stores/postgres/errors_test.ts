@@ -1,5 +1,5 @@
 /** What PostgreSQL's errors become. */
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { createBus } from "../../../mod.ts";
 import { ConfigurationError, InvalidNameError } from "../../../src/errors/configuration.ts";
 import {
@@ -54,6 +54,15 @@ for (
     assertEquals(explainOwn(found, "db"), found);
   });
 }
+
+test("PostgreSQL: what refuses a user is told in the server's words", () => {
+  const found = explainOwn(thrown("28P01", 'password authentication failed for user "app"'), "db");
+  assert(found instanceof AccessRefusedError);
+  assertStringIncludes(
+    found.message,
+    '"db": access was refused (password authentication failed for user "app"). Check',
+  );
+});
 
 test("PostgreSQL: what is lost while it commits has an unknown outcome, unless it was never sent", () => {
   for (const code of ["CONNECTION_CLOSED", "CONNECTION_DESTROYED", "ECONNRESET", "EPIPE", "57P01", "57P02", "08006"]) {

@@ -95,7 +95,10 @@ onNode("credentials are asked for at each connect, so that a password may change
   await node.control("change_password", "rotating", "second");
   await proxy.cut();
   // The old password is refused, which is told, and tried again.
-  await node.until("the refusal", () => causes.some((cause) => cause.includes("refused access")));
+  await node.until(
+    "the refusal",
+    () => causes.some((cause) => cause.includes("access was refused (Login was refused")),
+  );
   password = "second";
   await node.until("both connections", () => transport.counts.connections === 2, 30_000);
   await works(transport);
