@@ -1,6 +1,7 @@
 /** Makes buses: the one place that knows what stands in for what is left out. @module */
 import { memoryStore } from "../../stores/memory/mod.ts";
 import { memory } from "../../transports/memory/mod.ts";
+import { ConfigurationError } from "../errors/configuration.ts";
 import { checkOptionNames } from "../values/option_names.ts";
 import type { Bus } from "./bus.ts";
 import { busOptionNames, type BusOptions } from "./bus_options.ts";
@@ -26,5 +27,18 @@ import { MessageBus } from "./message_bus.ts";
  */
 export function createBus<Tx = undefined>(options: BusOptions<Tx>): Bus<Tx> {
   checkOptionNames(options, busOptionNames, `the bus "${options.name}"`);
+  const { name, transport, store } = options;
+  // Types tell of this, but not where a URL or a path from the environment was cast, nor in JavaScript.
+  if (transport !== undefined && typeof transport?.receive !== "function") {
+    throw new ConfigurationError(
+      `Cannot use the { transport } of the bus "${name}": it is none. Give what memory(), rabbitmq(), ` +
+        `sqliteTransport() or postgresTransport() makes`,
+    );
+  }
+  if (store !== undefined && typeof store?.tx !== "function") {
+    throw new ConfigurationError(
+      `Cannot use the { store } of the bus "${name}": it is none. Give what memoryStore(), sqlite() or postgres() makes`,
+    );
+  }
   return new MessageBus(options, options.transport ?? memory(), { store: memoryStore });
 }

@@ -42,10 +42,9 @@ const optionNames: OptionNames<SqliteOptions> = {
  */
 export function sqlite(options: string | SqliteOptions): Store<SqliteTransaction> {
   if (typeof options === "object") checkOptionNames(options, optionNames, "sqlite()");
-  const { path, synchronous = "full", prefix = "hero_", lockTimeout = "30s" } = typeof options === "string"
-    ? { path: options }
-    : options;
-  if (path === "" || path.startsWith(":memory:")) {
+  const given: Partial<SqliteOptions> = typeof options === "string" ? { path: options } : options ?? {};
+  const { path, synchronous = "full", prefix = "hero_", lockTimeout = "30s" } = given;
+  if (typeof path !== "string" || path === "" || path.startsWith(":memory:")) {
     throw new ConfigurationError(
       `Cannot keep a SQLite store at "${path}": it needs a file. Name one, or use memoryStore() where nothing is to last`,
     );

@@ -184,6 +184,9 @@ test("options that are none are refused where they are written", () => {
     assertThrows(() => sqlite({ path: "a.db", prefix }), InvalidNameError);
   }
   for (const path of ["", ":memory:"]) assertThrows(() => sqlite(path), ConfigurationError, "memoryStore");
+  const unset = undefined as unknown as string; // as a variable of the environment may be
+  assertThrows(() => sqlite(unset), ConfigurationError, `at "undefined": it needs a file`);
+  assertThrows(() => sqlite({ path: unset }), ConfigurationError, "it needs a file");
   assertThrows(() => sqlite({ path: "a.db", lockTimeout: -1 }), ConfigurationError);
   assertThrows(() => sqlite({ path: "a.db", synchronous: "off" as "full" }), ConfigurationError, "normal");
 });
