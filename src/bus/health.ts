@@ -67,7 +67,9 @@ function storageParts({ store, status, backlogs, given }: Storage, sagas: readon
       const { waiting, parked, firstParked, oldestInMs } = backlog;
       const reasons = [
         ...(error === undefined ? [] : [`The store does not answer: ${error.message}`]),
-        ...(parked === 0 ? [] : [`${parked} messages are parked${because(firstParked)}`]),
+        ...(parked === 0
+          ? []
+          : [`${parked === 1 ? "1 message is" : `${parked} messages are`} parked${because(firstParked)}`]),
         ...(oldestInMs < overdueAfterInMs
           ? []
           : [`The oldest of ${waiting} messages is due for ${Math.round(oldestInMs / 1000)} s`]),

@@ -24,7 +24,7 @@ damaged("a schedule that cannot be read is parked alone: listed, in health, and 
     const part = () => bus.health().parts.find(({ name }) => name === "schedules");
     await until("health tells", () => part()?.reason?.includes("parked") === true);
     const reason = part()?.reason ?? "";
-    for (const says of ["1 messages are parked", `"bad"`, "UnreadableRowError", "headers"]) {
+    for (const says of ["1 message is parked", `"bad"`, "UnreadableRowError", "headers"]) {
       assert(reason.includes(says), reason);
     }
     const [parked, ...others] = await all(bus.parked().list());
