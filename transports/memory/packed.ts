@@ -101,16 +101,18 @@ class Block {
   }
 }
 
-/** Whether its bytes are all that it is. */
+/** Whether its bytes are all that it is, and stay where they are. */
 function isPlain({ reference, body }: Frame): boolean {
-  return reference === undefined && body.constructor === Uint8Array;
+  return reference === undefined && body.constructor === Uint8Array && Reflect.get(body.buffer, "resizable") !== true;
 }
 
 /** Whether headers differ in the id alone. */
 function isLike(headers: FrameHeaders, like: Kind): boolean {
   let count = 0;
   for (const name in headers) {
-    if (name !== names.id && headers[name] !== like.headers[name]) return false;
+    const value = headers[name];
+    // What has no value is equal to what is not there.
+    if (name !== names.id && (value === undefined || value !== like.headers[name])) return false;
     count++;
   }
   return count === like.count;

@@ -111,3 +111,23 @@ test("a backlog that grows and shrinks stays in order, whatever comes back", () 
   }
   assertEquals(added, expected);
 });
+
+test("what breaks the promise of a frame breaks no other message of a long backlog", () => {
+  const backlog = new Backlog();
+  const add = (position: number, headers: Record<string, unknown>, body: Uint8Array): void =>
+    backlog.add({ frame: { contentType: "", headers: headers as Frame["headers"], body } }, "queue:q", position);
+  for (let position = 0; position < 1024; position++) add(position, { "hero-id": String(position) }, new Uint8Array(1));
+  const buffer = new ArrayBuffer(8, { maxByteLength: 8 });
+  add(1024, { "hero-id": "one", b: "1" }, new Uint8Array(1));
+  add(1025, { "hero-id": "two", a: undefined }, new Uint8Array(1));
+  add(1026, { "hero-id": "three" }, new Uint8Array(buffer, 4, 4));
+  buffer.resize(0);
+  for (let position = 0; position < 1024; position++) backlog.take();
+
+  const ids = [backlog.take(), backlog.take(), backlog.take()].map((taken) => ({ ...taken?.frame.headers }));
+
+  assertEquals(
+    ids,
+    [{ "hero-id": "one", b: "1" }, { "hero-id": "two", a: undefined }, { "hero-id": "three" }] as never,
+  );
+});
