@@ -18,12 +18,13 @@ const postponedList = `${leasedList}, free float8, error text, park boolean`;
 export type DueStatements =
   & Readonly<
     Record<
-      | ("claim" | "claimFree" | "later" | "promote" | "lockTokens" | "remove" | "next" | "stats")
+      | ("later" | "promote" | "lockTokens" | "remove" | "next" | "stats")
       | ("parked" | "parkedAfter" | "unpark"),
       string
     >
   >
   & { insert(before: string): string }
+  & Readonly<Record<"claim" | "claimFree", (limit: number) => string>>
   & Readonly<Record<"lock" | "done" | "doneAlone", (taken: Taken) => string>>;
 
 /**
@@ -81,9 +82,9 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
     ? "false"
     : `(SELECT true FROM ${names.table("cancelled")} x WHERE x.bus = $1::text AND x.token = o.token ` +
       `AND x.unit = o.unit LIMIT 1) IS NOT NULL`;
-  const heads = (columns: string) =>
+  const heads = (columns: string, limit: number) =>
     `heads AS MATERIALIZED (SELECT ${columns}, o."key" FROM ${t} o WHERE ${head} AND o.due_at <= ${now} ` +
-    `AND o.free_at <= ${now} ORDER BY o.due_at, o.place LIMIT $2::text::bigint FOR UPDATE OF o SKIP LOCKED)`;
+    `AND o.free_at <= ${now} ORDER BY o.due_at, o.place LIMIT ${Math.trunc(limit)} FOR UPDATE OF o SKIP LOCKED)`;
   const parked = `SELECT ${found.join(", ")} FROM ${t} o WHERE o.bus = $1::text AND o.parked`;
   return {
     /**
@@ -109,8 +110,13 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
       `CASE WHEN leases THEN ${now} + $4::text::bigint ELSE due END, waits, CASE WHEN leases THEN 1 ELSE 0 END${more} ` +
       `FROM ready ORDER BY n ON CONFLICT DO NOTHING ` +
       `RETURNING o.place, o.fence, o.id, o.free_at`,
-    /** Bus, limit, for how long; gives whether it was taken, its place in time, whether it is not wanted, and the row. */
-    claim: `WITH ${clock}, ${heads("o.place, o.due_at")}, ` +
+    /**
+     * Bus, for how long; gives whether it was taken, its place in time, whether it is not wanted, and the row. The limit
+     * stands in the text: where it is a parameter, a plan that could be kept counts on a tenth of the table and looks dear,
+     * so that each claim from a long backlog is planned anew, for longer than it runs.
+     */
+    claim: (limit) =>
+      `WITH ${clock}, ${heads("o.place, o.due_at", limit)}, ` +
       `standing AS MATERIALIZED (SELECT h.*, f.place AS first FROM heads h LEFT JOIN LATERAL (SELECT o.place FROM ${t} o ` +
       `WHERE ${ofKey("h")} ORDER BY o.due_at, o.place LIMIT 1) f ON h."key" IS NOT NULL), ` +
       `leaders AS MATERIALIZED (SELECT place, "key", due_at, row_number() OVER (ORDER BY due_at, place) AS rank ` +
@@ -118,27 +124,28 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
       // Behind each that is taken, those of its key, as far as there is room and they are free.
       `behind AS MATERIALIZED (SELECT b.place, b.due_at, l."key" FROM leaders l CROSS JOIN LATERAL (SELECT o.place, ` +
       `o.due_at FROM ${t} o WHERE ${ofKey("l")} AND (o.due_at, o.place) > (l.due_at, l.place) AND o.due_at <= ${now} ` +
-      `ORDER BY o.due_at, o.place LIMIT $2::text::bigint - l.rank) b WHERE l."key" IS NOT NULL), ` +
+      `ORDER BY o.due_at, o.place LIMIT ${Math.trunc(limit)} - l.rank) b WHERE l."key" IS NOT NULL), ` +
       `locked AS MATERIALIZED (SELECT o.place FROM ${t} o WHERE o.place IN (SELECT place FROM behind) AND NOT o.parked ` +
       `AND o.free_at <= ${now} FOR UPDATE OF o SKIP LOCKED), ` +
       `unbroken AS (SELECT b.place, b.due_at, bool_and(k.place IS NOT NULL) OVER (PARTITION BY b."key" ` +
       `ORDER BY b.due_at, b.place) AS free FROM behind b LEFT JOIN locked k ON k.place = b.place), ` +
       `taken AS MATERIALIZED (SELECT * FROM (SELECT place, due_at, false AS waits FROM leaders UNION ALL ` +
-      `SELECT place, due_at, true FROM unbroken WHERE free) a ORDER BY due_at, place LIMIT $2::text::bigint), ` +
+      `SELECT place, due_at, true FROM unbroken WHERE free) a ORDER BY due_at, place LIMIT ${Math.trunc(limit)}), ` +
       `firsts AS MATERIALIZED (SELECT o.place FROM ${t} o WHERE NOT o.parked AND ` +
       `o.place IN (SELECT first FROM standing WHERE first <> place) FOR SHARE OF o SKIP LOCKED), ` +
       `changed AS (SELECT place, true AS takes, waits FROM taken UNION ALL SELECT s.place, false, true FROM standing s ` +
       `JOIN firsts f ON f.place = s.first WHERE s.first <> s.place AND s.place NOT IN (SELECT place FROM taken)) ` +
       `UPDATE ${t} o SET waits = c.waits, fence = o.fence + CASE WHEN c.takes THEN 1 ELSE 0 END, ` +
-      `free_at = CASE WHEN c.takes THEN ${now} + $3::text::bigint ELSE o.free_at END ` +
+      `free_at = CASE WHEN c.takes THEN ${now} + $2::text::bigint ELSE o.free_at END ` +
       `FROM changed c WHERE o.place = c.place RETURNING c.takes, o.due_at, o.free_at, c.takes AND ${unwanted}, ` +
       found.map((name) => name === 'o."body"' ? "CASE WHEN c.takes THEN o.body END" : name).join(", "),
     /**
      * The same where none of those that come first has a key: nothing is compared with anything. Gives nothing where one
      * has. By `ctid`, as the rows are locked; one that was changed since the statement began is left to the next.
      */
-    claimFree: `WITH ${clock}, ${heads("o.ctid AS at")} ` +
-      `UPDATE ${t} o SET fence = o.fence + 1, free_at = ${now} + $3::text::bigint ` +
+    claimFree: (limit) =>
+      `WITH ${clock}, ${heads("o.ctid AS at", limit)} ` +
+      `UPDATE ${t} o SET fence = o.fence + 1, free_at = ${now} + $2::text::bigint ` +
       `WHERE o.ctid = ANY (ARRAY(SELECT at FROM heads)) AND NOT EXISTS (SELECT FROM heads WHERE "key" IS NOT NULL) ` +
       `RETURNING true, o.due_at, o.free_at, ${unwanted}, ${found.join(", ")}`,
     /** Leased ones. */

@@ -88,8 +88,8 @@ export class DueTable<Row extends OutboxRow> {
 
   /** @param free only if none of those that come first has a key; gives nothing else */
   claim(bus: string, limit: number, leaseMs: number, free = false): Statement {
-    const text = free ? this.#sql.claimFree : this.#sql.claim;
-    return { text, values: [column(bus), String(limit), String(Math.ceil(leaseMs))] };
+    const text = free ? this.#sql.claimFree(limit) : this.#sql.claim(limit);
+    return { text, values: [column(bus), String(Math.ceil(leaseMs))] };
   }
   /** What `claim` gave. */
   claimed(found: readonly SqlRow[]): Claimed<Row> {

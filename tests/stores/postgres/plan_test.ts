@@ -65,17 +65,21 @@ interface Plan {
   readonly Plans?: readonly Plan[];
 }
 
+/** What is given to a statement that is executed by its name. */
+function listOf(values: Statement["values"]): string {
+  const given = values.map((value) =>
+    value === null ? "NULL" : `'${value instanceof Uint8Array ? "\\x" : String(value).replaceAll("'", "''")}'`
+  );
+  return given.length === 0 ? "" : `(${given.join(", ")})`;
+}
+
 /** How a statement is run by an application that has run it often: for any values. Undoes what it does. */
 async function planOf({ bench: { sql } }: Opened, { text, values }: Statement): Promise<readonly Plan[]> {
   const found = await sql.begin(async (tx) => {
     await tx`SET LOCAL plan_cache_mode = force_generic_plan`;
     await tx`SELECT set_config('hero.freed', '[["app","hot"]]', true)`;
     await tx.unsafe(`PREPARE each AS ${text}`);
-    const given = values.map((value) =>
-      value === null ? "NULL" : `'${value instanceof Uint8Array ? "\\x" : String(value).replaceAll("'", "''")}'`
-    );
-    const list = given.length === 0 ? "" : `(${given.join(", ")})`;
-    const [row] = await tx.unsafe(`EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE each${list}`);
+    const [row] = await tx.unsafe(`EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE each${listOf(values)}`);
     await tx`DEALLOCATE each`;
     await tx`SAVEPOINT undo`.catch(() => {});
     throw Object.assign(new Error("undone"), { plan: row?.["QUERY PLAN"] as readonly { readonly Plan: Plan }[] });
@@ -198,3 +202,26 @@ onPostgres("a claim of rows without keys writes each in its page, and no index",
   assertEquals([await pages(), await indexes()], [before, size]);
   // A second time it does only once what was before is cleared away, which others' transactions hold up.
 });
+
+onPostgres("claims from a long backlog keep their plan", async (opened) => {
+  await opened.store();
+  const { bench: { sql, schema } } = opened;
+  await sql.unsafe(
+    `INSERT INTO "${schema}".hero_schedules (bus, id, unit, destination, content_type, headers, body, written_due_at, ` +
+      `due_at, free_at, token) SELECT 'app', 'later' || n, 'u', 'queue:q', 't', '[]', 'x', 0, 9e14, 9e14, n ` +
+      `FROM generate_series(1, ${5 * size}) n`,
+  );
+  await sql.unsafe(`VACUUM ANALYZE "${schema}".hero_schedules`);
+  const table = new DueTable<ScheduleRow>(new Names(schema, "hero_"), "schedules");
+  const claims = [table.claim("app", 200, 1_000), table.claim("app", 200, 1_000, true)];
+  await sql.begin(async (tx) => {
+    for (const [at, { text, values }] of claims.entries()) {
+      await tx.unsafe(`PREPARE claim${at} AS ${text}`);
+      for (let times = 0; times < 8; times++) await tx.unsafe(`EXECUTE claim${at}${listOf(values)}`);
+    }
+    const kept = await tx`SELECT generic_plans::int AS kept FROM pg_prepared_statements WHERE name LIKE 'claim_'`;
+    // Five are made to compare with.
+    assertEquals(kept.map((row) => row["kept"]), [3, 3]);
+    await tx.unsafe("DEALLOCATE claim0; DEALLOCATE claim1");
+  });
+}, 120_000);
