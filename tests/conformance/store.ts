@@ -7,6 +7,7 @@ import { lifecycleCases } from "./store/lifecycle_cases.ts";
 import { modelCases } from "./store/model_cases.ts";
 import { orderCases } from "./store/order_cases.ts";
 import { sagaCases } from "./store/saga_cases.ts";
+import { sagaFindingCases } from "./store/saga_finding_cases.ts";
 import { scheduleCases } from "./store/schedule_cases.ts";
 import { type StoreUnderTest, Trial } from "./store/trial.ts";
 import { unitCases } from "./store/unit_cases.ts";
@@ -35,6 +36,7 @@ export function storeConformance(
     ...inboxCases,
     ...unitCases,
     ...sagaCases,
+    ...sagaFindingCases,
     ...contentCases,
     ...dueCases,
     ...orderCases,

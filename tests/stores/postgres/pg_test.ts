@@ -5,6 +5,7 @@ import { postgres } from "../../../stores/postgres/mod.ts";
 import { storeConformance } from "../../conformance/store.ts";
 import { contentCases } from "../../conformance/store/content_cases.ts";
 import { sagaCases } from "../../conformance/store/saga_cases.ts";
+import { sagaFindingCases } from "../../conformance/store/saga_finding_cases.ts";
 import { unitCases } from "../../conformance/store/unit_cases.ts";
 import { realTime } from "../../conformance/test_clock.ts";
 import { test } from "../../support/runner.ts";
@@ -32,7 +33,7 @@ const cases = storeConformance(() => {
   });
 });
 // What depends on the driver: values of all kinds, transactions. The statements are the same.
-const depends = new Set([...contentCases, ...unitCases, ...sagaCases].map(({ name }) => name));
+const depends = new Set([...contentCases, ...unitCases, ...sagaCases, ...sagaFindingCases].map(({ name }) => name));
 for (const { name, run } of cases.filter(({ name }) => depends.has(name))) {
   test(`PostgreSQL store over pg: ${name}`, run, { skip, timeoutInMs: 60_000 });
 }
