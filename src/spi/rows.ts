@@ -68,7 +68,7 @@ export interface OutboxRow {
   readonly to: Address;
   /** What is sent, as it is. */
   readonly frame: Frame;
-  /** Epoch milliseconds; 0: now. */
+  /** Epoch milliseconds; 0: now, and no sooner than an unsent row of its key whose time was "now" too. */
   readonly dueAt: number;
   /** Epoch milliseconds; `undefined`: never. */
   readonly expiresAt: number | undefined;

@@ -63,9 +63,12 @@ export class DueRows<Row extends OutboxRow> {
     const identity = this.#identity(row);
     if (this.#entries.has(identity)) return undefined;
     const entry = new Entry(row, ++this.#written, row.dueAt === 0 ? now : row.dueAt);
+    // What is sent now goes behind what was sent before it, though the clock was set back in between.
+    const last = row.dueAt === 0 && row.key !== undefined ? this.#queues.get(row.key)?.last : undefined;
+    if (last !== undefined && last.dueAt > now) entry.dueAt = last.dueAt;
     this.#entries.set(identity, entry);
     this.#advance(now);
-    if (entry.dueAt <= now) this.#free(entry);
+    if (entry.freeAt <= now) this.#free(entry);
     else this.#waiting.push(entry);
     return entry;
   }

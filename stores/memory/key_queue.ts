@@ -27,6 +27,11 @@ export class KeyQueue<Item extends Queued<Item>> {
     return this.#first === undefined;
   }
 
+  /** The one that all others go before. */
+  get last(): Item | undefined {
+    return this.#last;
+  }
+
   /** Puts one in its place, which is mostly the last. */
   insert(item: Item): void {
     let before = this.#last;

@@ -85,6 +85,9 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
   const heads = (columns: string, limit: number) =>
     `heads AS MATERIALIZED (SELECT ${columns}, o."key" FROM ${t} o WHERE ${head} AND o.due_at <= ${now} ` +
     `AND o.free_at <= ${now} ORDER BY o.due_at, o.place LIMIT ${Math.trunc(limit)} FOR UPDATE OF o SKIP LOCKED)`;
+  // What is sent now is due no sooner than what was sent before it, though the clock was set back in between.
+  const lastOfKey = `CASE WHEN r."key" IS NOT NULL THEN (SELECT o.due_at FROM ${t} o WHERE ${ofKey("r")} ` +
+    `AND o.written_due_at = 0 ORDER BY o.due_at DESC, o.place DESC LIMIT 1) END`;
   const parked = `SELECT ${found.join(", ")} FROM ${t} o WHERE o.bus = $1::text AND o.parked`;
   return {
     /**
@@ -94,7 +97,7 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
      */
     insert: (before: string) =>
       `WITH ${before}${clock}, ` +
-      `incoming AS MATERIALIZED (SELECT r.*, CASE WHEN r.written = 0 THEN ${now} ` +
+      `incoming AS MATERIALIZED (SELECT r.*, CASE WHEN r.written = 0 THEN greatest(${now}, ${lastOfKey}) ` +
       `ELSE greatest(-9e15, least(9e15, ceil(r.written)))::bigint END AS due ` +
       `FROM ${rowsOf("$2", insertColumns)}), ` +
       `standing AS MATERIALIZED (SELECT i.*, f.place AS first FROM incoming i LEFT JOIN LATERAL ` +

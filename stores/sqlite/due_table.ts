@@ -49,10 +49,12 @@ export class DueTable<Row extends OutboxRow> {
     now: number,
     lease: { readonly until: number; readonly mine: Set<number> } | undefined,
   ): { readonly freeAt: number; readonly leased: Leased<Row> | undefined } | undefined {
-    const dueAt = row.dueAt === 0 ? Math.floor(now) : Math.ceil(row.dueAt);
     const busText = toText(bus);
     const key = row.key === undefined ? null : toText(row.key);
     const first = key === null ? undefined : this.#first(connection, busText, key);
+    const dueAt = row.dueAt !== 0
+      ? Math.ceil(row.dueAt)
+      : Math.max(Math.floor(now), first === undefined ? 0 : this.#sentLast(connection, busText, key));
     const waits = first !== undefined && first.due_at <= dueAt;
     const leases = lease !== undefined && dueAt <= now &&
       (!waits || this.#follows(connection, busText, key, dueAt, lease.mine));
@@ -227,6 +229,12 @@ export class DueTable<Row extends OutboxRow> {
 
   #first(connection: Connection, bus: string, key: string): Standing | undefined {
     return (connection.prepare(this.#sql.first).get(bus, key) ?? undefined) as Standing | undefined;
+  }
+
+  /** When the last that was to be sent at once is due: what follows it is no sooner, though the clock was set back. */
+  #sentLast(connection: Connection, bus: string, key: string | null): number {
+    const found = connection.prepare(this.#sql.sentLast).get(bus, key) as Pick<Standing, "due_at"> | null | undefined;
+    return found?.due_at ?? 0;
   }
 
   /** Whether what goes right before it in its key is leased by the same unit. */
