@@ -28,7 +28,13 @@ export {
   UnknownEndpointError,
   UnsupportedError,
 } from "./src/errors/configuration.ts";
-export { AlreadyStartedError, NotStartedError, StopDeadlineError, StoppedError } from "./src/errors/lifecycle.ts";
+export {
+  AlreadyStartedError,
+  NotStartedError,
+  StartTimeoutError,
+  StopDeadlineError,
+  StoppedError,
+} from "./src/errors/lifecycle.ts";
 export {
   ClaimLostError,
   DeliveryLimitError,
@@ -169,6 +175,7 @@ export type {
   ObservedFailure,
   ObservedInstance,
   ObservedSend,
+  ObservedStatus,
   Unhandled,
 } from "./src/pipeline/observers.ts";
 export type { RateLimitOptions } from "./src/pipeline/rate_limit.ts";

@@ -78,7 +78,12 @@ export interface Bus<in out Tx = undefined> extends Sender<Tx>, Requester, Contr
    * Connects, makes queues and topics, and takes messages. All or nothing: a failure, or the signal, undoes what began,
    * and the bus has stopped then.
    *
+   * A broker or database that is away is waited for, for ever without a signal; observers (`status`) and `health()` are
+   * told why. So is a RabbitMQ that refuses the login.
+   *
    * @throws {ConfigurationError} (or one of its subclasses) for what cannot work
+   * @throws {StartTimeoutError} where the signal's time is over; it says what was waited for. Another signal's reason is
+   * thrown as it is
    */
   start(options?: { readonly signal?: AbortSignal }): Promise<void>;
   /**

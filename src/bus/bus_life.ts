@@ -1,5 +1,6 @@
 /** The life of a bus: start, stop, and what joins and leaves meanwhile. @module */
-import { AlreadyStartedError, NotStartedError, StoppedError } from "../errors/lifecycle.ts";
+import { AlreadyStartedError, NotStartedError, StartTimeoutError, StoppedError } from "../errors/lifecycle.ts";
+import { type PluginStatus, ReportedStatus } from "../pipeline/plugin_status.ts";
 import { abortable } from "../values/abortable.ts";
 import { milliseconds } from "../values/duration.ts";
 import { queueName } from "../values/destination.ts";
@@ -9,7 +10,6 @@ import type { Counts, StopOptions } from "./control.ts";
 import type { EndpointBuilder } from "./endpoint.ts";
 import type { EndpointRuntime, Handling } from "./endpoint_runtime.ts";
 import type { Endpoints } from "./endpoints.ts";
-import type { PluginStatus } from "./health.ts";
 import { topologyOf } from "./topology.ts";
 
 const defaultDeadline = "30s";
@@ -46,10 +46,11 @@ export class BusLife {
   #stopping: Promise<void> | undefined;
   /** Ends the wait of `stop`. */
   #hurry: () => void = () => {};
-  #transportStatus: PluginStatus = { state: "down" };
+  readonly #transportStatus: ReportedStatus;
 
   constructor(core: BusCore, endpoints: Endpoints) {
     this.#core = core;
+    this.#transportStatus = new ReportedStatus(`transport ${core.transport.name}`, core.observers);
     this.#endpoints = endpoints;
     // Streams may wait for it; without them nobody does.
     this.#started.promise.catch(() => {});
@@ -63,7 +64,7 @@ export class BusLife {
     return this.#ending.signal;
   }
   get transportStatus(): PluginStatus {
-    return this.#transportStatus;
+    return this.#transportStatus.now;
   }
   /** What is going on inside. */
   get activity(): Activity {
@@ -115,10 +116,8 @@ export class BusLife {
       bus: name,
       clock: services.clock.background ?? services.clock,
       signal: this.#abort.signal,
-      status: (now) => void (this.#transportStatus = now),
-    }).then(() => {
-      if (this.#transportStatus.state === "down") this.#transportStatus = { state: "up" };
-    });
+      status: (now) => this.#transportStatus.report(now),
+    }).then(() => this.#transportStatus.opened());
     return this.#opening;
   }
 
@@ -146,12 +145,26 @@ export class BusLife {
       this.#abort.signal.throwIfAborted();
       this.#opens = false;
       this.#started.resolve();
-    } catch (error) {
+    } catch (thrown) {
+      const error = this.#explained(thrown, signal); // closing forgets what was waited for
       await this.#undo(error);
       throw error;
     } finally {
       signal?.removeEventListener("abort", abort);
     }
+  }
+
+  /** A signal that has run out of time knows nothing of what took it. One that somebody aborts has a reason already. */
+  #explained(error: unknown, signal: AbortSignal | undefined): unknown {
+    if (!signal?.aborted || error !== signal.reason || !(error instanceof Error)) return error;
+    if (error.name !== "TimeoutError") return error;
+    const { name, storage } = this.#core;
+    const plugins: readonly (readonly [string, PluginStatus | undefined])[] = [
+      [this.#transportStatus.name, this.#transportStatus.now],
+      [`store ${storage?.store.name}`, storage?.status],
+    ];
+    const [awaited] = plugins.flatMap(([name, status]) => status?.cause === undefined ? [] : [{ name, ...status }]);
+    return new StartTimeoutError(name, awaited?.name, { cause: awaited?.cause ?? error });
   }
 
   /** A transport that does not heed the signal, or is not given it, must not hold up who gave it. */
@@ -241,7 +254,7 @@ export class BusLife {
       requests.close();
       this.#core.close();
       this.#abort.abort(new StoppedError(this.#core.name, "connect"));
-      this.#transportStatus = { state: "down" };
+      this.#transportStatus.closed();
       try {
         if (this.#opening !== undefined) await transport.close(until);
       } finally {

@@ -18,7 +18,7 @@ import type { BusCore } from "./bus_core.ts";
 import type { Runnable } from "../pipeline/consumer.ts";
 import type { SagaDefinition } from "../sagas/definition.ts";
 import { type Declared, EndpointBuilder, isSubscribed } from "./endpoint.ts";
-import type { EndpointOptions } from "./endpoint_options.ts";
+import { type EndpointOptions, isStored } from "./endpoint_options.ts";
 import { type EndpointPlan, planEndpoint } from "./endpoint_plan.ts";
 import { EndpointRuntime } from "./endpoint_runtime.ts";
 import { checkQueues } from "./queue_checks.ts";
@@ -71,6 +71,10 @@ export class Endpoints {
   /** The names of all sagas. */
   get sagas(): readonly string[] {
     return [...this.#builders.values()].flatMap(({ sagas }) => sagas.map(({ name }) => name));
+  }
+  /** The names of those whose messages are handled in units of work. */
+  get outboxes(): readonly string[] {
+    return [...this.#builders.values()].filter(({ options }) => isStored(options)).map(({ name }) => name);
   }
   /** The endpoint of a saga; `undefined`: it is on none. */
   ofSaga(saga: SagaDefinition): string | undefined {

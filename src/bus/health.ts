@@ -1,7 +1,8 @@
 /** How a bus is. @module */
 import type { Backlog } from "../spi/telemetry.ts";
-import type { Host, TransportCounts } from "../spi/transport.ts";
+import type { TransportCounts } from "../spi/transport.ts";
 import type { Storage } from "../outbox/storage.ts";
+import type { PluginStatus } from "../pipeline/plugin_status.ts";
 import type { Health, HealthStatus } from "./control.ts";
 import type { EndpointRuntime } from "./endpoint_runtime.ts";
 
@@ -10,22 +11,26 @@ const stuckAfterInMs = 60_000;
 /** How long what is due may wait in the store. */
 const overdueAfterInMs = 60_000;
 
-/** What a plug-in last said of itself. */
-export type PluginStatus = Parameters<Host["status"]>[0];
-
 type Part = Health["parts"][number];
+
+/** What a store in memory loses with its process, though a broker keeps the messages: by name. */
+export interface Forgotten {
+  readonly sagas: readonly string[];
+  /** Endpoints with `outbox: true`. */
+  readonly outboxes: readonly string[];
+}
 
 /**
  * The health of a bus: its worst part's, but that one endpoint or a broker that is away only degrades it.
  *
- * @param sagas whose messages the broker keeps for longer than this process lives: their names
+ * @param forgotten what of it is in this process alone, where the broker keeps messages for longer
  */
 export function healthOf(
   running: boolean,
   transport: readonly [name: string, status: PluginStatus, counts: TransportCounts | undefined],
   storage: Storage | undefined,
   endpoints: readonly EndpointRuntime[],
-  sagas: readonly string[],
+  forgotten: Forgotten,
   now: number,
 ): Health {
   if (!running) {
@@ -43,7 +48,7 @@ export function healthOf(
   }
   const parts: Part[] = [
     transportPart(...transport),
-    ...(storage?.opened === true ? storageParts(storage, sagas) : []),
+    ...(storage?.opened === true ? storageParts(storage, forgotten) : []),
     ...endpoints.map((endpoint) => endpointPart(endpoint, now)),
   ];
   return { status: worst(parts), parts };
@@ -59,10 +64,10 @@ function pluginPart(name: string, { state, cause }: PluginStatus): Part {
   return { name, status: state === "down" ? "unhealthy" : "degraded", reason: cause?.message ?? `It is ${state}` };
 }
 
-function storageParts({ store, status, backlogs, given }: Storage, sagas: readonly string[]): readonly Part[] {
+function storageParts({ store, status, backlogs, given }: Storage, forgotten: Forgotten): readonly Part[] {
   const own = pluginPart(`store ${store.name}`, status);
   return [
-    given || sagas.length === 0 || own.status !== "healthy" ? own : forgetful(own, sagas),
+    given || own.status !== "healthy" ? own : forgetful(own, forgotten),
     ...backlogs.map(([name, backlog, error]): Part => {
       const { waiting, parked, firstParked, oldestInMs } = backlog;
       const reasons = [
@@ -85,15 +90,23 @@ function because(first: Backlog["firstParked"]): string {
   return first === undefined ? "" : `, the first of them, "${first.messageId}", for: ${first.error}`;
 }
 
-/** Nobody has said that instances may be lost, and nobody would see it: what comes for them later finds none. */
-function forgetful({ name }: Part, sagas: readonly string[]): Part {
+/** Nobody has said that it may be lost, and nobody would see it: what comes later finds nothing, or is done twice. */
+function forgetful(part: Part, { sagas, outboxes }: Forgotten): Part {
+  const kept = [
+    ...(sagas.length === 0 ? [] : [`the instances of ${list(sagas)}`]),
+    ...(outboxes.length === 0 ? [] : [`the inbox and outbox of ${list(outboxes)}`]),
+  ];
+  if (kept.length === 0) return part;
   return {
-    name,
+    ...part,
     status: "degraded",
-    reason: `It keeps the instances of ${sagas.map((each) => `"${each}"`).join(", ")} in this process alone, and the ` +
-      `broker keeps their messages for longer. Give the bus a store: createBus({ store: sqlite("app.db") }); ` +
-      `or memoryStore(), if they may be lost`,
+    reason: `It keeps ${kept.join(" and ")} in this process alone, and the broker keeps their messages for longer. ` +
+      `Give the bus a store: createBus({ store: sqlite("app.db") }); or memoryStore(), if they may be lost`,
   };
+}
+
+function list(names: readonly string[]): string {
+  return names.map((each) => `"${each}"`).join(", ");
 }
 
 function endpointPart({ services: { name }, state }: EndpointRuntime, now: number): Part {

@@ -298,7 +298,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
       [`transport ${this.#core.transport.name}`, this.#life.transportStatus, this.#core.transport.counts],
       this.#core.storage,
       this.#endpoints.running,
-      this.#core.brokerLasts ? this.#endpoints.sagas : [],
+      this.#core.brokerLasts ? this.#endpoints : { sagas: [], outboxes: [] },
       this.#core.services.clock.now(),
     );
   }

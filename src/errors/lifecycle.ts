@@ -34,6 +34,28 @@ export class StoppedError extends HeroError {
   }
 }
 
+/** `bus.start({ signal })` took longer than its signal, as `AbortSignal.timeout` makes it, allows. */
+export class StartTimeoutError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_START_TIMEOUT";
+  /**
+   * Puts it into words.
+   *
+   * @param awaited what has said why it is waited for, as in `transport rabbitmq`; `undefined`: nothing has
+   * @param options `cause`: what that has said, else the signal's reason
+   */
+  constructor(bus: string, awaited: string | undefined, { cause }: { readonly cause: Error }) {
+    super(
+      `Cannot start the bus "${bus}" in the time that its signal allows: ${
+        awaited === undefined
+          ? "what it waits for has not said why. Look whether"
+          : `it waits for the ${awaited}, which says: ${cause.message}. Mend that, or look whether`
+      } its broker and database answer, or allow more time`,
+      { cause, details: { bus, ...(awaited === undefined ? {} : { awaited }) } },
+    );
+  }
+}
+
 /** The bus is running: what was asked must be said before `start()`. */
 export class AlreadyStartedError extends HeroError {
   /** Stable: branch on it. */

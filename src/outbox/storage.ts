@@ -3,11 +3,12 @@ import { StoppedError } from "../errors/lifecycle.ts";
 import { toError } from "../errors/thrown.ts";
 import type { BusServices } from "../pipeline/endpoint_services.ts";
 import type { OutgoingMessage, SendTarget } from "../pipeline/outgoing_message.ts";
+import { type PluginStatus, ReportedStatus } from "../pipeline/plugin_status.ts";
 import { carries } from "../pipeline/send_plan.ts";
 import type { InboxKey, OutboxRow, ScheduleRow } from "../spi/rows.ts";
 import type { JoinableStore, Leased, Scope, Store, Unit } from "../spi/store.ts";
 import type { Backlog } from "../spi/telemetry.ts";
-import type { Capabilities, Enlistment, Host, Receiver, Transport } from "../spi/transport.ts";
+import type { Capabilities, Enlistment, Receiver, Transport } from "../spi/transport.ts";
 import { Deliverer, leaseInMs } from "./deliverer.ts";
 import { DeliveryScope } from "./delivery_scope.ts";
 import { rowOf } from "./stored_message.ts";
@@ -37,9 +38,6 @@ export interface StorageOptions {
   readonly told: (message: OutgoingMessage, error: Error | undefined) => void;
 }
 
-/** How the store is, as it last said. */
-export type StorageStatus = Parameters<Host["status"]>[0];
-
 /** What a bus has of its store: begins units of work, and delivers what they leave. */
 export class Storage implements UnitOwner {
   readonly store: Store<unknown>;
@@ -48,7 +46,7 @@ export class Storage implements UnitOwner {
   readonly #ending = new AbortController();
   #deliverers: { readonly outbox: Deliverer<OutboxRow>; readonly schedules: Deliverer<ScheduleRow> } | undefined;
   #opening: Promise<void> | undefined;
-  #status: StorageStatus = { state: "down" };
+  #status: ReportedStatus | undefined;
   #committing = 0;
   readonly #sweeper: Sweeper;
 
@@ -72,8 +70,9 @@ export class Storage implements UnitOwner {
   get opened(): boolean {
     return this.#opening !== undefined;
   }
-  get status(): StorageStatus {
-    return this.#status;
+  /** How the store is, as it last said. */
+  get status(): PluginStatus {
+    return this.#status?.now ?? { state: "down" };
   }
   /** Messages that are being written, or are on their way from the store to the broker. */
   get sending(): number {
@@ -89,15 +88,15 @@ export class Storage implements UnitOwner {
 
   /** Connects; once. */
   open(): Promise<void> {
-    const { clock, bus } = this.#with.services();
-    this.#opening ??= this.store.open({
+    const { clock, bus, observers } = this.#with.services();
+    if (this.#opening !== undefined) return this.#opening;
+    const status = this.#status = new ReportedStatus(`store ${this.store.name}`, observers);
+    this.#opening = this.store.open({
       bus,
       clock: clock.background ?? clock,
       signal: this.#ending.signal,
-      status: (now) => void (this.#status = now),
-    }).then(() => {
-      if (this.#status.state === "down") this.#status = { state: "up" };
-    });
+      status: (now) => status.report(now),
+    }).then(() => status.opened());
     return this.#opening;
   }
 
@@ -292,7 +291,7 @@ export class Storage implements UnitOwner {
   /** After the last unit. */
   async close(): Promise<void> {
     this.#ending.abort(new StoppedError(this.#with.services().bus, "wait for the store"));
-    this.#status = { state: "down" };
+    this.#status?.closed();
     if (this.#opening !== undefined) await this.store.close();
   }
 }

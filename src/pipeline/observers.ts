@@ -70,6 +70,16 @@ export interface HeldTransaction {
   readonly inMs: number;
 }
 
+/** How the transport or the store of a bus is now. */
+export interface ObservedStatus {
+  /** As in `transport rabbitmq` or `store postgres`: the name of its part in `bus.health()`. */
+  readonly name: string;
+  /** `degraded`: it is there, and something of it does not work. */
+  readonly state: "up" | "degraded" | "down";
+  /** Why it is not well, in words that say what to do. */
+  readonly cause: Error | undefined;
+}
+
 /** An instance of a saga that was made or changed, or is over. */
 export interface ObservedInstance {
   /** The saga's name. */
@@ -117,6 +127,11 @@ export interface BusObserver {
    * Await nothing slow between its first statement and the handler's return.
    */
   held?(transaction: HeldTransaction): void;
+  /**
+   * The transport or the store is another way than before: it was reached, it is away, it has another reason for that;
+   * also while the bus starts, so that a refused login is known at once.
+   */
+  status?(status: ObservedStatus): void;
   /** What a message has done to an instance of a saga is committed. */
   instance?(instance: ObservedInstance): void;
 }
@@ -168,6 +183,7 @@ function bound(observer: BusObserver): BusObserver {
   if (observer.faulted) own.faulted = observer.faulted.bind(observer);
   if (observer.unhandled) own.unhandled = observer.unhandled.bind(observer);
   if (observer.held) own.held = observer.held.bind(observer);
+  if (observer.status) own.status = observer.status.bind(observer);
   if (observer.instance) own.instance = observer.instance.bind(observer);
   return own;
 }

@@ -19,7 +19,7 @@ export async function loadClient(load: () => Promise<Module> = () => import("pos
     return (await load()).default;
   } catch (cause) {
     throw new ConfigurationError(
-      `Cannot open the store "postgres": its client, "postgres", cannot be loaded. ` +
+      `Cannot use PostgreSQL: its client, "postgres", cannot be loaded. ` +
         `Install it beside this package: npm install postgres@3, bun add postgres@3 or deno add npm:postgres@3`,
       { cause },
     );

@@ -4,7 +4,7 @@ import { StoreUnavailableError } from "../../src/errors/store.ts";
 import { abortable } from "../../src/values/abortable.ts";
 import { exponentialBackoff } from "../../src/values/backoff.ts";
 import type { Database } from "./database.ts";
-import { stateOf, storeName } from "./errors.ts";
+import { stateOf } from "./errors.ts";
 
 /** CTEs that are kept apart, hashes of 64 bits, defaults that are made in order. */
 const oldest = 13;
@@ -31,7 +31,7 @@ export async function connected(database: Asked, signal: AbortSignal): Promise<v
       // The server has answered, and says so: no start of a service makes a database.
       if (stateOf(error.cause) === "3D000") {
         throw new ConfigurationError(
-          `Cannot open the store "${storeName}": there is no database "${database.where}". ` +
+          `Cannot use PostgreSQL: there is no database "${database.where}". ` +
             `Create it with CREATE DATABASE, or correct the name in the URL`,
           { cause: error.cause },
         );

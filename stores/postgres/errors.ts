@@ -12,6 +12,8 @@ import { AccessRefusedError, TopologyError } from "../../src/errors/transport.ts
 
 /** As errors say it. */
 export const storeName = "postgres";
+/** What is closed, of a store and of a transport alike. */
+export const closedName = "the connection to PostgreSQL";
 
 /** SQLSTATE: five of these, https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const sqlState = /^[0-9A-Z]{5}$/;

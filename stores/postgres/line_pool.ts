@@ -3,7 +3,7 @@ import type { Options, Sql } from "postgres";
 import { ClosedError } from "../../src/errors/transport.ts";
 import { abortable } from "../../src/values/abortable.ts";
 import type { Client } from "./client.ts";
-import { storeName } from "./errors.ts";
+import { closedName } from "./errors.ts";
 import { Inlined } from "./inlined.ts";
 import { type Patience, type Waiting, WaitingLine } from "./waiting.ts";
 
@@ -114,7 +114,7 @@ export class LinePool {
     this.#ended = true;
     const lines = [...this.#lines];
     this.#lines.clear();
-    const closed = new ClosedError(`the store "${storeName}"`);
+    const closed = new ClosedError(closedName);
     for (const each of [this.#waiters, this.#behind]) each.end(closed);
     await Promise.all(lines.map((line) => {
       line.lost = true;
@@ -147,7 +147,7 @@ export class LinePool {
   }
 
   #find(use: Use): Line | undefined {
-    if (this.#ended) throw new ClosedError(`the store "${storeName}"`);
+    if (this.#ended) throw new ClosedError(closedName);
     let least: Line | undefined;
     for (const line of this.#lines) {
       if (line.users < (least?.users ?? Infinity)) least = line;

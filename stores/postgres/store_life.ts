@@ -6,7 +6,7 @@ import type { Host } from "../../src/spi/transport.ts";
 import { connected } from "./connecting.ts";
 import { Database } from "./database.ts";
 import type { Session } from "./due.ts";
-import { storeName } from "./errors.ts";
+import { closedName } from "./errors.ts";
 import { Listener } from "./listener.ts";
 import { Lookups } from "./lookups.ts";
 import type { Names } from "./names.ts";
@@ -99,7 +99,7 @@ export class StoreLife<Tx> {
     }
     if (this.#end.signal.aborted) return await this.#closed;
     this.#hosts.length = 0;
-    const closed = new ClosedError(`the store "${storeName}"`);
+    const closed = new ClosedError(closedName);
     const undone = endUnits(closed);
     this.#end.abort(closed);
     this.#closed = this.#close(undone);

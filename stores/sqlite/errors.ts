@@ -58,6 +58,11 @@ export function isOutcomeUnknown(error: unknown): boolean {
   return codeOf(error) === code.io;
 }
 
+/** The folder that a file is in. */
+export function folderOf(path: string): string {
+  return path.replace(/[\\/]?[^\\/]*$/, "") || ".";
+}
+
 /** An error of SQLite as one of the library, where its meaning is known; any other as it is. */
 export function explain(error: unknown, path: string): unknown {
   if (error instanceof HeroError || !(error instanceof Error)) return error;
@@ -69,8 +74,11 @@ export function explain(error: unknown, path: string): unknown {
     case code.corrupt:
     case code.notADatabase:
       return new StoreCorruptError(storeName, path, { cause: error });
+    case code.cannotOpen: {
+      const why = `${error.message}. SQLite makes the file, but not its folder "${folderOf(path)}": that must be there`;
+      return new StoreUnavailableError(storeName, path, why, { cause: error });
+    }
     case code.io:
-    case code.cannotOpen:
       return new StoreUnavailableError(storeName, path, error.message, { cause: error });
     default:
       return error;

@@ -189,8 +189,10 @@ export class SqliteStore implements Store<SqliteTransaction>, UnitHost {
     if (this.#end.signal.aborted) return;
     this.#users = 0;
     const session = this.#session;
-    for (const unit of [...this.#units]) unit.end(new ClosedError(`the store "${storeName}"`));
-    this.#end.abort(new ClosedError(`the store "${storeName}"`));
+    // Of a store and of a transport alike, as all on one file share it.
+    const closed = new ClosedError(`the SQLite file "${this.#settings.path}"`);
+    for (const unit of [...this.#units]) unit.end(closed);
+    this.#end.abort(closed);
     await this.#opening?.catch(() => {});
     if (session !== undefined) await this.#files.release(session.file);
   }

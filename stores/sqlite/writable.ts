@@ -1,6 +1,6 @@
 /** Whether a file can be written. @module */
 import { StoreReadOnlyError } from "../../src/errors/store.ts";
-import { cannotOpen, isBusy, storeName } from "./errors.ts";
+import { cannotOpen, folderOf, isBusy, storeName } from "./errors.ts";
 
 /**
  * Has a file keep a log, and sees whether it can be written: SQLite opens what it may only read as if all were well, and
@@ -13,7 +13,7 @@ export function makeWritable(database: { exec(sql: string): void }, path: string
     database.exec("PRAGMA journal_mode = WAL");
   } catch (error) {
     if (!cannotOpen(error)) throw error;
-    throw new StoreReadOnlyError(storeName, path.replace(/[\\/]?[^\\/]*$/, "") || ".", { cause: error });
+    throw new StoreReadOnlyError(storeName, folderOf(path), { cause: error });
   }
   try {
     database.exec("BEGIN IMMEDIATE");

@@ -2,9 +2,11 @@ import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows
 import { consumer } from "../../src/pipeline/consumer.ts";
 import { createBus } from "../../src/bus/create_bus.ts";
 import { ConfigurationError, InvalidNameError } from "../../src/errors/configuration.ts";
-import { AlreadyStartedError, NotStartedError, StoppedError } from "../../src/errors/lifecycle.ts";
+import { AlreadyStartedError, NotStartedError, StartTimeoutError, StoppedError } from "../../src/errors/lifecycle.ts";
+import { AccessRefusedError } from "../../src/errors/transport.ts";
 import { turn } from "../../src/testing/turn.ts";
 import { VirtualClock } from "../../src/testing/virtual_clock.ts";
+import { ScriptedStore } from "../support/fakes/scripted_store.ts";
 import { never, type Script, ScriptedTransport } from "../support/fakes/scripted_transport.ts";
 import { test } from "../support/runner.ts";
 import { calls, Get, Happened, order, scripted, Submit } from "./scripted_bus.ts";
@@ -161,6 +163,56 @@ for (const [where, script] of hanging) {
     await assertRejects(() => bus.publish(Happened, order), StoppedError);
   });
 }
+
+/** What the signal of `AbortSignal.timeout` aborts with. */
+const timeout = () => new DOMException("The operation timed out.", "TimeoutError");
+
+test("a start whose signal runs out of time says what it waited for, and that one's last reason", async () => {
+  const refused = new AccessRefusedError("amqp://localhost", "connect to");
+  const { bus, transport } = scripted({
+    open: ({ signal, status }) => {
+      status({ state: "down", cause: new TypeError("not this one") });
+      status({ state: "down", cause: refused });
+      return never(signal);
+    },
+  });
+  const abort = new AbortController();
+  const starting = assertRejects(() => bus.start({ signal: abort.signal }), StartTimeoutError);
+  await turn();
+  abort.abort(timeout());
+  const error = await starting;
+  assert(error.cause === refused);
+  for (const part of [`"app"`, "transport scripted", refused.message]) assertStringIncludes(error.message, part);
+  assertEquals(error.details, { bus: "app", awaited: "transport scripted" });
+  assertEquals(transport.asked.at(-1), "close");
+});
+
+test("a start whose signal runs out of time names the store, where that is what it waited for", async () => {
+  const down = new TypeError("no disk");
+  const store = new ScriptedStore();
+  store.open = ({ status }) => {
+    status({ state: "down", cause: down });
+    return never();
+  };
+  const bus = createBus({ name: "app", transport: new ScriptedTransport(), store });
+  const abort = new AbortController();
+  const starting = assertRejects(() => bus.start({ signal: abort.signal }), StartTimeoutError, "store scripted");
+  await turn();
+  abort.abort(timeout());
+  assert((await starting).cause === down);
+});
+
+test("a start whose signal runs out of time before anything was said has the signal's reason as its cause", async () => {
+  const { bus } = scripted({ deploy: () => never() });
+  const abort = new AbortController();
+  const starting = assertRejects(() => bus.start({ signal: abort.signal }), StartTimeoutError);
+  await turn();
+  const reason = timeout();
+  abort.abort(reason);
+  const error = await starting;
+  assert(error.cause === reason);
+  assertEquals(error.details, { bus: "app" });
+});
 
 test("a signal that aborts after the start does nothing", async () => {
   const { bus, transport } = scripted({});

@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { createBus, event, memory, memoryStore, saga, type Transport, type } from "../../mod.ts";
+import { ScriptedTransport } from "../support/fakes/scripted_transport.ts";
 import { test } from "../support/runner.ts";
 
 const transportPart = (transport: Transport) => {
@@ -69,10 +70,45 @@ test("sagas on a store in memory that was asked for, or on a broker in memory, d
   }
 });
 
-test("an endpoint without sagas may have its outbox in memory", async () => {
+test("an outbox that dies with the process, and whose messages do not, degrades a bus", async () => {
   const bus = createBus({ name: "app", transport: lasting() });
   bus.endpoint("jobs", { outbox: true }).handle(Begun, () => {});
+  bus.endpoint("groups", { outbox: { inboxWindow: "1d" } }).handle(Begun, () => {});
+  bus.endpoint("held", { outbox: "memory" }).handle(Begun, () => {});
   await bus.start();
-  assertEquals(bus.health().status, "healthy");
+  const { status, parts } = bus.health();
+  assertEquals(status, "degraded");
+  const store = parts.find(({ name }) => name === "store memory");
+  assertStringIncludes(store?.reason ?? "", `keeps the inbox and outbox of "jobs", "groups" in this process alone`);
   await bus.stop();
+});
+
+test("an outbox on a store in memory that was asked for, or on a broker in memory, degrades nothing", async () => {
+  for (const options of [{ transport: lasting(), store: memoryStore() }, { transport: memory() }]) {
+    const bus = createBus({ name: "app", ...options });
+    bus.endpoint("jobs", { outbox: true }).handle(Begun, () => {});
+    await bus.start();
+    assertEquals(bus.health().status, "healthy");
+    await bus.stop();
+  }
+});
+
+test("observers are told when a transport or store is another way than before, also while the bus starts", async () => {
+  const reached = Promise.withResolvers<void>();
+  const transport = new ScriptedTransport({ open: () => reached.promise });
+  const bus = createBus({ name: "app", transport, store: memoryStore() });
+  const told: (readonly [string, string, string | undefined])[] = [];
+  bus.observe({ status: ({ name, state, cause }) => void told.push([name, state, cause?.message]) });
+  const starting = bus.start();
+  const refused = () => transport.host?.status({ state: "down", cause: new Error("wrong password") });
+  refused();
+  assertEquals(told, [["transport scripted", "down", "wrong password"]]);
+  refused(); // each try says so
+  reached.resolve();
+  await starting;
+  assertEquals(told.slice(1), [["transport scripted", "up", undefined], ["store memory", "up", undefined]]);
+  transport.host?.status({ state: "degraded", cause: new Error("no room") });
+  assertEquals(told.at(-1), ["transport scripted", "degraded", "no room"]);
+  await bus.stop();
+  assertEquals(told.length, 4);
 });

@@ -81,7 +81,8 @@ test("a file that is no database, or in no folder, is an error of its own, and t
     await openStore(store, virtualTime());
     await store.close();
     const missing = sqlite(join(folder, "missing", "store.db"));
-    await assertRejects(() => openStore(missing, virtualTime()), StoreUnavailableError, "missing");
+    const said = `not its folder "${join(folder, "missing")}": that must be there`;
+    await assertRejects(() => openStore(missing, virtualTime()), StoreUnavailableError, said);
     await missing.close();
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ConfigurationError, InvalidNameError, UnsupportedError } from "../../../src/errors/configuration.ts";
 import { BackpressureError } from "../../../src/errors/sending.ts";
 import { TopologyError } from "../../../src/errors/transport.ts";
+import { loadClient } from "../../../stores/postgres/client.ts";
 import { postgres } from "../../../stores/postgres/mod.ts";
 import { postgresTransport } from "../../../transports/postgres/mod.ts";
 import { frame, topology } from "../../conformance/transport/trial.ts";
@@ -47,6 +48,28 @@ onQueues("a plan for a schema without tables names the tables and all that is mi
   await assertRejects(deploy, UnsupportedError);
   await assertRejects(() => rig.receive(transport, "q", { extensions }), UnsupportedError);
 });
+
+onQueues(
+  "what is amiss with its database is not told of a store, which a transport may have none of",
+  [],
+  async (rig) => {
+    const { bench: { url, schema }, clock } = rig;
+    const host = { bus: "orders", clock, signal: new AbortController().signal, status: () => {} };
+    const nowhere = postgresTransport({ url: url.replace(/[^/]*$/, "there_is_none"), schema });
+    const error = await assertRejects(
+      () => nowhere.open(host),
+      ConfigurationError,
+      "Cannot use PostgreSQL: there is no",
+    );
+    await nowhere.close(clock.now());
+    const client = await assertRejects(
+      () => loadClient(() => Promise.reject(new TypeError("not found"))),
+      ConfigurationError,
+      "Cannot use PostgreSQL: its client",
+    );
+    for (const { message } of [error, client]) assert(!message.includes("store"), message);
+  },
+);
 
 onQueues("ten that deploy at once make the tables and queues once", undefined, async (rig) => {
   const transports = await Promise.all(Array.from({ length: 10 }, () => rig.connect({}, { max: 1, listen: false })));

@@ -1,8 +1,11 @@
 /** How a broker is reached, and reached again. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { createBus } from "../../../src/bus/create_bus.ts";
+import { StartTimeoutError } from "../../../src/errors/lifecycle.ts";
+import { AccessRefusedError } from "../../../src/errors/transport.ts";
 import { TcpProxy } from "../../support/tcp_proxy.ts";
 import { type PrivateNode, privateNode } from "./private_node.ts";
-import type { RabbitmqTransport } from "../../../transports/rabbitmq/mod.ts";
+import { rabbitmq, type RabbitmqTransport } from "../../../transports/rabbitmq/mod.ts";
 import { frame, topology } from "../../conformance/transport/trial.ts";
 
 const onNode = privateNode(5710);
@@ -77,6 +80,38 @@ onNode("of several hosts the next is tried where one is dead, and again when its
   await transport.close(node.clock.now() + 1_000);
   await proxy[Symbol.asyncDispose]();
 });
+
+onNode(
+  "a bus that starts with a wrong password tells its observers at once, and who bounds the start",
+  async (node) => {
+    const bus = createBus({
+      name: "intruder",
+      transport: rabbitmq({
+        url: node.url,
+        credentials: () => Promise.resolve({ username: "guest", password: "wrong" }),
+      }),
+    });
+    const told: string[] = [];
+    const refused = Promise.withResolvers<void>();
+    bus.observe({
+      status: ({ name, state, cause }) => {
+        told.push(`${name} ${state}: ${cause?.message}`);
+        refused.resolve();
+      },
+    });
+    const abort = new AbortController();
+    const starting = assertRejects(() => bus.start({ signal: abort.signal }), StartTimeoutError);
+    await refused.promise;
+    assertStringIncludes(told[0] ?? "", "transport rabbitmq down: Cannot");
+    assertStringIncludes(told[0] ?? "", "access was refused (Login was refused");
+    const reason = bus.health().parts.find(({ name }) => name === "transport rabbitmq")?.reason;
+    assertStringIncludes(reason ?? "", "Check the bus' user and password");
+    abort.abort(new DOMException("The operation timed out.", "TimeoutError"));
+    const error = await starting;
+    assert(error.cause instanceof AccessRefusedError);
+    assertStringIncludes(error.message, "Check the bus' user and password");
+  },
+);
 
 onNode("credentials are asked for at each connect, so that a password may change", async (node) => {
   await node.control("add_user", "rotating", "first");
