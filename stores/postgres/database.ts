@@ -1,4 +1,5 @@
 /** A database, as a store has it open. @module */
+import { ConflictError } from "../../src/errors/store.ts";
 import type { Clock } from "../../src/spi/clock.ts";
 import { explainCommit, explainOwn, isLost } from "./errors.ts";
 import type { SqlClient, SqlConnection, SqlRow } from "./sql_client.ts";
@@ -6,6 +7,15 @@ import type { Statement } from "./statement.ts";
 
 /** What each statement of a list gave. */
 export type Results = readonly (readonly SqlRow[])[];
+
+/**
+ * Begins a transaction of the library's own, in which each statement sees what others have committed: a database may
+ * say that none does unless asked.
+ */
+export const begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/** How often a statement is done again that the server has undone, as another had touched the same. */
+const mostRounds = 10;
 
 /** Says what an error means. */
 type Explain = (error: unknown, where: string) => unknown;
@@ -37,7 +47,13 @@ export class Database<Tx> {
 
   /** One statement that is a transaction of its own. */
   async query({ text, values }: Statement): Promise<readonly SqlRow[]> {
-    return await this.watch(this.client.query(text, values), explainOwn);
+    for (let rounds = 1;; rounds++) {
+      try {
+        return await this.watch(this.client.query(text, values), explainOwn);
+      } catch (error) {
+        if (!(error instanceof ConflictError) || rounds === mostRounds) throw error;
+      }
+    }
   }
 
   /** Some statements in one transaction and one flight. */
@@ -50,7 +66,7 @@ export class Database<Tx> {
     if (first === undefined) return [];
     if (statements.length === 1) return [await this.watch(this.client.query(first.text, first.values), explain)];
     const connection = await this.connect(signal, true);
-    const begun = connection.query("BEGIN");
+    const begun = connection.query(begin);
     return await this.commit(connection, statements, explain, [begun]);
   }
 

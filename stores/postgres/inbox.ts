@@ -17,12 +17,12 @@ export interface BusKey extends InboxKey {
 export class Inbox {
   readonly #table: string;
   /** Of its keys, as PostgreSQL calls it. */
-  readonly #constraint: string;
+  readonly #constraint: RegExp;
   readonly #find: string;
 
   constructor(names: Names) {
     this.#table = names.table("inbox");
-    this.#constraint = `${names.prefix}inbox_pkey`;
+    this.#constraint = new RegExp(`(?<!\\w)${names.prefix}inbox_pkey(?!\\w)`);
     // One look into the index for each, also by a plan that was made while the table was so small as to be read whole.
     this.#find = `SELECT r.n FROM ${rowsOfLists(1, keyColumns)} ` +
       `CROSS JOIN LATERAL (SELECT FROM ${this.#table} i WHERE ${same} LIMIT 1) AS found`;
@@ -71,8 +71,8 @@ export class Inbox {
   /** Which of so many keys an error says to be handled; `undefined`: it says something else. */
   refused(error: unknown, of: number): number | undefined {
     if (of !== 1) return refused(error, "duplicate");
-    // In whatever language, the message has the name.
-    return stateOf(error) === "23505" && (error as Error).message.includes(`"${this.#constraint}"`) ? 0 : undefined;
+    // In whatever language, the message has the name, and around it what that language quotes with.
+    return stateOf(error) === "23505" && this.#constraint.test((error as Error).message) ? 0 : undefined;
   }
 
   /** Forgets some that this transaction has recorded. */

@@ -1,6 +1,7 @@
 /** postgres.js as a store uses it. @module */
 import type { Options, Row, Sql, TransactionSql } from "postgres";
 import { type ArrayType, arrayTypesOf, arrayTypesQuery, registerArrays } from "./array_types.ts";
+import { registerBytes } from "./bytes.ts";
 import type { Client } from "./client.ts";
 import { deferredSql } from "./deferred_sql.ts";
 import { stateOf } from "./errors.ts";
@@ -94,6 +95,7 @@ export class PostgresJs implements SqlClient<TransactionSql> {
     const made = dialer(client, url, { ...options, prepare, fetch_types: false });
     const dial: Dial = (own) => {
       const sql = made(own);
+      registerBytes(sql);
       registerArrays(sql, this.#arrays ?? []);
       return sql;
     };

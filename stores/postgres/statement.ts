@@ -94,6 +94,7 @@ export function refusal(kind: string): string {
 /** Which of a list was refused; `undefined`: the error is another one. */
 export function refused(error: unknown, kind: string): number | undefined {
   if (!(error instanceof Error)) return undefined;
-  const found = new RegExp(`"hero ${kind} (\\d+)"`).exec(error.message)?.[1];
+  // Not with the marks around it: those are the server's language's.
+  const found = new RegExp(`hero ${kind} (\\d+)`).exec(error.message)?.[1];
   return found === undefined ? undefined : Number(found) - 1;
 }

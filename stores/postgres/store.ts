@@ -4,6 +4,7 @@ import type { Due, InUnit, JoinableStore, SagaRecords, Scope, StoreCapabilities,
 import { transactionOf } from "../../src/spi/transaction.ts";
 import type { Change, DeployMode, Host } from "../../src/spi/transport.ts";
 import { PostgresDue, type Session } from "./due.ts";
+import { begin } from "./database.ts";
 import { explainOwn, storeName } from "./errors.ts";
 import type { JoinableUnit } from "./joining.ts";
 import { Migrations } from "./migrations.ts";
@@ -89,7 +90,7 @@ export class PostgresStore<Tx> implements JoinableStore<Tx> {
     if (mode !== "apply" || !plan.some(({ kind }) => kind === "create")) return plan;
     const connection = await database.connect(database.end, true);
     try {
-      await connection.query("BEGIN");
+      await connection.query(begin);
       const changes = await this.#migrations.apply(connection);
       await connection.query("COMMIT");
       connection.release();

@@ -1,5 +1,5 @@
 /** Work of several flights in one transaction. @module */
-import type { Database } from "../../stores/postgres/database.ts";
+import { begin, type Database } from "../../stores/postgres/database.ts";
 import { explainOwn } from "../../stores/postgres/errors.ts";
 import type { SqlSession } from "../../stores/postgres/sql_client.ts";
 
@@ -21,7 +21,7 @@ export async function transact<Result>(
 ): Promise<Result> {
   const connection = await database.connect(database.end, true);
   try {
-    await connection.query("BEGIN");
+    await connection.query(begin);
     const result = await work(connection);
     await connection.query("COMMIT");
     connection.release();

@@ -13,7 +13,10 @@ import {
 import { AccessRefusedError, TopologyError } from "../../../src/errors/transport.ts";
 import { loadClient } from "../../../stores/postgres/client.ts";
 import { explain, explainCommit, explainOwn } from "../../../stores/postgres/errors.ts";
+import { Inbox } from "../../../stores/postgres/inbox.ts";
 import { postgres } from "../../../stores/postgres/mod.ts";
+import { Names } from "../../../stores/postgres/names.ts";
+import { refused } from "../../../stores/postgres/statement.ts";
 import { test } from "../../support/runner.ts";
 import { onPostgres } from "./opened.ts";
 import { pgClient } from "./pg_client.ts";
@@ -63,6 +66,37 @@ test("PostgreSQL: what refuses a user is told in the server's words", () => {
     '"db": access was refused (password authentication failed for user "app"). Check',
   );
 });
+
+/** What the server says of a constraint and of a value, as it has it in several languages. */
+const languages: readonly (readonly [constraint: (name: string) => string, value: (text: string) => string])[] = [
+  [
+    (name) => `duplicate key value violates unique constraint "${name}"`,
+    (text) => `invalid input syntax for type integer: "${text}"`,
+  ],
+  [
+    (name) => `doppelter Schlüsselwert verletzt Unique-Constraint »${name}«`,
+    (text) => `ungültige Eingabesyntax für Typ integer: »${text}«`,
+  ],
+  [
+    (name) => `la valeur d'une clé dupliquée rompt la contrainte unique « ${name} »`,
+    (text) => `syntaxe en entrée invalide pour le type integer : « ${text} »`,
+  ],
+  [
+    (name) => `重複したキー値は一意性制約"${name}"違反となります`,
+    (text) => `"integer"型の入力構文が不正です: "${text}"`,
+  ],
+];
+for (const [constraint, value] of languages) {
+  test(`PostgreSQL: a refusal is understood in the server's language: ${constraint("…")}`, () => {
+    const inbox = new Inbox(new Names("app", "shop_"));
+    assertEquals(inbox.refused(thrown("23505", constraint("shop_inbox_pkey")), 1), 0);
+    assertEquals(inbox.refused(thrown("23505", constraint("my_shop_inbox_pkey")), 1), undefined);
+    assertEquals(inbox.refused(thrown("23505", constraint("shop_inbox_pkey1")), 1), undefined);
+    assertEquals(inbox.refused(thrown("22P02", value("hero duplicate 12")), 20), 11);
+    assertEquals(refused(thrown("22P02", value("hero conflict 3")), "conflict"), 2);
+    assertEquals(refused(thrown("22P02", value("hero conflict 3")), "duplicate"), undefined);
+  });
+}
 
 test("PostgreSQL: what is lost while it commits has an unknown outcome, unless it was never sent", () => {
   for (const code of ["CONNECTION_CLOSED", "CONNECTION_DESTROYED", "ECONNRESET", "EPIPE", "57P01", "57P02", "08006"]) {
