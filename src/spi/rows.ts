@@ -68,7 +68,10 @@ export interface OutboxRow {
   readonly to: Address;
   /** What is sent, as it is. */
   readonly frame: Frame;
-  /** Epoch milliseconds; 0: now, and no sooner than an unsent row of its key whose time was "now" too. */
+  /**
+   * Epoch milliseconds; 0: now, and no sooner than an unsent row of its key whose time was "now" too, unless the clock
+   * was set back far since, and the row would wait as long.
+   */
   readonly dueAt: number;
   /** Epoch milliseconds; `undefined`: never. */
   readonly expiresAt: number | undefined;

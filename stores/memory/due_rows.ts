@@ -4,6 +4,9 @@ import type { Leased, Parked, Postponed } from "../../src/spi/store.ts";
 import { goesBefore, KeyQueue, type Queued } from "./key_queue.ts";
 import { Heap, type Heaped, keepPlace } from "../../src/values/heap.ts";
 
+/** A clock that is set back by no more than this reorders no key. */
+const mostSetBackMs = 30_000;
+
 /** A row and what has become of it. */
 export class Entry<out Row extends OutboxRow = OutboxRow> implements Heaped, Queued<Entry> {
   readonly row: Row;
@@ -63,9 +66,10 @@ export class DueRows<Row extends OutboxRow> {
     const identity = this.#identity(row);
     if (this.#entries.has(identity)) return undefined;
     const entry = new Entry(row, ++this.#written, row.dueAt === 0 ? now : row.dueAt);
-    // What is sent now goes behind what was sent before it, though the clock was set back in between.
+    // What is sent now goes behind what was sent before it, though the clock was set back in between: unless it could wait
+    // for that one for as long.
     const last = row.dueAt === 0 && row.key !== undefined ? this.#queues.get(row.key)?.last : undefined;
-    if (last !== undefined && last.dueAt > now) entry.dueAt = last.dueAt;
+    if (last !== undefined && last.dueAt > now && last.dueAt <= now + mostSetBackMs) entry.dueAt = last.dueAt;
     this.#entries.set(identity, entry);
     this.#advance(now);
     if (entry.freeAt <= now) this.#free(entry);

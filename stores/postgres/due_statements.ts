@@ -14,6 +14,9 @@ export const foundColumns = ["place", "fence", "attempts", "id", "unit", "key", 
 const leasedList = "place bigint, fence bigint";
 const postponedList = `${leasedList}, free float8, error text, park boolean`;
 
+/** A clock that is set back by no more than this reorders no key. */
+const mostSetBackMs = 30_000;
+
 /** Texts of statements; what each is given is said where it is made. */
 export type DueStatements =
   & Readonly<
@@ -85,9 +88,11 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
   const heads = (columns: string, limit: number) =>
     `heads AS MATERIALIZED (SELECT ${columns}, o."key" FROM ${t} o WHERE ${head} AND o.due_at <= ${now} ` +
     `AND o.free_at <= ${now} ORDER BY o.due_at, o.place LIMIT ${Math.trunc(limit)} FOR UPDATE OF o SKIP LOCKED)`;
-  // What is sent now is due no sooner than what was sent before it, though the clock was set back in between.
+  // What is sent now is due no sooner than what was sent before it, though the clock was set back in between: unless that
+  // would hold up all of the key for longer.
   const lastOfKey = `CASE WHEN r."key" IS NOT NULL THEN (SELECT o.due_at FROM ${t} o WHERE ${ofKey("r")} ` +
-    `AND o.written_due_at = 0 ORDER BY o.due_at DESC, o.place DESC LIMIT 1) END`;
+    `AND o.written_due_at = 0 AND o.due_at > ${now} AND o.due_at <= ${now} + ${mostSetBackMs} ` +
+    `ORDER BY o.due_at DESC, o.place DESC LIMIT 1) END`;
   const parked = `SELECT ${found.join(", ")} FROM ${t} o WHERE o.bus = $1::text AND o.parked`;
   return {
     /**

@@ -43,7 +43,8 @@ export function dueStatements(table: string, more: "" | ", token"): Readonly<Rec
     insert: `INSERT INTO ${t} (${columns}) VALUES (${marks}) ON CONFLICT DO NOTHING`,
     first: `SELECT place, due_at, free_at FROM ${keys} ORDER BY due_at, place LIMIT 1`,
     previous: `SELECT place, due_at, free_at FROM ${keys} AND due_at <= ? ORDER BY due_at DESC, place DESC LIMIT 1`,
-    sentLast: `SELECT due_at FROM ${keys} AND written_due_at = 0 ORDER BY due_at DESC, place DESC LIMIT 1`,
+    sentLast: `SELECT due_at FROM ${keys} AND written_due_at = 0 AND due_at > ? AND due_at <= ? ` +
+      `ORDER BY due_at DESC, place DESC LIMIT 1`,
     next: `SELECT place, due_at, free_at FROM ${keys} AND (due_at, place) > (?, ?) ORDER BY due_at, place LIMIT 1`,
     setWaits: `UPDATE ${t} SET waits = ? WHERE place = ?`,
     heads:

@@ -8,6 +8,9 @@ import { dueStatements } from "./due_statements.ts";
 import { toHeaders } from "./text.ts";
 import type { SqliteValue } from "./value.ts";
 
+/** A clock that is set back by no more than this reorders no key. */
+const mostSetBackMs = 30_000;
+
 /** Where a row stands in its key's order. */
 type Standing = Pick<Found, "place" | "due_at" | "free_at">;
 
@@ -54,7 +57,9 @@ export class DueTable<Row extends OutboxRow> {
     const first = key === null ? undefined : this.#first(connection, busText, key);
     const dueAt = row.dueAt !== 0
       ? Math.ceil(row.dueAt)
-      : Math.max(Math.floor(now), first === undefined ? 0 : this.#sentLast(connection, busText, key));
+      : first === undefined
+      ? Math.floor(now)
+      : this.#afterOthers(connection, busText, key, Math.floor(now));
     const waits = first !== undefined && first.due_at <= dueAt;
     const leases = lease !== undefined && dueAt <= now &&
       (!waits || this.#follows(connection, busText, key, dueAt, lease.mine));
@@ -231,10 +236,13 @@ export class DueTable<Row extends OutboxRow> {
     return (connection.prepare(this.#sql.first).get(bus, key) ?? undefined) as Standing | undefined;
   }
 
-  /** When the last that was to be sent at once is due: what follows it is no sooner, though the clock was set back. */
-  #sentLast(connection: Connection, bus: string, key: string | null): number {
-    const found = connection.prepare(this.#sql.sentLast).get(bus, key) as Pick<Standing, "due_at"> | null | undefined;
-    return found?.due_at ?? 0;
+  /**
+   * When what is sent now is due: no sooner than what was sent before it, though the clock was set back in between;
+   * unless that would hold up all of the key for longer.
+   */
+  #afterOthers(connection: Connection, bus: string, key: string | null, now: number): number {
+    const found = connection.prepare(this.#sql.sentLast).get(bus, key, now, now + mostSetBackMs);
+    return (found as Pick<Standing, "due_at"> | null | undefined)?.due_at ?? now;
   }
 
   /** Whether what goes right before it in its key is leased by the same unit. */
