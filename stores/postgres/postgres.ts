@@ -44,7 +44,10 @@ export interface PostgresOptions extends PostgresTableOptions {
    * `StoreBusyError`, as those who have the connections may wait for one, too. Default: `"1m"`.
    */
   readonly poolTimeout?: Duration;
-  /** Whether statements are prepared. False behind a pooler that shares connections by transaction. Default: true. */
+  /**
+   * Whether statements are prepared. Not behind a pooler that shares connections by transaction, unless it keeps prepared
+   * statements. Left out: they are, where no pooler is seen.
+   */
   readonly prepare?: boolean;
   /**
    * Whether to listen for what other processes write, on a connection of its own; a URL: elsewhere, past a pooler.
@@ -117,7 +120,7 @@ export function postgres(
       pollMs,
     });
   }
-  const { url, connection = {}, max = 10, poolTimeout = "1m", prepare = true, listen = true } = given;
+  const { url, connection = {}, max = 10, poolTimeout = "1m", prepare, listen = true } = given;
   if (!Number.isInteger(max) || max < 1) {
     throw new ConfigurationError(`Cannot use { max: ${max} }. Say how many connections there may be, at least 1`);
   }

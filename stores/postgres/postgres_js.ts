@@ -15,28 +15,30 @@ export interface PostgresJsOptions {
   readonly url: string | undefined;
   readonly options: Options<Record<string, never>>;
   readonly max: number;
-  readonly prepare: boolean;
+  /** `undefined`: unless a pooler stands before the database. */
+  readonly prepare: boolean | undefined;
   /** Where to listen, if elsewhere. */
   readonly listenUrl: string | undefined;
   readonly patience: Patience;
 }
 
-/** Whether statements may be prepared by name, as SQL can. */
-interface Naming {
-  allowed: boolean;
+/** Which statements may be prepared. */
+interface Preparing {
+  /** By the client. */
+  statements: boolean;
+  /** By name, as SQL can. */
+  names: boolean;
 }
 
 /** One connection, had by one unit. */
 class Connection implements SqlConnection<TransactionSql> {
   readonly #line: Line;
   readonly #release: () => void;
-  readonly #prepare: boolean;
-  readonly #naming: Naming;
+  readonly #preparing: Preparing;
 
-  constructor(line: Line, prepare: boolean, naming: Naming, release: () => void) {
+  constructor(line: Line, preparing: Preparing, release: () => void) {
     this.#line = line;
-    this.#prepare = prepare;
-    this.#naming = naming;
+    this.#preparing = preparing;
     this.#release = release;
   }
 
@@ -48,7 +50,7 @@ class Connection implements SqlConnection<TransactionSql> {
     return this.#line.lost;
   }
   query(text: string, values: readonly SqlValue[] = []): Promise<readonly SqlRow[]> {
-    return ask(this.#line.sql, text, values, this.#prepare);
+    return ask(this.#line.sql, text, values, this.#preparing.statements);
   }
   together(
     before: string,
@@ -58,7 +60,7 @@ class Connection implements SqlConnection<TransactionSql> {
   ): Promise<readonly SqlRow[]> | undefined {
     const { sql, inlined } = this.#line;
     // What a text means must not depend on how its bytes are read.
-    if (!this.#naming.allowed || sql.parameters["client_encoding"] !== "UTF8") return undefined;
+    if (!this.#preparing.names || sql.parameters["client_encoding"] !== "UTF8") return undefined;
     const found = inlined.textOf(text, values);
     if (found === undefined) return undefined;
     const all = [before, found.text, after].filter((each) => each !== "").join(";");
@@ -66,7 +68,7 @@ class Connection implements SqlConnection<TransactionSql> {
     answer.catch((error) => {
       if (found.prepares) inlined.forget(text);
       // Others have taken it away, or a pooler has given this connection another server.
-      if (stateOf(error) === "26000") this.#naming.allowed = false;
+      if (stateOf(error) === "26000") this.#preparing.names = false;
     });
     return answer;
   }
@@ -80,8 +82,9 @@ class Connection implements SqlConnection<TransactionSql> {
 export class PostgresJs implements SqlClient<TransactionSql> {
   readonly max: number;
   readonly #pool: LinePool;
-  readonly #prepare: boolean;
-  readonly #naming: Naming;
+  readonly #preparing: Preparing;
+  /** Whether it is to be seen what stands before the database. */
+  #looks: boolean;
   readonly #listenDial: Dial;
   /** Makes fragments and typed values, and connects to nothing. */
   readonly #helpers: () => Sql;
@@ -89,12 +92,12 @@ export class PostgresJs implements SqlClient<TransactionSql> {
 
   constructor(client: Client, { url, options, max, prepare, listenUrl, patience }: PostgresJsOptions) {
     this.max = max;
-    this.#prepare = prepare;
-    this.#naming = { allowed: prepare };
+    this.#looks = prepare === undefined;
+    const preparing = this.#preparing = { statements: prepare !== false, names: prepare !== false };
     if (options.fetch_types === false) this.#arrays = [];
-    const made = dialer(client, url, { ...options, prepare, fetch_types: false });
+    const made = dialer(client, url, { ...options, fetch_types: false });
     const dial: Dial = (own) => {
-      const sql = made(own);
+      const sql = made({ ...own, prepare: preparing.statements });
       registerBytes(sql);
       registerArrays(sql, this.#arrays ?? []);
       return sql;
@@ -108,31 +111,44 @@ export class PostgresJs implements SqlClient<TransactionSql> {
   async connect(signal: AbortSignal, brief = false): Promise<SqlConnection<TransactionSql>> {
     const use = brief ? "flight" : "transaction";
     const line = await this.#pool.take(use, signal);
-    return new Connection(line, this.#prepare, this.#naming, () => this.#pool.release(line, use));
+    return new Connection(line, this.#preparing, () => this.#pool.release(line, use));
   }
 
   async query(text: string, values: readonly SqlValue[] = []): Promise<readonly SqlRow[]> {
     // A pooler takes its connection away with an answer, and with it what postgres.js asks at once of a statement with
     // values behind it. In a transaction it does not.
-    const use = !this.#prepare && values.length === 0 ? "flight" : "statement";
+    const use = !this.#preparing.statements && values.length === 0 ? "flight" : "statement";
     const found = this.#pool.take(use);
     const line = found instanceof Promise ? await found : found;
     try {
       // With the first statement, by which a store sees that its database is there.
+      if (this.#looks) await this.#look(line.sql);
       if (this.#arrays === undefined) await this.#learn(line.sql);
-      return await ask(line.sql, text, values, this.#prepare);
+      return await ask(line.sql, text, values, this.#preparing.statements);
     } finally {
       this.#pool.release(line, use);
     }
   }
 
+  /**
+   * Between a pooler and a client, what is prepared may be behind another connection than what runs it, and postgres.js
+   * then waits for answers that never come. A pooler names a server's process of its own.
+   */
+  async #look(sql: Sql): Promise<void> {
+    const found = await sql.unsafe<Row[]>("SELECT pg_catalog.pg_backend_pid()").values();
+    this.#looks = false;
+    if (Number(found[0]?.[0]) === found.state.pid) return;
+    this.#preparing.statements = this.#preparing.names = false;
+    Object.assign(sql.options, { prepare: false }); // read at each statement
+  }
+
   async #learn(sql: Sql): Promise<void> {
-    const arrays = arrayTypesOf(await ask(sql, arrayTypesQuery, [], this.#prepare));
+    const arrays = arrayTypesOf(await ask(sql, arrayTypesQuery, [], this.#preparing.statements));
     registerArrays(sql, this.#arrays = arrays);
   }
 
   join(tx: TransactionSql): SqlSession {
-    return { query: (text, values = []) => ask(tx, text, values, this.#prepare) };
+    return { query: (text, values = []) => ask(tx, text, values, this.#preparing.statements) };
   }
 
   defer(use: UseTransaction<TransactionSql>): TransactionSql {

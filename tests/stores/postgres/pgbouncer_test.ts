@@ -2,7 +2,7 @@
 import process from "node:process";
 import { assert, assertEquals } from "@std/assert";
 import { command, createBus, event } from "../../../mod.ts";
-import { postgres } from "../../../stores/postgres/mod.ts";
+import { postgres, type PostgresOptions } from "../../../stores/postgres/mod.ts";
 import { test } from "../../support/runner.ts";
 import { canStartPgbouncer, startPgbouncer } from "../../support/servers/pgbouncer.ts";
 import { Opened } from "./opened.ts";
@@ -15,14 +15,15 @@ const missing = skipUnlessRequired(
 const Work = command<{ id: number }>("pooled.work");
 const Done = event<{ id: number }>("pooled.done");
 
-test("PostgreSQL: a bus behind a pooler with fewer connections than units does all of its work once", async () => {
+/** A bus behind a pooler with fewer connections than units. */
+async function worksBehindPooler(options: Pick<PostgresOptions, "prepare">): Promise<void> {
   const pooler = await startPgbouncer(6_440 + process.pid % 400, new URL(url), 3);
   const opened = new Opened(new PostgresBench());
   const { bench: { sql, schema } } = opened;
   const bus = createBus({
     name: "pooled",
     // `listen` past the pooler, which would hand on no notices.
-    store: postgres({ url: pooler.url, schema, max: 8, prepare: false, listen: url }),
+    store: postgres({ url: pooler.url, schema, max: 8, listen: url, ...options }),
   });
   try {
     const done: number[] = [];
@@ -47,4 +48,17 @@ test("PostgreSQL: a bus behind a pooler with fewer connections than units does a
     await opened[Symbol.asyncDispose]();
     await pooler[Symbol.asyncDispose]();
   }
-}, { skip: skip ?? missing });
+}
+
+test(
+  "PostgreSQL: a bus behind a pooler with fewer connections than units does all of its work once",
+  () => worksBehindPooler({ prepare: false }),
+  { skip: skip ?? missing },
+);
+
+// The client would wait for answers that never come, once a connection of the pooler has another server behind it.
+test(
+  "PostgreSQL: a bus that was not told of the pooler finds out, and does all of its work once as well",
+  () => worksBehindPooler({}),
+  { skip: skip ?? missing },
+);
