@@ -153,7 +153,7 @@ onNode("a memory alarm holds messages back, is told, and loses none when it ends
       settled++;
       if (error !== undefined) failures.push(error);
     })]);
-  await node.control("set_vm_memory_high_watermark", "0.00001");
+  await node.limitMemory(1_000);
   void send("0");
   await eventually(clock, "the alarm to be told", () => transport.counts.blocked !== undefined, 30_000);
   assertEquals(states.at(-1), "degraded");
@@ -161,11 +161,11 @@ onNode("a memory alarm holds messages back, is told, and loses none when it ends
   for (let at = 1; at < 3_000; at++) if (send(String(at)) !== undefined) asked++;
   assert(asked > 0, "Nobody was asked to wait");
   assertEquals(settled, 0);
-  await node.control("set_vm_memory_high_watermark", "absolute", "2GB");
+  await node.limitMemory(2_000_000_000);
   await eventually(clock, "all to be confirmed", () => settled === 3_000, 60_000);
   await eventually(clock, "all to come", () => new Set(inbox.texts).size === 3_000, 60_000);
   assertEquals([failures, states.at(-1), transport.counts.blocked], [[], "up", undefined]);
-  await node.control("set_vm_memory_high_watermark", "0.00001");
+  await node.limitMemory(1_000);
   void send("late");
   await eventually(clock, "the alarm", () => transport.counts.blocked !== undefined, 30_000);
   const start = performance.now();

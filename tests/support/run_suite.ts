@@ -17,41 +17,34 @@ interface Tally {
 /** How a runtime is told to run tests, and how it says what came of them. */
 interface Runner {
   readonly args: readonly string[];
-  /** Whether it runs one file after the other, and is started several times to do more. */
-  readonly oneByOne: boolean;
   /** Line starts of the summary, with the number as first group. */
   readonly passed: RegExp;
   readonly failed: RegExp;
   readonly skipped: RegExp;
 }
-/** So many files at once, as `deno test --parallel` has it. */
+/** So many processes at once, as `deno test --parallel` has threads. */
 const atOnce = availableParallelism();
+/** So many files share a process, at most: to start one and to load the sources takes as long as most files. */
+const filesEach = 12;
+/** A process that does not end by then is ended: something that a test has left keeps it. */
+const mostMinutesEach = 20;
 const runners: Readonly<Record<"bun" | "node", Runner>> = {
   bun: {
     args: ["test"], // bunfig.toml names what is loaded first
-    oneByOne: true,
     passed: /^ *(\d+) pass$/gm,
     failed: /^ *(\d+) fail$/gm,
     skipped: /^ *(\d+) skip$/gm,
   },
   node: {
-    // A file that never ends is ended, as its runner waits for it.
-    args: [
-      "--expose-gc",
-      "--import",
-      "./tests/support/resolve_imports.ts",
-      "--test",
-      "--test-timeout=600000",
-      `--test-concurrency=${atOnce}`,
-    ],
-    oneByOne: false,
+    // A process for each file would spend twice as much on loading the sources as on the tests.
+    args: ["--expose-gc", "--import", "./tests/support/resolve_imports.ts", "--test", "--test-isolation=none"],
     passed: /^\D{1,2}pass (\d+)$/gm,
     failed: /^\D{1,2}(?:fail|cancelled) (\d+)$/gm,
     skipped: /^\D{1,2}(?:skipped|todo) (\d+)$/gm,
   },
 };
 
-/** Runs it, shows what it says, and gives that back. */
+/** Runs it, shows what it has said when it has ended, and gives that back. */
 function run(command: readonly [string, ...string[]]): Promise<{ readonly status: number; readonly said: string }> {
   const [program, ...args] = command;
   const ended = Promise.withResolvers<{ readonly status: number; readonly said: string }>();
@@ -60,15 +53,20 @@ function run(command: readonly [string, ...string[]]): Promise<{ readonly status
     env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" },
   });
   let said = "";
-  for (const [stream, out] of [[child.stdout, process.stdout], [child.stderr, process.stderr]] as const) {
+  for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8");
-    stream.on("data", (text: string) => {
-      said += text;
-      out.write(text);
-    });
+    stream.on("data", (text: string) => void (said += text));
   }
+  const late = setTimeout(() => {
+    said += `\nIt did not end within ${mostMinutesEach} minutes and was ended: ${command.join(" ")}\n`;
+    child.kill("SIGKILL");
+  }, mostMinutesEach * 60_000);
   child.on("error", ended.reject);
-  child.on("close", (status) => ended.resolve({ status: status ?? 1, said }));
+  child.on("close", (status) => {
+    clearTimeout(late);
+    process.stdout.write(said);
+    ended.resolve({ status: status ?? 1, said });
+  });
   return ended.promise;
 }
 
@@ -84,9 +82,13 @@ function tally(said: string, runner: Runner): Tally {
   return { passed: sum(runner.passed), failed: sum(runner.failed), skipped: sum(runner.skipped) };
 }
 
-/** In turn, so that neighbours, which take about as long, are apart. */
-function dealt(files: readonly string[], hands: number): readonly (readonly string[])[] {
-  return Array.from({ length: hands }, (_, hand) => files.filter((_, at) => at % hands === hand));
+/**
+ * In shares for a process each, in order. They are taken from both ends: what needs a server stands at one end, and
+ * mostly waits, so that it has the other core's work beside it.
+ */
+function shares(files: readonly string[]): readonly (readonly string[])[] {
+  const each = Math.min(filesEach, Math.ceil(files.length / atOnce));
+  return Array.from({ length: Math.ceil(files.length / each) }, (_, at) => files.slice(at * each, (at + 1) * each));
 }
 
 const [name, ...chosen] = process.argv.slice(2);
@@ -96,8 +98,15 @@ const files = chosen.length > 0
   : globSync("tests/**/*_test.ts").filter((file) => !/^tests[\\/]failure[\\/]/.test(file)).sort();
 const runner = runners[name];
 const command = [...runtimeCommand(name), ...runner.args] as const;
-const shares = runner.oneByOne ? dealt(files, Math.min(atOnce, files.length)) : [files];
-const runs = await Promise.all(shares.map((share) => run([...command, ...share.map((file) => `./${file}`)])));
+const left = [...shares(files)];
+const runs: { readonly status: number; readonly said: string }[] = [];
+await Promise.all(Array.from({ length: atOnce }, async (_, worker) => {
+  for (;;) {
+    const share = worker % 2 === 0 ? left.shift() : left.pop();
+    if (share === undefined) return;
+    runs.push(await run([...command, ...share.map((file) => `./${file}`)]));
+  }
+}));
 const tallies = runs.map(({ said }) => tally(said, runner));
 const sum = (what: keyof Tally) => tallies.reduce((total, each) => total + each[what], 0);
 console.log(`\n${name}: ${sum("passed")} passed, ${sum("failed")} failed, ${sum("skipped")} skipped`);

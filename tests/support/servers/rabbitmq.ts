@@ -39,8 +39,12 @@ export interface RabbitmqNode {
   kill(): Promise<void>;
   /** Starts it again on what it has kept. */
   start(): Promise<void>;
-  /** Has its `rabbitmqctl` do something. */
+  /** Has its `rabbitmqctl` do something; that takes a second of processor time before it begins. */
   control(...args: readonly string[]): Promise<string>;
+  /** Has it evaluate Erlang, as in `rabbit_misc:version().` */
+  evaluate(expression: string): Promise<void>;
+  /** Above so many bytes, which it always has, or by far not, it takes no messages. */
+  limitMemory(toBytes: number): Promise<void>;
   /** Kills it, and takes away what it has kept. */
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -88,6 +92,19 @@ export async function startRabbitmqNode(options: NodeOptions): Promise<RabbitmqN
           else reject(error);
         });
       });
+    },
+    async evaluate(expression) {
+      const cookie = readFileSync(join(directory, ".erlang.cookie"), "utf8");
+      await new Promise<void>((resolve, reject) => {
+        const child = execFile("erl_call", ["-name", nameOf(port), "-c", cookie, "-e"], (error, said) => {
+          if (error === null && said.startsWith("{ok,")) resolve();
+          else reject(new Error(`The node answers ${said} to ${expression}`, { cause: error }));
+        });
+        child.stdin?.end(`${expression}\n`); // by the line, as in a shell
+      });
+    },
+    limitMemory(toBytes) {
+      return node.evaluate(`ok = vm_memory_monitor:set_vm_memory_high_watermark({absolute, ${toBytes}}).`);
     },
     async [Symbol.asyncDispose]() {
       if (await listens(port)) await node.kill();

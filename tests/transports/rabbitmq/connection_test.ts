@@ -47,8 +47,8 @@ onNode("over TLS, with a certificate of its own, by user and password", async (n
 });
 
 onNode("the client's certificate can say who it is", async (node) => {
-  await node.control("add_user", "hero-client", "unused");
-  await node.control("set_permissions", "hero-client", ".*", ".*", ".*");
+  await node.operator.user("hero-client", "unused");
+  await node.operator.permit("hero-client");
   const { ca, client } = node.certificates;
   const { transport } = await node.open({
     url: node.secureUrl,
@@ -114,8 +114,8 @@ onNode(
 );
 
 onNode("credentials are asked for at each connect, so that a password may change", async (node) => {
-  await node.control("add_user", "rotating", "first");
-  await node.control("set_permissions", "rotating", ".*", ".*", ".*");
+  await node.operator.user("rotating", "first");
+  await node.operator.permit("rotating");
   let password = "first";
   let asked = 0;
   const proxy = await TcpProxy.to(node.port);
@@ -127,7 +127,7 @@ onNode("credentials are asked for at each connect, so that a password may change
     },
   });
   assertEquals(asked, 2);
-  await node.control("change_password", "rotating", "second");
+  await node.operator.user("rotating", "second");
   await proxy.cut();
   // The old password is refused, which is told, and tried again.
   await node.until(
@@ -143,8 +143,7 @@ onNode("credentials are asked for at each connect, so that a password may change
 });
 
 onNode("a vhost is reached by its name, whatever is in it, and one that is missing is named", async (node) => {
-  await node.control("add_vhost", "a/b c");
-  await node.control("set_permissions", "-p", "a/b c", "guest", ".*", ".*", ".*");
+  await node.operator.vhost("a/b c");
   const { transport } = await node.open({ url: `${node.url}/a%2Fb%20c`, connectionName: "named" });
   await works(transport);
   const listed = await connections(node, "vhost", "client_properties");

@@ -15,6 +15,7 @@ import {
   type RabbitmqNode,
   startRabbitmqNode,
 } from "../../support/servers/rabbitmq.ts";
+import { Operator } from "./operator.ts";
 
 /** A transport, and what it tells of itself. */
 export interface Opening {
@@ -35,6 +36,7 @@ export interface PrivateNode extends RabbitmqNode {
   readonly secureUrl: string;
   /** Of its management plugin. */
   readonly managementUrl: string;
+  readonly operator: Operator;
   readonly clock: TestClock;
   /** A transport that begins to open. */
   prepare(options: RabbitmqOptions): Opening;
@@ -95,6 +97,7 @@ async function start(port: number): Promise<PrivateNode> {
   };
   await endRabbitmqNode(options); // of a run that was broken off
   const node = await startRabbitmqNode(options);
+  const managementUrl = `http://guest:guest@127.0.0.1:${management}`;
   const clock = realTime();
   const prepare = (settings: RabbitmqOptions): Opening => {
     const transport = rabbitmq({ url: node.url, heartbeat: "60s", ...settings });
@@ -112,7 +115,8 @@ async function start(port: number): Promise<PrivateNode> {
     certificates,
     clock,
     secureUrl: `amqps://127.0.0.1:${secure}`,
-    managementUrl: `http://guest:guest@127.0.0.1:${management}`,
+    managementUrl,
+    operator: new Operator(managementUrl),
     prepare,
     async open(settings) {
       const opening = prepare(settings);

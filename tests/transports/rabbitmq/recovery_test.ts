@@ -32,7 +32,7 @@ function message(body: string, settled: Outgoing["settled"]): Outgoing {
 
 onNode("what is not settled within the broker's limit comes again, and the reason is typed", async (node) => {
   const set = (name: string, value: number) => `application:set_env(rabbit, ${name}, ${value})`;
-  await node.control("eval", `${set("channel_tick_interval", 500)}, ${set("consumer_timeout", 1_000)}.`);
+  await node.evaluate(`${set("channel_tick_interval", 500)}, ${set("consumer_timeout", 1_000)}.`);
   try {
     // From RabbitMQ 4.3 on the broker does not say why, so it takes the option to know.
     const { transport, states } = await node.open({ consumerTimeout: 1_000 });
@@ -51,7 +51,7 @@ onNode("what is not settled within the broker's limit comes again, and the reaso
     assertEquals([states.at(-1), transport.counts.consumers], ["up", 1]);
     await transport.close(node.clock.now() + 1_000);
   } finally {
-    await node.control("eval", `${set("consumer_timeout", 1_800_000)}.`);
+    await node.evaluate(`${set("consumer_timeout", 1_800_000)}.`);
   }
 });
 
@@ -64,7 +64,7 @@ onNode(
     const inbox = await receive(transport, "q", 1_000);
     void transport.send([message("before", () => {})]);
     await node.until("it", () => inbox.received.length === 1);
-    await node.control("set_vm_memory_high_watermark", "absolute", "1kB");
+    await node.limitMemory(1_000);
     // The broker tells a connection that it is blocked once it publishes.
     const counts = { confirmed: 0, refused: 0, other: 0 };
     const settled = (error?: Error): void => {
@@ -85,7 +85,7 @@ onNode(
     assert(unconfirmed + waiting <= 1_100, `${unconfirmed + waiting} are buffered`);
     assert(counts.refused >= total - 1_100);
     await inbox.accept();
-    await node.control("set_vm_memory_high_watermark", "absolute", "2GB");
+    await node.limitMemory(2_000_000_000);
     await node.until("all that was taken", () => counts.confirmed + counts.refused === total, 60_000);
     assertEquals([counts.other, transport.counts.blocked], [0, undefined]);
     inbox.acceptAll();
@@ -93,7 +93,7 @@ onNode(
     await node.until("all", () => inbox.received.length >= counts.confirmed + 1, 60_000);
     assertEquals(inbox.received.length, counts.confirmed + 1);
 
-    await node.control("set_vm_memory_high_watermark", "absolute", "1kB");
+    await node.limitMemory(1_000);
     let stopped: Error | undefined;
     void transport.send([message("never", () => {}), message("lost", (error) => stopped = error)]);
     await node.until("the alarm", () => transport.counts.blocked !== undefined, 30_000);
@@ -101,7 +101,7 @@ onNode(
     await transport.close(deadline);
     assert(node.clock.now() < deadline + 5_000);
     assertInstanceOf(stopped, ClosedError);
-    await node.control("set_vm_memory_high_watermark", "absolute", "2GB");
+    await node.limitMemory(2_000_000_000);
   },
 );
 
@@ -118,7 +118,7 @@ onNode("a consumer whose end nobody told is found, and made again", async (node)
     const at = frame.byteOffset - chunk.byteOffset;
     return Uint8Array.from([...chunk.subarray(0, at), ...frame.subarray(sizeOf(frame))]);
   });
-  await node.control("delete_queue", "missed");
+  await node.operator.deleteQueue("missed");
   for (let tries = 0; tries < 100; tries++) {
     const settled = Promise.withResolvers<Error | undefined>();
     void transport.send([{ ...message("after", settled.resolve), to: "queue:missed" }]);

@@ -25,8 +25,7 @@ function withBuses(
 ): void {
   onNode(name, async (node) => {
     const vhost = `v${Math.random().toString(36).slice(2)}`;
-    await node.control("add_vhost", vhost);
-    await node.control("set_permissions", "-p", vhost, "guest", ".*", ".*", ".*");
+    await node.operator.vhost(vhost);
     const buses: Bus[] = [];
     const make = (bus: string, options: RabbitmqOptions = {}) => {
       const made = createBus({ name: bus, transport: rabbitmq({ url: `${node.url}/${vhost}`, ...options }) });
@@ -37,7 +36,7 @@ function withBuses(
       await run(make, node, vhost);
     } finally {
       for (const bus of buses) await bus.stop({ deadline: "1s" });
-      await node.control("delete_vhost", vhost);
+      await node.operator.deleteVhost(vhost);
     }
   });
 }
@@ -183,12 +182,12 @@ withBuses(
     const owner = make("owner");
     owner.endpoint("notes").handle(Note, () => {});
     await owner.deploy("apply");
-    await node.control("add_user", "poor", "poor");
+    await node.operator.user("poor", "poor");
     // To configure, to write and to read: enough to bind, and to look (from RabbitMQ 4.3 on, that needs one of the
     // three), not to declare, to take or to send.
     const rights = ["^hero\\.", "^(notes(_error|_skipped)?|hero\\..*)$", "^((fault:)?notes\\.add|hero\\..*)$"];
     try {
-      await node.control("set_permissions", "-p", vhost, "poor", ...rights);
+      await node.operator.permit("poor", vhost, rights);
       const credentials = () => ({ username: "poor", password: "poor" });
       const poor = (queue: string) => {
         const bus = make("poor", { credentials });
@@ -202,7 +201,7 @@ withBuses(
       const error = await assertRejects(() => sender.send(Note, { region: "eu" }), AccessRefusedError, "queue:notes");
       assert(error.message.includes("refused for user 'poor'"), error.message);
     } finally {
-      await node.control("delete_user", "poor");
+      await node.operator.deleteUser("poor");
     }
   },
 );
