@@ -22,7 +22,7 @@ export interface EndpointState {
   /** Settlements that the broker has not heard of. */
   readonly settling: number;
   readonly paused: boolean;
-  /** Why it takes nothing, or less: a gate's reason. */
+  /** Why it takes nothing, or less, as a gate says; or why what it takes comes again and again. */
   readonly reason: string | undefined;
   /** The name of a gate for which the broker is asked for nothing. */
   readonly blockedBy: string | undefined;
@@ -83,10 +83,14 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
       waiting: this.#intake.waiting,
       settling: this.#settler?.unsettled ?? 0,
       paused: this.#paused,
-      reason: this.#gates.map((gate) => gate.reason).find((reason) => reason !== undefined),
+      reason: this.#gates.map((gate) => gate.reason).find((reason) => reason !== undefined) ?? this.#trouble,
       blockedBy: this.#gates.find((gate) => gate.blocking)?.name,
       progressAt: this.#intake.running + this.#intake.waiting === 0 ? this.services.clock.now() : this.#progressAt,
     };
+  }
+  get #trouble(): string | undefined {
+    const error = this.#settler?.trouble;
+    return error && `It can neither move messages nor put them off, so that they come again: ${error.message}`;
   }
   #typeOf({ frame, via }: Delivery): string {
     const type = referred(frame)?.envelope.type ?? headerText(frame.headers[names.type]);

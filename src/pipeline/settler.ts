@@ -1,4 +1,5 @@
 /** Settles deliveries, in batches. @module */
+import { toError } from "../errors/thrown.ts";
 import { macrotask } from "../runtime/macrotask.ts";
 import type { Clock } from "../spi/clock.ts";
 import type { Telemetry } from "../spi/telemetry.ts";
@@ -8,6 +9,8 @@ import { isPromise } from "../values/awaitable.ts";
 /** How often a copy that failed is tried again, before its delivery goes back. */
 const mostTries = 5;
 const firstWaitInMs = 100;
+/** So long after one that failed it is not known whether the next would. */
+const troubledForMs = 60_000;
 /** After so many the event loop has a turn: a hundred microseconds' work and more. */
 const mostInARow = 8192;
 
@@ -23,6 +26,7 @@ export class Settler {
   /** How many were settled without the event loop having had a turn, as far as is known here. */
   #inARow = 0;
   #unsettled = 0;
+  #trouble: { readonly error: Error; readonly at: number } | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
   readonly #flush = (): void => this.#settle();
 
@@ -40,6 +44,13 @@ export class Settler {
   /** Settlements that the broker has not heard of yet. */
   get unsettled(): number {
     return this.#unsettled;
+  }
+
+  /** Why deliveries cannot be moved or put off, and come again instead; `undefined`: they can, as far as is known. */
+  get trouble(): Error | undefined {
+    if (this.#trouble === undefined) return undefined;
+    const { error, at } = this.#trouble;
+    return this.#clock.now() - at < troubledForMs ? error : undefined;
   }
 
   /** Until `letGo`, nothing is settled: what is done meanwhile is one batch. */
@@ -82,24 +93,30 @@ export class Settler {
     let heard: void | Promise<void>;
     try {
       heard = this.#receiver.settle(batch);
-    } catch {
+    } catch (thrown) {
       // A transport that throws, against its promise, must not end the process: that is a rejection as any other.
-      return this.#failed(batch, tries);
+      return this.#failed(batch, tries, thrown);
     }
-    if (!isPromise(heard)) return this.#done(batch.length);
-    heard.then(() => this.#done(batch.length), () => this.#failed(batch, tries));
+    if (!isPromise(heard)) return this.#heard(batch);
+    heard.then(() => this.#heard(batch), (thrown) => this.#failed(batch, tries, thrown));
   }
 
   /**
    * A copy failed: what of the batch has been settled is settled again, which does nothing. After some tries the
    * deliveries go back to the broker, which delivers them again.
    */
-  #failed(batch: readonly Settlement[], tries: number): void {
+  #failed(batch: readonly Settlement[], tries: number, thrown: unknown): void {
+    if (batch.some(isCopied)) this.#trouble = { error: toError(thrown), at: this.#clock.now() };
     if (tries > mostTries) return this.#done(batch.length);
     const again = tries < mostTries
       ? batch
       : batch.map(({ delivery }): Settlement => ({ delivery, outcome: "release" }));
     this.#clock.at(this.#clock.now() + firstWaitInMs * 2 ** (tries - 1), () => this.#tell(again, tries + 1));
+  }
+
+  #heard(batch: readonly Settlement[]): void {
+    if (this.#trouble !== undefined && batch.some(isCopied)) this.#trouble = undefined;
+    this.#done(batch.length);
   }
 
   #done(count: number): void {
@@ -123,4 +140,9 @@ export class Settler {
       if (counts[outcome] > 0) this.#seen?.(outcome, counts[outcome]);
     }
   }
+}
+
+/** Whether a copy of it is to be made first. */
+function isCopied({ outcome }: Settlement): boolean {
+  return outcome === "move" || outcome === "again";
 }

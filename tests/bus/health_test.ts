@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { createBus, event, memory, memoryStore, saga, type Transport, type } from "../../mod.ts";
+import { command, createBus, event, memory, memoryStore, saga, type Transport, type } from "../../mod.ts";
 import { ScriptedTransport } from "../support/fakes/scripted_transport.ts";
 import { test } from "../support/runner.ts";
 
@@ -111,4 +111,32 @@ test("observers are told when a transport or store is another way than before, a
   assertEquals(told.at(-1), ["transport scripted", "degraded", "no room"]);
   await bus.stop();
   assertEquals(told.length, 4);
+});
+
+const Task = command<{ id: number }>("jobs.task", { to: "queue:tasks" });
+
+test("an endpoint whose failed messages cannot be moved is degraded, and says why", async () => {
+  const transport = memory();
+  const receive = transport.receive.bind(transport);
+  transport.receive = async (source, sink) => {
+    const receiver = await receive(source, sink);
+    const settle = receiver.settle.bind(receiver);
+    receiver.settle = (batch) =>
+      batch.some(({ outcome }) => outcome === "move") ? Promise.reject(new Error("it is full")) : settle(batch);
+    return receiver;
+  };
+  const bus = createBus({ name: "app", transport });
+  bus.endpoint("tasks").handle(Task, () => {
+    throw new Error("no");
+  });
+  await bus.start();
+  await bus.send(Task, { id: 1 });
+  const part = () => bus.health().parts.find(({ name }) => name === "tasks");
+  while (part()?.status === "healthy") await new Promise((resolve) => setTimeout(resolve, 5));
+  assertEquals(part(), {
+    name: "tasks",
+    status: "degraded",
+    reason: "It can neither move messages nor put them off, so that they come again: it is full",
+  });
+  await bus.stop();
 });

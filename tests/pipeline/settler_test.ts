@@ -59,3 +59,24 @@ trial("a transport that gives nothing instead of a promise has heard of the sett
   await settler.drained();
   assertEquals(asked, ["accept"]);
 });
+
+trial("a settler knows why deliveries cannot be moved, until one is, or for a minute", async (t) => {
+  let works = false;
+  const { receiver } = failing(() => works ? Promise.resolve() : Promise.reject(broken()));
+  const settler = new Settler(receiver, t.clock, { telemetry: undefined, bus: "app", endpoint: "orders" });
+  const move = () => settler.settle({ delivery, outcome: "move", to: "queue:orders_error", headers: {} });
+  move();
+  await t.pass(10_000);
+  assertEquals([settler.trouble?.message, settler.unsettled], ["the copy failed", 0]);
+  works = true;
+  settler.settle({ delivery, outcome: "accept" });
+  await t.settled();
+  assertEquals(settler.trouble?.message, "the copy failed");
+  move();
+  await t.settled();
+  assertEquals(settler.trouble, undefined);
+  works = false;
+  move();
+  await t.pass(120_000);
+  assertEquals(settler.trouble, undefined);
+});
