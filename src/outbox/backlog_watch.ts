@@ -28,6 +28,8 @@ export class BacklogWatch {
   #parked: Parked<OutboxRow> | undefined;
   /** Not before then, unless something has changed that an operator is to know. */
   #nextAt = -Infinity;
+  #endWait: (() => void) | undefined;
+  #stopped = false;
   #sent = 0;
   #dropped = 0;
   #rate: { readonly since: number; readonly sent: number; readonly perSecond: number };
@@ -66,7 +68,7 @@ export class BacklogWatch {
   look(): void {
     const { bus, due, clock } = this.#with;
     const began = clock.now();
-    if (began < this.#nextAt) return;
+    if (began < this.#nextAt) return this.#lookLater();
     this.#nextAt = began + everyMs;
     const first = async (stats: BacklogStats) =>
       [stats, stats.parked === 0 ? [] : await due.parked(bus, undefined, 1)] as const;
@@ -80,6 +82,22 @@ export class BacklogWatch {
     }, () => {
       // The loop tells of a store that does not answer.
     });
+  }
+
+  /** What waited is not to be told of for long when it is gone: nobody may look for a while then. */
+  #lookLater(): void {
+    if (this.#stats.waiting === 0 || this.#endWait !== undefined || this.#stopped) return;
+    this.#endWait = this.#with.clock.at(this.#nextAt, () => {
+      this.#endWait = undefined;
+      this.look();
+    });
+  }
+
+  /** Looks no more by itself. */
+  stop(): void {
+    this.#stopped = true;
+    this.#endWait?.();
+    this.#endWait = undefined;
   }
 
   /** Asks it the next time, however short ago it was asked. */

@@ -272,6 +272,7 @@ export class Deliverer<in out Row extends OutboxRow> {
       this.#idle ??= Promise.withResolvers<void>();
       await this.#idle.promise;
     }
+    this.#watch.stop();
   }
 }
 

@@ -141,6 +141,35 @@ test("a store that takes long to count is asked less often", async () => {
   assertEquals(asked, [0, 42_000, 84_000]);
 });
 
+test("what waited is told of no longer than its time when it has gone, though nobody looks again", async () => {
+  const clock = new VirtualClock();
+  let waiting = 3;
+  const watch = new BacklogWatch({
+    bus: "app",
+    of: "outbox",
+    clock,
+    telemetry: undefined,
+    due: {
+      stats: () => Promise.resolve({ waiting, parked: 0, oldest: waiting === 0 ? undefined : clock.now() - 55_000 }),
+      parked: () => Promise.resolve([]),
+    },
+  });
+  const pass = (ms: number) => clock.advanceTo(clock.now() + ms, turn);
+  watch.look();
+  await pass(1_000);
+  waiting = 0;
+  watch.look(); // all was sent, and the next look is far away
+  await pass(10_000);
+  assertEquals([watch.backlog.waiting, watch.backlog.oldestInMs, clock.pending], [0, 0, 0]);
+  waiting = 3;
+  watch.look();
+  await turn();
+  watch.look();
+  watch.stop();
+  watch.look();
+  assertEquals(clock.pending, 0);
+});
+
 test("a rate is of the time between two looks, and none of a moment", async () => {
   const clock = new VirtualClock();
   const stats = () => Promise.resolve({ waiting: 0, parked: 0, oldest: undefined });
