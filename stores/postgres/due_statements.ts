@@ -14,6 +14,9 @@ export const foundColumns = ["place", "fence", "attempts", "id", "unit", "key", 
 const leasedList = "place bigint, fence bigint";
 const postponedList = `${leasedList}, free float8, error text, park boolean`;
 
+/** Behind so many rows that are due and leased, it is not known when one is free: it is found by looking again. */
+const mostLeased = 1000;
+
 /** A clock that is set back by no more than this reorders no key. */
 const mostSetBackMs = 30_000;
 
@@ -42,8 +45,8 @@ export interface Taken {
 }
 
 /**
- * Waits for no disk when its transaction commits: what a power cut brings back was sent, and is sent once more with the
- * same ids, as if the process had died before it could say so.
+ * Waits for no disk when its transaction commits. What a power cut brings back was sent, or is being sent, and is sent
+ * once more with the same ids, as if the process had died before it could say so.
  */
 const lazily = "(SELECT set_config('synchronous_commit', 'off', true)) = 'off'";
 
@@ -145,7 +148,7 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
       `JOIN firsts f ON f.place = s.first WHERE s.first <> s.place AND s.place NOT IN (SELECT place FROM taken)) ` +
       `UPDATE ${t} o SET waits = c.waits, fence = o.fence + CASE WHEN c.takes THEN 1 ELSE 0 END, ` +
       `free_at = CASE WHEN c.takes THEN ${now} + $2::text::bigint ELSE o.free_at END ` +
-      `FROM changed c WHERE o.place = c.place RETURNING c.takes, o.due_at, o.free_at, c.takes AND ${unwanted}, ` +
+      `FROM changed c WHERE o.place = c.place AND ${lazily} RETURNING c.takes, o.due_at, o.free_at, c.takes AND ${unwanted}, ` +
       found.map((name) => name === 'o."body"' ? "CASE WHEN c.takes THEN o.body END" : name).join(", "),
     /**
      * The same where none of those that come first has a key: nothing is compared with anything. Gives nothing where one
@@ -155,6 +158,7 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
       `WITH ${clock}, ${heads("o.ctid AS at", limit)} ` +
       `UPDATE ${t} o SET fence = o.fence + 1, free_at = ${now} + $2::text::bigint ` +
       `WHERE o.ctid = ANY (ARRAY(SELECT at FROM heads)) AND NOT EXISTS (SELECT FROM heads WHERE "key" IS NOT NULL) ` +
+      `AND ${lazily} ` +
       `RETURNING true, o.due_at, o.free_at, ${unwanted}, ${found.join(", ")}`,
     /** Leased ones. */
     lock: ({ places }) => lock(`${t} o WHERE o.place = ANY ('{${places}}'::bigint[])`),
@@ -176,13 +180,17 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
     lockTokens: lock(byToken),
     remove: `WITH removed AS (DELETE FROM ${byToken} RETURNING o.bus, o."key", o.parked), ` +
       `gone AS (SELECT * FROM removed WHERE NOT parked) ${noted}`,
-    /** Bus; gives since or until when, and now. */
+    /**
+     * Bus; gives since or until when, and now. Of those that are due and leased only the first are looked at: a planner
+     * that does not know how few there are would otherwise read the whole table for them.
+     */
     next: `WITH ${clock} SELECT coalesce((SELECT o.free_at FROM ${t} o WHERE ${head} AND o.due_at <= ${now} ` +
       `AND o.free_at <= ${now} AND (o."key" IS NULL OR NOT EXISTS (SELECT FROM ${t} p WHERE p.bus = $1::text ` +
       `AND p."key" = o."key" AND NOT p.parked AND (p.due_at, p.place) < (o.due_at, o.place))) ` +
       `ORDER BY o.due_at, o.place LIMIT 1), ` +
       `least((SELECT min(o.due_at) FROM ${t} o WHERE ${head} AND o.due_at > ${now}), ` +
-      `(SELECT min(o.free_at) FROM ${t} o WHERE ${head} AND o.due_at <= ${now} AND o.free_at > ${now}))), ${now}`,
+      `(SELECT min(f.free_at) FROM (SELECT o.free_at FROM ${t} o WHERE ${head} AND o.due_at <= ${now} ` +
+      `ORDER BY o.due_at, o.place LIMIT ${mostLeased}) f WHERE f.free_at > ${now}))), ${now}`,
     stats: `WITH ${clock} SELECT (SELECT count(*) FROM ${t} o WHERE o.bus = $1::text), ` +
       `(SELECT count(*) FROM ${t} o WHERE o.bus = $1::text AND o.parked), ` +
       `(SELECT min(o.due_at) FROM ${t} o WHERE ${head} AND o.due_at <= ${now})`,

@@ -203,15 +203,29 @@ onPostgres("a claim of rows without keys writes each in its page, and no index",
   // A second time it does only once what was before is cleared away, which others' transactions hold up.
 });
 
+/** Schedules of which none is due for long. */
+async function fillLater({ bench: { sql, schema } }: Opened, count: number, length: number): Promise<void> {
+  await sql.unsafe(
+    `INSERT INTO "${schema}".hero_schedules (bus, id, unit, destination, content_type, headers, body, written_due_at, ` +
+      `due_at, free_at, token) SELECT 'app', 'later' || n, 'u', 'queue:q', 't', '[]', ` +
+      `convert_to(repeat('x', ${length}), 'UTF8'), 0, 9e14 + n, 9e14 + n, n ` +
+      `FROM generate_series(1, ${count}) n`,
+  );
+  await sql.unsafe(`VACUUM ANALYZE "${schema}".hero_schedules`);
+}
+
+onPostgres("when the next of many is due is found without reading all of them", async (opened) => {
+  await opened.store();
+  await fillLater(opened, size, 1000);
+  const table = new DueTable<ScheduleRow>(new Names(opened.bench.schema, "hero_"), "schedules");
+  const plans = await planOf(opened, table.next(opened.bus));
+  assertEquals(plans.filter((plan) => plan["Node Type"].endsWith("Seq Scan")), []);
+}, 120_000);
+
 onPostgres("claims from a long backlog keep their plan", async (opened) => {
   await opened.store();
   const { bench: { sql, schema } } = opened;
-  await sql.unsafe(
-    `INSERT INTO "${schema}".hero_schedules (bus, id, unit, destination, content_type, headers, body, written_due_at, ` +
-      `due_at, free_at, token) SELECT 'app', 'later' || n, 'u', 'queue:q', 't', '[]', 'x', 0, 9e14, 9e14, n ` +
-      `FROM generate_series(1, ${5 * size}) n`,
-  );
-  await sql.unsafe(`VACUUM ANALYZE "${schema}".hero_schedules`);
+  await fillLater(opened, 5 * size, 1);
   const table = new DueTable<ScheduleRow>(new Names(schema, "hero_"), "schedules");
   const claims = [table.claim("app", 200, 1_000), table.claim("app", 200, 1_000, true)];
   await sql.begin(async (tx) => {
