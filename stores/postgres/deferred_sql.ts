@@ -4,9 +4,13 @@ import { ConfigurationError } from "../../src/errors/configuration.ts";
 import { DeferredQuery, DeferredValue, madeOf, type MakeQuery } from "./deferred_query.ts";
 import type { UseTransaction } from "./sql_client.ts";
 
-/** What would end the transaction behind the unit's back; comments may stand before it. */
-const forbidden =
-  /^(?:\s|--[^\n]*\n?|\/\*[\s\S]*?\*\/|;)*(begin|start|commit|end|abort|rollback|savepoint|release|deallocate|discard)\b/i;
+/** What would end the transaction behind the unit's back, or change what its texts mean; comments may stand before it. */
+const forbidden = new RegExp(
+  String.raw`^(?:\s|--[^\n]*\n?|\/\*[\s\S]*?\*\/|;)*` +
+    String.raw`(begin|start|commit|end|abort|rollback|savepoint|release|deallocate|discard|` +
+    String.raw`set\s+(?:(?:local|session)\s+)?(?:client_encoding|names))\b`,
+  "i",
+);
 
 /**
  * Looks like a `TransactionSql`, and is one as soon as it is used.
@@ -74,7 +78,9 @@ function check(text: string): void {
   if (found === undefined) return;
   const name = found.toUpperCase();
   throw new ConfigurationError(
-    name === "DEALLOCATE" || name === "DISCARD"
+    name.startsWith("SET")
+      ? `Cannot run ${name} in a unit of work: the client writes UTF-8, and so does the store with the commit. Take it away`
+      : name === "DEALLOCATE" || name === "DISCARD"
       ? `Cannot run ${name} in a unit of work: the store has prepared statements on its connection. Take it away`
       : `Cannot run ${name} in a unit of work: the unit begins and ends its transaction. ` +
         `Take it away, or use tx.savepoint()`,

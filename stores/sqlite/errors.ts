@@ -75,7 +75,8 @@ export function explain(error: unknown, path: string): unknown {
     case code.notADatabase:
       return new StoreCorruptError(storeName, path, { cause: error });
     case code.cannotOpen: {
-      const why = `${error.message}. SQLite makes the file, but not its folder "${folderOf(path)}": that must be there`;
+      const why = `${error.message}. SQLite makes the file, but not its folder "${folderOf(path)}": ` +
+        `that must be there, and this process must have the right to write in it`;
       return new StoreUnavailableError(storeName, path, why, { cause: error });
     }
     case code.io:

@@ -72,6 +72,12 @@ onPostgres(
     const unit = await store.begin(opened.scope({ inbox: [opened.key("lost")] }));
     const { tx } = unit;
     assertThrows(() => tx.unsafe("DEALLOCATE ALL"), ConfigurationError, "prepared statements");
+    for (
+      const text of ["SET client_encoding = 'LATIN1'", "-- so\n set LOCAL client_encoding TO x", "SET NAMES 'LATIN1'"]
+    ) {
+      assertThrows(() => tx.unsafe(text), ConfigurationError, "UTF-8");
+    }
+    await tx`SET LOCAL lock_timeout = 1000`;
     // As a pooler does that gives the connection another server.
     await tx.unsafe("DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$");
     await assertRejects(() => unit.commit(opened.changes({ outbox: [opened.row()] })), ConflictError);

@@ -81,7 +81,9 @@ test("a file that is no database, or in no folder, is an error of its own, and t
     await openStore(store, virtualTime());
     await store.close();
     const missing = sqlite(join(folder, "missing", "store.db"));
-    const said = `not its folder "${join(folder, "missing")}": that must be there`;
+    const said = `not its folder "${
+      join(folder, "missing")
+    }": that must be there, and this process must have the right`;
     await assertRejects(() => openStore(missing, virtualTime()), StoreUnavailableError, said);
     await missing.close();
   } finally {
