@@ -19,87 +19,33 @@ import {
   query,
   type Requester,
   retry,
-  saga,
-  type Schema,
   type Sender,
   type SendMiddleware,
-  type Shape,
-  type Steps,
-  type Store,
   type Transport,
   type,
-  verify,
 } from "@hero/messaging";
 import { z } from "zod";
-
-// ---- Contracts: the interface and the contract share a name, so that errors and hovers speak of `OrderSubmitted`.
-
-export interface OrderEvent {
-  orderId: string;
-}
-export const OrderEvent = event<OrderEvent>("orders.order-event");
-
-export interface OrderSubmittedV1 extends OrderEvent {
-  total: number;
-}
-export const OrderSubmittedV1 = event<OrderSubmittedV1>("orders.order-submitted");
-export interface OrderSubmitted extends OrderSubmittedV1 {
-  currency: "EUR" | "USD";
-}
-export const OrderSubmitted = event<OrderSubmitted>("orders.order-submitted", {
-  version: 2,
-  extends: OrderEvent,
-  key: (m) => m.orderId,
-  ttl: "1d",
-}).upcast(OrderSubmittedV1, (old) => ({ ...old, currency: "EUR" }));
-
-export interface SubmitOrder {
-  orderId: string;
-  total: number;
-}
-export const SubmitOrder = command<SubmitOrder>("orders.submit-order", {
-  key: (m) => m.orderId,
-  to: "queue:orders",
-});
-
-export interface Order {
-  orderId: string;
-  status: "new" | "paid" | "shipped";
-}
-export const GetOrder = query<{ orderId: string }, Order>("orders.get-order");
-
-/** Several named replies: everything is inferred from the options, so the message's type goes there too. */
-export const OrderFound = event<Order>("orders.order-found");
-export const OrderMissing = event<{ orderId: string; since?: Date }>("orders.order-missing");
-export const FindOrder = query("orders.find-order", {
-  schema: type<{ orderId: string }>(),
-  replies: { found: OrderFound, missing: OrderMissing },
-});
-
-/** A Standard Schema (here a stand-in for `z.object(…)`) that turns an ISO string into a Date. */
-declare const shipmentSchema: Schema<{ orderId: string; at: string }, { orderId: string; at: Date }>;
-export const ShipOrder = command("orders.ship-order", { schema: shipmentSchema, key: (m) => m.orderId });
-export const Ping = command("ping");
-
-export const PaymentReceived = event<{ orderId: string; paymentId: string }>("payments.received");
-export const PaymentFailed = event<{ orderId: string; reason: string }>("payments.failed");
-export const OrderAccepted = event<{ orderId: string; channel: "web" | "shop" }>("orders.accepted");
-export const OrderCancelled = event<{ orderId: string; reason: string }>("orders.cancelled");
-export const OrderCompleted = event<OrderEvent>("orders.completed");
-export const PaymentRefunded = event<{ paymentId: string }>("payments.refunded");
-export const RefundPayment = command<{ paymentId: string; amount: number }>("payments.refund");
-export const CheckAddress = query<{ orderId: string }, { ok: boolean; zip: string }>("addresses.check");
-export const GetOrderState = query<{ orderId: string }, { state: string }>("orders.get-state");
-export class CardError extends Error {
-  readonly bank: string = "";
-}
+import {
+  CardError,
+  CheckAddress,
+  FindOrder,
+  GetOrder,
+  OrderCompleted,
+  OrderEvent,
+  OrderSubmitted,
+  PaymentFailed,
+  PaymentReceived,
+  PaymentRefunded,
+  Ping,
+  RefundPayment,
+  ShipOrder,
+  store,
+  SubmitOrder,
+} from "./order_contracts.ts";
+import { OrderSaga } from "./must_compile_sagas.ts";
 
 // ---- A bus whose store is typed: inside `outbox: true` endpoints `ctx.tx` is its transaction.
 
-interface Sql {
-  (query: TemplateStringsArray, ...values: readonly unknown[]): Promise<readonly Record<string, unknown>[]>;
-}
-declare const store: Store<Sql>;
 declare const transport: Transport;
 const bus = createBus({
   name: "orders",
@@ -162,184 +108,7 @@ bus.endpoint("order-queries", {
     return await ctx.respond({ kind: "found", message: { orderId, status } });
   });
 
-// ---- A saga.
-
-interface OrderData {
-  total: number;
-  lines: readonly string[];
-  paymentId?: string;
-}
-
-/** A sequence for any saga. */
-const accept = <S extends Shape, Message>(steps: Steps<S, Message>) =>
-  steps.publish(OrderAccepted, (ctx) => ({ orderId: ctx.id, channel: "web" }));
-
-export const OrderSaga = saga("order", {
-  data: type<OrderData>(),
-  states: ["awaitingPayment", "checkingAddress", "processing", "processing.packing", "cancelled"],
-  timeouts: { paymentDue: "15m" },
-  indexes: ["paymentId"],
-  events: (on) => ({
-    submitted: on.start(OrderSubmitted, (m) => m.orderId, (m) => ({ total: m.total, lines: [] })),
-    paid: on(PaymentReceived, (m) => m.orderId),
-    paymentFailed: on(PaymentFailed, (m) => m.orderId, { onMissing: "discard" }),
-    completed: on(OrderCompleted, (m) => m.orderId),
-    refunded: on.where(PaymentRefunded, (m) => ({ paymentId: m.paymentId })),
-    asked: on(GetOrderState, (m) => m.orderId),
-  }),
-}, ({ initially, during, duringAny, when, whenAll, whenEnter, timeout, sequence, ignore, onUnhandled }) => {
-  const cancel = sequence((steps) =>
-    steps
-      .publish(OrderCancelled, (ctx) => ({ orderId: ctx.id, reason: `cancelled in ${ctx.state}` }))
-      .transitionTo("cancelled")
-  );
-  return [
-    initially(
-      when("submitted", (ctx) => ctx.message.total > 0)
-        .then((ctx) => {
-          ctx.saga.total = ctx.message.total;
-        })
-        .schedule("paymentDue")
-        .run(accept)
-        .transitionTo("awaitingPayment"),
-    ),
-    during(
-      "awaitingPayment",
-      when("paid")
-        .unschedule("paymentDue")
-        .then(async (ctx) => {
-          ctx.saga.paymentId = ctx.message.paymentId;
-          await store.tx(ctx)`update orders set paid = ${ctx.message.paymentId}`;
-        })
-        .compensateWith(
-          "payment",
-          (undo) => undo.send(RefundPayment, (ctx) => ({ paymentId: ctx.message.paymentId, amount: ctx.saga.total })),
-        )
-        .request(CheckAddress, (ctx) => ({ orderId: ctx.id }), {
-          timeout: "30s",
-          pending: "checkingAddress",
-          completed: (then) =>
-            then.ifElse(
-              (ctx) => ctx.message.ok,
-              (ok) => ok.transitionTo("processing"),
-              (bad) => bad.compensate().run(cancel),
-            ),
-          faulted: (then) => then.then((ctx) => console.error(ctx.message.error.type)).compensate(),
-          timedOut: (then) => then.run(cancel),
-        })
-        .catch(CardError, (failed) => failed.then((ctx) => console.error(ctx.error.bank)).run(accept).run(cancel)),
-      when("paymentFailed").run(cancel),
-      timeout("paymentDue").run(cancel),
-    ),
-    during(["processing", "processing.packing"], whenAll("paid", "completed").finalize(), ignore("paymentFailed")),
-    duringAny(
-      when("refunded").switch((ctx) => ctx.saga.total > 100 ? "large" : "small", {
-        large: (then) => then.run(cancel),
-        small: (then) => then.finalize(),
-      }),
-      when("asked").respond((ctx) => ({ state: ctx.state })),
-      whenEnter("cancelled").unschedule("paymentDue"),
-    ),
-    onUnhandled((ctx, event) => ctx.state === "cancelled" && event === "paid" ? "ignore" : "fault"),
-  ];
-});
 bus.add(OrderSaga, { concurrency: 16 });
-
-interface ParcelDataV1 {
-  weight: number;
-}
-interface ParcelData {
-  grams: number;
-  parcel: string;
-  urgent?: boolean;
-}
-const Packed = event<{ parcel: string; grams: number }>("parcels.packed");
-const Weighed = event<{ parcel: string; grams: number }>("parcels.weighed");
-const Shipped = event<{ parcel: string }>("parcels.shipped");
-const GetWeight = query<{ parcel: string }, { grams: number | undefined }>("parcels.get-weight");
-
-/** What the sketch left out. */
-export const ParcelSaga = saga("parcel", {
-  data: type<ParcelData>(),
-  version: 2,
-  upgrades: { 1: (old: ParcelDataV1): ParcelData => ({ grams: old.weight * 1000, parcel: "" }) },
-  history: true,
-  finalized: "archived",
-  concurrency: "pessimistic",
-  states: ["packed", "packed.weighed", "shipped"],
-  requires: { shipped: ["urgent"] },
-  timeouts: { late: "1d", reminder: 1_000 },
-  indexes: ["parcel", "urgent", "grams"],
-  events: (on) => ({
-    packed: on.start(Packed, (m) => m.parcel, (m) => ({ grams: m.grams, parcel: m.parcel })),
-    weighed: on.where(Weighed, (m) => ({ parcel: m.parcel, grams: m.grams }), { onMissing: "redeliver" }),
-    shipped: on(Shipped, (m) => m.parcel),
-    asked: on(GetWeight, (m) => m.parcel, { onMissing: "run" }),
-  }),
-}, (rules) => {
-  const { initially, during, duringAny, when, whenMissing, beforeEnter, whenLeave, afterLeave, whenEnter } = rules;
-  const weigh = rules.sequence(
-    "packed",
-    (steps) => steps.raise("weighed", (ctx) => ({ parcel: ctx.message.parcel, grams: ctx.message.grams })),
-  );
-  return [
-    initially(
-      when("packed").run(weigh).schedule("late").schedule(
-        "reminder",
-        (ctx) => ctx.saga.grams > 1000 ? "1m" : new Date(),
-      ),
-      whenMissing("asked").if((ctx) => ctx.message.parcel === "", (none) => none.then(() => {})).respond((ctx) => ({
-        grams: ctx.message.parcel.length > 0 ? undefined : 0,
-      })),
-    ),
-    during(
-      "packed",
-      when("weighed")
-        .retry(retry.immediate(2), (steps) => steps.then(async () => await Promise.resolve()))
-        .compensateWith("weight", (undo) => undo.then((ctx) => console.log(ctx.message.grams)))
-        .catch(
-          CardError,
-          (failed) => failed.compensate({ downTo: "weight" }).then((ctx) => console.log(ctx.error.bank)),
-        )
-        .transitionTo("packed.weighed"),
-    ),
-    duringAny(when("asked").respond((ctx) => ({ grams: ctx.saga.grams })), whenLeave("initial").then(() => {})),
-    rules.finally(when("asked").respond(() => ({ grams: 0 }))),
-    duringAny(
-      beforeEnter("final").unschedule("late"),
-      whenEnter("shipped").then((ctx) => {
-        const urgent: boolean = ctx.need("urgent");
-        console.log(urgent);
-      }).finalize(),
-      afterLeave("packed").unschedule("reminder"),
-    ),
-    rules.completedWhen((data, state) => state === "shipped" && data.grams === 0),
-    rules.onUnhandled("redeliver"),
-  ];
-});
-
-const visitStates = ["open", "closed"] as const;
-/** The data is what the schema gives; its input does not matter. */
-export const VisitSaga = saga("visit", {
-  data: z.object({ count: z.number().default(0), since: z.coerce.date(), note: z.string().optional() }),
-  states: visitStates,
-  indexes: ["note"],
-  events: (on) => ({
-    begun: on.start(Shipped, (m) => m.parcel, () => ({ count: 1, since: new Date() })),
-    noted: on.where(Weighed, (m) => ({ note: m.parcel })),
-  }),
-}, ({ initially, during, when }) => [
-  initially(
-    when("begun").then((ctx) => {
-      ctx.saga.count++;
-      ctx.saga.since.setTime(0);
-    }).transitionTo("open"),
-  ),
-  during(visitStates, when("noted").finalize()),
-]);
-
-const drawn: string = OrderSaga.toMermaid() + ParcelSaga.toGraphviz();
-console.log(drawn, verify(ParcelSaga).map(({ subject }) => subject), OrderSaga.describe().states.length);
 
 // ---- The caller's side.
 
