@@ -128,6 +128,7 @@ export class EndpointErrorQueue implements ErrorQueue {
   #chooser(which: Selection): (delivery: Delivery) => boolean {
     if (which === "all") return () => true;
     if (typeof which === "function") return (delivery) => decided(which(this.#describe(delivery)), this.#queue);
+    if (!Array.isArray(which)) throw noSelection(which, `"${this.#queue}"`, `, or a filter`);
     const ids = new Set(which);
     return (delivery) => ids.has(idOf(delivery.frame));
   }
@@ -180,6 +181,18 @@ export class EndpointErrorQueue implements ErrorQueue {
     if (this.#transport.admin !== undefined) return this.#transport.admin;
     throw new UnsupportedError(this.#transport.name, this.#call, `Use the broker's own tools`);
   }
+}
+
+/**
+ * From JavaScript one may be none, and would choose nothing: `requeue()`, or `requeue(id)`.
+ *
+ * @param more what else it may be
+ */
+export function noSelection(which: unknown, from: string, more = ""): ConfigurationError {
+  return new ConfigurationError(
+    `Cannot choose from ${from} by ${typeof which === "string" ? `"${which}"` : typeof which}. ` +
+      `Give "all", a list of message ids${more}`,
+  );
 }
 
 /** From JavaScript a filter may be async: its promise, taken for true, would choose what it does not mean. */

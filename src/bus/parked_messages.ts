@@ -5,6 +5,7 @@ import { parseMessageType } from "../envelope/message_type.ts";
 import type { OutboxRow } from "../spi/rows.ts";
 import type { Due, Parked } from "../spi/store.ts";
 import type { ParkedMessage, ParkedMessages } from "./control.ts";
+import { noSelection } from "./error_queue.ts";
 
 const rowsAtOnce = 100;
 
@@ -42,6 +43,7 @@ export class StoreParkedMessages implements ParkedMessages {
       for await (const { messageId } of this.list()) all.push(messageId);
       ids = all;
     }
+    if (!Array.isArray(ids)) throw noSelection(ids, "what is parked");
     if (ids.length === 0) return 0;
     let count = 0;
     for (const { due, bus } of this.#all()) count += await due.unpark(bus, ids);

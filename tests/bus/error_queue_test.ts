@@ -232,3 +232,19 @@ trial("a filter that gives a promise is refused, and what it was asked about sta
   }
   assertEquals(await ids(bus), ["m-1", "m-2"]);
 });
+
+trial("what is no selection is refused, where it would choose nothing", async (t) => {
+  const { bus } = await started(t);
+  await sendAll(bus, ["1"]);
+  await t.settled();
+  for (const which of [undefined, "m-1", "ALL", 1, new Set(["m-1"])] as unknown[] as "all"[]) {
+    await assertRejects(
+      () => bus.errors("work").requeue(which),
+      ConfigurationError,
+      `Give "all", a list of message ids`,
+    );
+    await assertRejects(() => bus.errors("work").discard(which), ConfigurationError, "or a filter");
+    await assertRejects(() => bus.parked().release(which), ConfigurationError, `Give "all", a list of message ids`);
+  }
+  assertEquals(await ids(bus), ["m-1"]);
+});
