@@ -1,5 +1,5 @@
 /** Says which lines of `src/` the tests ran: reads `coverage/profile/lcov.info`, and fails below the bound. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { relative } from "node:path";
 import process from "node:process";
 
@@ -16,8 +16,14 @@ function percent(run: number, lines: number): number {
   return lines === 0 ? 100 : 100 * run / lines;
 }
 
+const profile = "coverage/profile/lcov.info";
+// Deno writes it where all tests have passed.
+if (!existsSync(profile)) {
+  console.log(`The coverage was not measured: there is no ${profile}, as a test has failed or none has run`);
+  process.exit(1);
+}
 const files: Covered[] = [];
-for (const record of readFileSync("coverage/profile/lcov.info", "utf8").split("end_of_record")) {
+for (const record of readFileSync(profile, "utf8").split("end_of_record")) {
   const path = /^SF:(.+)$/m.exec(record)?.[1];
   if (path === undefined) continue;
   const file = relative(process.cwd(), path).replaceAll("\\", "/");
@@ -25,7 +31,7 @@ for (const record of readFileSync("coverage/profile/lcov.info", "utf8").split("e
   const lines = [...record.matchAll(/^DA:\d+,(\d+)/gm)];
   files.push({ file, lines: lines.length, run: lines.filter(([, times]) => times !== "0").length });
 }
-if (files.length === 0) throw new Error("Cannot tell the coverage: coverage/profile/lcov.info names no file of src/");
+if (files.length === 0) throw new Error(`Cannot tell the coverage: ${profile} names no file of src/`);
 
 for (const { file, lines, run } of files.sort((a, b) => percent(a.run, a.lines) - percent(b.run, b.lines))) {
   console.log(`${percent(run, lines).toFixed(1).padStart(6)} %  ${`${run}/${lines}`.padStart(9)}  ${file}`);

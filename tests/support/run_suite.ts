@@ -22,8 +22,8 @@ interface Runner {
   readonly failed: RegExp;
   readonly skipped: RegExp;
 }
-/** So many processes at once, as `deno test --parallel` has threads. */
-const atOnce = availableParallelism();
+/** So many processes at once: one more than there are cores, as one of them mostly waits for a server. */
+const atOnce = availableParallelism() + 1;
 /** So many files share a process, at most: to start one and to load the sources takes as long as most files. */
 const filesEach = 12;
 /** A process that does not end by then is ended: something that a test has left keeps it. */

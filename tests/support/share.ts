@@ -1,5 +1,16 @@
 /** How much of the long tests is run. */
 import process from "node:process";
+import { runtime } from "./runner.ts";
+
+/**
+ * How many seeds a simulation goes through: all on Deno, a quarter elsewhere. A seed decides all that happens, so that
+ * the same ones bring the same to light on each runtime.
+ *
+ * @param all on Deno
+ */
+export function seeds(all: number): number {
+  return runtime === "deno" ? all : Math.ceil(all / 4);
+}
 
 /**
  * How many of something a long test does: all, or the share that `HERO_FAILURE_SHARE` says, as in `0.1`; at least one.

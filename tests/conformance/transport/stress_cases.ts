@@ -60,7 +60,7 @@ export const stressCases: readonly TransportCase[] = [
               void inbox.accept([delivery]);
             } else if (chance < 0.8) void inbox.settle({ outcome: "release" }, [delivery]);
             else if (chance < 0.9) {
-              const dueAt = trial.clock.now() + Math.floor(next() * 3_000);
+              const dueAt = trial.clock.now() + Math.floor(next() * 1_000);
               void inbox.settle({ outcome: "again", dueAt, headers: { again: true } }, [delivery]);
             } else void inbox.settle({ outcome: "move", to: `queue:${errors}`, headers: { moved: true } }, [delivery]);
           };
