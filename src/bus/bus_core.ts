@@ -111,7 +111,9 @@ export class BusCore {
     if (store !== undefined) this.#storage = this.#makeStorage();
     this.#transforming = [this.outbound, this.inside].filter((each) => each instanceof Transforming);
     this.requests = new RequestClient(services, owners, clock);
-    const newId = options.newId ?? createUuidV7(clock);
+    const given = options.newId;
+    // Told nothing: what makes texts of any length may take a number for one.
+    const newId = given === undefined ? createUuidV7(clock) : () => given();
     const host = hostInfo(name, options.host ?? {});
     const serializers = new Serializers(options.serializer, options.serializers);
     const sendPipeline = new SendPipeline({

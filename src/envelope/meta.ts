@@ -44,7 +44,7 @@ export function writeMeta(envelope: Envelope): string {
   if (initiatorId !== undefined) text += `,"i":${idText(initiatorId, messageId, requestId)}`;
   if (requestId !== undefined) text += `,"q":${idText(requestId, messageId, undefined)}`;
   if (destinationAddress === undefined) text += `,"d":null`;
-  else if (!isTopicOf(destinationAddress, type)) text += `,"d":${quote(destinationAddress)}`;
+  else if (destinationAddress !== topicOf(type)) text += `,"d":${quote(destinationAddress)}`;
   if (responseAddress !== undefined) text += `,"r":${quote(responseAddress)}`;
   if (faultAddress !== undefined) text += `,"f":${quote(faultAddress)}`;
   if (sentAt !== timeIn(messageId)) text += `,"t":${sentAt ?? null}`;
@@ -65,24 +65,21 @@ function flat(text: string): string {
 
 const topic = "topic:";
 
+/** The type that was looked at last, and its topic: most messages are of the type of the one before. */
+let topicType = "";
+let topicOfType: string | undefined;
+
 /** The topic of the type itself: the first name in `hero-type`, without its version. `undefined`: there is none. */
 export function topicOf(type: string): string | undefined {
-  const name = firstName(type);
-  return name === "" ? undefined : topic + name;
-}
-
-function isTopicOf(address: string, type: string): boolean {
-  const name = firstName(type);
-  return name !== "" && address.length === topic.length + name.length && address.startsWith(topic) &&
-    address.endsWith(name);
-}
-
-/** Most types are a name and no more: nothing is made of them. */
-function firstName(type: string): string {
-  const version = type.indexOf(";");
-  const base = type.indexOf(",");
-  const end = version < 0 ? base : base < 0 ? version : Math.min(version, base);
-  return end < 0 ? type : type.slice(0, end);
+  if (type !== topicType) {
+    const version = type.indexOf(";");
+    const base = type.indexOf(",");
+    const end = version < 0 ? base : base < 0 ? version : Math.min(version, base);
+    const name = end < 0 ? type : type.slice(0, end);
+    topicOfType = name === "" ? undefined : flat(topic + name);
+    topicType = type;
+  }
+  return topicOfType;
 }
 
 /** The beginning of the UUID that was looked at last: most are made in the same millisecond as the one before. */
@@ -104,8 +101,22 @@ export function timeIn(id: string): number | undefined {
 const ends = new WeakMap<HostInfo, Map<string, string>>();
 const mostSources = 1_000;
 
+/** Who sent last, and the text of it. */
+let endHost: HostInfo | undefined;
+let endSource: string | undefined;
+let endText = "{}";
+
 /** Who sends, which is the same for all messages of a bus, or of one of its endpoints. */
 function endOf(source: string | undefined, host: HostInfo | undefined): string {
+  if (host !== endHost || source !== endSource) {
+    endText = lookUpEnd(source, host);
+    endHost = host;
+    endSource = source;
+  }
+  return endText;
+}
+
+function lookUpEnd(source: string | undefined, host: HostInfo | undefined): string {
   if (host === undefined) return source === undefined ? "{}" : `{"s":${quote(source)}}`;
   let texts = ends.get(host);
   if (texts === undefined) ends.set(host, texts = new Map());

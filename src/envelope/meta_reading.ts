@@ -37,6 +37,11 @@ const common = new Map<string, Meta>();
 const commonStart = `{"s":`;
 const longestCommon = 512;
 
+/** What the header says of a first message that says no more than who has sent it, as others of that sender have. */
+export function commonMeta(text: string): Pick<Meta, "source" | "host"> | undefined {
+  return common.get(text);
+}
+
 /**
  * Reads the header. What is `null` there is not known.
  *

@@ -34,7 +34,8 @@ export interface SendPipelineOptions {
   readonly transport: string;
   readonly serializer: Serializer;
   readonly clock: Clock;
-  readonly newId: () => string;
+  /** Told the time where it has just been read. */
+  readonly newId: (now?: number) => string;
   readonly telemetry: Telemetry | undefined;
   readonly middleware: readonly SendMiddleware[];
   /** A store that keeps what is due later than the transport can; `undefined`: there is none. */
@@ -86,9 +87,10 @@ export class SendPipeline {
       const direct = plan.ready === undefined && plan.validate === undefined && options.signal === undefined &&
         this.#with.middleware.length === 0 && (cause === undefined || cause.sendMiddleware.length === 0);
       if (!direct) return this.#prepare({ kind, definition, message, options, cause, target, special }, plan);
-      const messageId = options.messageId ?? this.#with.newId();
+      const now = this.#with.clock.now();
+      const messageId = options.messageId ?? this.#with.newId(now);
       return taken(
-        this.#post(kind, plan, message, options, options.headers, cause, target, special, messageId),
+        this.#post(kind, plan, message, options, options.headers, cause, target, special, messageId, now),
         target,
       );
     } catch (thrown) {
@@ -163,7 +165,7 @@ export class SendPipeline {
       signal?.throwIfAborted();
       const { message, ownHeaders, messageId } = context;
       const done = taken(
-        this.#post(kind, plan, message, options, ownHeaders, cause, target, special, messageId),
+        this.#post(kind, plan, message, options, ownHeaders, cause, target, special, messageId, this.#with.clock.now()),
         target,
       );
       await (signal === undefined ? done : abortable(done, signal));
@@ -186,10 +188,10 @@ export class SendPipeline {
     target: SendTarget,
     special: Special,
     messageId: string,
+    now: number,
   ): OutgoingMessage {
     const { definition } = plan;
     const to = this.#to(plan, options, special);
-    const now = this.#with.clock.now();
     const dueAt = dueTime(options, special, now);
     const carried = dueAt === undefined || target.keeps === true || carries(this.#with.capabilities, dueAt - now);
     const goes = carried ? target : this.#later(definition, dueAt - now);

@@ -22,6 +22,7 @@ const largestPoolInBytes = 65_536;
  *
  * @param clock epoch milliseconds, 0 to 2^48 − 1; outside of it, and where it is not a number, the time stands
  * @param random fills an array with random bytes; `crypto.getRandomValues` unless given
+ * @returns makes one; who has just read the clock may say what it told
  * @example
  * ```ts
  * import { createUuidV7 } from "./uuid_v7.ts";
@@ -33,7 +34,7 @@ const largestPoolInBytes = 65_536;
 export function createUuidV7(
   clock: { now(): number },
   random: (bytes: Uint8Array<ArrayBuffer>) => void = (bytes) => void crypto.getRandomValues(bytes),
-): () => string {
+): (now?: number) => string {
   // Small at first: a short life, as in a simulation, needs few.
   let pool = new Uint16Array(48);
   let used = pool.length;
@@ -64,8 +65,7 @@ export function createUuidV7(
     head = `${text.slice(0, 8)}-${text.slice(8)}-7${digits(high)}-${variants[a >>> 14]}${digits(a & 4095)}-` +
       `${digits(b >>> 4)}${digits(((b & 15) << 8) | (c >>> 8))}${digits(((c & 255) << 4) | (d >>> 12))}`;
   };
-  return () => {
-    const now = clock.now();
+  return (now = clock.now()) => {
     if (now >= time + 1 && now <= lastTime) {
       time = Math.floor(now);
       high = take() >>> 5;

@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
+import { createBus } from "../../src/bus/create_bus.ts";
 import { InvalidHeaderError, InvalidIdError, MessageTooLargeError } from "../../src/errors/sending.ts";
+import { VirtualClock } from "../../src/testing/virtual_clock.ts";
 import { ScriptedTransport } from "../support/fakes/scripted_transport.ts";
 import { trial } from "../support/trial.ts";
 import { Get, Happened, order, scripted, Submit } from "./send_rig.ts";
@@ -106,4 +108,30 @@ trial("what flows on counts, too: headers that came and headers that are set are
   await bus.send(Submit, order, { headers: { text: "a".repeat(9000) } });
   await trial.settled();
   assertInstanceOf(error, MessageTooLargeError);
+});
+
+trial("a message says once when it was sent: its id and its envelope are of one look at the clock", async () => {
+  const virtual = new VirtualClock();
+  let time = 1_700_000_000_000;
+  const transport = new ScriptedTransport();
+  const clock = { now: () => ++time, at: (at: number, run: () => void) => virtual.at(at, run) };
+  const bus = createBus({ name: "app", transport, clock });
+  await bus.start();
+  await bus.publish(Happened, order); // which waits for its topic
+  await bus.publish(Happened, order);
+  const { headers } = transport.sent[1]!.frame;
+  assertEquals(String(headers["hero-meta"]).startsWith(`{"s":"queue:app","h":[`), true);
+  await bus.stop();
+});
+
+trial("what makes ids for an application is told nothing", async () => {
+  const told: unknown[][] = [];
+  const newId = (...all: unknown[]): string => `id-${told.push(all)}`;
+  const transport = new ScriptedTransport();
+  const bus = createBus({ name: "app", transport, clock: new VirtualClock(), newId });
+  await bus.start();
+  await bus.publish(Happened, order);
+  assertEquals(transport.sent.map(({ messageId }) => messageId), [`id-${told.length}`]);
+  assertEquals(told.flat(), []);
+  await bus.stop();
 });

@@ -23,6 +23,13 @@ test("an id has the form of a UUIDv7 and the time of the clock", () => {
   assertEquals(timeOf(createUuidV7({ now: () => 5.9 })()), 5);
 });
 
+test("who has just read the clock says what it told, and the order holds", () => {
+  const newId = createUuidV7({ now: () => 1000 });
+  const ids = [newId(), newId(2000), newId(1500), newId()];
+  assertEquals(ids.map(timeOf), [1000, 2000, 2000, 2000]);
+  assertEquals(ids.toSorted(), ids);
+});
+
 test("300,000 ids in one millisecond are different and in order", () => {
   const newId = createUuidV7({ now: () => 1000 });
   let previous = "";
