@@ -27,7 +27,7 @@ const atOnce = availableParallelism() + 1;
 /** So many files share a process, at most: to start one and to load the sources takes as long as most files. */
 const filesEach = 12;
 /** A process that does not end by then is ended: something that a test has left keeps it. */
-const mostMinutesEach = 20;
+const mostMinutesEach = 60;
 const runners: Readonly<Record<"bun" | "node", Runner>> = {
   bun: {
     args: ["test"], // bunfig.toml names what is loaded first
