@@ -40,7 +40,7 @@ export type {
   StoreCapabilities,
   Unit,
 } from "./store.ts";
-export { keepCancelledMs } from "./rows.ts";
+export { keepCancelledMs, mostSetBackMs } from "./rows.ts";
 export { transactionOf } from "./transaction.ts";
 export type {
   Backlog,

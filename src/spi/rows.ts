@@ -70,7 +70,7 @@ export interface OutboxRow {
   readonly frame: Frame;
   /**
    * Epoch milliseconds; 0: now, and no sooner than an unsent row of its key whose time was "now" too, unless the clock
-   * was set back far since, and the row would wait as long.
+   * was set back by more than {@linkcode mostSetBackMs} since: the row would wait as long.
    */
   readonly dueAt: number;
   /** Epoch milliseconds; `undefined`: never. */
@@ -86,6 +86,8 @@ export interface ScheduleRow extends OutboxRow {
 }
 /** For how long a store remembers a {@linkcode ScheduleCancel.group}: longer than any transaction lasts. */
 export const keepCancelledMs = 86_400_000;
+/** A clock that is set back by no more than this reorders no key: see {@linkcode OutboxRow.dueAt}. */
+export const mostSetBackMs = 30_000;
 /** What a unit makes of a saga's instance: see {@linkcode Changes}. */
 export interface SagaChange {
   /** As it was loaded. */

@@ -1,11 +1,8 @@
 /** What one bus has to send, now or later. @module */
-import type { OutboxRow } from "../../src/spi/rows.ts";
+import { mostSetBackMs, type OutboxRow } from "../../src/spi/rows.ts";
 import type { Leased, Parked, Postponed } from "../../src/spi/store.ts";
 import { goesBefore, KeyQueue, type Queued } from "./key_queue.ts";
 import { Heap, type Heaped, keepPlace } from "../../src/values/heap.ts";
-
-/** A clock that is set back by no more than this reorders no key. */
-const mostSetBackMs = 30_000;
 
 /** A row and what has become of it. */
 export class Entry<out Row extends OutboxRow = OutboxRow> implements Heaped, Queued<Entry> {

@@ -1,4 +1,5 @@
 /** The statements of a table of messages that wait. @module */
+import { mostSetBackMs } from "../../src/spi/rows.ts";
 import type { Names } from "./names.ts";
 import { nowMs, rowsOf } from "./statement.ts";
 
@@ -16,9 +17,6 @@ const postponedList = `${leasedList}, free float8, error text, park boolean`;
 
 /** Behind so many rows that are due and leased, it is not known when one is free: it is found by looking again. */
 const mostLeased = 1000;
-
-/** A clock that is set back by no more than this reorders no key. */
-const mostSetBackMs = 30_000;
 
 /** Texts of statements; what each is given is said where it is made. */
 export type DueStatements =

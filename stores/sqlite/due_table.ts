@@ -1,15 +1,12 @@
 /** A table of messages that wait. @module */
 import { fromText, toText } from "../../src/envelope/stored_text.ts";
-import type { OutboxRow } from "../../src/spi/rows.ts";
+import { mostSetBackMs, type OutboxRow } from "../../src/spi/rows.ts";
 import type { Leased, Parked, Postponed } from "../../src/spi/store.ts";
 import type { Connection } from "./database.ts";
 import { type Found, type Read, readRow } from "./due_row.ts";
 import { dueStatements } from "./due_statements.ts";
 import { toHeaders } from "./text.ts";
 import type { SqliteValue } from "./value.ts";
-
-/** A clock that is set back by no more than this reorders no key. */
-const mostSetBackMs = 30_000;
 
 /** Where a row stands in its key's order. */
 type Standing = Pick<Found, "place" | "due_at" | "free_at">;

@@ -112,7 +112,7 @@ function isLike(headers: FrameHeaders, like: Kind): boolean {
   for (const name in headers) {
     const value = headers[name];
     // What has no value is equal to what is not there.
-    if (name !== names.id && (value === undefined || value !== like.headers[name])) return false;
+    if (name !== names.id && (value === undefined || !Object.is(value, like.headers[name]))) return false;
     count++;
   }
   return count === like.count;

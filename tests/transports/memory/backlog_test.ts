@@ -121,13 +121,21 @@ test("what breaks the promise of a frame breaks no other message of a long backl
   add(1024, { "hero-id": "one", b: "1" }, new Uint8Array(1));
   add(1025, { "hero-id": "two", a: undefined }, new Uint8Array(1));
   add(1026, { "hero-id": "three" }, new Uint8Array(buffer, 4, 4));
+  add(1027, { "hero-id": "four", n: 0 }, new Uint8Array(1));
+  add(1028, { "hero-id": "five", n: -0 }, new Uint8Array(1));
   buffer.resize(0);
   for (let position = 0; position < 1024; position++) backlog.take();
 
-  const ids = [backlog.take(), backlog.take(), backlog.take()].map((taken) => ({ ...taken?.frame.headers }));
+  const left = Array.from({ length: 5 }, () => ({ ...backlog.take()?.frame.headers }));
 
   assertEquals(
-    ids,
-    [{ "hero-id": "one", b: "1" }, { "hero-id": "two", a: undefined }, { "hero-id": "three" }] as never,
+    left,
+    [
+      { "hero-id": "one", b: "1" },
+      { "hero-id": "two", a: undefined },
+      { "hero-id": "three" },
+      { "hero-id": "four", n: 0 },
+      { "hero-id": "five", n: -0 },
+    ] as never,
   );
 });
