@@ -45,6 +45,8 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
   /** Why what comes later is refused. Made into an error when that happens: most units end unasked. */
   #ended: { readonly cause: unknown } | undefined;
   #tx: Tx | undefined;
+  /** Under way on other connections than the commit will be: it must not pass them. */
+  #reads: Set<Promise<unknown>> | undefined;
   #rolledBack: Promise<void> = Promise.resolve();
   readonly #abort = (): void => this.end(this.#scope.signal.reason);
 
@@ -111,6 +113,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
     this.#check();
     this.#closing = true;
     try {
+      if (this.#reads !== undefined && this.#reads.size > 0) await Promise.allSettled(this.#reads);
       await this.#members.done;
       const connection = this.#opening === undefined ? undefined : await this.#opening;
       this.#checkEnd();
@@ -192,8 +195,15 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
   }
 
   async #read({ text, values }: Statement): Promise<readonly SqlRow[]> {
-    if (this.#opening === undefined) return await this.#host.database.query({ text, values });
-    return await this.#use((connection) => connection.query(text, values), explainOwn);
+    if (this.#opening !== undefined) return await this.#use((connection) => connection.query(text, values), explainOwn);
+    const reads = this.#reads ??= new Set();
+    const read = this.#host.database.query({ text, values });
+    reads.add(read);
+    try {
+      return await read;
+    } finally {
+      reads.delete(read);
+    }
   }
 
   /** In the transaction, in order of the calls. */

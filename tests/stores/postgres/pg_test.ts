@@ -1,7 +1,8 @@
 /** The store over another driver keeps the same promises. */
 import { assertEquals } from "@std/assert";
 import { command, createBus, event } from "../../../mod.ts";
-import { postgres } from "../../../stores/postgres/mod.ts";
+import type { SagaRow } from "../../../src/spi/rows.ts";
+import { postgres, type SqlValue } from "../../../stores/postgres/mod.ts";
 import { storeConformance } from "../../conformance/store.ts";
 import { contentCases } from "../../conformance/store/content_cases.ts";
 import { sagaCases } from "../../conformance/store/saga_cases.ts";
@@ -73,3 +74,35 @@ onPostgres(
     await bus.stop();
   },
 );
+
+onPostgres("a commit waits for what its unit reads on another connection", async (opened) => {
+  const { bench } = opened;
+  const client = pgClient(bench.url);
+  let read = (): void => {};
+  const store = await opened.open(postgres({
+    schema: bench.schema,
+    client: {
+      ...client,
+      // A read that is slow to leave.
+      query: async (text: string, values?: readonly SqlValue[]) => {
+        if (text.startsWith("SELECT") && text.includes("hero_sagas")) {
+          await new Promise<void>((resolve) => read = resolve);
+        }
+        return await client.query(text, values);
+      },
+    },
+  }));
+  const empty = { data: new Uint8Array([123, 125]), types: undefined, index: {}, state: "placed", schema: 1 };
+  const before: SagaRow = { saga: "order", id: "1", incarnation: "i", version: 1, ...empty };
+  const after = { ...before, version: 2 };
+  await (await store.begin(opened.scope())).commit(opened.changes({ sagas: [{ before: undefined, after: before }] }));
+  const unit = await store.begin(opened.scope());
+
+  const loaded = unit.load("order", "1", false);
+  const committed = unit.commit(opened.changes({ sagas: [{ before, after }] }));
+  await Promise.race([committed, opened.clock.pass(200)]);
+  read();
+
+  assertEquals((await loaded)?.version, 1);
+  assertEquals(await committed, []);
+});
