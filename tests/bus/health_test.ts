@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { command, createBus, event, memory, memoryStore, saga, type Transport, type } from "../../mod.ts";
 import { ScriptedTransport } from "../support/fakes/scripted_transport.ts";
+import { eventually, realTime } from "../conformance/test_clock.ts";
 import { test } from "../support/runner.ts";
 
 const transportPart = (transport: Transport) => {
@@ -132,7 +133,7 @@ test("an endpoint whose failed messages cannot be moved is degraded, and says wh
   await bus.start();
   await bus.send(Task, { id: 1 });
   const part = () => bus.health().parts.find(({ name }) => name === "tasks");
-  while (part()?.status === "healthy") await new Promise((resolve) => setTimeout(resolve, 5));
+  await eventually(realTime(), "health tells", () => part()?.status !== "healthy");
   assertEquals(part(), {
     name: "tasks",
     status: "degraded",

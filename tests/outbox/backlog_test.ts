@@ -3,6 +3,8 @@ import { type BacklogActivity, command, consumer, DisconnectedError, event, type
 import { BacklogWatch } from "../../src/outbox/backlog_watch.ts";
 import { VirtualClock } from "../../src/testing/virtual_clock.ts";
 import { turn } from "../../src/testing/turn.ts";
+import type { OutboxRow } from "../../src/spi/rows.ts";
+import type { Due } from "../../src/spi/store.ts";
 import { memoryStore } from "../../stores/memory/mod.ts";
 import { memory } from "../../transports/memory/mod.ts";
 import { test } from "../support/runner.ts";
@@ -116,23 +118,20 @@ trial("telemetry that throws harms nothing", async (t) => {
   assertEquals(bus.health().parts.find(({ name }) => name === "outbox")?.backlog?.sent, 1);
 });
 
+/** Watches a store that counts like this. */
+function watchOf(clock: VirtualClock, stats: () => ReturnType<Due<OutboxRow>["stats"]>): BacklogWatch {
+  const due = { stats, parked: () => Promise.resolve([]) };
+  return new BacklogWatch({ bus: "app", of: "outbox", clock, telemetry: undefined, due });
+}
+
 test("a store that takes long to count is asked less often", async () => {
   const clock = new VirtualClock();
   const asked: number[] = [];
   const start = clock.now();
-  const watch = new BacklogWatch({
-    bus: "app",
-    of: "outbox",
-    clock,
-    telemetry: undefined,
-    due: {
-      stats: async () => {
-        asked.push(clock.now() - start);
-        await clock.delay(2_000);
-        return { waiting: 1, parked: 0, oldest: undefined };
-      },
-      parked: () => Promise.resolve([]),
-    },
+  const watch = watchOf(clock, async () => {
+    asked.push(clock.now() - start);
+    await clock.delay(2_000);
+    return { waiting: 1, parked: 0, oldest: undefined };
   });
   for (let seconds = 0; seconds < 100; seconds++) {
     watch.look();
@@ -144,16 +143,8 @@ test("a store that takes long to count is asked less often", async () => {
 test("what waited is told of no longer than its time when it has gone, though nobody looks again", async () => {
   const clock = new VirtualClock();
   let waiting = 3;
-  const watch = new BacklogWatch({
-    bus: "app",
-    of: "outbox",
-    clock,
-    telemetry: undefined,
-    due: {
-      stats: () => Promise.resolve({ waiting, parked: 0, oldest: waiting === 0 ? undefined : clock.now() - 55_000 }),
-      parked: () => Promise.resolve([]),
-    },
-  });
+  const oldest = () => waiting === 0 ? undefined : clock.now() - 55_000;
+  const watch = watchOf(clock, () => Promise.resolve({ waiting, parked: 0, oldest: oldest() }));
   const pass = (ms: number) => clock.advanceTo(clock.now() + ms, turn);
   watch.look();
   await pass(1_000);

@@ -63,31 +63,25 @@ async function goesOn(store: Store<unknown>, clock: TestClock, setBack: (ms: num
   assertEquals(left.filter((id) => id !== "1"), ["2", "3"]);
 }
 
-test("memory store: a clock that is set back by an hour holds up no key for so long", async () => {
-  const { clock, setBack } = setBackClock();
-  const store = memoryStore();
-  await store.open({ bus, clock, signal, status: () => {} });
-  await goesOn(store, clock, setBack);
-  await store.close();
-});
+for (
+  const [name, holds] of [
+    ["a clock that is set back by an hour holds up no key for so long", goesOn],
+    ["rows of a key leave in order of commit, though the clock was set back", keepsOrder],
+  ] as const
+) {
+  test(`memory store: ${name}`, async () => {
+    const { clock, setBack } = setBackClock();
+    const store = memoryStore();
+    await store.open({ bus, clock, signal, status: () => {} });
+    await holds(store, clock, setBack);
+    await store.close();
+  });
 
-test("SQLite: a clock that is set back by an hour holds up no key for so long", async () => {
-  const { clock, setBack } = setBackClock();
-  await withStore({ clock }, async ({ store }) => await goesOn(store, clock, setBack));
-});
-
-test("memory store: rows of a key leave in order of commit, though the clock was set back", async () => {
-  const { clock, setBack } = setBackClock();
-  const store = memoryStore();
-  await store.open({ bus, clock, signal, status: () => {} });
-  await keepsOrder(store, clock, setBack);
-  await store.close();
-});
-
-test("SQLite: rows of a key leave in order of commit, though the clock was set back", async () => {
-  const { clock, setBack } = setBackClock();
-  await withStore({ clock }, async ({ store }) => await keepsOrder(store, clock, setBack));
-});
+  test(`SQLite: ${name}`, async () => {
+    const { clock, setBack } = setBackClock();
+    await withStore({ clock }, async ({ store }) => await holds(store, clock, setBack));
+  });
+}
 
 // A server's clock cannot be set here: what was written before is moved as far ahead.
 for (const [ms, ids] of [[50, ["1", "2", "3", "4"]], [2 * hourInMs, ["4"]]] as const) {
