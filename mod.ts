@@ -230,7 +230,16 @@ export {
   type SagaView,
 } from "./src/sagas/instances.ts";
 export type { SagaOptions } from "./src/sagas/options.ts";
-export type { AnswerTo, Behavior, NothingToReply, One, RoleOf, Rules, UnhandledEvent } from "./src/sagas/rules.ts";
+export type {
+  AnswerTo,
+  Behavior,
+  NothingToReply,
+  One,
+  ReplyTo,
+  RoleOf,
+  Rules,
+  UnhandledEvent,
+} from "./src/sagas/rules.ts";
 export type { MessageOf, RequestOutcome, Rule, Sequence, Steps } from "./src/sagas/steps.ts";
 
 export { createMediator } from "./src/mediator/create_mediator.ts";

@@ -9,6 +9,8 @@ export type NothingToReply = "this contract declares no reply";
 /** What answers an event. */
 export type AnswerTo<C> = C extends Correlation<unknown, infer Reply> ? (Reply extends NoReply ? NothingToReply : Reply)
   : never;
+/** The same, where there may be none: then a sequence of its steps may stand wherever nobody is answered. */
+export type ReplyTo<C> = C extends Correlation<unknown, infer Reply> ? (Reply extends NoReply ? never : Reply) : never;
 /** What an event does to an instance. */
 export type RoleOf<C> = C extends Correlation<unknown, unknown, infer R> ? R : "needs an existing saga";
 /** One or several. */
@@ -79,6 +81,6 @@ export interface Rules<in out S extends Shape> {
   /** A sequence of steps for several rules of one event. */
   sequence<K extends S["event"]>(
     event: K,
-    steps: NoInfer<Sequence<S, MessageOf<S["events"][K]>>>,
-  ): Sequence<S, MessageOf<S["events"][K]>>;
+    steps: NoInfer<Sequence<S, MessageOf<S["events"][K]>, unknown, AnswerTo<S["events"][K]>>>,
+  ): Sequence<S, MessageOf<S["events"][K]>, unknown, ReplyTo<S["events"][K]>>;
 }

@@ -22,10 +22,11 @@ export interface Rule<out R extends Role = Role> {
 }
 /**
  * A reusable sequence of steps, or a branch. Called when the saga is made, once, not when its steps run. `Failure` is
- * what was caught: left out, it may be anything, so that the sequence may stand in a `catch` too.
+ * what was caught: left out, it may be anything, so that the sequence may stand in a `catch` too. `Reply` is what it may
+ * answer; left out, it answers nobody, and may stand in any rule.
  */
-export type Sequence<S extends Shape, Message, Failure = unknown> = (
-  steps: Steps<S, Message, Role, Failure>,
+export type Sequence<S extends Shape, Message, Failure = unknown, Reply = never> = (
+  steps: Steps<S, Message, Role, Failure, Reply>,
 ) => Rule;
 
 /**
@@ -75,30 +76,33 @@ export interface Steps<
     message: Make<SagaContext<S, Message, Failure>, MessageOf<S["events"][K]>, F>,
   ): this;
   /** A branch. */
-  if(condition: (context: SagaContext<S, Message, Failure>) => boolean, then: Sequence<S, Message, Failure>): this;
+  if(
+    condition: (context: SagaContext<S, Message, Failure>) => boolean,
+    then: Sequence<S, Message, Failure, Reply>,
+  ): this;
   /** One of two branches. */
   ifElse(
     condition: (context: SagaContext<S, Message, Failure>) => boolean,
-    then: Sequence<S, Message, Failure>,
-    otherwise: Sequence<S, Message, Failure>,
+    then: Sequence<S, Message, Failure, Reply>,
+    otherwise: Sequence<S, Message, Failure, Reply>,
   ): this;
   /** A branch for each of the strings that `select` may return, no more and no less. */
   switch<Case extends string>(
     select: (context: SagaContext<S, Message, Failure>) => Case,
-    cases: NoInfer<{ readonly [K in Case]: Sequence<S, Message, Failure> }>,
+    cases: NoInfer<{ readonly [K in Case]: Sequence<S, Message, Failure, Reply> }>,
   ): this;
   /** Runs a sequence that was written elsewhere. */
-  run(sequence: Sequence<S, Message, Failure>): this;
+  run(sequence: Sequence<S, Message, Failure, Reply>): this;
   /**
    * Runs steps again when they fail, while the message is held. What an attempt has sent or changed stays: put into it
    * what may be done again.
    */
-  retry(policy: RetryPolicy, steps: Sequence<S, Message, Failure>): this;
+  retry(policy: RetryPolicy, steps: Sequence<S, Message, Failure, Reply>): this;
   /**
    * What to do where one of the steps before it threw an error of this class; those behind it then go on. What the
    * steps before had sent or changed stays.
    */
-  catch<E extends Error>(error: ErrorClass<E>, steps: NoInfer<Sequence<S, Message, E>>): this;
+  catch<E extends Error>(error: ErrorClass<E>, steps: NoInfer<Sequence<S, Message, E, Reply>>): this;
   /**
    * Registers an undo under a name, to run when `compensate()` is reached, with the message that is handled now.
    * Registered twice, it is undone twice.

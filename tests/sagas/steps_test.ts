@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { NonErrorThrownError, retry, saga, type } from "../../mod.ts";
 import { test } from "../support/runner.ts";
 import { Driven } from "./fake_effects.ts";
-import { CardError, Noted, Submitted } from "./orders.ts";
+import { CardError, GetState, Noted, Submitted } from "./orders.ts";
 
 type Log = { log: string[] };
 const log = (one: Driven) => (one.instance.data as Log).log;
@@ -200,4 +200,51 @@ test("what is sent is what its function gives, now or later", async () => {
     { asked: "publish", contract: "orders.noted", message: { text: "7" } },
     { asked: "publish", contract: "orders.noted", message: { text: "later 1" } },
   ]);
+});
+
+test("an answer may stand in a branch, a sequence, a retry and a catch, and in what they have inside", async () => {
+  const Answering = saga("answering", {
+    data: type<{ tries: number }>(),
+    states: ["a", "refused"],
+    events: (on) => ({ asked: on.start(GetState, (m) => m.id, () => ({ tries: 0 })) }),
+  }, ({ initially, when, sequence }) => {
+    const answer = sequence("asked", (steps) => steps.respond((ctx) => ({ state: `run ${ctx.message.id}` })));
+    return [
+      initially(
+        when("asked").switch((ctx) => ctx.message.id as "if" | "run" | "retry" | "catch", {
+          if: (then) => then.if(() => true, (yes) => yes.respond(() => ({ state: "if" }))),
+          run: (then) => then.transitionTo("a").run(answer),
+          retry: (then) =>
+            then.retry(retry.immediate(1), (steps) =>
+              steps
+                .then((ctx) => {
+                  if (++ctx.saga.tries === 1) throw new CardError("first");
+                })
+                .respond((ctx) => ({ state: `retry ${ctx.saga.tries}` }))),
+          catch: (then) =>
+            then
+              .then(() => {
+                throw new CardError("mine");
+              })
+              .transitionTo("a")
+              .catch(
+                CardError,
+                (failed) =>
+                  failed.publish(Noted, (ctx) => ({ text: ctx.error.bank }))
+                    .respond((ctx) => ({ state: ctx.error.bank }))
+                    .transitionTo("refused"),
+              ),
+        }),
+      ),
+    ];
+  });
+  const asked = async (id: string): Promise<readonly string[]> => {
+    const one = new Driven(Answering, { tries: 0 });
+    await one.event("asked", { id });
+    return [one.state, ...one.asked];
+  };
+  assertEquals(await asked("if"), ["initial", 'respond {"state":"if"}']);
+  assertEquals(await asked("run"), ["a", 'respond {"state":"run run"}']);
+  assertEquals(await asked("retry"), ["initial", 'respond {"state":"retry 2"}']);
+  assertEquals(await asked("catch"), ["refused", "publish orders.noted", 'respond {"state":"mine"}']);
 });

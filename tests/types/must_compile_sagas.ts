@@ -47,6 +47,8 @@ export const OrderSaga = saga("order", {
       .publish(OrderCancelled, (ctx) => ({ orderId: ctx.id, reason: `cancelled in ${ctx.state}` }))
       .transitionTo("cancelled")
   );
+  const tell = sequence("asked", (steps) => steps.respond((ctx) => ({ state: ctx.state })));
+  const ofPaid = sequence("paid", (steps) => steps.then((ctx) => console.log(ctx.message.paymentId)));
   return [
     initially(
       when("submitted", (ctx) => ctx.message.total > 0)
@@ -69,6 +71,7 @@ export const OrderSaga = saga("order", {
           "payment",
           (undo) => undo.send(RefundPayment, (ctx) => ({ paymentId: ctx.message.paymentId, amount: ctx.saga.total })),
         )
+        .compensateWith("note", ofPaid)
         .request(CheckAddress, (ctx) => ({ orderId: ctx.id }), {
           timeout: "30s",
           pending: "checkingAddress",
@@ -91,7 +94,11 @@ export const OrderSaga = saga("order", {
         large: (then) => then.run(cancel),
         small: (then) => then.finalize(),
       }),
-      when("asked").respond((ctx) => ({ state: ctx.state })),
+      when("asked").ifElse(
+        (ctx) => ctx.state === "cancelled",
+        (gone) => gone.respond(() => ({ state: "cancelled" })),
+        (there) => there.run(tell).catch(CardError, (failed) => failed.respond((ctx) => ({ state: ctx.error.bank }))),
+      ),
       whenEnter("cancelled").unschedule("paymentDue"),
     ),
     onUnhandled((ctx, event) => ctx.state === "cancelled" && event === "paid" ? "ignore" : "fault"),

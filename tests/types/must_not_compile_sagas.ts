@@ -65,6 +65,10 @@ saga("bad", {
     during("waiting", when("submitted").switch((ctx) => ctx.message.currency, { EUR: (then) => then.finalize() })),
     // @ts-expect-error `paid` expects no reply
     during("waiting", when("paid").respond(() => ({ ok: true }))),
+    // @ts-expect-error nor in a branch
+    during("waiting", when("paid").if((ctx) => ctx.saga.total > 0, (then) => then.respond(() => ({ ok: true })))),
+    // @ts-expect-error nor where it fails
+    during("waiting", when("paid").catch(RangeError, (failed) => failed.respond(() => ({ ok: true })))),
     // @ts-expect-error a sequence of another event's message
     during("waiting", when("submitted").run(ofPaid)),
     during(
@@ -123,6 +127,15 @@ saga("bad", {
     initially(whenMissing("paid").then((ctx) => console.log(ctx.saga.total.toFixed()))),
     // @ts-expect-error the reply is another
     initially(whenMissing("asked").respond(() => ({ orderId: "1", status: "nwe" }))),
+    // @ts-expect-error nor in a branch
+    during("waiting", when("asked").if(() => true, (then) => then.respond(() => ({ orderId: "1", status: "nwe" })))),
+    during(
+      "waiting",
+      // @ts-expect-error an undo answers nobody
+      when("asked").compensateWith("a", (undo) => undo.respond(() => ({ orderId: "1", status: "new" }))),
+    ),
+    // @ts-expect-error a sequence that answers another event
+    during("waiting", when("paid").run(rules.sequence("asked", (steps) => steps.finalize()))),
     // @ts-expect-error the message of `paid` has a `paymentId`
     during("waiting", when("submitted").raise("paid", (ctx) => ({ orderId: ctx.id }))),
     // @ts-expect-error and no more than that
