@@ -1,9 +1,11 @@
 /** The entry point's function. @module */
+import type { Sql } from "postgres";
 import { ConfigurationError, InvalidNameError } from "../../src/errors/configuration.ts";
 import type { Store } from "../../src/spi/store.ts";
 import type { Transport } from "../../src/spi/transport.ts";
 import { type Duration, milliseconds } from "../../src/values/duration.ts";
 import { checkOptionNames, type OptionNames } from "../../src/values/option_names.ts";
+import { optionsOf } from "../../stores/postgres/client_options.ts";
 import { Names } from "../../stores/postgres/names.ts";
 import { postgres, type PostgresClientOptions, type PostgresOptions } from "../../stores/postgres/postgres.ts";
 import { PostgresStore } from "../../stores/postgres/store.ts";
@@ -34,8 +36,9 @@ const optionNames: OptionNames<PostgresTransportOptions> = { lease: true, pollIn
  * Makes a transport whose queues lie in a PostgreSQL database, for any number of processes. Nothing happens before its bus
  * starts; `bus.deploy("apply")` makes the tables.
  *
- * @param where the URL; or all options of `postgres()`, with another driver among them; or the bus' store, `postgres(…)`:
- * then what a handler receives, writes and sends can be one transaction
+ * @param where the URL; or a client of postgres.js, which is asked where it connects to, and neither used nor closed; or
+ * all options of `postgres()`, with another driver among them; or the bus' store, `postgres(…)`: then what a handler
+ * receives, writes and sends can be one transaction
  * @throws {ConfigurationError} if the store is another's, or an option is none
  * @throws {InvalidNameError} if schema or prefix are none, or the prefix is longer than 24 characters
  * @throws {InvalidDurationError} if a duration is none
@@ -48,7 +51,7 @@ const optionNames: OptionNames<PostgresTransportOptions> = { lease: true, pollIn
  * ```
  */
 export function postgresTransport<Tx>(
-  where: string | PostgresOptions | PostgresClientOptions<Tx> | Store<Tx>,
+  where: string | Sql | PostgresOptions | PostgresClientOptions<Tx> | Store<Tx>,
   options: PostgresTransportOptions = {},
 ): Transport {
   checkOptionNames(options, optionNames, "postgresTransport()");
@@ -63,13 +66,8 @@ export function postgresTransport<Tx>(
     refuse(`${maxUnsent} is no { maxUnsent }. Give a whole number from 1`);
   }
   if (where instanceof PostgresStore) return new PostgresTransport(where, namesOf(where), settings);
-  if (typeof where === "function") {
-    return refuse(
-      `it takes no client of postgres.js. Give the URL or the options that the client was made of, as in ` +
-        `{ url, connection: { ssl: true } }: it opens connections of its own, as BEGIN and what follows go out together ` +
-        `there, and a connection that is lost must not be replaced within a transaction`,
-    );
-  }
+  // A client of postgres.js is a function that has `begin` as well.
+  if (typeof where === "function") return postgresTransport(optionsOf(where), options);
   if (typeof where !== "string" && "begin" in where) {
     return refuse(`the store is none of postgres(). Give that, or a URL`);
   }
