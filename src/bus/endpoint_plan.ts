@@ -4,6 +4,7 @@ import { StoreBatchUnits } from "../outbox/batch_units.ts";
 import { groupedUnits } from "../outbox/group_stage.ts";
 import type { Storage } from "../outbox/storage.ts";
 import { unitOfWork } from "../outbox/unit_stage.ts";
+import { tellCaller } from "../sagas/runtime/callers.ts";
 import { tellCompensationFailed } from "../sagas/runtime/compensation_failed.ts";
 import type { SagaPart } from "../sagas/runtime/part.ts";
 import { lookedUp, oneAtATime, type SagaParts } from "../sagas/runtime/stages.ts";
@@ -13,6 +14,7 @@ import { type Binding, Bindings } from "../pipeline/bindings.ts";
 import { createCircuitBreaker } from "../pipeline/circuit_breaker.ts";
 import { ConsumePipeline, stepsBefore } from "../pipeline/consume_pipeline.ts";
 import type { ConsumeContext, Middleware, SendMiddleware } from "../pipeline/context.ts";
+import type { Consumption } from "../pipeline/consumption.ts";
 import type { Gate } from "../pipeline/gate.ts";
 import { createKillSwitch } from "../pipeline/kill_switch.ts";
 import { around as withMiddleware } from "../pipeline/middleware.ts";
@@ -112,7 +114,7 @@ export function planEndpoint(
       handle: services.telemetry === undefined ? handling : inSpan(handling),
       decide: decideBy(options),
       publishFaults: options.publishFaults ?? true,
-      tellMore: builder.sagas.length > 0 ? tellCompensationFailed : undefined,
+      tellMore: builder.sagas.length > 0 ? tellOfSagas : undefined,
       auditTo: options.audit === undefined ? undefined : services.routing.named(options.audit),
     }),
     stages: [
@@ -220,6 +222,11 @@ function bind(
 /** What is loaded with a lock is loaded in a transaction: nothing of it is known before. */
 function instancesFor({ saga: { name, concurrency }, ids }: SagaPart): Binding["instances"] {
   return concurrency === "pessimistic" ? undefined : (message) => ids(message).map((id) => ({ saga: name, id }));
+}
+
+async function tellOfSagas(consumption: Consumption, error: Error): Promise<void> {
+  await tellCaller(consumption, error);
+  await tellCompensationFailed(consumption, error);
 }
 
 function gatesOf(options: EndpointOptions, clock: Clock, changed: () => void): readonly Gate[] {

@@ -60,8 +60,8 @@ export class Consumption implements Cause {
   attempt: number;
   /** Whether handlers ran: gates count no others. */
   handled = false;
-  /** Whether its request has been answered. */
-  responded = false;
+  /** Whether its request has been answered; `later`: what handles it will do so, after its unit. */
+  responded: boolean | "later" = false;
   /** Where what its handlers send goes. */
   target: SendTarget;
   /** The unit of work of the attempt that runs; `undefined`: it has none. */

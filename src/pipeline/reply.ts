@@ -40,20 +40,61 @@ export async function respond(
   reply: unknown,
   target: SendTarget = consumption.target,
 ): Promise<void> {
-  const { envelope, services } = consumption;
-  if (envelope.responseAddress === undefined || envelope.requestId === undefined || consumption.responded) return;
-  const { type, message } = await prepare(definition, reply);
+  const asker = askerOf(consumption);
+  if (asker === undefined) return;
+  const prepared = await prepare(definition, reply);
   consumption.responded = true;
-  await services.sendPipeline.send("respond", definition, message, noOptions, consumption, target, {
-    to: envelope.responseAddress,
-    requestId: envelope.requestId,
+  await sendReply(consumption, definition, prepared, asker, target);
+}
+
+/** Who waits for an answer. */
+export interface AskerAddress {
+  readonly address: string;
+  readonly requestId: string;
+  /** Epoch milliseconds: it waits no longer. */
+  readonly expiresAt?: number | undefined;
+}
+
+/** Who asked for the message that is handled; `undefined`: nobody, or it has been answered. */
+export function askerOf({ envelope, responded }: Consumption): AskerAddress | undefined {
+  const { responseAddress: address, requestId, expiresAt } = envelope;
+  if (address === undefined || requestId === undefined || responded === true) return undefined;
+  return { address, requestId, expiresAt };
+}
+
+/** Answers one who has asked for another message than the one that is handled; as {@linkcode respond}. */
+export async function respondTo(
+  asker: AskerAddress,
+  consumption: Consumption,
+  definition: Definition,
+  reply: unknown,
+  target: SendTarget,
+): Promise<void> {
+  await sendReply(consumption, definition, await prepare(definition, reply), asker, target);
+}
+
+interface Prepared {
+  readonly type: string;
+  readonly message: unknown;
+}
+
+function sendReply(
+  consumption: Consumption,
+  definition: Definition,
+  { type, message }: Prepared,
+  { address, requestId, expiresAt }: AskerAddress,
+  target: SendTarget,
+): Promise<void> {
+  return consumption.services.sendPipeline.send("respond", definition, message, noOptions, consumption, target, {
+    to: address,
+    requestId,
     type,
     // Nobody waits for it any longer than its request.
-    expiresAt: envelope.expiresAt,
+    expiresAt,
   });
 }
 
-async function prepare(definition: Definition, reply: unknown): Promise<{ type: string; message: unknown }> {
+async function prepare(definition: Definition, reply: unknown): Promise<Prepared> {
   if (definition.replies !== undefined) {
     const { contract, message } = namedReply(definition, definition.replies, reply);
     const validate = validator(contract, "send");

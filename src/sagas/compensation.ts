@@ -54,7 +54,12 @@ async function goOn(handling: Handling, continuations: readonly Continuation[]):
     const place = handling.plan.placeOf(step, handling.instance);
     const caught = error === undefined ? undefined : revived(error, place.caught);
     try {
-      const signal = await handling.run(handling.context(message, false, caught), place.steps, place.at + 1, failure);
+      const signal = await handling.run(
+        handling.context(message, undefined, caught),
+        place.steps,
+        place.at + 1,
+        failure,
+      );
       failure = undefined;
       if (signal !== suspended) continue;
     } catch (thrown) {

@@ -129,6 +129,8 @@ export interface RequestStep {
   readonly completed: readonly Step[];
   readonly faulted: readonly Step[];
   readonly timedOut: readonly Step[];
+  /** Whether these, or those of requests in them, answer whoever sent the event of their rule. */
+  readonly answers: boolean;
 }
 /** `transitionTo`. */
 export interface TransitionStep {

@@ -4,7 +4,7 @@ import { type Awaitable, isPromise } from "../values/awaitable.ts";
 import type { Step } from "./definition.ts";
 import type { Continuation, SagaEffects, SagaInstance } from "./instance.ts";
 import type { Plan } from "./plan.ts";
-import { StepContext } from "./step_context.ts";
+import { type Asker, StepContext } from "./step_context.ts";
 
 /** What steps end with that wait for a compensation: those behind them wait as well. */
 export const suspended: unique symbol = Symbol("suspended");
@@ -42,9 +42,9 @@ export class Handling {
     this.effects = effects;
   }
 
-  /** @param answers whether whoever sent the message may be answered */
-  context(message: unknown, answers = false, error: Error | undefined = undefined): StepContext {
-    return new StepContext(this.plan.definition.name, this.instance, this.effects.context, message, answers, error);
+  /** @param asker who may be answered; `undefined`: nobody */
+  context(message: unknown, asker: Asker = undefined, error: Error | undefined = undefined): StepContext {
+    return new StepContext(this.plan.definition.name, this.instance, this.effects.context, message, asker, error);
   }
 
   /** Runs the steps of a rule, or what was left of them. */

@@ -16,8 +16,8 @@ export interface SagaInstance {
   readonly arrived: Record<string, readonly string[]>;
   /** By the name of a timeout: the token that alone is valid. */
   readonly timeouts: Record<string, string>;
-  /** By request id: the key of its step, and the token of its timeout. */
-  readonly requests: Record<string, { readonly step: string; readonly token: string }>;
+  /** By request id. */
+  readonly requests: Record<string, OpenRequest>;
   /** What is to be undone, in the order in which it was registered. */
   readonly undos: UndoRecord[];
   /** While it compensates. */
@@ -37,6 +37,26 @@ export function newInstance(id: string, incarnation: string, data: object): Saga
     undos: [],
     compensating: undefined,
   };
+}
+
+/** A request that waits for its answer. */
+export interface OpenRequest {
+  /** The key of its step. */
+  readonly step: string;
+  /** Of its timeout. */
+  readonly token: string;
+  /** Whom its branches answer; left out: nobody. */
+  readonly caller?: Caller;
+}
+
+/** Whoever asked in an earlier unit, and waits. */
+export interface Caller {
+  /** The saga's event by which it asked. */
+  readonly event: string;
+  readonly address: string;
+  readonly requestId: string;
+  /** Epoch milliseconds: it waits no longer. */
+  readonly expiresAt?: number;
 }
 
 /** One registered undo. */
@@ -101,7 +121,10 @@ export interface SagaEffects {
   transitioned(from: string, to: string): void;
   publish(contract: Contract, message: unknown): Awaitable<void>;
   send(contract: Contract, message: unknown): Awaitable<void>;
-  respond(reply: unknown): Awaitable<void>;
+  /** @param caller `undefined`: whoever sent what is handled */
+  respond(reply: unknown, caller: Caller | undefined): Awaitable<void>;
+  /** Whoever waits for the answer to what is handled is to be answered by a later unit; `undefined`: nobody waits. */
+  park(event: string): Caller | undefined;
   /** Sends a request whose answer comes to the instance; its timeout comes as `timedOut` with `token`. */
   request(contract: Contract, message: unknown, request: {
     readonly requestId: string;

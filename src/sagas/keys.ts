@@ -42,12 +42,15 @@ export function keyed(saga: string, placed: readonly PlacedRule[]): Keyed {
     }
     switch (step.kind) {
       case "request": {
+        // Whoever sent the event of a rule waits on.
+        const inside = place === "rule" ? "rule" : "later";
         const made: RequestStep = {
           ...step,
           key,
-          completed: list(step.completed, `${key}/completed`, "later"),
-          faulted: list(step.faulted, `${key}/faulted`, "later"),
-          timedOut: list(step.timedOut, `${key}/timedOut`, "later"),
+          completed: list(step.completed, `${key}/completed`, inside),
+          faulted: list(step.faulted, `${key}/faulted`, inside),
+          timedOut: list(step.timedOut, `${key}/timedOut`, inside),
+          answers: answers(step),
         };
         requests.set(key, made);
         return made;
@@ -84,7 +87,7 @@ export function keyed(saga: string, placed: readonly PlacedRule[]): Keyed {
     if (answersLate(steps, false) === "late") {
       throw new ConfigurationError(
         `Cannot use .respond() behind .compensate() in ${key} of the saga "${saga}": the undos have units of their own, ` +
-          `and whoever asked waits for the first. Answer before`,
+          `and whoever asked is not known there. Answer before`,
       );
     }
     return { key, scope, trigger, steps: list(steps, key, placeOf(scope, trigger)) };
@@ -121,18 +124,35 @@ function whyNot({ kind }: Step, place: Place): string | undefined {
 /** Whether steps answer behind a compensation; else whether one may have begun in them. */
 function answersLate(steps: readonly Step[], begun: boolean): boolean | "late" {
   for (const step of steps) {
-    if (step.kind === "respond" && begun) return "late";
+    if (begun && answers(step)) return "late";
     if (step.kind === "compensate") begun = true;
-    const inner = step.kind === "branch"
-      ? [...step.cases.values()]
-      : step.kind === "sequence" || step.kind === "retry" || step.kind === "catch"
-      ? [step.steps]
-      : [];
-    const ends = inner.map((each) => answersLate(each, begun));
+    const ends = within(step).map((each) => answersLate(each, begun));
     if (ends.includes("late")) return "late";
-    begun ||= ends.includes(true);
+    // What follows a request does not follow its branches.
+    begun ||= step.kind !== "request" && ends.includes(true);
   }
   return begun;
+}
+
+/** Whether a step, or one in it, answers whoever asked. */
+function answers(step: Step): boolean {
+  return step.kind === "respond" || within(step).some((steps) => steps.some(answers));
+}
+
+/** The lists of steps in a step, but for an undo. */
+function within(step: Step): readonly (readonly Step[])[] {
+  switch (step.kind) {
+    case "branch":
+      return [...step.cases.values()];
+    case "sequence":
+    case "retry":
+    case "catch":
+      return [step.steps];
+    case "request":
+      return [step.completed, step.faulted, step.timedOut];
+    default:
+      return [];
+  }
 }
 
 function keyOf(scope: RuleDefinition["scope"], trigger: Trigger): string {

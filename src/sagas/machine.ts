@@ -37,7 +37,7 @@ export function handle(
     case "event": {
       if (instance.compensating !== undefined) return "redeliver";
       const { event, message } = occurrence;
-      return settled(handling, take(handling, event, handling.context(message, true)));
+      return settled(handling, take(handling, event, handling.context(message, event)));
     }
     case "missing":
       return missing(handling, occurrence.event, occurrence.message);
@@ -67,7 +67,7 @@ export function mustWait(
   if (instance.compensating !== undefined) return true;
   const handling = new Handling(planOf(definition), instance, effects, run);
   const found = handling.plan.stateOf(instance).events.get(event);
-  return choose(handling, found, event, handling.context(message, true)) === "redeliver";
+  return choose(handling, found, event, handling.context(message, event)) === "redeliver";
 }
 
 /** Whether an instance is over: it is deleted, or archived. Not while it compensates. */
@@ -80,7 +80,7 @@ export function isOver({ completedWhen }: SagaDefinition, { state, data, compens
 function missing(handling: Handling, event: string, message: unknown): Awaitable<Handled> {
   const rule = handling.plan.missing.get(event);
   if (rule === undefined) return "unhandled";
-  return andThen(handling.run(handling.context(message, true), rule.steps), () => "handled");
+  return andThen(handling.run(handling.context(message, event), rule.steps), () => "handled");
 }
 
 function timeout(handling: Handling, name: string, token: string): Awaitable<Handled> {
@@ -110,7 +110,7 @@ function answered(handling: Handling, answer: Answer): Awaitable<Handled> {
   }
   delete instance.requests[requestId];
   const cleared = kind === "timedOut" ? undefined : effects.unschedule(request.token);
-  const context = handling.context(kind === "timedOut" ? undefined : answer.message);
+  const context = handling.context(kind === "timedOut" ? undefined : answer.message, request.caller);
   return ran(handling, andThen(cleared, () => handling.run(context, step[kind])));
 }
 

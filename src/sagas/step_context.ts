@@ -9,7 +9,10 @@ import type { PublishOptions, ScheduleOptions, ScheduleToken, SendOptions, When 
 import type { InUnit } from "../spi/store.ts";
 import type { ContextKey } from "../values/context_key.ts";
 import type { SagaContext, Shape } from "./context.ts";
-import type { SagaInstance } from "./instance.ts";
+import type { Caller, SagaInstance } from "./instance.ts";
+
+/** Who may be answered: the sender of the event of that name, or whoever has waited since an earlier unit. */
+export type Asker = string | Caller | undefined;
 
 /** One for each message that is handled, and for each `catch`. */
 export class StepContext implements SagaContext<Shape, unknown, unknown> {
@@ -17,8 +20,7 @@ export class StepContext implements SagaContext<Shape, unknown, unknown> {
   readonly saga: object;
   readonly message: unknown;
   readonly error: Error | undefined;
-  /** Whether the message that is handled is the one that its sender waits for. */
-  readonly #answers: boolean;
+  readonly #asker: Asker;
   readonly #saga: string;
   readonly #instance: SagaInstance;
   readonly #context: MessageContext;
@@ -29,22 +31,22 @@ export class StepContext implements SagaContext<Shape, unknown, unknown> {
     instance: SagaInstance,
     context: MessageContext,
     message: unknown,
-    answers: boolean,
+    asker: Asker,
     error: Error | undefined = undefined,
   ) {
     this.id = instance.id;
     this.saga = instance.data;
     this.message = message;
     this.error = error;
-    this.#answers = answers;
+    this.#asker = asker;
     this.#saga = saga;
     this.#instance = instance;
     this.#context = context;
   }
 
   /** For the machine. */
-  static answers(context: StepContext): boolean {
-    return context.#answers;
+  static asker(context: StepContext): Asker {
+    return context.#asker;
   }
   /** The same, with what was caught. */
   static caught(context: StepContext, error: Error): StepContext {
@@ -53,7 +55,7 @@ export class StepContext implements SagaContext<Shape, unknown, unknown> {
       context.#instance,
       context.#context,
       context.message,
-      context.#answers,
+      context.#asker,
       error,
     );
   }

@@ -87,6 +87,7 @@ export class StepList {
       completed: this.#inner(completed, "completed"),
       faulted: this.#inner(faulted, "faulted"),
       timedOut: this.#inner(timedOut, "timedOut"),
+      answers: false, // said where it is placed
     });
   }
   transitionTo(state: string): this {

@@ -9,7 +9,7 @@ import { epochMilliseconds, type Instant } from "../values/instant.ts";
 import type { CatchStep, CompensateStep, RaiseStep, RequestStep, RetryStep, ScheduleStep, Step } from "./definition.ts";
 import { finalState } from "./definition.ts";
 import { andThen, type Handling, type Signal, suspended } from "./handling.ts";
-import { StepContext } from "./step_context.ts";
+import { type Asker, StepContext } from "./step_context.ts";
 import { take } from "./taking.ts";
 import { transition } from "./transitions.ts";
 import { further, nextUndo } from "./undos.ts";
@@ -112,11 +112,13 @@ function perform(handling: Handling, context: StepContext, step: Step): Awaitabl
     case "unschedule":
       return unschedule(handling, step.timeout);
     case "respond": {
-      if (!StepContext.answers(context)) return undefined;
-      return andThen(step.make(own), (reply) => effects.respond(reply));
+      const asker = StepContext.asker(context);
+      if (asker === undefined) return undefined;
+      const caller = typeof asker === "string" ? undefined : asker;
+      return andThen(step.make(own), (reply) => effects.respond(reply, caller));
     }
     case "request":
-      return andThen(step.make(own), (message) => request(handling, step, message));
+      return andThen(step.make(own), (message) => request(handling, step, message, StepContext.asker(context)));
     case "raise":
       return andThen(step.make(own), (message) => raise(handling, step, message));
     case "retry":
@@ -155,11 +157,12 @@ function unschedule({ instance, effects }: Handling, timeout: string): Awaitable
   return effects.unschedule(token);
 }
 
-function request(handling: Handling, step: RequestStep, message: unknown): Awaitable<Signal> {
+function request(handling: Handling, step: RequestStep, message: unknown, asker: Asker): Awaitable<Signal> {
   const { instance, effects } = handling;
   const requestId = effects.newId();
   const token = effects.newId();
-  instance.requests[requestId] = { step: step.key, token };
+  const caller = !step.answers ? undefined : typeof asker === "string" ? effects.park(asker) : asker;
+  instance.requests[requestId] = { step: step.key, token, ...(caller === undefined ? {} : { caller }) };
   const sent = effects.request(step.contract, message, { requestId, token, dueAt: effects.now() + step.timeoutInMs });
   const { pending } = step;
   return pending === undefined ? sent : andThen(sent, () => transition(handling, pending));

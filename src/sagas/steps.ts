@@ -51,13 +51,13 @@ export interface Steps<
     command: Command<In, unknown, unknown>,
     message: Make<SagaContext<S, Message, Failure>, In, F>,
   ): this;
-  /** Answers the message that the rule handles. */
+  /** Answers the message that the rule handles; in the branches of a request, the one that it was made for. */
   respond(reply: (context: SagaContext<S, Message, Failure>) => Awaitable<Reply>): this;
   /** Durable: request and timeout are committed with the state, the answer comes as a message, in any process. */
   request<In, Answer, F extends (context: SagaContext<S, Message, Failure>) => Awaitable<In>>(
     contract: Contract<In, unknown, Answer, "command" | "query">,
     message: Make<SagaContext<S, Message, Failure>, In, F>,
-    outcome: NoInfer<RequestOutcome<S, Answer>>,
+    outcome: NoInfer<RequestOutcome<S, Answer, Reply>>,
   ): this;
   /** Leaves the state and enters another, if it is another: `whenLeave`, `beforeEnter`, `afterLeave`, `whenEnter`. */
   transitionTo(state: StateOf<S>): this;
@@ -114,16 +114,19 @@ export interface Steps<
    */
   compensate(options?: { readonly downTo?: string }): this;
 }
-/** What happens once a request has been answered, or not. */
-export interface RequestOutcome<in out S extends Shape, in Answer> {
+/**
+ * What happens once a request has been answered, or not. Where one of the branches answers, whoever sent the message of
+ * the rule waits for that, and is told where a branch fails for good.
+ */
+export interface RequestOutcome<in out S extends Shape, in Answer, out Reply = never> {
   /** After which it is given up. */
   readonly timeout: Duration;
   /** The state to wait in; an answer that comes when it has been left is dropped. Left out: any. */
   readonly pending?: StateOf<S>;
   /** It was answered. */
-  readonly completed: Sequence<S, Answer, undefined>;
+  readonly completed: Sequence<S, Answer, undefined, Reply>;
   /** Its owner gave it up. */
-  readonly faulted: Sequence<S, { readonly error: ExceptionInfo }, undefined>;
+  readonly faulted: Sequence<S, { readonly error: ExceptionInfo }, undefined, Reply>;
   /** Nothing came in time. */
-  readonly timedOut: Sequence<S, undefined, undefined>;
+  readonly timedOut: Sequence<S, undefined, undefined, Reply>;
 }

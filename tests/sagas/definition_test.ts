@@ -157,9 +157,34 @@ test("steps that cannot work are refused, and say which and where", () => {
       ".respond() behind .compensate()",
       (s) => s["if"]!(() => true, (inner: AnySteps) => inner["compensate"]!())["respond"]!(() => ({})),
     ],
+    [
+      ".respond() behind .compensate()",
+      (s) =>
+        s["request"]!(CheckAddress, () => ({}), {
+          ...outcome,
+          faulted: (inner: AnySteps) => steps(inner["compensate"]!())["respond"]!(() => ({})),
+        }),
+    ],
+    [
+      ".respond() behind .compensate()",
+      (s) =>
+        steps(s["compensate"]!())["request"]!(CheckAddress, () => ({}), {
+          ...outcome,
+          timedOut: (inner: AnySteps) => inner["if"]!(() => true, (own: AnySteps) => own["respond"]!(() => ({}))),
+        }),
+    ],
     ["an undo is not undone", (s) => s["compensateWith"]!("a", (undo: AnySteps) => undo["compensate"]!())],
     ["an undo is not undone", (s) => s["compensateWith"]!("a", (undo: AnySteps) => undo["compensateWith"]!("b", then))],
     ["nobody waits", (s) => s["compensateWith"]!("a", (undo: AnySteps) => undo["respond"]!(() => ({})))],
+    [
+      "nobody waits",
+      (s) =>
+        s["compensateWith"]!("a", (undo: AnySteps) =>
+          undo["request"]!(CheckAddress, () => ({}), {
+            ...outcome,
+            completed: (inner: AnySteps) => inner["respond"]!(() => ({})),
+          })),
+    ],
   ];
   for (const [said, add] of cases) assertStringIncludes(refusedRule((rules) => add(when(rules, "paid"))), said);
 });

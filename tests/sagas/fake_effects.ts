@@ -2,6 +2,7 @@
 import type { Contract } from "../../src/contracts/contract.ts";
 import type { SagaDefinition } from "../../src/sagas/definition.ts";
 import {
+  type Caller,
   type Handled,
   newInstance,
   type Occurrence,
@@ -15,7 +16,7 @@ import type { MessageContext } from "../../src/pipeline/context.ts";
 /** What a machine asked for, in order. */
 export type Asked =
   | { readonly asked: "publish" | "send"; readonly contract: string; readonly message: unknown }
-  | { readonly asked: "respond"; readonly reply: unknown }
+  | { readonly asked: "respond"; readonly reply: unknown; readonly caller: Caller | undefined }
   | {
     readonly asked: "request";
     readonly contract: string;
@@ -37,6 +38,8 @@ export class FakeEffects implements SagaEffects {
   readonly transitions: string[] = [];
   /** Whether what is asked for is done later. */
   later = false;
+  /** The request id of whoever waits for an answer. */
+  asker: string | undefined;
   time = 1_000;
   #ids = 0;
 
@@ -62,8 +65,11 @@ export class FakeEffects implements SagaEffects {
   send(contract: Contract, message: unknown): void | Promise<void> {
     return this.#write({ asked: "send", contract: contract.name, message });
   }
-  respond(reply: unknown): void | Promise<void> {
-    return this.#write({ asked: "respond", reply });
+  respond(reply: unknown, caller: Caller | undefined): void | Promise<void> {
+    return this.#write({ asked: "respond", reply, caller });
+  }
+  park(event: string): Caller | undefined {
+    return this.asker === undefined ? undefined : { event, address: "queue:asker", requestId: this.asker };
   }
   request(
     contract: Contract,
@@ -119,7 +125,9 @@ export class Driven {
         case "schedule":
           return `schedule ${each.timeout} ${each.token} at ${each.dueAt}`;
         case "respond":
-          return `respond ${JSON.stringify(each.reply)}`;
+          return `respond ${JSON.stringify(each.reply)}${
+            each.caller === undefined ? "" : ` to ${each.caller.requestId}`
+          }`;
         case "wait":
           return `wait ${each.ms}`;
         default:

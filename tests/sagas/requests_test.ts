@@ -125,3 +125,59 @@ test("an answer to a step that the saga does not have any more is refused", asyn
   );
   assertEquals(await one.occur({ kind: "completed", requestId: "constructor", message: {} }), "stale");
 });
+
+const Passing = saga("passing", {
+  data: type<object>(),
+  states: ["a"],
+  events: (on) => ({ asked: on.start(GetState, (m) => m.id, () => ({})), noted: on(Noted, (m) => m.text) }),
+}, ({ initially, during, when }) => [
+  initially(
+    when("asked").request(CheckAddress, (ctx) => ({ id: ctx.id }), {
+      timeout: "30s",
+      pending: "a",
+      completed: (then) =>
+        then.request(CheckAddress, (ctx) => ({ id: ctx.id }), {
+          timeout: "30s",
+          completed: (then) => then.respond((ctx) => ({ state: `${ctx.message.ok}` })),
+          faulted: (then) => then.respond(() => ({ state: "faulted" })),
+          timedOut: (then) => then.respond(() => ({ state: "timed out" })),
+        }),
+      faulted: (then) => then.finalize(),
+      timedOut: (then) => then.finalize(),
+    }),
+  ),
+  during(
+    "a",
+    when("noted").request(CheckAddress, (ctx) => ({ id: ctx.id }), {
+      timeout: "30s",
+      completed: (then) => then.finalize(),
+      faulted: (then) => then.finalize(),
+      timedOut: (then) => then.finalize(),
+    }),
+  ),
+]);
+
+test("whoever waits is kept with the request whose branches answer, and passed on to the next", async () => {
+  const one = new Driven(Passing);
+  one.effects.asker = "their own";
+  await one.event("asked", { id: "1" });
+  const caller = { event: "asked", address: "queue:asker", requestId: "their own" };
+  assertEquals(Object.values(one.instance.requests).map(({ caller }) => caller), [caller]);
+  one.effects.asker = "of another message";
+  await one.occur({ kind: "completed", requestId: "1", message: { ok: true } });
+  assertEquals(Object.values(one.instance.requests).map(({ caller }) => caller), [caller]);
+  void one.asked;
+  await one.occur({ kind: "timedOut", requestId: "3", token: "4" });
+  assertEquals(one.asked, ['respond {"state":"timed out"} to their own']);
+});
+
+test("nobody is kept where nobody waits, or no branch answers", async () => {
+  const one = new Driven(Passing);
+  await one.event("asked", { id: "1" });
+  one.effects.asker = "of another message";
+  await one.event("noted", { text: "1" });
+  assertEquals(Object.values(one.instance.requests).map(({ caller }) => caller), [undefined, undefined]);
+  await one.occur({ kind: "completed", requestId: "1", message: { ok: true } });
+  await one.occur({ kind: "completed", requestId: "5", message: { ok: true } });
+  assertEquals(one.asked.filter((each) => each.startsWith("respond")), []);
+});

@@ -41,7 +41,7 @@ function messageContext() {
 test("what a step gets is the message's context, and the instance beside it", async () => {
   const { context, called } = messageContext();
   const instance = blank("1", { total: 5 });
-  const step = new StepContext("orders", instance, context, { text: "a" }, true);
+  const step = new StepContext("orders", instance, context, { text: "a" }, "noted");
   const names = [
     "~unit",
     "endpoint",
@@ -79,9 +79,9 @@ test("what a step gets is the message's context, and the instance beside it", as
 
 test("what was caught is there in the steps of a catch alone", () => {
   const { context } = messageContext();
-  const step = new StepContext("orders", blank("1", {}), context, "m", true);
+  const step = new StepContext("orders", blank("1", {}), context, "m", "noted");
   const error = new RangeError("no");
   const caught = StepContext.caught(step, error);
   assertStrictEquals(caught.error, error);
-  assertEquals([step.error, caught.message, StepContext.answers(caught)], [undefined, "m", true]);
+  assertEquals([step.error, caught.message, StepContext.asker(caught)], [undefined, "m", "noted"]);
 });

@@ -90,6 +90,17 @@ export const OrderSaga = saga("order", {
     ),
     during(["processing", "processing.packing"], whenAll("paid", "completed").finalize(), ignore("paymentFailed")),
     duringAny(
+      when("asked", (ctx) => ctx.state === "processing").request(CheckAddress, (ctx) => ({ orderId: ctx.id }), {
+        timeout: "5s",
+        completed: (then) =>
+          then.ifElse(
+            (ctx) => ctx.message.ok,
+            (ok) => ok.respond((ctx) => ({ state: ctx.state })),
+            (bad) => bad.respond(() => ({ state: "nowhere" })),
+          ),
+        faulted: (then) => then.respond((ctx) => ({ state: ctx.message.error.type })),
+        timedOut: (then) => then.respond(() => ({ state: "unknown" })),
+      }),
       when("refunded").switch((ctx) => ctx.saga.total > 100 ? "large" : "small", {
         large: (then) => then.run(cancel),
         small: (then) => then.finalize(),

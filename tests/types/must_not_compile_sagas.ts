@@ -81,6 +81,13 @@ saga("bad", {
         // @ts-expect-error no such state
         timedOut: (then) => then.transitionTo("late"),
       }),
+      when("paid").request(CheckAddress, (ctx) => ({ orderId: ctx.id }), {
+        timeout: "5s",
+        // @ts-expect-error `paid` expects no reply
+        completed: (then) => then.respond(() => ({ ok: true })),
+        faulted: (then) => then.compensate(),
+        timedOut: (then) => then.compensate(),
+      }),
     ),
   ];
 });

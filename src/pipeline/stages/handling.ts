@@ -50,5 +50,6 @@ async function answer(consumption: Consumption, { as }: Reading, result: unknown
   const reply: unknown = await result;
   if (consumption.isOver(attempt)) throw consumption.whyOver(attempt);
   // A message that was put off is answered when it is handled; in the unit of a batch it is put off, or known, already.
-  if (consumption.outcome === undefined && consumption.unhandled === undefined) await respond(consumption, as, reply);
+  if (consumption.outcome !== undefined || consumption.unhandled !== undefined) return;
+  if (consumption.responded !== "later") await respond(consumption, as, reply);
 }

@@ -1,7 +1,9 @@
 /** What a machine asks for, done in the unit of work of the message that is handled. @module */
 import type { Command } from "../../contracts/command.ts";
 import type { Contract } from "../../contracts/contract.ts";
+import { definitionOf } from "../../contracts/definition.ts";
 import type { Event } from "../../contracts/event.ts";
+import { UnreadableSagaError } from "../../errors/saga.ts";
 import { rowOf } from "../../outbox/stored_message.ts";
 import type { UnitOfWork } from "../../outbox/unit_of_work.ts";
 import type { Consumption } from "../../pipeline/consumption.ts";
@@ -9,8 +11,10 @@ import type { HandlerContext, MessageContext } from "../../pipeline/context.ts";
 import { noOptions } from "../../pipeline/draft.ts";
 import type { OutgoingMessage, SendTarget } from "../../pipeline/outgoing_message.ts";
 import { wait } from "../../pipeline/recovery.ts";
+import { askerOf, respondTo } from "../../pipeline/reply.ts";
 import { none } from "../../values/none.ts";
-import type { SagaEffects, SagaInstance } from "../instance.ts";
+import type { SagaDefinition } from "../definition.ts";
+import type { Caller, SagaEffects, SagaInstance } from "../instance.ts";
 import { sagaSignal, type Signal } from "./signal.ts";
 
 /** The token of a schedule row: told apart from those of applications. */
@@ -27,15 +31,14 @@ export class UnitEffects implements SagaEffects {
   readonly #handler: HandlerContext<unknown, unknown, unknown>;
   readonly #consumption: Consumption;
   readonly #unit: UnitOfWork;
-  readonly #saga: string;
+  readonly #saga: SagaDefinition;
   readonly #instance: SagaInstance;
 
-  /** @param saga its name */
   constructor(
     context: HandlerContext<unknown, unknown, unknown>,
     consumption: Consumption,
     unit: UnitOfWork,
-    saga: string,
+    saga: SagaDefinition,
     instance: SagaInstance,
   ) {
     this.context = context;
@@ -85,8 +88,27 @@ export class UnitEffects implements SagaEffects {
   send(contract: Contract, message: unknown): Promise<void> {
     return this.#handler.send(contract as Command<unknown, unknown, unknown>, message); // as above
   }
-  async respond(reply: unknown): Promise<void> {
-    await this.#handler.respond(reply);
+  async respond(reply: unknown, caller: Caller | undefined): Promise<void> {
+    if (caller === undefined) {
+      await this.#handler.respond(reply);
+      return;
+    }
+    // Whoever has given up waits for no answer.
+    if (caller.expiresAt !== undefined && caller.expiresAt <= this.now()) return;
+    const event = this.#saga.events.get(caller.event);
+    if (event === undefined) {
+      const why = `it is to answer "${caller.event}", an event which the saga does not have`;
+      throw new UnreadableSagaError(this.#saga.name, this.#instance.id, why);
+    }
+    const definition = definitionOf(event.contract, `the contract of "${caller.event}"`);
+    await this.#unit.track(respondTo(caller, this.#consumption, definition, reply, this.#unit));
+  }
+  park(event: string): Caller | undefined {
+    const asker = askerOf(this.#consumption);
+    if (asker === undefined) return undefined;
+    this.#consumption.responded = "later";
+    const { address, requestId, expiresAt } = asker;
+    return { event, address, requestId, ...(expiresAt === undefined ? {} : { expiresAt }) };
   }
 
   async request(contract: Contract, message: unknown, request: {
@@ -118,7 +140,7 @@ export class UnitEffects implements SagaEffects {
 
   get #own(): { readonly saga: string; readonly id: string; readonly incarnation: string } {
     const { id, incarnation } = this.#instance;
-    return { saga: this.#saga, id, incarnation };
+    return { saga: this.#saga.name, id, incarnation };
   }
 
   #later(signal: Signal, dueAt: number): Promise<void> {

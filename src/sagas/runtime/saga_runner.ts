@@ -12,7 +12,8 @@ import { exponentialBackoff } from "../../values/backoff.ts";
 import type { EventDefinition, SagaDefinition } from "../definition.ts";
 import { type Handled, newInstance, type Occurrence, type SagaInstance } from "../instance.ts";
 import { handle, mustWait } from "../machine.ts";
-import { answerTo } from "./answers.ts";
+import { type Answer, answerTo } from "./answers.ts";
+import { rememberCaller } from "./callers.ts";
 import { idOf, unitOf } from "./correlating.ts";
 import { UnitEffects } from "./effects.ts";
 import type { Happened } from "./history.ts";
@@ -72,7 +73,9 @@ export class SagaRunner {
     const work = this.#work(context);
     const row = await work.unit.load(this.saga.name, signal.id, work.lock);
     if (row === undefined || row.incarnation !== signal.incarnation) return drop(work.consumption, "stale");
-    await this.#run(work, row, occurrenceOf(signal));
+    const instance = await this.#read(work, row);
+    if (signal.kind === "timedOut") rememberCaller(work.consumption, this.saga, instance, signal.requestId);
+    await this.#handle(work, row, instance, occurrenceOf(signal));
   }
 
   #work(context: ConsumeContext): Work {
@@ -124,7 +127,7 @@ export class SagaRunner {
         this.saga,
         instance,
         occurrence,
-        new UnitEffects(context, consumption, unit, this.saga.name, instance),
+        new UnitEffects(context, consumption, unit, this.saga, instance),
       )
     );
     if (waiting !== undefined) return await this.#outcome(work, "redeliver", waiting.instance, occurrence);
@@ -141,7 +144,7 @@ export class SagaRunner {
         break;
       case "run": {
         const nobody = newInstance(event.by.kind === "index" ? "" : idOf(saga, event, work.context.message), "", {});
-        const effects = new UnitEffects(work.context, work.consumption, work.unit, saga.name, nobody);
+        const effects = new UnitEffects(work.context, work.consumption, work.unit, saga, nobody);
         const occurrence: Occurrence = { kind: "missing", event: event.name, message: work.context.message };
         if (await handle(saga, nobody, occurrence, effects) !== "unhandled") return;
       }
@@ -152,9 +155,16 @@ export class SagaRunner {
   async #answer(work: Work, row: SagaRow): Promise<void> {
     const { envelope: { requestId = "", type } } = work.consumption;
     const instance = await this.#read(work, row);
-    const step = this.saga.requests.get(instance.requests[requestId]?.step ?? "");
-    const answer = step && answerTo(definitionOf(step.contract, "a request"), type, work.context.message);
+    const open = instance.requests[requestId];
+    if (open === undefined) return drop(work.consumption, "stale");
+    const step = this.saga.requests.get(open.step);
+    const { message } = work.context;
+    // Of a step that the saga does not have: the machine says so.
+    const answer: Answer | undefined = step === undefined
+      ? { kind: "completed", message }
+      : answerTo(definitionOf(step.contract, "a request"), type, message);
     if (answer === undefined) return drop(work.consumption, "stale");
+    rememberCaller(work.consumption, this.saga, instance, requestId);
     await this.#handle(work, row, instance, { ...answer, requestId });
   }
 
@@ -175,7 +185,7 @@ export class SagaRunner {
 
   /** Most of it is there at once. */
   #handle(work: Work, row: SagaRow | undefined, instance: SagaInstance, occurrence: Occurrence): Awaitable<void> {
-    const effects = new UnitEffects(work.context, work.consumption, work.unit, this.saga.name, instance);
+    const effects = new UnitEffects(work.context, work.consumption, work.unit, this.saga, instance);
     const became = handle(this.saga, instance, occurrence, effects);
     return isPromise(became)
       ? this.#keepLater(became, work, row, instance, occurrence, effects)

@@ -1,0 +1,47 @@
+/** Whoever waits for what a saga makes of the answer to a request of its own. @module */
+import { definitionOf } from "../../contracts/definition.ts";
+import { type Fault, faultDefinition } from "../../contracts/fault.ts";
+import { exceptionInfo } from "../../errors/exception_info.ts";
+import type { Consumption } from "../../pipeline/consumption.ts";
+import { noOptions } from "../../pipeline/draft.ts";
+import type { SagaDefinition } from "../definition.ts";
+import type { Caller, SagaInstance } from "../instance.ts";
+
+/** By the delivery of an answer, or of a request's timeout. */
+const callers = new WeakMap<Consumption, { readonly caller: Caller; readonly saga: SagaDefinition }>();
+
+/** Notes who is to be told if a delivery is given up that ends a request. */
+export function rememberCaller(
+  consumption: Consumption,
+  saga: SagaDefinition,
+  { requests }: SagaInstance,
+  requestId: string,
+): void {
+  const caller = Object.hasOwn(requests, requestId) ? requests[requestId]?.caller : undefined;
+  if (caller !== undefined) callers.set(consumption, { caller, saga });
+}
+
+/** Tells whoever waits that a delivery was given up which was to lead to its answer. */
+export async function tellCaller(consumption: Consumption, error: Error): Promise<void> {
+  const found = callers.get(consumption);
+  if (found === undefined) return;
+  const { caller: { event: name, address, requestId, expiresAt }, saga } = found;
+  const { services, envelope: { messageId } } = consumption;
+  const event = saga.events.get(name);
+  if (event === undefined || (expiresAt !== undefined && expiresAt <= services.clock.now())) return;
+  const message: Fault<unknown> = {
+    faultId: services.newId(),
+    faultedMessageId: messageId,
+    timestamp: new Date(services.clock.now()).toISOString(),
+    exceptions: [exceptionInfo(error)],
+    host: services.host,
+    // What was asked has been handled, and is not kept.
+    message: null,
+  };
+  const definition = faultDefinition(definitionOf(event.contract, `the contract of "${name}"`));
+  await services.sendPipeline.send("fault", definition, message, noOptions, consumption, services.outbound, {
+    to: address,
+    requestId,
+    expiresAt,
+  });
+}
