@@ -82,7 +82,7 @@ export class Endpoints {
   }
 
   /** Whose endpoint a command's or query's is: it must be one. */
-  owner(definition: Definition): { readonly name: string; readonly concurrency: number } | undefined {
+  owner(definition: Definition): EndpointPlan | undefined {
     this.#owners ??= new Map(
       this.plans.filter(({ options }) => options.subscribe !== false)
         .flatMap((plan) => plan.declared.filter(isSubscribed).map((each) => [each.definition.name, plan] as const)),

@@ -13,10 +13,12 @@ import { UnreadableMessageError } from "../errors/receiving.ts";
 import { RequestCycleError, RequestFaultError, RequestTimeoutError } from "../errors/sending.ts";
 import { DisconnectedError } from "../errors/transport.ts";
 import type { Cause } from "../pipeline/draft.ts";
+import type { OutgoingMessage } from "../pipeline/outgoing_message.ts";
 import type { BusServices } from "../pipeline/endpoint_services.ts";
 import type { Holder, Requests } from "../pipeline/requests.ts";
 import { referred } from "../pipeline/reference.ts";
 import { isReplyTo, saysNothing } from "../pipeline/reply.ts";
+import { checkDestination } from "../pipeline/routing.ts";
 import type { RequestOptions } from "../pipeline/sending.ts";
 import type { Clock } from "../spi/clock.ts";
 import type { Frame } from "../spi/frame.ts";
@@ -46,8 +48,14 @@ interface Pending {
   readonly holder: Holder | undefined;
 }
 
-/** The endpoints that own commands and queries, and how many may run at once. */
-export type Owners = (definition: Definition) => { readonly name: string; readonly concurrency: number } | undefined;
+/** An endpoint that owns a command or query, and how many may run at once there, and have come. */
+export interface Owner {
+  readonly name: string;
+  readonly concurrency: number;
+  readonly prefetch: number;
+}
+/** Finds it, where it is of this bus. */
+export type Owners = (definition: Definition) => Owner | undefined;
 
 /** Makes requests, and gives their answers to whoever waits: one for each bus, with one queue for all answers. */
 export class RequestClient implements Requests, Sink {
@@ -104,23 +112,34 @@ export class RequestClient implements Requests, Sink {
     const timeoutInMs = milliseconds(options.timeout ?? defaultTimeout);
     options.signal?.throwIfAborted();
     within.signal?.throwIfAborted();
-    const endpoint = within.holder === undefined ? undefined : cause?.context?.endpoint;
-    if (endpoint === undefined || this.#owners(definition)?.name !== endpoint) {
-      return await this.#ask(definition, message, options, cause, timeoutInMs, within);
-    }
-    const leave = this.#enter(definition, endpoint);
+    const { holder } = within;
+    const owner = holder === undefined ? undefined : this.#asker(definition, options, cause);
+    if (owner === undefined) return await this.#ask(definition, message, options, cause, timeoutInMs, within);
+    const leave = this.#enter(definition, owner);
+    const posted = ({ key }: OutgoingMessage): void => {
+      if (key === undefined || key !== holder?.delivery.key) return;
+      throw new RequestCycleError(definition.name, owner.name, key);
+    };
     try {
-      return await this.#ask(definition, message, options, cause, timeoutInMs, within);
+      return await this.#ask(definition, message, options, cause, timeoutInMs, within, posted);
     } finally {
       leave();
     }
   }
 
+  /** The endpoint whose handler asks, where it is also the one that is asked. */
+  #asker(definition: Definition, { to }: RequestOptions, cause: Cause | undefined): Owner | undefined {
+    const owner = this.#owners(definition);
+    if (owner === undefined || owner.name !== cause?.context?.endpoint) return undefined;
+    const { routing } = this.#services();
+    const asked = to === undefined ? routing.destination(definition).to : routing.named(checkDestination(to, "{ to }"));
+    return asked === cause.sender.address || asked === routing.topic(definition) ? owner : undefined;
+  }
+
   /** Counts requests of an endpoint's handlers to the endpoint itself: its last slot must stay free for the answer. */
-  #enter(definition: Definition, endpoint: string): () => void {
-    const concurrency = this.#owners(definition)?.concurrency ?? Infinity;
+  #enter(definition: Definition, { name: endpoint, concurrency, prefetch }: Owner): () => void {
     const waiting = this.#toItself.get(endpoint) ?? 0;
-    if (waiting + 1 >= concurrency) throw new RequestCycleError(definition.name, endpoint);
+    if (waiting + 1 >= Math.min(concurrency, prefetch)) throw new RequestCycleError(definition.name, endpoint);
     this.#toItself.set(endpoint, waiting + 1);
     return () => void this.#toItself.set(endpoint, (this.#toItself.get(endpoint) ?? 1) - 1);
   }
@@ -151,6 +170,7 @@ export class RequestClient implements Requests, Sink {
     cause: Cause | undefined,
     timeoutInMs: number,
     within: { readonly holder: Holder | undefined; readonly signal: AbortSignal | undefined },
+    posted?: (message: OutgoingMessage) => void,
   ): Promise<unknown> {
     const services = this.#services();
     const id = services.newId();
@@ -185,6 +205,7 @@ export class RequestClient implements Requests, Sink {
         requestId: id,
         responseAddress: receiver.address,
         expiresAt,
+        ...(posted === undefined ? {} : { posted }),
       });
     };
     const sent = this.#receiver === undefined ? this.#open().then(send) : send(this.#receiver);

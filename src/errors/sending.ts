@@ -226,13 +226,17 @@ export class RequestCycleError extends HeroError {
   /**
    * Puts it into words.
    *
-   * @param endpoint whose concurrency is used up
+   * @param endpoint whose concurrency, or prefetch, is used up
+   * @param key of both messages, where that is what they wait for each other by
    */
-  constructor(contract: string, endpoint: string) {
+  constructor(contract: string, endpoint: string, key?: string) {
     super(
-      `Cannot request "${contract}" from a handler of "${endpoint}": its answer would need that endpoint's last slot. ` +
-        `Handle it on an endpoint of its own, or raise { concurrency }`,
-      { details: { contract, endpoint } },
+      key === undefined
+        ? `Cannot request "${contract}" from a handler of "${endpoint}": its answer would need that endpoint's last ` +
+          `slot. Handle it on an endpoint of its own, or raise { concurrency }, and { prefetch } with it`
+        : `Cannot request "${contract}" from a handler of "${endpoint}" under the same key, "${key}": that endpoint ` +
+          `handles messages of one key one after the other. Handle it on an endpoint of its own, or give another key`,
+      { details: { contract, endpoint, ...(key === undefined ? {} : { key }) } },
     );
   }
 }

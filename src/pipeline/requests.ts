@@ -8,6 +8,8 @@ import type { RequestOptions } from "./sending.ts";
 export interface Holder {
   /** How many requests wait for an answer. */
   asking: number;
+  /** Of the same key, no other is handled meanwhile. */
+  readonly delivery: { readonly key: string | undefined };
 }
 /** Makes requests and waits for their answers. */
 export interface Requests {

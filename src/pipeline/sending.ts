@@ -121,7 +121,7 @@ export interface Requester {
    * @throws {RequestTimeoutError} if none comes in time
    * @throws {RequestFaultError} if the owner gave the request up
    * @throws {RequestInTransactionError} in an open transaction, which it would hold
-   * @throws {RequestCycleError} where it would wait for the caller's own endpoint's last free slot
+   * @throws {RequestCycleError} where it would wait for the caller's own endpoint's last free slot, or own key
    */
   request<In, Reply>(
     contract: Contract<In, unknown, Reply, "command" | "query">,
