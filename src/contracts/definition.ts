@@ -75,6 +75,9 @@ export function define(identity: Identity, options: object): Definition {
   const { name } = identity;
   const given: Partial<AnyOptions> = options;
   if (identity.faultOf === undefined && identity.local !== true) checkContractName(name);
+  if (isSchema(options)) {
+    throw new ConfigurationError(`Cannot use a schema as the options of the contract "${name}". Write { schema }`);
+  }
   checkOptionNames(options, optionNames, `the contract "${name}"`);
   const version = given.version ?? 1;
   if (!Number.isSafeInteger(version) || version < 1) {
@@ -99,7 +102,7 @@ export function define(identity: Identity, options: object): Definition {
     extensions: given.extensions ?? [],
     ttlInMs: given.ttl === undefined ? undefined : positive(name, milliseconds(given.ttl)),
     priority,
-    base: given.extends === undefined ? undefined : definitionOf(given.extends, `the base of "${name}"`),
+    base: given.extends === undefined ? undefined : baseOf(name, given.extends),
     to: given.to === undefined ? undefined : checkOwner(identity, given.to),
     reply: validating(given.reply, `the reply of "${name}"`),
     replies: given.replies === undefined ? undefined : namedReplies(given.replies),
@@ -147,6 +150,30 @@ export function definitionOf(contract: unknown, what: string): Definition {
   throw new ConfigurationError(
     `Cannot use ${what}: it is not a contract. Make one with command(), event() or query()`,
   );
+}
+
+function baseOf(name: string, base: unknown): Definition {
+  const definition = definitionOf(base, `the base of "${name}"`);
+  withBases(definition);
+  return definition;
+}
+
+/**
+ * A contract and all that it extends, nearest first.
+ *
+ * @throws {ConfigurationError} if it is its own base: whoever follows its bases would never end
+ */
+export function withBases(definition: Definition): ReadonlySet<Definition> {
+  const seen = new Set<Definition>();
+  for (let at: Definition | undefined = definition; at !== undefined; at = at.base) {
+    if (seen.has(at)) {
+      throw new ConfigurationError(
+        `Cannot use "${definition.name}": its bases form a circle through "${at.name}". Let one of them extend nothing`,
+      );
+    }
+    seen.add(at);
+  }
+  return seen;
 }
 
 function checkContractName(name: unknown): void {

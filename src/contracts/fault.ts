@@ -2,7 +2,7 @@
 import type { ExceptionInfo } from "../errors/exception_info.ts";
 import type { HostInfo } from "../runtime/host.ts";
 import type { Contract } from "./contract.ts";
-import { define, type Definition, definitionOf } from "./definition.ts";
+import { define, type Definition, definitionOf, withBases } from "./definition.ts";
 import type { Event } from "./event.ts";
 
 /** The message of a fault. */
@@ -28,7 +28,7 @@ const faults = new WeakMap<Definition, Definition>();
  * What is published when an endpoint gives up on a message of `contract`, as an event like any other. The fault of a
  * base also tells of the messages derived from it.
  *
- * @throws {ConfigurationError} if `contract` is not one
+ * @throws {ConfigurationError} if `contract` is not one, or is its own base
  * @example
  * ```ts
  * import { command, createBus, fault } from "@hero/messaging";
@@ -48,6 +48,7 @@ export function fault<In, Out>(contract: Contract<In, Out>): Event<Fault<In>, Fa
 export function faultDefinition(of: Definition): Definition {
   const known = faults.get(of);
   if (known !== undefined) return known;
+  withBases(of);
   const made = define({ kind: "event", name: `fault:${of.name}`, faultOf: of }, {
     version: of.version,
     ...(of.base === undefined ? {} : { extends: faultDefinition(of.base) }),

@@ -1,6 +1,6 @@
 /** The contracts that one bus knows. @module */
-import { ConfigurationError, DuplicateContractError } from "../errors/configuration.ts";
-import type { Definition } from "./definition.ts";
+import { DuplicateContractError } from "../errors/configuration.ts";
+import { type Definition, withBases } from "./definition.ts";
 
 /** The contracts that one bus knows, by name and version, and what derives from what. */
 export class Registry {
@@ -13,15 +13,7 @@ export class Registry {
    * @throws {ConfigurationError} if the contract is its own base
    */
   add(definition: Definition): void {
-    const seen = new Set<Definition>();
-    for (let at: Definition | undefined = definition; at !== undefined; at = at.base) {
-      if (seen.has(at)) {
-        throw new ConfigurationError(
-          `Cannot use "${definition.name}": its bases form a circle through "${at.name}". Let one of them extend nothing`,
-        );
-      }
-      seen.add(at);
-    }
+    const seen = withBases(definition);
     if (definition.faultOf !== undefined) this.add(definition.faultOf);
     // All or none: a contract that is refused must not be found later.
     for (const each of seen) this.#check(each);

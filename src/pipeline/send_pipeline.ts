@@ -102,9 +102,10 @@ export class SendPipeline {
   #plan(definition: Definition): SendPlan {
     let plan = this.#plans.get(definition);
     if (plan !== undefined) return plan;
+    // First, as it refuses bases in a circle: to plan those would have no end.
+    const ready = this.#with.introduce(definition);
     plan = planSend(definition, this.#with.routing, this.#with.capabilities);
     const made = plan;
-    const ready = this.#with.introduce(definition);
     if (ready !== undefined) {
       plan.ready = ready.then(() => {
         made.ready = undefined;

@@ -1,4 +1,5 @@
 import { assertEquals, assertInstanceOf, assertStringIncludes, assertThrows } from "@std/assert";
+import { z } from "zod";
 import { command } from "../../src/contracts/command.ts";
 import { definitionOf } from "../../src/contracts/definition.ts";
 import { event } from "../../src/contracts/event.ts";
@@ -103,6 +104,13 @@ test("a schema that is none is refused when the contract is made", () => {
     const error = assertThrows(() => event("orders.bad", untyped({ schema })), ConfigurationError);
     assertStringIncludes(error.message, `the schema of "orders.bad"`);
     assertThrows(() => command("orders.bad", untyped({ reply: schema })), ConfigurationError, "the reply");
+  }
+});
+
+test("a schema in place of the options is refused, and where it belongs is said", () => {
+  for (const schema of [z.object({ id: z.string() }), type<{ id: string }>()]) {
+    assertThrows(() => event("orders.bad", untyped(schema)), ConfigurationError, "Write { schema }");
+    assertThrows(() => query("orders.bad", untyped(schema)), ConfigurationError, "Write { schema }");
   }
 });
 
