@@ -26,8 +26,8 @@ import { MessageBus } from "./message_bus.ts";
  * ```
  */
 export function createBus<Tx = undefined>(options: BusOptions<Tx>): Bus<Tx> {
-  checkOptionNames(options, busOptionNames, `the bus "${options.name}"`);
-  const { name, transport, store } = options;
+  checkOptionNames(options, busOptionNames, `the bus "${options?.name}"`);
+  const { name, transport, store, deploy = "apply" } = options;
   // Types tell of this, but not where a URL or a path from the environment was cast, nor in JavaScript.
   if (transport !== undefined && typeof transport?.receive !== "function") {
     throw new ConfigurationError(
@@ -38,6 +38,11 @@ export function createBus<Tx = undefined>(options: BusOptions<Tx>): Bus<Tx> {
   if (store !== undefined && typeof store?.tx !== "function") {
     throw new ConfigurationError(
       `Cannot use the { store } of the bus "${name}": it is none. Give what memoryStore(), sqlite() or postgres() makes`,
+    );
+  }
+  if (deploy !== "apply" && deploy !== "check") {
+    throw new ConfigurationError(
+      `Cannot use { deploy: "${deploy}" } for the bus "${name}": start() can "apply" or "check". For a plan, call bus.deploy("plan")`,
     );
   }
   return new MessageBus(options, options.transport ?? memory(), { store: memoryStore });

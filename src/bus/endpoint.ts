@@ -11,7 +11,7 @@ import type {
   Middleware,
   SendMiddleware,
 } from "../pipeline/context.ts";
-import type { Consumer, Runnable } from "../pipeline/consumer.ts";
+import { type Consumer, isRunnable, type Runnable } from "../pipeline/consumer.ts";
 import type { SagaDefinition } from "../sagas/definition.ts";
 import type { SagaPart } from "../sagas/runtime/part.ts";
 import { sagaParts } from "../sagas/runtime/saga_parts.ts";
@@ -102,6 +102,11 @@ export class EndpointBuilder implements Endpoint<unknown> {
     contract: Contract<never, Out, Reply, K>,
     handler: NoInfer<Handler<Out, Reply, TxFor<K, unknown>>>,
   ): this {
+    if (isRunnable(contract)) {
+      throw new ConfigurationError(
+        `Cannot handle by the consumer "${contract.name}" on "${this.name}": it brings its contract along. Add it: .add()`,
+      );
+    }
     this.#check(handler, "a handler");
     // The bindings hand it messages of its own contract only, in a handler's context.
     const consumer = { name: handler.name || contract.name, kind: "handler" } as const;

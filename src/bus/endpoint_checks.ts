@@ -6,6 +6,7 @@ import { checkRetryPolicy } from "../pipeline/retry.ts";
 import { checkDestination } from "../pipeline/routing.ts";
 import type { SagaParts } from "../sagas/runtime/stages.ts";
 import type { Capabilities } from "../spi/transport.ts";
+import { milliseconds } from "../values/duration.ts";
 import type { EndpointBuilder } from "./endpoint.ts";
 import { inboxWindowOf, isStored } from "./endpoint_options.ts";
 
@@ -45,6 +46,19 @@ function checkBatches({ name, declared }: EndpointBuilder): void {
   }
 }
 
+/** What is one of few: JavaScript has nobody else to tell of another. */
+const choicesOf: Readonly<Record<"queue" | "expired" | "publishFaults" | "keepFailed" | "subscribe", unknown[]>> = {
+  queue: ["shared", "instance"],
+  expired: ["discard", "error"],
+  publishFaults: [true, false],
+  keepFailed: [true, false],
+  subscribe: [true, false],
+};
+
+function shown(value: unknown): string {
+  return typeof value === "string" ? `"${value}"` : String(value);
+}
+
 /**
  * Checks an endpoint's options against one another and against what the transport can.
  *
@@ -62,6 +76,18 @@ export function checkOptions(
     if (value !== undefined && (!Number.isSafeInteger(value) || value < 1)) {
       refuse(`its ${what} is ${value}. Give a whole number from 1`);
     }
+  }
+  for (const [what, choices] of Object.entries(choicesOf)) {
+    const value = options[what as keyof typeof choicesOf];
+    if (value === undefined || choices.includes(value)) continue;
+    refuse(`there is no { ${what}: ${shown(value)} }. Say ${choices.map(shown).join(" or ")}`);
+  }
+  const { outbox } = options;
+  if (!["undefined", "boolean", "object"].includes(typeof outbox) && outbox !== "memory" || outbox === null) {
+    refuse(`there is no { outbox: ${shown(outbox)} }. Say true, "memory" or { group }`);
+  }
+  if (options.timeout !== undefined && milliseconds(options.timeout) === 0) {
+    refuse(`in a timeout of 0 no handler has ended. Give it more, or leave { timeout } out`);
   }
   if (options.redeliver !== undefined && !Array.isArray(options.redeliver)) {
     refuse(`{ redeliver } is no list of waits. Give one, as in ["1m", "1h"]`);
@@ -88,8 +114,8 @@ export function checkOptions(
     if (extension.transport === transport.name) continue;
     refuse(`it has a setting of "${extension.transport}", and the bus is on "${transport.name}". Leave it out`);
   }
-  if (typeof options.outbox === "object") {
-    const { group = 1 } = options.outbox;
+  if (typeof outbox === "object") {
+    const { group = 1 } = outbox;
     if (!Number.isSafeInteger(group) || group < 1) refuse(`its group is ${group}. Give a whole number from 1`);
     if (inboxWindowOf(options) === 0) refuse(`an inbox window of 0 knows no message. Leave it out`);
   }

@@ -7,6 +7,7 @@ import { joined, transact } from "../outbox/transactions.ts";
 import type { UnitOfWork } from "../outbox/unit_of_work.ts";
 import type { Middleware, SendMiddleware } from "../pipeline/context.ts";
 import { type CallKind, callOptionsError, unitOptionsError } from "../pipeline/call_options.ts";
+import { checkedMiddleware } from "../pipeline/middleware.ts";
 import { noOptions } from "../pipeline/draft.ts";
 import { HeldMessages } from "../pipeline/held_messages.ts";
 import type { BusObserver } from "../pipeline/observers.ts";
@@ -89,12 +90,12 @@ export class MessageBus<Tx> implements Bus<Tx> {
   }
   use(middleware: Middleware): this {
     this.#life.configuring("use middleware");
-    this.#middleware.push(middleware);
+    this.#middleware.push(checkedMiddleware(middleware, this.name));
     return this;
   }
   useSend(middleware: SendMiddleware): this {
     this.#life.configuring("use middleware");
-    this.#core.sendMiddleware.push(middleware);
+    this.#core.sendMiddleware.push(checkedMiddleware(middleware, this.name));
     return this;
   }
   observe(observer: BusObserver): () => void {

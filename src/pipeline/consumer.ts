@@ -1,6 +1,7 @@
 /** Consumers on their own, for files of their own. @module */
 import type { Contract } from "../contracts/contract.ts";
 import { definitionOf } from "../contracts/definition.ts";
+import { ConfigurationError } from "../errors/configuration.ts";
 import type { ConsumeContext, Handler } from "./context.ts";
 import type { Awaitable } from "../values/awaitable.ts";
 import { checkName } from "../values/destination.ts";
@@ -32,10 +33,15 @@ export interface ConsumerOptions {
 
 const optionNames: OptionNames<ConsumerOptions> = { name: true };
 
+/** Whether it is a consumer, a saga or the like: from JavaScript one may be given in a contract's place. */
+export function isRunnable(value: unknown): value is Runnable {
+  return typeof value === "object" && value !== null && "runs" in value && "consume" in value;
+}
+
 /**
  * Makes a handler on its own, for a file of its own: `bus.add(submitOrder)`, or `.add(submitOrder)` on an endpoint.
  *
- * @throws {ConfigurationError} if `contract` is not one
+ * @throws {ConfigurationError} if `contract` is not one, or `handler` no function
  * @throws {InvalidNameError} if the name cannot be that of a queue
  * @example
  * ```ts
@@ -54,6 +60,11 @@ export function consumer<Out, Reply>(
 ): Consumer {
   definitionOf(contract, "the contract of a consumer");
   checkOptionNames(options, optionNames, `a consumer of "${contract.name}"`);
+  if (typeof handler !== "function") {
+    throw new ConfigurationError(
+      `Cannot make a consumer of "${contract.name}": its handler must be a function, and is ${typeof handler}`,
+    );
+  }
   return {
     name: options.name === undefined ? contract.name : checkName("a consumer", options.name),
     named: options.name === undefined ? "by its contract" : "itself",

@@ -1,6 +1,7 @@
 /** Middleware around handlers. @module */
+import { ConfigurationError } from "../errors/configuration.ts";
 import { isPromise } from "../values/awaitable.ts";
-import type { ConsumeContext, Middleware } from "./context.ts";
+import type { ConsumeContext, Middleware, SendMiddleware } from "./context.ts";
 
 /** A handler, as middleware sees it: throws, or rejects, as it does; gives what it gives. */
 export type Handle<in Context> = (context: Context) => unknown;
@@ -110,4 +111,16 @@ function step<Context extends ConsumeContext>(inner: Step<Context>, middleware: 
       return failed(thrown);
     }
   };
+}
+
+/**
+ * From JavaScript it may be anything, and would fail each message.
+ *
+ * @throws {ConfigurationError} if it is no function
+ */
+export function checkedMiddleware<M extends Middleware | SendMiddleware>(middleware: M, bus: string): M {
+  if (typeof middleware === "function") return middleware;
+  throw new ConfigurationError(
+    `Cannot add middleware to the bus "${bus}": it must be a function, and is ${typeof middleware}`,
+  );
 }

@@ -6,15 +6,24 @@ export type OptionNames<Options> = Readonly<Record<NameOf<Options>, true>>;
 type NameOf<Options> = Options extends unknown ? keyof Options & string : never;
 
 /**
- * Refuses options that there are not.
+ * Refuses options that there are not, and what is no object of options.
  *
  * @param whose as in `the endpoint "orders"`
  * @throws {ConfigurationError} which names the nearest
  */
 export function checkOptionNames(options: object, names: Readonly<Record<string, true>>, whose: string): void {
+  if (typeof options !== "object" || options === null) throw noOptionsAtAll(options, Object.keys(names), whose);
   for (const name of Object.keys(options)) {
     if (!Object.hasOwn(names, name)) throw unknownOption(name, Object.keys(names), whose);
   }
+}
+
+/** From JavaScript anything may be given, and a text would be taken for a list of its letters. */
+function noOptionsAtAll(given: unknown, known: readonly string[], whose: string): ConfigurationError {
+  const what = typeof given === "string" ? `"${given}"` : String(given);
+  return new ConfigurationError(
+    `Cannot use ${what} as the options of ${whose}: they are an object. It may have { ${known.join(", ")} }`,
+  );
 }
 
 /** What an option that there is not deserves; it names the nearest. */

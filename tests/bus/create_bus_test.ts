@@ -17,3 +17,18 @@ test("what is no transport or no store is refused where it is given, with what m
   }
   createBus({ name: "shop", transport: memory(), store: memoryStore() });
 });
+
+test("what start() cannot do about queues and topics is refused where the bus is made", () => {
+  for (const deploy of ["plan", "none", true] as never[]) {
+    assertThrows(() => createBus({ name: "shop", deploy }), ConfigurationError, "{ deploy:");
+  }
+  createBus({ name: "shop", deploy: "check" });
+});
+
+test("middleware that is no function is refused where it is added to the bus", () => {
+  const bus = createBus({ name: "shop" });
+  for (const bad of [undefined, null, {}, "log"] as never[]) {
+    assertThrows(() => bus.use(bad), ConfigurationError, "must be a function");
+    assertThrows(() => bus.useSend(bad), ConfigurationError, "must be a function");
+  }
+});

@@ -4,6 +4,7 @@ import {
   command,
   ConfigurationError,
   type Consumer,
+  consumer,
   DuplicateContractError,
   DuplicateOwnerError,
   NotStartedError,
@@ -39,6 +40,36 @@ trial("what is no consumer is not added, the error says how to make one, and the
   // TypeScript would not let it pass.
   assertThrows(() => bus.add(Work as unknown as Consumer), ConfigurationError, "consumer(contract, handler)");
   await bus.start();
+});
+
+/** What JavaScript lets pass, and would be taken for something else. */
+const wrong: Readonly<Record<string, object>> = {
+  queue: { queue: "instances" },
+  expired: { expired: "drop" },
+  outbox: { outbox: "yes" },
+  timeout: { timeout: 0 },
+  subscribe: { subscribe: "false" },
+  keepFailed: { keepFailed: 0 },
+  publishFaults: { publishFaults: null },
+};
+for (const [option, options] of Object.entries(wrong)) {
+  trial(`a value that { ${option} } does not know is refused at start, with those that it does`, async (t) => {
+    const bus = t.bus();
+    bus.endpoint("work", options).handle(Work, () => {});
+    const error = await assertRejects(() => bus.start(), ConfigurationError, `The endpoint "work" cannot start`);
+    assertStringIncludes(error.message, option);
+  });
+}
+
+trial("a consumer needs a function, where it is made, and is added, not handled with", async (t) => {
+  for (const bad of [undefined, null, {}, Work] as never[]) {
+    assertThrows(() => consumer(Work, bad), ConfigurationError, "must be a function");
+  }
+  const endpoint = t.bus().endpoint("work");
+  const work = consumer(Work, () => {});
+  assertThrows(() => (endpoint.handle as (given: unknown) => unknown)(work), ConfigurationError, "Add it: .add()");
+  endpoint.add(work);
+  await t.settled();
 });
 
 trial("a bus that is started twice says so, and points to connect for what comes too late", async (t) => {

@@ -43,6 +43,17 @@ test("options that there are pass, also those that are undefined or inherited", 
   checkOptionNames(Object.create({ anything: 1 }), names, "the endpoint");
 });
 
+test("what is no object of options is refused with all that there is, and not taken letter by letter", () => {
+  for (const given of ["fast", 3, null, true, () => {}]) {
+    const error = assertThrows(() => checkOptionNames(given as never, names, "the endpoint"), ConfigurationError);
+    assertStringIncludes(error.message, "as the options of the endpoint: they are an object");
+    assertStringIncludes(error.message, "It may have { concurrency, prefetch, retry }");
+  }
+  assertThrows(() => createBus(undefined as never), ConfigurationError, "It may have { name, transport");
+  assertThrows(() => createBus("shop" as never), ConfigurationError, `"shop" as the options`);
+  assertThrows(() => createMediator(null as never), ConfigurationError, "null as the options");
+});
+
 const Submit = command("orders.submit");
 const bus = createBus({ name: "app" });
 /** A typo in each place where options are given. The compiler refuses them all: JavaScript has this alone. */
