@@ -71,6 +71,28 @@ trial("a handler that ends well because of the signal has handled its message", 
   assertEquals(await t.count("work"), 0);
 });
 
+trial(
+  "of several handlers, a stop whose deadline passes runs none of those behind, and the message goes back",
+  async (t) => {
+    const Happened = event<{ id: string }>("stopping.happened");
+    const bus = t.bus();
+    const handled: string[] = [];
+    bus.endpoint("work")
+      .handle(Happened, (_, ctx) => {
+        handled.push("first");
+        return new Promise<void>((resolve) => ctx.signal.addEventListener("abort", () => resolve()));
+      })
+      .handle(Happened, () => void handled.push("second"));
+    await bus.start();
+    await bus.publish(Happened, { id: "1" });
+    await t.settled();
+    const stopping = bus.stop({ deadline: "2s" });
+    await t.pass(2_000);
+    await stopping;
+    assertEquals([handled, await t.count("work")], [["first"], 1]);
+  },
+);
+
 trial("thirty seconds, unless said otherwise", async (t) => {
   const bus = t.bus();
   bus.endpoint("work").handle(Work, () => new Promise<void>(() => {}));

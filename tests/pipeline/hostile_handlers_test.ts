@@ -1,7 +1,8 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { command, fault, query, RequestFaultError } from "../../mod.ts";
+import { command, event, fault, query, RequestFaultError } from "../../mod.ts";
 import { retry } from "../../src/pipeline/retry.ts";
-import { all, trial } from "../support/trial.ts";
+import { all, Journal, Latch, trial } from "../support/trial.ts";
+import { unhandledDuring } from "../support/unhandled.ts";
 
 const Work = command<{ id: string }>("hostile.work");
 const Get = query<{ id: string }, { status: string }>("hostile.get");
@@ -99,17 +100,39 @@ trial("a handler that never settles holds its slot, and health says so", async (
   );
 });
 
-trial("what a handler rejects with after it was given its time is nobody's, and ends no process", async (t) => {
-  const bus = t.bus();
-  bus.endpoint("work").handle(Work, (_, ctx) => {
-    // Not awaited, as by mistake: its failure is known to nobody else.
-    ctx.send(Work, { id: "lost" }, { to: "queue:nowhere" }).catch(() => {});
+for (const how of ["resolves", "rejects"] as const) {
+  trial(`a handler that ${how} after its bus has stopped changes nothing: another has its message`, async (t) => {
+    const latch = new Latch();
+    const late: unknown[] = [];
+    const journal = new Journal();
+    const bus = t.bus();
+    bus.observe(journal);
+    bus.endpoint("work", { retry: retry.immediate(3) }).handle(Work, async (message, ctx) => {
+      // It heeds no signal.
+      await latch.pass().catch(() => {});
+      late.push(await ctx.send(Work, message, { to: "queue:other" }).catch((error) => error.name));
+      if (how === "rejects") throw new Error("too late");
+    });
+    await bus.start();
+    await bus.send(Work, { id: "1" });
+    await t.settled();
+    const stopping = bus.stop({ deadline: "1s" });
+    await t.pass(1_000);
+    await stopping;
+    const handled: string[] = [];
+    const next = t.bus();
+    next.endpoint("work").handle(Work, ({ id }) => void handled.push(id));
+    const gone = await unhandledDuring(async () => {
+      latch.open();
+      await t.until("it has gone on", () => late.length === 1);
+      await t.settled();
+    });
+    await next.start();
+    await t.settled();
+    assertEquals([late, handled, gone], [["StopDeadlineError"], ["1"], []]);
+    assertEquals([journal.of("consumed"), journal.of("retried"), journal.of("faulted")], [[], [], []]);
   });
-  await bus.start();
-  await bus.send(Work, { id: "1" });
-  await t.settled();
-  assertEquals(bus.statistics("work").consumed, 1);
-});
+}
 
 trial("a handler's return value is nobody's where nothing was asked, whatever it is", async (t) => {
   const bus = t.bus();
@@ -129,20 +152,34 @@ trial("an answer that cannot be serialized fails the request with a typed error"
   assertEquals(error.exceptions[0]?.type, "UnserializableError");
 });
 
-trial("a handler that changes its message harms no other handler or process", async (t) => {
+trial("what a sender does to its message once it is sent reaches nobody", async (t) => {
   const bus = t.bus();
   const seen: unknown[] = [];
-  bus.endpoint("work", { retry: retry.immediate(1) }).handle(Work, (message, { attempt }) => {
-    seen.push(message.id);
-    if (attempt === 1) throw new Error("once");
-  });
+  bus.endpoint("work").handle(Work, (message) => void seen.push(message.id));
   await bus.start();
   const message = { id: "1" };
   const sent = bus.send(Work, message);
   message.id = "changed";
   await sent;
   await t.settled();
-  assertEquals(seen, ["1", "1"]);
+  assertEquals(seen, ["1"]);
+});
+
+trial("a handler that changes its message changes neither what another endpoint gets nor what fails", async (t) => {
+  const Happened = event<{ id: string }>("hostile.happened");
+  const bus = t.bus();
+  const seen: unknown[] = [];
+  bus.endpoint("first").handle(Happened, (message) => {
+    message.id = "changed";
+    throw new Error("no");
+  });
+  bus.endpoint("second").handle(Happened, (message) => void seen.push(message.id));
+  await bus.start();
+  await bus.publish(Happened, { id: "1" });
+  await t.settled();
+  assertEquals(seen, ["1"]);
+  const [parked] = await t.peek("first_error");
+  assertEquals(new TextDecoder().decode(parked?.frame.body), `{"id":"1"}`);
 });
 
 /** What handlers give instead of a promise, and whether it says that they have failed. */

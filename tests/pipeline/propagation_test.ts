@@ -4,6 +4,8 @@ import { event } from "../../src/contracts/event.ts";
 import { fault } from "../../src/contracts/fault.ts";
 import { query } from "../../src/contracts/query.ts";
 import { InvalidHeaderError } from "../../src/errors/sending.ts";
+import { fromHeaders } from "../../src/envelope/wire.ts";
+import { memory } from "../../transports/memory/mod.ts";
 import type { MessageContext } from "../../src/pipeline/context.ts";
 import { type Trial, trial } from "../support/trial.ts";
 
@@ -33,12 +35,16 @@ function facts(ctx: MessageContext) {
 type Facts = ReturnType<typeof facts>;
 
 /** A bus on which `submit` publishes `submitted`; what both saw. */
-async function chain(trial: Trial, headers?: Record<string, string | number>): Promise<{
+async function chain(
+  trial: Trial,
+  headers?: Record<string, string | number>,
+  options: Parameters<Trial["bus"]>[0] = {},
+): Promise<{
   readonly seen: Map<string, Facts>;
   send(options?: Parameters<ReturnType<Trial["bus"]>["send"]>[2]): Promise<void>;
 }> {
   const seen = new Map<string, Facts>();
-  const bus = trial.bus();
+  const bus = trial.bus(options);
   bus.endpoint("orders").handle(Submit, async (message, ctx) => {
     seen.set("submit", facts(ctx));
     await ctx.publish(Submitted, message, headers === undefined ? {} : { headers });
@@ -188,11 +194,48 @@ for (
 }
 
 trial("a ttl and a priority are the message's own: what follows has neither", async (trial) => {
-  const { seen, send } = await chain(trial);
+  const priorities: unknown[] = [];
+  const transport = memory({ broker: trial.broker });
+  const { send: sendAll } = transport;
+  transport.send = (batch) => {
+    priorities.push(...batch.map(({ priority }) => priority));
+    return sendAll.call(transport, batch);
+  };
+  const { seen, send } = await chain(trial, undefined, { transport });
   await send({ ttl: "1m", priority: 5 });
   assertEquals(of(seen, "submit").expiresAt, trial.clock.now() + 60_000);
   assertEquals(of(seen, "submitted").expiresAt, undefined);
+  assertEquals(priorities, [5, undefined]);
 });
+
+for (const outcome of ["an answer", "a fault in the place of an answer"]) {
+  trial(`${outcome} lives as long as its request, and no longer`, async (trial) => {
+    const client = await trial.client();
+    await client.deploy({ queues: [{ name: "answers", extensions: [] }], topics: [], bindings: [] }, "apply");
+    const bus = trial.bus();
+    bus.endpoint("orders").handle(Get, () => {
+      if (outcome === "an answer") return { status: "new" };
+      throw new RangeError("no");
+    });
+    await bus.start();
+    const expires = trial.clock.now() + 7_000;
+    await trial.put("topic:orders.get", {
+      body: `{"orderId":"42"}`,
+      headers: {
+        "hero-id": "m-1",
+        "hero-type": "orders.get",
+        "hero-meta": JSON.stringify({ request: "r-1", response: "queue:answers", expires }),
+      },
+    });
+    await trial.settled();
+    const [answer] = await trial.peek("answers");
+    assert(answer !== undefined, "Nobody has answered");
+    const envelope = fromHeaders(answer.frame, () => "");
+    assertEquals([envelope.requestId, envelope.expiresAt], ["r-1", expires]);
+    await trial.pass(7_000);
+    assertEquals(await trial.peek("answers"), []);
+  });
+}
 
 trial(
   "a request lives as long as its timeout, and its reply carries the user's headers",
