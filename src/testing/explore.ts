@@ -3,7 +3,8 @@ import { ConfigurationError } from "../errors/configuration.ts";
 import { toError } from "../errors/thrown.ts";
 import type { Awaitable } from "../values/awaitable.ts";
 import { ExplorationError } from "./errors.ts";
-import { createTestHarness, type HarnessOptions, type TestHarness } from "./harness.ts";
+import { createTestHarness, type TestHarness } from "./harness.ts";
+import type { HarnessOptions } from "./harness_options.ts";
 
 /** What may happen, and how often. */
 export interface ExploreOptions<in out Tx = undefined> {

@@ -1,5 +1,6 @@
 /** What goes wrong in a simulation, and how often. @module */
 import { ConfigurationError } from "../errors/configuration.ts";
+import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 import type { Random } from "../values/random.ts";
 
 /** What can go wrong in a simulation. */
@@ -36,6 +37,14 @@ const usual: Readonly<Record<Fault, number>> = {
   fail: 0.01,
 };
 const all = Object.keys(usual) as readonly Fault[]; // the keys of a record of all faults
+const faultNames: OptionNames<Faults> = {
+  drop: true,
+  duplicate: true,
+  delay: true,
+  reorder: true,
+  crash: true,
+  fail: true,
+};
 const none: Readonly<Record<Fault, number>> = { drop: 0, duplicate: 0, delay: 0, reorder: 0, crash: 0, fail: 0 };
 
 /** How often each fault happens. */
@@ -45,10 +54,11 @@ export type Rates = Readonly<Record<Fault, number>>;
  * The chance of each fault.
  *
  * @param faults left out: all, as often as usual
- * @throws {ConfigurationError} if a chance is not one
+ * @throws {ConfigurationError} if a chance is not one, or there is no such fault
  */
 export function ratesOf(faults: Faults | undefined): Rates {
   if (faults === undefined) return usual;
+  checkOptionNames(faults, faultNames, "{ faults }");
   const rates = { ...none };
   for (const fault of all) {
     const given = faults[fault] ?? false;

@@ -1,11 +1,12 @@
 /** A bus under test. @module */
 import type { Bus } from "../bus/bus.ts";
-import type { BusOptions } from "../bus/bus_options.ts";
 import type { Runnable } from "../pipeline/consumer.ts";
 import { MessageBus } from "../bus/message_bus.ts";
 import type { Command } from "../contracts/command.ts";
 import type { Contract } from "../contracts/contract.ts";
+import { definitionOf } from "../contracts/definition.ts";
 import type { Event } from "../contracts/event.ts";
+import { ConfigurationError } from "../errors/configuration.ts";
 import type {
   PublishOptions,
   RequestOptions,
@@ -16,9 +17,10 @@ import type {
 } from "../pipeline/sending.ts";
 import type { Admin } from "../spi/transport.ts";
 import { type Duration, milliseconds } from "../values/duration.ts";
-import type { Instant } from "../values/instant.ts";
+import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 import { randomBytes, seededRandom } from "../values/random.ts";
 import { createUuidV7 } from "../values/uuid_v7.ts";
+import { harnessOptionNames, type HarnessOptions } from "./harness_options.ts";
 import { testBroker, testDefaults, testTransport } from "./in_memory.ts";
 import { type MessageQuery, TimelineQuery } from "./queries.ts";
 import type { Shape } from "../sagas/context.ts";
@@ -31,22 +33,7 @@ import { VirtualClock } from "./virtual_clock.ts";
 
 const defaultTimeout = "5s";
 
-/** What a harness may say: what a bus may, but for what is the harness' own. */
-export interface HarnessOptions<Tx = undefined>
-  extends Partial<Omit<BusOptions<Tx>, "transport" | "clock" | "newId" | "random">> {
-  /** Added to the bus before it starts. */
-  readonly consumers?: readonly Runnable<Tx>[];
-  /** Called with the bus before it starts: endpoints, middleware. */
-  readonly configure?: (bus: Bus<Tx>) => void;
-  /** From it follow message ids and jitter. 1 unless said otherwise: each run is as the last. */
-  readonly seed?: number;
-  /** When the virtual clock begins. Left out: 2026-01-01T00:00:00Z. */
-  readonly start?: Instant;
-  /** Messages are passed on as they are, frozen, and not serialized. A test then does not see what a broker delivers. */
-  readonly byReference?: boolean;
-  /** How long `settled()` waits, in real time. 5 s. */
-  readonly timeout?: Duration;
-}
+const settledNames: OptionNames<{ readonly timeout?: Duration }> = { timeout: true };
 
 /**
  * A bus under test: on a broker of its own in this process, with a clock that moves when the test says so. Nothing waits
@@ -101,9 +88,9 @@ export interface TestHarness<in out Tx = undefined> extends AsyncDisposable {
    */
   advance(duration: Duration): Promise<void>;
   /** Commands and queries that were sent or requested, and that the broker took. */
-  sent<In>(contract: Contract<In, unknown, unknown>): MessageQuery<In>;
+  sent<In>(contract: Contract<In, unknown, unknown, "command" | "query">): MessageQuery<In>;
   /** Events that were published, faults among them (`fault(Contract)`), and that the broker took. */
-  published<In>(contract: Contract<In, unknown, unknown>): MessageQuery<In>;
+  published<In>(event: Event<In, unknown>): MessageQuery<In>;
   /**
    * Messages that were sent or published, and that the broker did not take, with the `error`: mostly a command that no
    * endpoint handles. Where an outbox sent it, whoever did was told nothing: what was handled meanwhile is consumed all
@@ -179,7 +166,7 @@ export async function createTestHarness<Tx>(
 }
 
 function isRunnable<Tx>(given: HarnessOptions<Tx> | Runnable<Tx>): given is Runnable<Tx> {
-  return "consume" in given;
+  return typeof given === "object" && given !== null && "consume" in given;
 }
 
 /** See {@linkcode TestHarness}. */
@@ -193,6 +180,7 @@ class Harness<Tx> implements TestHarness<Tx> {
   readonly #timeoutInMs: number;
 
   constructor(options: HarnessOptions<Tx>) {
+    checkOptionNames(options, harnessOptionNames, "a test harness");
     const { consumers = [], configure, seed = 1, start, byReference = false, timeout, ...rest } = options;
     this.#timeoutInMs = milliseconds(timeout ?? defaultTimeout);
     this.clock = new VirtualClock(start === undefined ? {} : { start });
@@ -254,17 +242,25 @@ class Harness<Tx> implements TestHarness<Tx> {
   }
 
   async settled(options: { readonly timeout?: Duration } = {}): Promise<void> {
+    checkOptionNames(options, settledNames, "settled()");
     await this.#settling.settle(options.timeout === undefined ? this.#timeoutInMs : milliseconds(options.timeout));
   }
   async advance(duration: Duration): Promise<void> {
     await this.#settling.advance(this.clock.now() + milliseconds(duration), this.#timeoutInMs);
   }
 
-  sent<In>(contract: Contract<In, unknown, unknown>): MessageQuery<In> {
-    return this.#query(contract, ["sent", "requested"]);
+  sent<In>(contract: Contract<In, unknown, unknown, "command" | "query">): MessageQuery<In> {
+    if (definitionOf(contract, "the contract to look for").kind !== "event") {
+      return this.#query(contract, ["sent", "requested"]);
+    }
+    throw new ConfigurationError(
+      `Cannot look for "${contract.name}" in what was sent: it is an event. See published()`,
+    );
   }
-  published<In>(contract: Contract<In, unknown, unknown>): MessageQuery<In> {
-    return this.#query(contract, ["published"]);
+  published<In>(event: Event<In, unknown>): MessageQuery<In> {
+    const { kind, name } = definitionOf(event, "the event to look for");
+    if (kind === "event") return this.#query(event, ["published"]);
+    throw new ConfigurationError(`Cannot look for "${name}" in what was published: it is a ${kind}. See sent()`);
   }
   refused<In>(contract: Contract<In, unknown, unknown>): MessageQuery<In> {
     return this.#query(contract, ["refused"]);

@@ -1,6 +1,8 @@
 /** A whole application, run from a seed, with everything that can go wrong. @module */
+import { ConfigurationError } from "../errors/configuration.ts";
 import { toError } from "../errors/thrown.ts";
 import type { Awaitable } from "../values/awaitable.ts";
+import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 import { type Random, seededRandom } from "../values/random.ts";
 import { SimulationError } from "./errors.ts";
 import { type FaultCounts, type Faults, type Rates, ratesOf } from "./faults.ts";
@@ -35,6 +37,7 @@ export type Scenario = (world: World) => Awaitable<unknown>;
 export type Invariant = (world: World) => Awaitable<string | void>;
 
 const mostTimers = 100_000;
+const optionNames: OptionNames<SimulationOptions> = { seeds: true, faults: true, timers: true };
 
 /**
  * Runs a scenario once for each seed, in a world of its own: several instances on one broker, a virtual clock, and
@@ -44,7 +47,7 @@ const mostTimers = 100_000;
  *
  * @returns what was run through, if all invariants held
  * @throws {SimulationError} for the first seed that fails, with its timeline
- * @throws {ConfigurationError} if a fault's chance is none
+ * @throws {ConfigurationError} if a fault's chance is none, or there is no seed
  * @example
  * ```ts
  * import { command } from "@hero/messaging";
@@ -67,6 +70,7 @@ export async function simulate(
   scenario: Scenario,
   invariant: Invariant,
 ): Promise<SimulationReport> {
+  checkOptionNames(options, optionNames, "a simulation");
   const rates = ratesOf(options.faults);
   const total = { seeds: 0, crashedSeeds: 0, deliveries: 0 };
   const faults = { drop: 0, duplicate: 0, delay: 0, reorder: 0, crash: 0, fail: 0 };
@@ -77,11 +81,15 @@ export async function simulate(
     total.deliveries += world.timeline().entries.filter(({ what }) => what === "received").length;
     for (const fault of Object.keys(faults) as (keyof FaultCounts)[]) faults[fault] += world.faults[fault];
   }
+  // Else a test of nothing would pass.
+  if (total.seeds === 0) {
+    throw new ConfigurationError(`Cannot simulate without seeds. Give how many, or a list of them`);
+  }
   return { ...total, faults };
 }
 
-function* seedsOf(seeds: SimulationOptions["seeds"]): Generator<number> {
-  if (typeof seeds !== "number") return yield* seeds;
+function* seedsOf(seeds: SimulationOptions["seeds"] | undefined): Generator<number> {
+  if (typeof seeds !== "number") return yield* seeds ?? [];
   for (let seed = 1; seed <= seeds; seed++) yield seed;
 }
 

@@ -3,6 +3,7 @@ import type { Bus } from "../bus/bus.ts";
 import { consumer, type Runnable } from "../pipeline/consumer.ts";
 import { type Definition, definitionOf } from "../contracts/definition.ts";
 import type { Contract } from "../contracts/contract.ts";
+import { ConfigurationError } from "../errors/configuration.ts";
 import type { EndpointOptions } from "../bus/endpoint_options.ts";
 import type { Awaitable } from "../values/awaitable.ts";
 import { queueName } from "../values/destination.ts";
@@ -25,6 +26,9 @@ export class Stubs {
   /** Resolves when messages of the contract come to the stub. */
   async add(contract: Contract, reply: unknown): Promise<void> {
     const definition = definitionOf(contract, "the contract to stub");
+    if (definition.kind === "event") {
+      throw new ConfigurationError(`Cannot stub "${definition.name}": an event has no owner to stand in for`);
+    }
     const known = this.#replies.has(definition);
     // Who stubs a contract says what it answers: its type is checked there.
     this.#replies.set(definition, typeof reply === "function" ? reply as (message: unknown) => unknown : () => reply);

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects, ass
 import {
   type Bus,
   command,
+  ConfigurationError,
   consumer,
   event,
   fault,
@@ -287,6 +288,33 @@ test("harness: a handler's request that nobody answers times out within settled(
       assertEquals(atInMs, 10_000);
     },
   );
+});
+
+test("harness: what could never be found is not looked for, and what could never be asked is not stubbed", () =>
+  within(createTestHarness(submit), async (harness) => {
+    // @ts-expect-error an event is published: that none was sent says nothing
+    assertThrows(() => harness.sent(Submitted), ConfigurationError, "See published()");
+    // @ts-expect-error a command is sent
+    assertThrows(() => harness.published(Submit), ConfigurationError, "See sent()");
+    // @ts-expect-error so is a query
+    assertThrows(() => harness.published(GetOrder), ConfigurationError, "See sent()");
+    // @ts-expect-error an event has no owner
+    await assertRejects(() => harness.stub(Submitted, {}), ConfigurationError, "no owner");
+  }));
+
+test("harness: options that there are not are refused, and the nearest is named", async () => {
+  const typos: readonly (readonly [object, string])[] = [
+    [{ consumer: [submit] }, "{ consumers }"],
+    [{ bytereference: true }, "{ byReference }"],
+    [{ clock: undefined }, "{ clock }"],
+    [Submit, "a test harness"],
+  ];
+  for (const [options, named] of typos) {
+    await assertRejects(() => createTestHarness(options as HarnessOptions), ConfigurationError, named);
+  }
+  await within(createTestHarness(submit), async (harness) => {
+    await assertRejects(() => harness.settled({ timout: "1s" } as never), ConfigurationError, "{ timeout }");
+  });
 });
 
 test("harness: a stub answers for a remote owner, by its topic or its queue", () => {

@@ -243,3 +243,14 @@ test("simulation: a chance that is none is refused", async () => {
     await assertRejects(() => simulate({ seeds: 1, faults: { crash } }, () => {}, () => {}), ConfigurationError);
   }
 });
+
+test("simulation: what would simulate nothing, or other faults than it says, is refused", async () => {
+  const nothing: unknown[] = [{ seeds: 0 }, { seeds: NaN }, { seeds: [] }, {}];
+  for (const options of nothing) {
+    await assertRejects(() => simulate(options as never, () => {}, () => {}), ConfigurationError, "without seeds");
+  }
+  await assertRejects(() => simulate(undefined as never, () => {}, () => {}), ConfigurationError, "a simulation");
+  await assertRejects(() => simulate({ seed: 1 } as never, () => {}, () => {}), ConfigurationError, "{ seeds }");
+  const faults = { crsh: 1 } as never;
+  await assertRejects(() => simulate({ seeds: 1, faults }, () => {}, () => {}), ConfigurationError, "{ crash }");
+});
