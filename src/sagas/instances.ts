@@ -1,6 +1,7 @@
 /** The instances of a saga, as an application and its operators see them. @module */
 import type { ExceptionInfo } from "../errors/exception_info.ts";
 import { type Event, event } from "../contracts/event.ts";
+import type { Instant } from "../values/instant.ts";
 import type { Shape, StateOf } from "./context.ts";
 
 /** An instance as it is stored. */
@@ -111,6 +112,23 @@ export interface SagaInstances<S extends Shape> {
    * @returns how many are handled again
    */
   redeliver(id: string): Promise<number>;
+  /**
+   * Deletes what is kept of an instance that is over: the instance, where its saga archives them, and the history of all
+   * that have had its id.
+   *
+   * @returns whether there was anything
+   * @throws {ConfigurationError} if one of that id is not over
+   */
+  forget(id: string): Promise<boolean>;
+  /**
+   * Deletes what has happened to instances of the saga before a time, whether they are over or not: no instance needs its
+   * history. Archived instances stay. Looks through what is kept: for the quiet hours.
+   *
+   * @param options `limit`: at most so many entries; 1,000 unless said otherwise
+   * @returns how many entries were deleted: fewer than `limit` once there are none left
+   * @throws {InvalidInstantError} if it is no time
+   */
+  prune(before: Instant, options?: { readonly limit?: number }): Promise<number>;
 }
 
 /** That an undo was given up: the instance stays as it was before, and its message waits in the error queue. */

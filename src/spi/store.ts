@@ -191,6 +191,16 @@ export interface SagaRecords {
     after: number | undefined,
     limit: number,
   ): Promise<readonly { readonly place: number; readonly row: SagaHistoryRow }[]>;
+  /**
+   * Deletes what has happened to the instances that have had an id, or to any before a time, in epoch milliseconds: at
+   * most `limit` rows, in no order; gives the number. Places of others stay.
+   */
+  forget(
+    bus: string,
+    saga: string,
+    which: { readonly id: string } | { readonly before: number },
+    limit: number,
+  ): Promise<number>;
 }
 
 /** What the core's contexts show to a store. */

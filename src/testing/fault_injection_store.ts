@@ -33,6 +33,7 @@ export class FaultyStore<Tx> implements Store<Tx> {
     this.sagas = {
       count: (...query) => crossing(life, "count sagas", () => store.sagas.count(...query)),
       history: (...query) => crossing(life, "ask for a history", () => store.sagas.history(...query)),
+      forget: (...which) => crossing(life, "forget a history", () => store.sagas.forget(...which)),
     };
     this.outbox = faultyDue(store.outbox, life, "outbox");
     this.schedules = faultyDue(store.schedules, life, "schedules");

@@ -3,13 +3,20 @@ import { ConflictError } from "../../src/errors/store.ts";
 import type { SagaChange, SagaHistoryRow, SagaRow } from "../../src/spi/rows.ts";
 import { InstanceTable } from "./instance_table.ts";
 
+/** A row of a history, and where it stands among all. */
+interface Kept {
+  readonly place: number;
+  readonly row: SagaHistoryRow;
+}
+
 /** The instances of one bus' sagas, found by id and by index. */
 export class Sagas {
   readonly #sagas = new Map<string, InstanceTable>();
   /** By saga and index, the ids. */
   readonly #index = new Map<string, Set<string>>();
   /** By saga and id. */
-  readonly #history = new Map<string, SagaHistoryRow[]>();
+  readonly #history = new Map<string, Kept[]>();
+  #lastPlace = 0;
 
   /** How many there are. */
   get size(): number {
@@ -35,8 +42,22 @@ export class Sagas {
     limit: number,
   ): readonly { readonly place: number; readonly row: SagaHistoryRow }[] {
     const all = this.#history.get(instanceName(saga, id)) ?? [];
-    const from = after ?? 0;
-    return all.slice(from, from + limit).map((row, at) => ({ place: from + at + 1, row }));
+    const from = after === undefined ? 0 : all.findIndex(({ place }) => place > after);
+    return from < 0 ? [] : all.slice(from, from + limit);
+  }
+
+  /** As `SagaRecords.forget`. */
+  forget(saga: string, which: { readonly id: string } | { readonly before: number }, limit: number): number {
+    let left = limit;
+    const isToGo = ({ row }: Kept): boolean =>
+      left > 0 && row.saga === saga && ("id" in which ? row.id === which.id : row.at < which.before);
+    for (const [name, all] of this.#history) {
+      const kept = all.filter((each) => !isToGo(each) || left-- <= 0);
+      if (kept.length === all.length) continue;
+      if (kept.length === 0) this.#history.delete(name);
+      else this.#history.set(name, kept);
+    }
+    return limit - left;
   }
 
   /** One, if it is there. */
@@ -106,8 +127,9 @@ export class Sagas {
   #remember(row: SagaHistoryRow): void {
     const name = instanceName(row.saga, row.id);
     const known = this.#history.get(name);
-    if (known === undefined) this.#history.set(name, [row]);
-    else known.push(row);
+    const kept: Kept = { place: ++this.#lastPlace, row };
+    if (known === undefined) this.#history.set(name, [kept]);
+    else known.push(kept);
   }
 
   #removeIndex({ saga, id }: SagaRow, name: string, value: string): void {

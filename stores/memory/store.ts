@@ -50,6 +50,11 @@ export class MemoryStore implements Store<undefined>, DueHost, UnitHost {
         this.check("ask");
         return database.of(bus).sagas.history(...query);
       },
+      // deno-lint-ignore require-await -- as above
+      forget: async (bus, ...which) => {
+        this.check("forget");
+        return database.of(bus).sagas.forget(...which);
+      },
     };
     this.outbox = new MemoryDue<OutboxRow>(this, (bus) => database.of(bus).outbox, function* () {
       for (const { outbox } of database.buses.values()) yield outbox;

@@ -14,6 +14,8 @@ export class SagaHistory {
   readonly #count: string;
   readonly #insert: string;
   readonly #select: string;
+  readonly #forgetOne: string;
+  readonly #forgetOld: string;
 
   constructor(names: Names) {
     const table = names.table("saga_history");
@@ -22,6 +24,11 @@ export class SagaHistory {
       `substring($3::bytea FROM r.start + 1 FOR r.size), types FROM ${rowsOf("$2", list)} ORDER BY r.n`;
     this.#select = `SELECT place::text, ${columns}, data, types FROM ${table} WHERE bus = $1::text ` +
       `AND saga = $2::text AND id = $3::text AND place > $4::text::bigint ORDER BY place LIMIT $5::text::bigint`;
+    const forget = (which: string): string =>
+      `DELETE FROM ${table} WHERE place = ANY (ARRAY(SELECT place FROM ${table} WHERE bus = $1::text ` +
+      `AND saga = $2::text AND ${which} LIMIT $4::text::bigint FOR UPDATE SKIP LOCKED)) RETURNING 1`;
+    this.#forgetOne = forget("id = $3::text");
+    this.#forgetOld = forget("at < $3::text::double precision");
   }
 
   /** As `SagaRecords.count`. */
@@ -50,6 +57,17 @@ export class SagaHistory {
   /** As `SagaRecords.history`. */
   history(bus: string, saga: string, id: string, after: number | undefined, limit: number): Statement {
     return { text: this.#select, values: [column(bus), column(saga), column(id), String(after ?? 0), String(limit)] };
+  }
+
+  /** As `SagaRecords.forget`: a row for each that is deleted. */
+  forget(
+    bus: string,
+    saga: string,
+    which: { readonly id: string } | { readonly before: number },
+    limit: number,
+  ): Statement {
+    const [text, of] = "id" in which ? [this.#forgetOne, column(which.id)] : [this.#forgetOld, String(which.before)];
+    return { text, values: [column(bus), column(saga), of, String(limit)] };
   }
 }
 

@@ -62,6 +62,10 @@ export class PostgresStore<Tx> implements JoinableStore<Tx> {
         const { database } = this.#life.check("ask");
         return (await database.query(history.history(...query))).map(historyOf);
       },
+      forget: async (...which) => {
+        const { database } = this.#life.check("forget");
+        return (await database.query(history.forget(...which))).length;
+      },
     };
     this.outbox = new PostgresDue(outbox, session);
     this.schedules = new PostgresDue(schedules, session);

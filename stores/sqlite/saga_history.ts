@@ -19,6 +19,8 @@ export class SagaHistory {
   readonly #countState: string;
   readonly #insert: string;
   readonly #select: string;
+  readonly #forgetOne: string;
+  readonly #forgetOld: string;
 
   /** @param prefix of the tables */
   constructor(prefix: string) {
@@ -29,6 +31,10 @@ export class SagaHistory {
       `VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
     this.#select = `SELECT place, incarnation, version, at, data, types FROM ${table} ` +
       `WHERE bus = ? AND saga = ? AND id = ? AND place > ? ORDER BY place LIMIT ?`;
+    const forget = (which: string): string =>
+      `DELETE FROM ${table} WHERE place IN (SELECT place FROM ${table} WHERE bus = ? AND saga = ? AND ${which} LIMIT ?)`;
+    this.#forgetOne = forget("id = ?");
+    this.#forgetOld = forget("at < ?");
   }
 
   /** As `SagaRecords.count`. */
@@ -43,6 +49,19 @@ export class SagaHistory {
     const text = types === undefined ? null : toText(types);
     connection.prepare(this.#insert)
       .run(toText(bus), toText(saga), toText(id), toText(incarnation), version, at, data, text);
+  }
+
+  /** As `SagaRecords.forget`. */
+  forget(
+    connection: Connection,
+    bus: string,
+    saga: string,
+    which: { readonly id: string } | { readonly before: number },
+    limit: number,
+  ): number {
+    const statement = connection.prepare("id" in which ? this.#forgetOne : this.#forgetOld);
+    const of = "id" in which ? toText(which.id) : which.before;
+    return Number(statement.run(toText(bus), toText(saga), of, limit).changes);
   }
 
   /** As `SagaRecords.history`. */

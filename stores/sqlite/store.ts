@@ -83,6 +83,8 @@ export class SqliteStore implements Store<SqliteTransaction>, UnitHost {
     this.sagas = {
       count: async (...query) => await this.#check("count").read((reader) => this.#history.count(reader, ...query)),
       history: async (...query) => await this.#check("ask").read((reader) => this.#history.history(reader, ...query)),
+      forget: async (...which) =>
+        await this.#check("forget").writer.write((connection) => this.#history.forget(connection, ...which)),
     };
     this.outbox = this.#due.outbox;
     this.schedules = this.#due.schedules;

@@ -7,6 +7,7 @@ import type { BusServices } from "../../pipeline/endpoint_services.ts";
 import type { Serializer } from "../../spi/serializer.ts";
 import type { SagaRow } from "../../spi/rows.ts";
 import type { Unit } from "../../spi/store.ts";
+import { epochMilliseconds, type Instant } from "../../values/instant.ts";
 import type { Shape } from "../context.ts";
 import { finalState, type SagaDefinition } from "../definition.ts";
 import type { SagaInstance } from "../instance.ts";
@@ -125,6 +126,34 @@ export class StoreSagaInstances<S extends Shape> implements SagaInstances<S> {
     if (count > 0 || instance?.compensating === undefined) return count;
     await this.#home.resume(instance, instance.compensating.token);
     return 1;
+  }
+
+  async forget(id: string): Promise<boolean> {
+    const saga = this.#saga;
+    const { storage, services } = this.#home;
+    const row = await this.#load(id);
+    if (row !== undefined) {
+      await transact(storage, services, async (unit) => {
+        const now = await unit.load(saga.name, id, false);
+        if (now === undefined) return;
+        const instance = await fromRow(saga, now, this.#serializer);
+        if (isOver(saga, instance)) return unit.save(now, undefined, []);
+        throw new ConfigurationError(
+          `Cannot forget the instance "${id}" of "${saga.name}": it is in "${instance.state}", and is not over. ` +
+            `Wait for its end, or end it with set(…, { state: "final" }, …)`,
+        );
+      });
+    }
+    let deleted = 0;
+    for (let page = pageSize; page === pageSize; deleted += page) {
+      page = await storage.store.sagas.forget(storage.bus, saga.name, { id }, pageSize);
+    }
+    return row !== undefined || deleted > 0;
+  }
+
+  async prune(before: Instant, { limit = 1_000 }: { readonly limit?: number } = {}): Promise<number> {
+    const { storage } = this.#home;
+    return await storage.store.sagas.forget(storage.bus, this.#saga.name, { before: epochMilliseconds(before) }, limit);
   }
 
   /** Without changing anything. */

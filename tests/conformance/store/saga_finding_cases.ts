@@ -106,6 +106,49 @@ export const sagaFindingCases: readonly StoreCase[] = [
     },
   },
   {
+    name: "what has happened is forgotten by id or by age, a bounded number at once, and no more than that",
+    async run(trial) {
+      const [one, other] = [trial.saga(), trial.saga({ id: "other \u0000" })];
+      const at = trial.clock.now();
+      const happened = ({ saga, id, incarnation }: typeof one, version: number): SagaHistoryRow => ({
+        saga,
+        id,
+        incarnation,
+        version,
+        at: at + version * 1_000.5,
+        data: new Uint8Array(),
+        types: undefined,
+      });
+      const keep = async (saga: typeof one, ...versions: readonly number[]) => {
+        const history = versions.map((version) => happened(saga, version));
+        await trial.commit({ sagas: [{ before: undefined, after: undefined, history }] });
+      };
+      const { sagas } = trial.store;
+      const left = async (saga: typeof one, after?: number) =>
+        (await sagas.history(trial.bus, saga.saga, saga.id, after, 10)).map(({ row }) => row.version);
+      await keep(one, 1, 2, 3);
+      await keep(other, 1, 4);
+      await keep({ ...one, saga: "third" }, 1);
+      const [, second] = await sagas.history(trial.bus, one.saga, one.id, undefined, 10);
+      const forget = (which: Parameters<typeof sagas.forget>[2], limit = 10) =>
+        sagas.forget(trial.bus, one.saga, which, limit);
+      assertEquals(await sagas.forget(trial.name("bus"), one.saga, { before: at + 10_000 }, 10), 0);
+      assertEquals(await forget({ before: at + 2 * 1_000.5 }, 1), 1);
+      assertEquals(await forget({ before: at + 2 * 1_000.5 }), 1);
+      assertEquals(await forget({ before: at + 2 * 1_000.5 }), 0);
+      assertEquals([await left(one), await left(other)], [[2, 3], [4]]);
+      assertEquals(await left(one, second?.place), [3], "places stay");
+      assertEquals([await forget({ id: one.id }, 1), await forget({ id: one.id }), await forget({ id: one.id })], [
+        1,
+        1,
+        0,
+      ]);
+      assertEquals([await left(one), await left(other), await left({ ...one, saga: "third" })], [[], [4], [1]]);
+      await keep(one, 5);
+      assertEquals(await left(one, second?.place), [5], "places grow");
+    },
+  },
+  {
     name: "two buses have sagas of their own",
     async run(trial) {
       const saga = trial.saga({ index: { customer: "7" } });

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   ConfigurationError,
   event,
+  InvalidInstantError,
   InvalidSagaDataError,
   NotStartedError,
   saga,
@@ -158,6 +159,55 @@ trial("an instance that is set to be over is gone, and its timeouts with it; wha
   await orders.set("1", { state: "final" }, { reason: "a test" });
   assertEquals([database.counts.sagas, database.counts.schedules], [0, 0]);
   assertEquals((await all(orders.history("1"))).length, 1);
+});
+
+trial("what is kept of an instance that is over is forgotten, and of one that is not, it is refused", async (t) => {
+  const bus = t.bus();
+  bus.add(JobSaga);
+  await bus.start();
+  const jobs = bus.sagas(JobSaga);
+  // Of several that have had the id, and more than one page of what they did.
+  for (let round = 0; round < 60; round++) {
+    await bus.publish(Begun, { id: "x1", at: new Date(5) });
+    await t.settled();
+    await bus.publish(Ended, { id: "x1" });
+    await t.settled();
+    if (round < 59) assertEquals(await jobs.forget("x1"), true);
+  }
+  await bus.publish(Begun, { id: "x2", at: new Date(5) });
+  await t.settled();
+  assertEquals([(await jobs.get("x1"))?.state, (await all(jobs.history("x1"))).length], ["final", 2]);
+  await assertRejects(() => jobs.forget("x2"), ConfigurationError, 'it is in "running"');
+  assertEquals([await jobs.forget("x1"), await jobs.forget("x1"), await jobs.forget("none")], [true, false, false]);
+  assertEquals([await jobs.get("x1"), await all(jobs.history("x1"))], [undefined, []]);
+  assertEquals([(await jobs.get("x2"))?.state, (await all(jobs.history("x2"))).length], ["running", 1]);
+  for (let n = 0; n < 150; n++) await jobs.set("x2", {}, { reason: `${n}` });
+  await bus.publish(Ended, { id: "x2" });
+  await t.settled();
+  assertEquals(await jobs.forget("x2"), true);
+  assertEquals([await jobs.count(), await all(jobs.history("x2"))], [0, []]);
+});
+
+trial("histories are pruned by age, a bounded number at once; instances go on without", async (t) => {
+  const bus = t.bus();
+  bus.add(JobSaga);
+  await bus.start();
+  const jobs = bus.sagas(JobSaga);
+  for (const id of ["x1", "x2", "x3"]) await bus.publish(Begun, { id, at: new Date(5) });
+  await t.settled();
+  await t.pass(60_000);
+  const noon = new Date(t.clock.now());
+  await bus.publish(Ended, { id: "x1" });
+  await t.settled();
+  const left = async (id: string) => (await all(jobs.history(id))).map(({ name }) => name);
+  assertEquals(await jobs.prune(new Date(0)), 0);
+  assertEquals([await jobs.prune(noon, { limit: 2 }), await jobs.prune(noon, { limit: 2 })], [2, 1]);
+  assertEquals([await left("x1"), await left("x2"), await left("x3")], [["ended"], [], []]);
+  assertEquals([(await jobs.get("x1"))?.state, (await jobs.get("x2"))?.state], ["final", "running"]);
+  await bus.publish(Ended, { id: "x2" });
+  await t.settled();
+  assertEquals(await left("x2"), ["ended"]);
+  await assertRejects(() => jobs.prune(new Date(NaN)), InvalidInstantError);
 });
 
 trial("messages of an instance that were given up are handled again, and no others", async (t) => {
