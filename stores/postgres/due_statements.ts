@@ -1,7 +1,7 @@
 /** The statements of a table of messages that wait. @module */
 import { mostSetBackMs } from "../../src/spi/rows.ts";
 import type { Names } from "./names.ts";
-import { nowMs, rowsOf } from "./statement.ts";
+import { nowMs, oneOfMany, rowsOf } from "./statement.ts";
 
 /** What an inserted row brings. */
 export const insertColumns = "id text, unit text, key text, destination text, content_type text, headers text, " +
@@ -73,6 +73,11 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
   const head = `o.bus = $1::text AND NOT o.parked AND NOT o.waits`;
   const ofKey = (row: string) => `o.bus = $1::text AND o."key" = ${row}."key" AND NOT o.parked`;
   const found = foundColumns.map((name) => name === "token" ? (more === "" ? "NULL::text" : "o.token") : `o."${name}"`);
+  /** By the index of places: no join, which a planner that takes the table for one row would do from end to end. */
+  const among = (places: string) => `o.place = ANY (ARRAY(${places}))`;
+  /** What a claim meets behind others of their key, which it holds. */
+  const passed = "SELECT place FROM standing WHERE first <> place AND first IN (SELECT place FROM firsts) " +
+    "AND place NOT IN (SELECT place FROM taken)";
   const each = `o.place = r.place AND o.fence = r.fence AND NOT o.parked`;
   const noted = `SELECT set_config('hero.freed', coalesce(json_agg(json_build_array(bus, "key"))::text, '[]'), true) ` +
     `FROM gone WHERE "key" IS NOT NULL`;
@@ -80,14 +85,19 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
     `SELECT count(pg_advisory_xact_lock(h)) FROM (SELECT DISTINCT ` +
     `hashtextextended('${names.channel}${of} ' || o.bus || ' ' || o."key", 0) AS h FROM ${rows} ` +
     `AND o."key" IS NOT NULL ORDER BY h) AS l`;
-  const byToken = `${t} o WHERE o.bus = $1::text AND ` +
-    `o.token = ANY (ARRAY(SELECT json_array_elements_text($2::text::json)))`;
+  // One look into the index for each.
+  const byToken = `${t} o WHERE ${
+    among(
+      `SELECT (SELECT s.place FROM ${t} s WHERE s.bus = $1::text AND s.token = r.token LIMIT 1) ` +
+        `FROM json_array_elements_text($2::text::json) AS r(token)`,
+    )
+  }`;
   const unwanted = of === "outbox"
     ? "false"
     : `(SELECT true FROM ${names.table("cancelled")} x WHERE x.bus = $1::text AND x.token = o.token ` +
       `AND x.unit = o.unit LIMIT 1) IS NOT NULL`;
   const heads = (columns: string, limit: number) =>
-    `heads AS MATERIALIZED (SELECT ${columns}, o."key" FROM ${t} o WHERE ${head} AND o.due_at <= ${now} ` +
+    `heads AS MATERIALIZED (SELECT ${columns}, o."key" FROM ${t} o, ${oneOfMany} WHERE ${head} AND o.due_at <= ${now} ` +
     `AND o.free_at <= ${now} ORDER BY o.due_at, o.place LIMIT ${Math.trunc(limit)} FOR UPDATE OF o SKIP LOCKED)`;
   // What is sent now is due no sooner than what was sent before it, though the clock was set back in between: unless that
   // would hold up all of the key for longer.
@@ -110,7 +120,7 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
       `(SELECT o.place FROM ${t} o WHERE ${ofKey("i")} AND o.due_at <= i.due ORDER BY o.due_at, o.place LIMIT 1) f ` +
       `ON i."key" IS NOT NULL), ` +
       `held AS MATERIALIZED (SELECT o.place FROM ${t} o WHERE $5::text = 'hold' AND NOT o.parked ` +
-      `AND o.place IN (SELECT first FROM standing) FOR SHARE OF o SKIP LOCKED), ` +
+      `AND ${among("SELECT first FROM standing")} FOR SHARE OF o SKIP LOCKED), ` +
       `ready AS (SELECT i.*, i.first IS NOT NULL AND i.first IN (SELECT place FROM held) AS waits, ` +
       `$4::text IS NOT NULL AND i.due <= ${now} AND i.first IS NULL AS leases FROM standing i) ` +
       `INSERT INTO ${t} AS o (bus, id, unit, "key", destination, content_type, headers, body, written_due_at, ` +
@@ -134,20 +144,19 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
       `behind AS MATERIALIZED (SELECT b.place, b.due_at, l."key" FROM leaders l CROSS JOIN LATERAL (SELECT o.place, ` +
       `o.due_at FROM ${t} o WHERE ${ofKey("l")} AND (o.due_at, o.place) > (l.due_at, l.place) AND o.due_at <= ${now} ` +
       `ORDER BY o.due_at, o.place LIMIT ${Math.trunc(limit)} - l.rank) b WHERE l."key" IS NOT NULL), ` +
-      `locked AS MATERIALIZED (SELECT o.place FROM ${t} o WHERE o.place IN (SELECT place FROM behind) AND NOT o.parked ` +
-      `AND o.free_at <= ${now} FOR UPDATE OF o SKIP LOCKED), ` +
+      `locked AS MATERIALIZED (SELECT o.place FROM ${t} o WHERE ${among("SELECT place FROM behind")} ` +
+      `AND NOT o.parked AND o.free_at <= ${now} FOR UPDATE OF o SKIP LOCKED), ` +
       `unbroken AS (SELECT b.place, b.due_at, bool_and(k.place IS NOT NULL) OVER (PARTITION BY b."key" ` +
       `ORDER BY b.due_at, b.place) AS free FROM behind b LEFT JOIN locked k ON k.place = b.place), ` +
-      `taken AS MATERIALIZED (SELECT * FROM (SELECT place, due_at, false AS waits FROM leaders UNION ALL ` +
-      `SELECT place, due_at, true FROM unbroken WHERE free) a ORDER BY due_at, place LIMIT ${Math.trunc(limit)}), ` +
+      `taken AS MATERIALIZED (SELECT place FROM (SELECT place, due_at FROM leaders UNION ALL ` +
+      `SELECT place, due_at FROM unbroken WHERE free) a ORDER BY due_at, place LIMIT ${Math.trunc(limit)}), ` +
       `firsts AS MATERIALIZED (SELECT o.place FROM ${t} o WHERE NOT o.parked AND ` +
-      `o.place IN (SELECT first FROM standing WHERE first <> place) FOR SHARE OF o SKIP LOCKED), ` +
-      `changed AS (SELECT place, true AS takes, waits FROM taken UNION ALL SELECT s.place, false, true FROM standing s ` +
-      `JOIN firsts f ON f.place = s.first WHERE s.first <> s.place AND s.place NOT IN (SELECT place FROM taken)) ` +
-      `UPDATE ${t} o SET waits = c.waits, fence = o.fence + CASE WHEN c.takes THEN 1 ELSE 0 END, ` +
-      `free_at = CASE WHEN c.takes THEN ${now} + $2::text::bigint ELSE o.free_at END ` +
-      `FROM changed c WHERE o.place = c.place AND ${lazily} RETURNING c.takes, o.due_at, o.free_at, c.takes AND ${unwanted}, ` +
-      found.map((name) => name === 'o."body"' ? "CASE WHEN c.takes THEN o.body END" : name).join(", "),
+      `${among("SELECT first FROM standing WHERE first <> place")} FOR SHARE OF o SKIP LOCKED), ` +
+      `marked AS (UPDATE ${t} o SET waits = true WHERE ${among(passed)} AND ${lazily} RETURNING 1), ` +
+      `changed AS (UPDATE ${t} o SET waits = o.place NOT IN (SELECT place FROM leaders), fence = o.fence + 1, ` +
+      `free_at = ${now} + $2::text::bigint WHERE ${among("SELECT place FROM taken")} AND ${lazily} ` +
+      `RETURNING true, o.due_at, o.free_at, ${unwanted}, ${found.join(", ")}) ` +
+      `SELECT * FROM changed UNION ALL SELECT false${", NULL".repeat(found.length + 3)} FROM marked`,
     /**
      * The same where none of those that come first has a key: nothing is compared with anything. Gives nothing where one
      * has. By `ctid`, as the rows are locked; one that was changed since the statement began is left to the next.
@@ -163,9 +172,12 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
     done: (taken) => `WITH gone AS (${take(t, taken)} RETURNING o.bus, o."key") ${noted}`,
     /** Without keys, in a transaction of its own. */
     doneAlone: (taken) => take(t, taken),
-    later: `WITH changed AS (UPDATE ${t} o SET free_at = greatest(-9e15, least(9e15, ceil(r.free)))::bigint, ` +
+    later:
+      `WITH r AS MATERIALIZED (SELECT * FROM ${
+        rowsOf("$1", postponedList)
+      }), changed AS (UPDATE ${t} o SET free_at = greatest(-9e15, least(9e15, ceil(r.free)))::bigint, ` +
       `error = r.error, parked = r.park, attempts = o.attempts + 1, fence = o.fence + 1 ` +
-      `FROM ${rowsOf("$1", postponedList)} WHERE ${each} RETURNING o.bus, o."key", o.parked), ` +
+      `FROM r WHERE ${among("SELECT place FROM r")} AND ${each} RETURNING o.bus, o."key", o.parked), ` +
       `gone AS (SELECT * FROM changed WHERE parked) ${noted}`,
     /** What the transaction has noted; gives as many rows as there are free now. */
     promote: `WITH freed AS MATERIALIZED (SELECT DISTINCT e ->> 0 AS bus, e ->> 1 AS "key" ` +
@@ -187,7 +199,7 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
       `AND p."key" = o."key" AND NOT p.parked AND (p.due_at, p.place) < (o.due_at, o.place))) ` +
       `ORDER BY o.due_at, o.place LIMIT 1), ` +
       `least((SELECT min(o.due_at) FROM ${t} o WHERE ${head} AND o.due_at > ${now}), ` +
-      `(SELECT min(f.free_at) FROM (SELECT o.free_at FROM ${t} o WHERE ${head} AND o.due_at <= ${now} ` +
+      `(SELECT min(f.free_at) FROM (SELECT o.free_at FROM ${t} o, ${oneOfMany} WHERE ${head} AND o.due_at <= ${now} ` +
       `ORDER BY o.due_at, o.place LIMIT ${mostLeased}) f WHERE f.free_at > ${now}))), ${now}`,
     stats: `WITH ${clock} SELECT (SELECT count(*) FROM ${t} o WHERE o.bus = $1::text), ` +
       `(SELECT count(*) FROM ${t} o WHERE o.bus = $1::text AND o.parked), ` +

@@ -11,6 +11,13 @@ export interface Statement {
 /** Now, by the database's clock, in epoch milliseconds: within a transaction time goes on. */
 export const nowMs = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
+/**
+ * One row to select from, of which a planner believes that there may be a million for each row that stands beside it: of so many, the
+ * first are what it is quick to find. So it goes by the order of an index, and does not read and sort all that is due, as
+ * it would while it takes that for a few rows: until a table is analyzed that has grown, or where many buses share one.
+ */
+export const oneOfMany: string = "generate_series(1, (SELECT 1)), generate_series(1, (SELECT 1)) AS again";
+
 /** Text as a column holds it. JSON of a half of a surrogate pair is refused by PostgreSQL. */
 export function column(text: string): string {
   return toText(text).toWellFormed();

@@ -1,11 +1,13 @@
 /** The statements of the table of messages, but for sending. @module */
 import type { Names } from "../../stores/postgres/names.ts";
-import { refusal, rowsOf } from "../../stores/postgres/statement.ts";
+import { oneOfMany, refusal, rowsOf } from "../../stores/postgres/statement.ts";
 import { foundColumns, nothingFound } from "./message.ts";
 import { clock, heldRows, messageColumns, note, now, orderStatements, sameLease, underLease } from "./statements.ts";
 
 /** More than this becomes due, is dropped or purged in no single statement. */
 export const batch = 500;
+/** More are claimed in no single flight. */
+export const maxClaim = 1_000;
 /** How long what is mandatory and has lost its queue waits for another, in milliseconds. */
 export const retryMs = 60_000;
 
@@ -78,13 +80,14 @@ export function messageStatements(names: Names) {
   return {
     ...orderStatements(names),
     /**
-     * Queue, limit, for how long; places and deliveries of what is accepted in the same commit. Gives what was taken, the
+     * Queue, limit (at most {@linkcode maxClaim}), for how long; places and deliveries of what is accepted in the same commit. Gives what was taken, the
      * places that were accepted, and in how many milliseconds the next is due.
      */
     claim: `WITH ${clock}, accepted AS (DELETE FROM ${t} m WHERE ${underLease(heldRows("$4", "$5"))} ` +
       `AND NOT m.keeps RETURNING m.place), ` +
-      `picked AS MATERIALIZED (SELECT place FROM ${t} WHERE queue = $1::text::bigint AND state = 2 AND ${free} ` +
-      `ORDER BY "rank", place LIMIT $2::text::bigint FOR UPDATE SKIP LOCKED), ` +
+      `picked AS MATERIALIZED (SELECT place FROM (SELECT w.place FROM ${t} w, ${oneOfMany} ` +
+      `WHERE w.queue = $1::text::bigint AND w.state = 2 AND w.${free} ` +
+      `ORDER BY w."rank", w.place LIMIT $2::text::bigint FOR UPDATE OF w SKIP LOCKED) w LIMIT ${maxClaim}), ` +
       `taken AS (UPDATE ${t} m SET leased_until = ${now} + $3::text::bigint, deliveries = m.deliveries + 1 ` +
       `WHERE m.place = ANY (ARRAY(SELECT p.place FROM picked p)) RETURNING ${foundColumns(now)}) ` +
       `SELECT 'taken', * FROM taken UNION ALL SELECT 'accepted', place, ${nothingFound} FROM accepted UNION ALL ` +

@@ -3,6 +3,7 @@ import type { Address, Receiver, Settlement, Sink, Source } from "../../src/spi/
 import { Claims, type ClaimsOwner } from "./claims.ts";
 import type { Lease } from "./leases.ts";
 import type { Held } from "./message.ts";
+import { maxClaim } from "./message_statements.ts";
 import type { Claimed } from "./messages.ts";
 import { News } from "./news.ts";
 import type { Handed, Taking } from "./offers.ts";
@@ -10,9 +11,6 @@ import { OwnQueue, type QueueOwner } from "./own_queue.ts";
 import { retryMs, type Services } from "./services.ts";
 import { isPlain, type Settling } from "./settling.ts";
 import type { Queue } from "./topology.ts";
-
-/** More are claimed in no single flight. */
-const maxClaim = 1_000;
 
 /**
  * Takes from a queue, as many as there is room for. One flight at a time: what is accepted meanwhile goes with the next,

@@ -9,6 +9,7 @@ import { Sagas } from "../../../stores/postgres/sagas.ts";
 import type { Statement } from "../../../stores/postgres/statement.ts";
 import type { OutboxRow, ScheduleRow } from "../../../src/spi/rows.ts";
 import { onPostgres, type Opened } from "./opened.ts";
+import { isWhole, listOf, type Plan, planOf, readBy, stepsOf } from "./plans.ts";
 
 const size = 20_000;
 
@@ -51,56 +52,20 @@ async function fill({ bench: { sql, schema } }: Opened): Promise<void> {
         `'[]', 'x', 0, 1, 1, false, false${value} FROM generate_series(1, ${size}) n`,
     );
   }
+}
+
+/** Has the planner know all. */
+async function analyze({ bench: { sql, schema } }: Opened, storage?: string): Promise<void> {
   for (const table of ["outbox", "schedules", "inbox", "sagas", "saga_indexes", "cancelled"]) {
+    if (storage !== undefined) await sql.unsafe(`ALTER TABLE "${schema}".hero_${table} SET (${storage})`);
     await sql.unsafe(`VACUUM ANALYZE "${schema}".hero_${table}`);
   }
 }
 
-interface Plan {
-  readonly "Node Type": string;
-  readonly "Relation Name"?: string;
-  readonly "Actual Rows": number;
-  readonly "Actual Loops": number;
-  readonly "Rows Removed by Filter"?: number;
-  readonly Plans?: readonly Plan[];
-}
-
-/** What is given to a statement that is executed by its name. */
-function listOf(values: Statement["values"]): string {
-  const given = values.map((value) =>
-    value === null ? "NULL" : `'${value instanceof Uint8Array ? "\\x" : String(value).replaceAll("'", "''")}'`
-  );
-  return given.length === 0 ? "" : `(${given.join(", ")})`;
-}
-
-/** How a statement is run by an application that has run it often: for any values. Undoes what it does. */
-async function planOf({ bench: { sql } }: Opened, { text, values }: Statement): Promise<readonly Plan[]> {
-  const found = await sql.begin(async (tx) => {
-    await tx`SET LOCAL plan_cache_mode = force_generic_plan`;
-    await tx`SELECT set_config('hero.freed', '[["app","hot"]]', true)`;
-    await tx.unsafe(`PREPARE each AS ${text}`);
-    const [row] = await tx.unsafe(`EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE each${listOf(values)}`);
-    await tx`DEALLOCATE each`;
-    await tx`SAVEPOINT undo`.catch(() => {});
-    throw Object.assign(new Error("undone"), { plan: row?.["QUERY PLAN"] as readonly { readonly Plan: Plan }[] });
-  }).catch((error) => {
-    if (error.plan === undefined) throw error;
-    return error.plan as readonly { readonly Plan: Plan }[];
-  });
-  const all: Plan[] = [];
-  const walk = (plan: Plan): void => {
-    all.push(plan);
-    plan.Plans?.forEach(walk);
-  };
-  for (const { Plan } of found as readonly { readonly Plan: Plan }[]) walk(Plan);
-  return all;
-}
-
-onPostgres("no statement reads a table from end to end, nor much more than it gives", async (opened) => {
-  await opened.store();
-  await fill(opened);
-  const names = new Names(opened.bench.schema, "hero_");
+/** All statements of the tables, with rows that are there. */
+async function statementsOf(opened: Opened): Promise<Readonly<Record<string, Statement>>> {
   const { bench: { sql, schema }, bus } = opened;
+  const names = new Names(schema, "hero_");
   const [inbox, sagas, cancelled] = [new Inbox(names), new Sagas(names), new Cancelled(names)];
   const statements: Record<string, Statement> = {
     "inbox: find": inbox.find([{ ...opened.key("m1"), endpoint: "e", bus }]),
@@ -117,10 +82,11 @@ onPostgres("no statement reads a table from end to end, nor much more than it gi
     const [marked] = await sql.unsafe(
       `UPDATE "${schema}".hero_${name} SET fence = 1 WHERE id = 'hot1' RETURNING place`,
     );
-    const leased = table.inserted([hot], [[marked?.["place"], 1, "hot1", 0]]);
+    const place = marked?.["place"] ?? 0; // of a table that is empty
+    const leased = table.inserted([hot], [[place, 1, "hot1", 0]]);
     const done = table.done(leased);
     const later = table.later(leased.map((each) => ({ leased: each, dueAt: 0, error: "", park: true })));
-    const free = table.inserted([opened.row({ id: "hot1" })], [[marked?.["place"], 1, "hot1", 0]]);
+    const free = table.inserted([opened.row({ id: "hot1" })], [[place, 1, "hot1", 0]]);
     Object.assign(statements, {
       [`${name}: insert`]: table.insert(bus, [opened.schedule({ key: "hot" })], 1_000, true),
       [`${name}: claim`]: table.claim(bus, 100, 1_000),
@@ -142,15 +108,53 @@ onPostgres("no statement reads a table from end to end, nor much more than it gi
   statements["free rows: shared"] = free.share([unit, { ...unit, key: undefined }, { ...unit, rows: [] }]);
   const schedules = new DueTable<ScheduleRow>(names, "schedules");
   schedules.remove(bus, ["due7"]).slice(0, 2).forEach((each, at) => statements[`schedules: remove ${at}`] = each);
+  return statements;
+}
+
+/** What reads a table from end to end, or much more than it gives. */
+function tooMuch(name: string, plans: readonly Plan[]): readonly string[] {
+  const found = plans.filter((plan) => isWhole(plan) || readBy(plan) > 6_000);
+  return found.map((plan) => `${name}: ${plan["Node Type"]} of ${plan["Relation Name"]}, ${readBy(plan)} rows`);
+}
+
+onPostgres("no statement reads a table from end to end, nor much more than it gives", async (opened) => {
+  await opened.store();
+  await fill(opened);
+  await analyze(opened);
   const wrong: string[] = [];
-  for (const [name, statement] of Object.entries(statements)) {
-    for (const plan of await planOf(opened, statement)) {
-      const read = (plan["Actual Rows"] + (plan["Rows Removed by Filter"] ?? 0)) * plan["Actual Loops"];
-      if (plan["Node Type"] === "Seq Scan" && plan["Relation Name"] !== undefined || read > 6_000) {
-        wrong.push(`${name}: ${plan["Node Type"]} of ${plan["Relation Name"]}, ${read} rows`);
-      }
-    }
+  for (const [name, statement] of Object.entries(await statementsOf(opened))) {
+    wrong.push(...tooMuch(name, await planOf(opened.bench.sql, statement)));
   }
+  assertEquals(wrong, []);
+}, 120_000);
+
+/** Of plans that were kept from when tables were empty: what is asked for so rarely may read much, until it is analyzed. */
+const rare = /unpark|sagas: find/;
+
+onPostgres("no plan that was kept from when tables were empty reads much more than it gives", async (opened) => {
+  await opened.store();
+  await analyze(opened, "autovacuum_enabled = false");
+  const { bench: { sql } } = opened;
+  // Those without values are planned each time.
+  const prepared = async () =>
+    Object.entries(await statementsOf(opened)).filter(([name, { values }]) => values.length > 0 && !rare.test(name));
+  const wrong: string[] = [];
+  await sql.begin(async (tx) => {
+    await tx`SET LOCAL plan_cache_mode = force_generic_plan`;
+    await tx`SELECT set_config('hero.freed', '[["app","hot"]]', true)`;
+    for (const [at, [, { text, values }]] of (await prepared()).entries()) {
+      await tx.unsafe(`PREPARE kept${at} AS ${text}`);
+      await tx.unsafe(`EXPLAIN EXECUTE kept${at}${listOf(values)}`);
+    }
+    await fill(opened);
+    for (const [at, [name, { values }]] of (await prepared()).entries()) {
+      await tx`SAVEPOINT each`;
+      const [row] = await tx.unsafe(`EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE kept${at}${listOf(values)}`);
+      await tx`ROLLBACK TO SAVEPOINT each`;
+      wrong.push(...tooMuch(name, stepsOf(row?.["QUERY PLAN"])));
+    }
+    await tx`DEALLOCATE ALL`;
+  });
   assertEquals(wrong, []);
 }, 120_000);
 
@@ -217,8 +221,9 @@ async function fillLater({ bench: { sql, schema } }: Opened, count: number, leng
 onPostgres("when the next of many is due is found without reading all of them", async (opened) => {
   await opened.store();
   await fillLater(opened, size, 1000);
-  const table = new DueTable<ScheduleRow>(new Names(opened.bench.schema, "hero_"), "schedules");
-  const plans = await planOf(opened, table.next(opened.bus));
+  const { bench: { sql, schema } } = opened;
+  const table = new DueTable<ScheduleRow>(new Names(schema, "hero_"), "schedules");
+  const plans = await planOf(sql, table.next(opened.bus));
   assertEquals(plans.filter((plan) => plan["Node Type"].endsWith("Seq Scan")), []);
 }, 120_000);
 
