@@ -74,6 +74,7 @@ export {
   RequestTimeoutError,
   UnroutableError,
   UnserializableError,
+  type UnserializableErrorOptions,
 } from "./src/errors/sending.ts";
 export {
   ConflictError,

@@ -56,38 +56,38 @@ const control = /[\u0000-\u0008\u000a-\u001f\u007f]/;
 /**
  * Checks the headers of a message to be sent.
  *
+ * @param contract the name of the message's
  * @throws {InvalidHeaderError} for a name or a value that cannot be sent
  */
-export function checkHeaders(headers: Headers): void {
+export function checkHeaders(headers: Headers, contract: string): void {
   const entries = Object.entries(headers);
+  const refuse = (name: string, why: string): never => {
+    throw new InvalidHeaderError(name, why, contract);
+  };
   if (entries.length > mostNames) {
-    throw new InvalidHeaderError(entries[mostNames]?.[0] ?? "", `there are more than ${mostNames}. Send fewer`);
+    refuse(entries[mostNames]?.[0] ?? "", `there are more than ${mostNames}. Send fewer`);
   }
-  for (const [name, value] of entries) checkHeader(name, value);
+  for (const [name, value] of entries) {
+    const why = problemOf(name, value);
+    if (why !== undefined) refuse(name, why);
+  }
 }
 
-function checkHeader(name: string, value: unknown): void {
-  if (!token.test(name)) {
-    throw new InvalidHeaderError(name, `its name must be 1 to 128 letters, digits or !#$%&'*+.^_\`|~-`);
-  }
-  if (name === "__proto__") {
-    throw new InvalidHeaderError(name, `receivers in JavaScript may lose it. Give it another name`);
-  }
-  if (isInfrastructure(name)) {
-    throw new InvalidHeaderError(name, `the name belongs to the library or the broker. Give it another`);
-  }
+/** Why a header cannot be sent; `undefined`: it can. */
+function problemOf(name: string, value: unknown): string | undefined {
+  if (!token.test(name)) return `its name must be 1 to 128 letters, digits or !#$%&'*+.^_\`|~-`;
+  if (name === "__proto__") return `receivers in JavaScript may lose it. Give it another name`;
+  if (isInfrastructure(name)) return `the name belongs to the library or the broker. Give it another`;
   switch (typeof value) {
     case "string":
-      if (control.test(value)) throw new InvalidHeaderError(name, `its value has control characters. Encode it`);
-      if (!value.isWellFormed()) throw new InvalidHeaderError(name, `its value has a lone surrogate. Mend the text`);
-      return;
+      if (control.test(value)) return `its value has control characters. Encode it`;
+      return value.isWellFormed() ? undefined : `its value has a lone surrogate. Mend the text`;
     case "number":
-      if (!Number.isFinite(value)) throw new InvalidHeaderError(name, `its value is ${value}. Send a finite number`);
-      return;
+      return Number.isFinite(value) ? undefined : `its value is ${value}. Send a finite number`;
     case "boolean":
-      return;
+      return undefined;
     default:
-      throw new InvalidHeaderError(name, `its value is of type ${typeof value}. Send text, a number or a boolean`);
+      return `its value is of type ${typeof value}. Send text, a number or a boolean`;
   }
 }
 

@@ -79,9 +79,13 @@ export class InvalidHeaderError extends HeroError {
    * Puts it into words.
    *
    * @param why what is wrong with it, and what is allowed
+   * @param contract the name of the message's
    */
-  constructor(header: string, why: string) {
-    super(`Cannot send the header "${header}": ${why}`, { details: { header } });
+  constructor(header: string, why: string, contract?: string) {
+    const whose = contract === undefined ? "" : ` of "${contract}"`;
+    super(`Cannot send the header "${header}"${whose}: ${why}`, {
+      details: { header, ...(contract === undefined ? {} : { contract }) },
+    });
   }
 }
 
@@ -104,18 +108,40 @@ export class InvalidIdError extends HeroError {
   }
 }
 
+/** What else is known of a value that cannot be carried. */
+export interface UnserializableErrorOptions extends ErrorOptions {
+  /** The name of the message's contract, which serializers do not know. */
+  readonly contract?: string;
+  /** How much too large it is, where that is why. */
+  readonly excess?: { readonly sizeInBytes: number; readonly limitInBytes: number } | undefined;
+}
+
 /** A message holds a value that JSON cannot carry. */
 export class UnserializableError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_UNSERIALIZABLE";
+  /** Where the value is, as in `lines.2.price`; empty for the message itself. */
+  readonly path: string;
+  /** What is wrong with it. */
+  readonly why: string;
+  /** How much too large it is, where that is why. */
+  readonly excess: UnserializableErrorOptions["excess"];
   /**
    * Puts it into words.
    *
    * @param path where the value is, as in `lines.2.price`; empty for the message itself
+   * @param why what is wrong with it, and what to do
    */
-  constructor(path: string, why: string, options?: ErrorOptions) {
-    const what = path === "" ? "the message" : `the value at "${path}"`;
-    super(`Cannot serialize ${what}: ${why}`, { ...options, details: { path } });
+  constructor(path: string, why: string, { contract, excess, cause }: UnserializableErrorOptions = {}) {
+    const message = contract === undefined ? "the message" : `"${contract}"`;
+    const value = contract === undefined ? `the value at "${path}"` : `the value at "${path}" of "${contract}"`;
+    super(`Cannot serialize ${path === "" ? message : value}: ${why}`, {
+      cause,
+      details: { path, ...(contract === undefined ? {} : { contract }) },
+    });
+    this.path = path;
+    this.why = why;
+    this.excess = excess;
   }
 }
 

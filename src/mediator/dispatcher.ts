@@ -130,7 +130,7 @@ export class Dispatcher implements Dispatching {
     limit?: Limit,
   ): Call {
     if (options !== undefined) {
-      if (options.headers !== undefined) checkHeaders(options.headers);
+      if (options.headers !== undefined) checkHeaders(options.headers, definition.name);
       for (const [option, instead] of refused) {
         if (options[option] === undefined) continue;
         throw new UnsupportedError(

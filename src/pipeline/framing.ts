@@ -1,7 +1,7 @@
 /** A message as the transport gets it. @module */
 import { names, noHeaders, sizeOfHeaders } from "../envelope/headers.ts";
 import { toHeaders } from "../envelope/wire.ts";
-import { MessageTooLargeError } from "../errors/sending.ts";
+import { MessageTooLargeError, UnserializableError } from "../errors/sending.ts";
 import type { Frame } from "../spi/frame.ts";
 import type { Serializer } from "../spi/serializer.ts";
 import type { Capabilities } from "../spi/transport.ts";
@@ -23,6 +23,7 @@ const fewCharacters = 2048;
  *
  * @param contract its name, for errors
  * @throws {MessageTooLargeError}
+ * @throws {UnserializableError} which names the contract
  */
 export function frameOf(
   content: Reference,
@@ -32,7 +33,7 @@ export function frameOf(
 ): Frame {
   if (capabilities.references === true && keeps !== true) return content;
   const { envelope, message } = content;
-  const { body, types } = serializer.serialize(message);
+  const { body, types } = serialized(message, contract, serializer);
   const frame: Frame = { contentType: serializer.contentType, headers: toHeaders(envelope, types), body };
   if (body.byteLength > capabilities.maxFrameBytes) {
     throw new MessageTooLargeError(contract, "body", body.byteLength, capabilities.maxFrameBytes);
@@ -44,6 +45,18 @@ export function frameOf(
     if (size > limit) throw new MessageTooLargeError(contract, "headers", size, limit);
   }
   return frame;
+}
+
+/** A serializer does not know whose message it is: an error of it is told with that. */
+function serialized(message: unknown, contract: string, serializer: Serializer): ReturnType<Serializer["serialize"]> {
+  try {
+    return serializer.serialize(message);
+  } catch (error) {
+    if (!(error instanceof UnserializableError)) throw error;
+    const { path, why, excess, cause } = error;
+    if (excess === undefined) throw new UnserializableError(path, why, { contract, cause });
+    throw new MessageTooLargeError(contract, "body", excess.sizeInBytes, excess.limitInBytes, { cause: error });
+  }
 }
 
 /** Whether what the library itself says of a message is as short as it usually is. */

@@ -204,7 +204,7 @@ export class SendPipeline {
     const priority = options.priority === undefined
       ? plan.priority
       : levelOf(checkPriority(definition, options.priority), this.#with.capabilities);
-    const merged = merge(headers, cause?.envelope.headers);
+    const merged = merge(headers, cause?.envelope.headers, definition.name);
     const allHeaders = own && definition.routingKey !== undefined
       ? { ...merged, [names.routingKey]: checkKey(definition, definition.routingKey(message)) }
       : merged;
@@ -305,8 +305,8 @@ function taken(posted: OutgoingMessage, target: SendTarget): Promise<void> {
 }
 
 /** What flows on, and over it what was given. */
-function merge(given: Headers | undefined, flowing: Headers | undefined): Headers {
+function merge(given: Headers | undefined, flowing: Headers | undefined, contract: string): Headers {
   if (given === undefined) return flowing ?? noHeaders;
-  checkHeaders(given);
+  checkHeaders(given, contract);
   return flowing === undefined || flowing === noHeaders ? given : { ...flowing, ...given };
 }

@@ -118,6 +118,7 @@ class JsonSerializer implements Serializer {
     throw new UnserializableError(
       "",
       `it takes ${body.length} bytes, and ${this.#maxBytes} are allowed. Send less, or raise { maxBytes }`,
+      { excess: { sizeInBytes: body.length, limitInBytes: this.#maxBytes } },
     );
   }
 

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import {
   applicationHeaders,
-  checkHeaders,
+  checkHeaders as checkHeadersOf,
   headerCount,
   headerText,
   isInfrastructure,
@@ -10,13 +10,15 @@ import {
 import { InvalidHeaderError } from "../../src/errors/sending.ts";
 import { test } from "../support/runner.ts";
 
+const checkHeaders = (headers: Parameters<typeof checkHeadersOf>[0]): void => checkHeadersOf(headers, "orders.submit");
+
 test("text, numbers and booleans are sent", () => {
   checkHeaders({ tenant: "acme", retries: 3, ratio: -0.5, urgent: true, empty: "", tab: "a\tb", wide: "日本 🚀" });
 });
 
 for (const name of ["", " ", "a b", "é", "a:b", "a\n", "a\u0000b", "a,b", "(a)", "a".repeat(129), "🚀"]) {
   test(`a header cannot be called ${JSON.stringify(name.slice(0, 12))}`, () => {
-    const error = assertThrows(() => checkHeaders({ [name]: "x" }), InvalidHeaderError);
+    const error = assertThrows(() => checkHeaders({ [name]: "x" }), InvalidHeaderError, `of "orders.submit"`);
     assertEquals(error.code, "HERO_INVALID_HEADER");
     assertStringIncludes(error.message, "its name must be");
   });

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import { createBus } from "../../src/bus/create_bus.ts";
 import { InvalidHeaderError, InvalidIdError, MessageTooLargeError } from "../../src/errors/sending.ts";
+import { jsonSerializer } from "../../src/serialization/json.ts";
 import { VirtualClock } from "../../src/testing/virtual_clock.ts";
 import { ScriptedTransport } from "../support/fakes/scripted_transport.ts";
 import { trial } from "../support/trial.ts";
@@ -59,7 +60,11 @@ trial("ids that nobody gives are UUIDs of version 7, in order", async () => {
 trial("headers are checked before anything is sent", async () => {
   const { bus, transport } = await scripted();
   for (const headers of [{ "hero-id": "x" }, { "a b": 1 }, { a: "\n" }, { a: "\ud800" }, { a: new Date() }]) {
-    await assertRejects(() => bus.send(Submit, order, { headers: headers as never }), InvalidHeaderError);
+    const error = await assertRejects(
+      () => bus.send(Submit, order, { headers: headers as never }),
+      InvalidHeaderError,
+    );
+    assertStringIncludes(error.message, `of "orders.submit"`);
     await assertRejects(() => bus.request(Get, order, { headers: headers as never }), InvalidHeaderError);
   }
   assertEquals(transport.sent, []);
@@ -94,6 +99,19 @@ trial("a transport that carries less says less", async () => {
   );
   assertEquals(error.details["limitInBytes"], 1000);
   await assertRejects(() => bus.publish(Happened, { orderId: "a".repeat(990) }), MessageTooLargeError, "body");
+  await bus.stop();
+});
+
+trial("a body beyond the serializer's limit is too large as well, and says for whom and by how much", async () => {
+  const { bus, transport } = await scripted(undefined, { serializer: jsonSerializer({ maxBytes: 1000 }) });
+  await bus.publish(Happened, { orderId: "a".repeat(900) });
+  for (const large of ["a".repeat(1000), "é".repeat(500)]) {
+    const error = await assertRejects(() => bus.publish(Happened, { orderId: large }), MessageTooLargeError);
+    assertEquals([error.part, error.limitInBytes, error.details["contract"]], ["body", 1000, "orders.happened"]);
+    assertEquals(error.sizeInBytes, 1000 + `{"orderId":""}`.length);
+    assertStringIncludes(String(error.cause), "{ maxBytes }");
+  }
+  assertEquals(transport.sent.length, 1);
   await bus.stop();
 });
 

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { createBus } from "../../src/bus/create_bus.ts";
 import { event } from "../../src/contracts/event.ts";
 import { ConfigurationError } from "../../src/errors/configuration.ts";
@@ -30,8 +30,14 @@ trial("a value that JSON cannot carry is refused, and its place named", async ()
   const Any = event<{ readonly a: unknown }>("any");
   for (const bad of [NaN, () => {}, Symbol("s"), new Date(NaN), "\ud800", new (class Money {})()]) {
     const error = await assertRejects(() => bus.publish(Any, { a: { b: [bad] } }), UnserializableError);
-    assertEquals(error.details["path"], "a.b.0");
+    assertEquals([error.details["path"], error.details["contract"]], ["a.b.0", "any"]);
+    assertStringIncludes(error.message, `the value at "a.b.0" of "any"`);
   }
+  await assertRejects(
+    () => bus.publish(Any, new (class Money {})() as never),
+    UnserializableError,
+    `serialize "any": it`,
+  );
   assertEquals(transport.sent, []);
   await bus.stop();
 });

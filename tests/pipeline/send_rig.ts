@@ -1,5 +1,6 @@
 /** A bus on a transport that takes everything, and what is sent there. @module */
 import type { Bus } from "../../src/bus/bus.ts";
+import type { BusOptions } from "../../src/bus/bus_options.ts";
 import { createBus } from "../../src/bus/create_bus.ts";
 import { type Command, command } from "../../src/contracts/command.ts";
 import { type Event, event } from "../../src/contracts/event.ts";
@@ -23,8 +24,9 @@ export const Get: Query<Order, { ok: boolean }> = query<Order, { ok: boolean }>(
 /** A started bus on a transport that takes everything. */
 export async function scripted(
   transport: ScriptedTransport = new ScriptedTransport(),
+  options: Partial<BusOptions<undefined>> = {},
 ): Promise<{ readonly bus: Bus; readonly transport: ScriptedTransport }> {
-  const bus = createBus({ name: "app", transport, clock: new VirtualClock() });
+  const bus = createBus({ name: "app", transport, clock: new VirtualClock(), ...options });
   await bus.start();
   return { bus, transport };
 }
