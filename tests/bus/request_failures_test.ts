@@ -121,6 +121,26 @@ trial("the opening of the queue for answers counts for the timeout, too", async 
   assertEquals(clock.pending, 0);
 });
 
+trial("a request that was given up while the queue for answers was opened is not sent when it is", async (t) => {
+  const opening = Promise.withResolvers<void>();
+  const transport = new ScriptedTransport({ receive: () => opening.promise });
+  const bus = createBus({ name: "app", transport, clock: t.clock });
+  await bus.start();
+  const abort = new AbortController();
+  const given = assertRejects(() => bus.request(Get, byId, { signal: abort.signal }), RangeError);
+  const late = assertRejects(() => bus.request(Get, byId, { timeout: "1s" }), RequestTimeoutError);
+  const asking = assertRejects(() => bus.request(Get, { id: "kept" }), StoppedError);
+  await turn();
+  abort.abort(new RangeError("enough"));
+  await t.pass(1_000);
+  await Promise.all([given, late]);
+  opening.resolve();
+  await t.settled();
+  assertEquals(transport.sent.map(({ frame }) => new TextDecoder().decode(frame.body)), [`{"id":"kept"}`]);
+  await bus.stop({ deadline: 0 });
+  await asking;
+});
+
 trial("a queue for answers that cannot be opened fails the request, and the next tries again", async (trial) => {
   let refused = 0;
   const transport = new ScriptedTransport({

@@ -6,7 +6,7 @@ import { InvalidMessageError, RequestFaultError } from "../../src/errors/sending
 import { retry } from "../../src/pipeline/retry.ts";
 import { type Schema, type } from "../../src/values/schema.ts";
 import { Latch, trial } from "../support/trial.ts";
-import { type ById, byId, Charge, Find, Get, schema, Submit } from "./request_contracts.ts";
+import { type ById, byId, Charge, Find, Get, Missing, schema, Submit } from "./request_contracts.ts";
 
 trial("a query is answered with what its handler returns, its dates among it", async (trial) => {
   const bus = trial.bus();
@@ -70,6 +70,22 @@ trial("a reply that is one of several and derives from another is told as itself
   assertEquals((await bus.request(Ask, { id: "special" })).kind, "special");
   assertEquals((await bus.request(Ask, { id: "any" })).kind, "any");
 });
+
+trial(
+  "a reply that the owner's bus knows as more than the asker does is told as what the asker knows",
+  async (trial) => {
+    const Found = event<{ readonly total: number }>("reply.found");
+    const Better = event<{ readonly total: number }>("reply.found-better", { extends: Found });
+    const owner = trial.bus({ name: "owner" });
+    const Newer = query("ask", { schema: type<ById>(), replies: { better: Better } });
+    owner.endpoint("orders").handle(Newer, () => ({ kind: "better", message: { total: 2 } }));
+    await owner.start();
+    const asker = trial.bus({ name: "asker" });
+    await asker.start();
+    const Older = query("ask", { schema: type<ById>(), replies: { found: Found, missing: Missing } });
+    assertEquals(await asker.request(Older, byId), { kind: "found", message: { total: 2 } });
+  },
+);
 
 for (const reply of [undefined, null, {}, { kind: "fuond", message: {} }, { kind: "constructor", message: {} }, "x"]) {
   trial(`a reply that is none of the named, ${JSON.stringify(reply)}, fails its handler and is told`, async (trial) => {
