@@ -30,12 +30,9 @@ export function sagaParts(saga: SagaDefinition): readonly SagaPart[] {
     ),
     ...answers.filter(({ name }) => !handled.has(name))
       .map((definition) => messagePart(runner, definition, [], { subscribed: false, answers: true })),
-    ...needsSignals(saga) ? [signalPart(runner)] : [],
+    // Also where its rules have nothing that sends one: instances of an earlier version of it may.
+    signalPart(runner),
   ];
-}
-
-function needsSignals({ timeouts, requests, undos }: SagaDefinition): boolean {
-  return timeouts.size + requests.size + undos.size > 0;
 }
 
 function messagePart(

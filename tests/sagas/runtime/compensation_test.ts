@@ -127,6 +127,76 @@ trial("a compensation whose message was thrown away goes on when it is asked to"
   assertEquals(await bus.sagas(Trip).redeliver("1"), 0);
 });
 
+/** The same trips, by a later version of their saga that does not know how to give back what it never books. */
+function changedTripSaga(known: readonly string[]) {
+  return saga("trip", {
+    data: type<object>(),
+    states: ["booked", "undone"],
+    events: (on) => ({ begun: on.start(Begun, (m) => m.id, () => ({})), failed: on(Failed, (m) => m.id) }),
+  }, ({ initially, during, when }) => [
+    initially(
+      ...known.map((what) =>
+        when("begun", () => false).compensateWith(
+          what,
+          (steps) => steps.send(Undo, (ctx) => ({ id: ctx.id, what })),
+        )
+      ),
+      when("begun").transitionTo("booked"),
+    ),
+    during("booked", when("failed").compensate().publish(Over, (ctx) => ({ id: ctx.id })).transitionTo("undone")),
+  ]);
+}
+
+for (
+  const [what, known, undone] of [
+    ["one undo", ["flight", "car"], ["car"]],
+    ["all undos", [], []],
+  ] as const
+) {
+  trial(
+    `an instance whose saga has lost ${what} is parked and told of, and goes on once it has them again`,
+    async (t) => {
+      const database = memoryDatabase();
+      const first = t.bus({ store: new ScriptedStore(database), name: "trips" });
+      first.add(tripSaga({ times: 0 }));
+      await first.start();
+      await first.publish(Begun, { id: "1" });
+      await t.settled();
+      await first.stop();
+
+      const changed = t.bus({ store: new ScriptedStore(database), name: "trips" });
+      const told = listen(changed);
+      const Changed = changedTripSaga(known);
+      changed.add(Changed);
+      await changed.start();
+      await changed.publish(Failed, { id: "1" });
+      await t.settled();
+      const lost = what === "one undo" ? "hotel" : "car";
+      assertEquals(told, [...undone, `trip 1 ${lost}: UnknownUndoError`]);
+      assertEquals((await all(changed.errors("trip").list())).map(({ exceptions }) => exceptions[0]?.type), [
+        "UnknownUndoError",
+      ]);
+      assertEquals((await changed.sagas(Changed).get("1"))?.compensating, true);
+      await changed.stop();
+
+      const mended = t.bus({ store: new ScriptedStore(database), name: "trips" });
+      const toldNext = listen(mended);
+      const Trip = tripSaga({ times: 0 });
+      mended.add(Trip);
+      await mended.start();
+      assertEquals(await mended.sagas(Trip).redeliver("1"), 1);
+      await t.settled();
+      assertEquals([...told.filter((each) => !each.startsWith("trip ")), ...toldNext], [
+        "car",
+        "hotel",
+        "flight",
+        "over",
+      ]);
+      assertEquals((await mended.sagas(Trip).get("1"))?.state, "undone");
+    },
+  );
+}
+
 for (const point of ["begin", "commit", "committed"] as const) {
   for (const undo of [1, 2, 3, 4]) {
     trial(`a process that ends at "${point}" of undo ${undo} leaves the rest to the next, each once`, async (t) => {
