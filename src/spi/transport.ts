@@ -248,8 +248,9 @@ export interface Topology {
  */
 export type DeployMode = "plan" | "check" | "apply";
 /**
- * `create`: missing. `conflict`: there, and different; never changed by itself. `extra`: not wanted (a binding);
- * removed only by hand.
+ * `create`: missing. `conflict`: there, and different; never changed by itself. `extra`: a binding that is not wanted,
+ * of a queue that was named, or of another's to a topic that is `owned`; removed only by hand. Whoever else subscribes to
+ * an event is none.
  */
 export interface Change {
   /** What is amiss. */

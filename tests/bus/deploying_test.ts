@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { type Bus, event } from "../../mod.ts";
 import { StoppedError } from "../../src/errors/lifecycle.ts";
 import { TopologyError } from "../../src/errors/transport.ts";
 import { test } from "../support/runner.ts";
@@ -56,6 +57,37 @@ trial(
     await bus.send(Submit, order);
   },
 );
+
+trial("another owner of a command is told of as extra, another subscriber of an event is not", async (trial) => {
+  const Changed = event<{ id: string }>("orders.changed");
+  const extrasOf = async (bus: Bus, mode: "plan" | "check") =>
+    (await bus.deploy(mode)).filter(({ kind }) => kind === "extra").map(({ entity }) => entity);
+  const service = (name: string) => {
+    const bus = trial.bus({ name });
+    bus.endpoint(name).handle(Submit, () => {}).handle(Changed, () => {});
+    return bus;
+  };
+  const [first, second] = [service("first"), service("second")];
+  await first.start();
+  assertEquals(await extrasOf(second, "plan"), ["topic:orders.submit -> queue:first"]);
+  await second.start();
+  for (const mode of ["plan", "check"] as const) {
+    assertEquals(await extrasOf(first, mode), ["topic:orders.submit -> queue:second"]);
+  }
+  await second.stop();
+  const sender = trial.bus({ name: "sender", prefix: "other-", contracts: [Submit, Changed] });
+  assertEquals(await extrasOf(sender, "plan"), []);
+});
+
+trial("who only sends a command sees its owner's queue, and nothing amiss", async (trial) => {
+  const owner = trial.bus({ name: "owner" });
+  owner.endpoint("orders").handle(Submit, () => {});
+  await owner.start();
+  const sender = trial.bus({ name: "sender", contracts: [Submit] });
+  assertEquals(await sender.deploy("plan"), []);
+  await sender.start();
+  await sender.send(Submit, order);
+});
 
 test("after stop there is nothing to deploy with", async () => {
   const { bus } = scripted({});

@@ -213,6 +213,7 @@ for (const [what, make] of [["memory", () => memory], ...shapes] as const) {
     await bus.publish(KittenSeen, kitten);
     for (let i = 0; i < 10; i++) await clock.advanceTo(clock.now() + 100, turn);
     assertEquals(seen.sort(), ["animal", "cat", "kitten-seen"]);
+    assertEquals(bus.describe().topology.bindings.filter(({ from, to }) => from === to), []);
     await bus.stop({ deadline: 0 });
   });
 }

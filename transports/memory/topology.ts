@@ -104,23 +104,34 @@ export class Entities {
     return [...changes, ...this.#extra(topology)];
   }
 
-  /** Bindings that touch what was named, and were not named. */
+  /**
+   * Bindings that are there and should not be: of a queue that was named to a topic that it was not named with, and, as
+   * a command or query has one owner, of any other queue to the topic of one. Whoever subscribes to an event is no extra.
+   */
   *#extra(topology: Topology): Generator<Change> {
-    const topics = new Set(topology.topics.map(({ name }) => name));
+    const owned = new Set(topology.topics.flatMap(({ name, owned = false }) => owned ? [name] : []));
     const queues = new Set(topology.queues.map(({ name }) => `queue:${name}`));
     const wanted = new Set(topology.bindings.map(({ topic, to }) => binding(topic, to)));
     // A bus that learns of a contract deploys its topics alone: that must not cost as much as all that is there.
-    for (const topic of queues.size === 0 ? topics : this.#bindings.keys()) {
-      for (const to of this.#bindings.get(topic) ?? []) {
-        const entity = binding(topic, to);
-        if (wanted.has(entity) || !(topics.has(topic) || queues.has(to)) || this.#isTransient(to)) continue;
-        yield { kind: "extra", entity, detail: "a binding that is not wanted" };
+    for (const topic of queues.size === 0 ? owned : this.#bindings.keys()) {
+      const others = [...this.#bindings.get(topic) ?? []].filter((to) =>
+        to.startsWith("queue:") && !wanted.has(binding(topic, to)) && !this.#isTransient(to)
+      );
+      const mine = topology.bindings.some((each) => each.topic === topic && each.to.startsWith("queue:"));
+      // Who only sends to it sees its owner there.
+      if (owned.has(topic) && !mine && others.length === 1) continue;
+      for (const to of others) {
+        if (!owned.has(topic) && !queues.has(to)) continue;
+        const detail = owned.has(topic)
+          ? `"${topic}" is a command's or query's, and has one owner: each queue that is bound gets a copy`
+          : "a binding that nothing here asks for";
+        yield { kind: "extra", entity: binding(topic, to), detail };
       }
     }
   }
 
   #isTransient(to: Address): boolean {
-    return to.startsWith("queue:") && this.#queues.get(to.slice("queue:".length))?.durable === false;
+    return this.#queues.get(to.slice("queue:".length))?.durable === false;
   }
 
   #bind(topic: string, to: Address): void {
