@@ -433,3 +433,25 @@ test("harness: one after another and side by side, each sees its own messages al
   }
   assertEquals(timers, 0);
 });
+
+test("harness: a debugger that holds the process for half a minute uses up no patience (case 79)", () => {
+  let heldInMs = 0;
+  const slow = consumer(Submit, async (order, ctx) => {
+    await new Promise((wake) => setTimeout(wake));
+    heldInMs += 30_000;
+    await new Promise((wake) => setTimeout(wake));
+    await ctx.publish(Submitted, order);
+  });
+  return within(createTestHarness(slow), async (harness) => {
+    const real = performance.now.bind(performance);
+    performance.now = () => real() + heldInMs;
+    try {
+      await harness.send(Submit, { id: "1" });
+      await harness.settled();
+    } finally {
+      performance.now = real;
+    }
+    assertEquals(heldInMs, 30_000);
+    harness.published(Submitted).one();
+  });
+});
