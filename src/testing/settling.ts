@@ -59,7 +59,7 @@ export class Settling {
       if (patience.isOver) {
         // Where all waits in real time, and a timeout would end it, that has its chance, for as long again.
         const stuck = this.#due(false) === undefined && this.#due(true) !== undefined;
-        if (!lenient && !stuck || patience.isOverAgain) {
+        if (lenient ? patience.isOverAgain : !stuck) {
           throw new HarnessTimeoutError(timeoutInMs, [...this.#unfinished(), ...gated], timeline.toString());
         }
         lenient = true;

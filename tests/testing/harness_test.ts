@@ -217,6 +217,24 @@ test("harness: where nothing else ends a handler, settled() lets its timeout pas
     },
   ));
 
+test("harness: a timeout that ends a handler has its chance also on a machine that hardly gets on", () =>
+  within(
+    configured((bus) => bus.endpoint("orders", { timeout: "30s" }).handle(Submit, () => new Promise(() => {}))),
+    async (harness) => {
+      await harness.send(Submit, { id: "1" });
+      // Between two looks at the clock, more time goes by than settled() has, twice over.
+      const real = performance.now.bind(performance);
+      let looks = 0;
+      performance.now = () => real() + 45 * ++looks;
+      try {
+        await harness.settled({ timeout: 20 });
+      } finally {
+        performance.now = real;
+      }
+      assertEquals(harness.faulted(Submit).one().atInMs, 30_000);
+    },
+  ));
+
 test("harness: what never ends is named", () =>
   within(
     configured((bus) => bus.endpoint("orders").handle(Submit, () => new Promise(() => {}))),
