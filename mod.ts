@@ -52,6 +52,7 @@ export {
   MissingSagaDataError,
   SagaCompensatingError,
   SagaNotFoundError,
+  SagaRequestAbandonedError,
   SagaVersionAheadError,
   UnhandledSagaEventError,
   UnknownUndoError,

@@ -205,3 +205,22 @@ export class MissingSagaDataError extends HeroError {
     );
   }
 }
+
+/** A saga that had to ask others first went on without their answer: whoever asked it is told by a fault with this. */
+export class SagaRequestAbandonedError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_SAGA_REQUEST_ABANDONED";
+  /**
+   * Puts it into words.
+   *
+   * @param event by which it was asked
+   * @param state that it is in now
+   */
+  constructor(saga: string, id: string, event: string, state: string) {
+    super(
+      `The saga "${saga}" does not answer "${event}": its instance "${id}" went on to "${state}" before it had what it ` +
+        `needed for that. Ask again if the answer still matters`,
+      { details: { saga, id, event, state } },
+    );
+  }
+}

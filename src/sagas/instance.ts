@@ -2,7 +2,7 @@
 import type { Contract } from "../contracts/contract.ts";
 import type { ExceptionInfo } from "../errors/exception_info.ts";
 import type { MessageContext } from "../pipeline/context.ts";
-import type { Awaitable } from "../values/awaitable.ts";
+import { type Awaitable, isPromise } from "../values/awaitable.ts";
 import { initialState } from "./definition.ts";
 
 /** What is stored of an instance, beside its id: changed in place by the machine. */
@@ -22,6 +22,19 @@ export interface SagaInstance {
   readonly undos: UndoRecord[];
   /** While it compensates. */
   compensating: Compensation | undefined;
+}
+
+/** Gives an open request up: what is still answered finds nothing, and whoever waits for what it led to is told. */
+export function giveUp(
+  { requests }: SagaInstance,
+  requestId: string,
+  effects: SagaEffects,
+): Awaitable<void> {
+  const { token, caller } = requests[requestId]!; // one of its own
+  delete requests[requestId];
+  const unscheduled = effects.unschedule(token);
+  if (caller === undefined) return unscheduled;
+  return isPromise(unscheduled) ? unscheduled.then(() => effects.abandon(caller)) : effects.abandon(caller);
 }
 
 /** A new instance, before its first event. */
@@ -123,6 +136,8 @@ export interface SagaEffects {
   send(contract: Contract, message: unknown): Awaitable<void>;
   /** @param caller `undefined`: whoever sent what is handled */
   respond(reply: unknown, caller: Caller | undefined): Awaitable<void>;
+  /** Tells a caller that it is not answered: its request was given up. */
+  abandon(caller: Caller): Awaitable<void>;
   /** Whoever waits for the answer to what is handled is to be answered by a later unit; `undefined`: nobody waits. */
   park(event: string): Caller | undefined;
   /** Sends a request whose answer comes to the instance; its timeout comes as `timedOut` with `token`. */

@@ -4,7 +4,7 @@ import { type Awaitable, isPromise } from "../values/awaitable.ts";
 import { begin, compensation } from "./compensation.ts";
 import { finalState, type SagaDefinition } from "./definition.ts";
 import { andThen, Handling, type Signal, suspended } from "./handling.ts";
-import type { Handled, Occurrence, SagaEffects, SagaInstance } from "./instance.ts";
+import { giveUp, type Handled, type Occurrence, type SagaEffects, type SagaInstance } from "./instance.ts";
 import { Plan } from "./plan.ts";
 import { run } from "./step_runner.ts";
 import { choose, fire, take, type Taken, unhandled } from "./taking.ts";
@@ -143,7 +143,8 @@ function conclude(handling: Handling): Awaitable<void> {
 }
 
 /** What is scheduled for an instance that is over would find nothing. */
-function release({ timeouts, requests }: SagaInstance, effects: SagaEffects): Awaitable<void> {
+function release(instance: SagaInstance, effects: SagaEffects): Awaitable<void> {
+  const { timeouts, requests } = instance;
   let done: Awaitable<void> = undefined;
   for (const name in timeouts) {
     const token = timeouts[name]!; // one of its own
@@ -151,9 +152,7 @@ function release({ timeouts, requests }: SagaInstance, effects: SagaEffects): Aw
     done = andThen(done, () => effects.unschedule(token));
   }
   for (const id in requests) {
-    const { token } = requests[id]!; // one of its own
-    delete requests[id];
-    done = andThen(done, () => effects.unschedule(token));
+    done = andThen(done, () => giveUp(instance, id, effects));
   }
   return done;
 }

@@ -1,6 +1,7 @@
 /** Transitions, and what runs on the way. @module */
 import { type Awaitable, isPromise } from "../values/awaitable.ts";
 import { andThen, type Handling, type Signal, suspended } from "./handling.ts";
+import { giveUp } from "./instance.ts";
 import { isWithin } from "./lineage.ts";
 import type { Passage } from "./plan.ts";
 
@@ -47,14 +48,13 @@ function assign(handling: Handling, from: string, to: string): Awaitable<void> {
   for (const _ in instance.requests) return abandon(handling, to);
 }
 
-/** Requests whose state has been left are given up: what is still answered finds nothing. */
+/** Requests whose state has been left are given up. */
 function abandon({ instance, effects, plan }: Handling, to: string): Awaitable<void> {
   let done: Awaitable<void> = undefined;
-  for (const [id, { step, token }] of Object.entries(instance.requests)) {
+  for (const [id, { step }] of Object.entries(instance.requests)) {
     const pending = plan.definition.requests.get(step)?.pending;
     if (pending === undefined || isWithin(to, pending)) continue;
-    delete instance.requests[id];
-    done = andThen(done, () => effects.unschedule(token));
+    done = andThen(done, () => giveUp(instance, id, effects));
   }
   return done;
 }

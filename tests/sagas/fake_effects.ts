@@ -27,6 +27,7 @@ export type Asked =
   }
   | { readonly asked: "schedule"; readonly timeout: string; readonly token: string; readonly dueAt: number }
   | { readonly asked: "unschedule"; readonly token: string }
+  | { readonly asked: "abandon"; readonly requestId: string }
   | { readonly asked: "resume"; readonly token: string }
   | { readonly asked: "wait"; readonly ms: number };
 
@@ -67,6 +68,9 @@ export class FakeEffects implements SagaEffects {
   }
   respond(reply: unknown, caller: Caller | undefined): void | Promise<void> {
     return this.#write({ asked: "respond", reply, caller });
+  }
+  abandon({ requestId }: Caller): void | Promise<void> {
+    return this.#write({ asked: "abandon", requestId });
   }
   park(event: string): Caller | undefined {
     return this.asker === undefined ? undefined : { event, address: "queue:asker", requestId: this.asker };
@@ -128,6 +132,8 @@ export class Driven {
           return `respond ${JSON.stringify(each.reply)}${
             each.caller === undefined ? "" : ` to ${each.caller.requestId}`
           }`;
+        case "abandon":
+          return `abandon ${each.requestId}`;
         case "wait":
           return `wait ${each.ms}`;
         default:

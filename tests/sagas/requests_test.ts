@@ -171,6 +171,18 @@ test("whoever waits is kept with the request whose branches answer, and passed o
   assertEquals(one.asked, ['respond {"state":"timed out"} to their own']);
 });
 
+test("whoever waits is told once its request is given up, in the unit that does so", async () => {
+  const one = new Driven(Passing);
+  one.effects.asker = "their own";
+  await one.event("asked", { id: "1" });
+  void one.asked;
+  await one.event("noted", { text: "1" });
+  void one.asked;
+  await one.occur({ kind: "completed", requestId: "3", message: { ok: true } });
+  assertEquals(one.asked, ["unschedule 4", "unschedule 2", "abandon their own"]);
+  assertEquals([one.over, one.instance.requests], [true, {}]);
+});
+
 test("nobody is kept where nobody waits, or no branch answers", async () => {
   const one = new Driven(Passing);
   await one.event("asked", { id: "1" });

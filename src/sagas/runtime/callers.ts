@@ -4,6 +4,7 @@ import { type Fault, faultDefinition } from "../../contracts/fault.ts";
 import { exceptionInfo } from "../../errors/exception_info.ts";
 import type { Consumption } from "../../pipeline/consumption.ts";
 import { noOptions } from "../../pipeline/draft.ts";
+import type { SendTarget } from "../../pipeline/outgoing_message.ts";
 import type { SagaDefinition } from "../definition.ts";
 import type { Caller, SagaInstance } from "../instance.ts";
 
@@ -25,7 +26,18 @@ export function rememberCaller(
 export async function tellCaller(consumption: Consumption, error: Error): Promise<void> {
   const found = callers.get(consumption);
   if (found === undefined) return;
-  const { caller: { event: name, address, requestId, expiresAt }, saga } = found;
+  // The delivery is given up, and this says so: it does not wait for a unit that has failed.
+  await faultCaller(consumption, found.saga, found.caller, error, consumption.services.outbound);
+}
+
+/** Sends a fault to whoever waits, if it still does. */
+export async function faultCaller(
+  consumption: Consumption,
+  saga: SagaDefinition,
+  { event: name, address, requestId, expiresAt }: Caller,
+  error: Error,
+  target: SendTarget,
+): Promise<void> {
   const { services, envelope: { messageId } } = consumption;
   const event = saga.events.get(name);
   if (event === undefined || (expiresAt !== undefined && expiresAt <= services.clock.now())) return;
@@ -39,7 +51,7 @@ export async function tellCaller(consumption: Consumption, error: Error): Promis
     message: null,
   };
   const definition = faultDefinition(definitionOf(event.contract, `the contract of "${name}"`));
-  await services.sendPipeline.send("fault", definition, message, noOptions, consumption, services.outbound, {
+  await services.sendPipeline.send("fault", definition, message, noOptions, consumption, target, {
     to: address,
     requestId,
     expiresAt,

@@ -3,7 +3,7 @@ import type { Command } from "../../contracts/command.ts";
 import type { Contract } from "../../contracts/contract.ts";
 import { definitionOf } from "../../contracts/definition.ts";
 import type { Event } from "../../contracts/event.ts";
-import { UnreadableSagaError } from "../../errors/saga.ts";
+import { SagaRequestAbandonedError, UnreadableSagaError } from "../../errors/saga.ts";
 import { rowOf } from "../../outbox/stored_message.ts";
 import type { UnitOfWork } from "../../outbox/unit_of_work.ts";
 import type { Consumption } from "../../pipeline/consumption.ts";
@@ -15,6 +15,7 @@ import { askerOf, respondTo } from "../../pipeline/reply.ts";
 import { none } from "../../values/none.ts";
 import type { SagaDefinition } from "../definition.ts";
 import type { Caller, SagaEffects, SagaInstance } from "../instance.ts";
+import { faultCaller } from "./callers.ts";
 import { sagaSignal, type Signal } from "./signal.ts";
 
 /** The token of a schedule row: told apart from those of applications. */
@@ -102,6 +103,11 @@ export class UnitEffects implements SagaEffects {
     }
     const definition = definitionOf(event.contract, `the contract of "${caller.event}"`);
     await this.#unit.track(respondTo(caller, this.#consumption, definition, reply, this.#unit));
+  }
+  async abandon(caller: Caller): Promise<void> {
+    const { id, state } = this.#instance;
+    const error = new SagaRequestAbandonedError(this.#saga.name, id, caller.event, state);
+    await this.#unit.track(faultCaller(this.#consumption, this.#saga, caller, error, this.#unit));
   }
   park(event: string): Caller | undefined {
     const asker = askerOf(this.#consumption);

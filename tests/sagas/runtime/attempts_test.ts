@@ -1,10 +1,10 @@
 /** Attempts that fail: what they answered, sent, scheduled and changed is as if it had never been. */
 import { assertEquals, assertRejects } from "@std/assert";
-import { command, event, fault, query, RequestFaultError, retry, saga, type } from "../../../mod.ts";
+import { command, event, fault, RequestFaultError, retry, saga, type } from "../../../mod.ts";
 import { memoryDatabase, memoryStore } from "../../../stores/memory/mod.ts";
 import { Journal, trial } from "../../support/trial.ts";
 
-const Ask = query<{ id: string; fails: number }, { attempt: number; count: number }>("tries.ask");
+const Ask = command<{ id: string; fails: number }, { attempt: number; count: number }>("tries.ask");
 const Told = event<{ attempt: number }>("tries.told");
 const Do = command<{ attempt: number }>("tries.do", { to: "queue:doer" });
 

@@ -1,11 +1,11 @@
 /** Whoever asked a saga that has to ask others first: it is answered, or told, by the unit that knows. */
-import { assertEquals, assertRejects } from "@std/assert";
-import { query, RequestFaultError, RequestTimeoutError, retry, saga, type } from "../../../mod.ts";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { command, event, query, RequestFaultError, RequestTimeoutError, retry, saga, type } from "../../../mod.ts";
 import type { Bus } from "../../../src/bus/bus.ts";
 import { memoryDatabase, memoryStore } from "../../../stores/memory/mod.ts";
 import { Journal, Latch, type Trial, trial } from "../../support/trial.ts";
 
-const Quote = query<{ id: string }, { price: number; from: string }>("quotes.get");
+const Quote = command<{ id: string }, { price: number; from: string }>("quotes.make");
 const GetPrice = query<{ id: string }, { price: number }>("prices.get");
 const GetDiscount = query<{ id: string }, { percent: number }>("discounts.get");
 
@@ -180,7 +180,60 @@ trial("who is answered at once is not answered again", async (t) => {
   await t.settled();
   assertEquals(await bus.sagas(Both).count(), 0);
   // One is that of the price.
-  assertEquals(journal.of("respond").toSorted(), ["respond prices.get", "respond quotes.get"]);
+  assertEquals(journal.of("respond").toSorted(), ["respond prices.get", "respond quotes.make"]);
+});
+
+trial("whoever asked is told when the instance goes on, or ends, without what it had asked for", async (t) => {
+  const Withdrawn = event<{ id: string; ends: boolean }>("quotes.withdrawn");
+  const Left = saga("left", {
+    data: type<object>(),
+    states: ["asking", "withdrawn"],
+    events: (on) => ({ asked: on.start(Quote, (m) => m.id, () => ({})), withdrawn: on(Withdrawn, (m) => m.id) }),
+  }, ({ initially, during, when }) => [
+    initially(
+      when("asked").request(GetPrice, (ctx) => ({ id: ctx.id }), {
+        timeout: "30s",
+        pending: "asking",
+        completed: (then) => then.respond((ctx) => ({ price: ctx.message.price, from: "the price" })).finalize(),
+        faulted: (then) => then.finalize(),
+        timedOut: (then) => then.finalize(),
+      }),
+    ),
+    during(
+      "asking",
+      when("withdrawn").ifElse(
+        (ctx) => ctx.message.ends,
+        (ends) => ends.finalize(),
+        (waits) => waits.transitionTo("withdrawn"),
+      ),
+    ),
+  ]);
+  const latch = new Latch();
+  const bus = t.bus({ store: memoryStore() });
+  const journal = new Journal();
+  bus.add(Left);
+  bus.endpoint("prices").handle(GetPrice, async () => {
+    await latch.pass();
+    return { price: 1 };
+  });
+  bus.observe(journal);
+  await bus.start();
+  for (const [at, ends] of [false, true].entries()) {
+    const id = String(at);
+    const asked = assertRejects(() => bus.request(Quote, { id }), RequestFaultError);
+    await t.until("the price is asked for", () => latch.arrived === at + 1);
+    await bus.publish(Withdrawn, { id, ends });
+    const { exceptions: [first] } = await asked;
+    assertEquals(first?.type, "SagaRequestAbandonedError");
+    assertStringIncludes(
+      first?.message ?? "",
+      `"left" does not answer "asked": its instance "${id}" went on to "${ends ? "final" : "withdrawn"}"`,
+    );
+  }
+  latch.open();
+  await t.settled();
+  assertEquals(journal.of("respond").toSorted(), ["respond prices.get", "respond prices.get"]);
+  assertEquals((await bus.counts("left")).failed, 0);
 });
 
 trial("an answer to a request whose step is gone is not dropped: it waits until the saga has it again", async (t) => {
