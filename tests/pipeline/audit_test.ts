@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { command, event } from "../../mod.ts";
 import { retry } from "../../src/pipeline/retry.ts";
-import { textOf, trial } from "../support/trial.ts";
+import { Journal, textOf, trial } from "../support/trial.ts";
 
 const Work = command<{ id: string }>("audit.work", { key: ({ id }) => id, ttl: "1m" });
 const Base = event<{ id: string }>("audit.base");
@@ -9,10 +9,14 @@ const Derived = event<{ id: string; more: number }>("audit.derived", { extends: 
 
 trial("a copy of what has been handled goes to the audit queue: body, key and headers as they came", async (t) => {
   const bus = t.bus();
+  const journal = new Journal();
+  bus.observe(journal);
   bus.endpoint("work", { audit: "queue:audit" }).handle(Work, () => {});
   await bus.start();
   await bus.send(Work, { id: "1" }, { messageId: "m-1", headers: { tenant: "north" } });
   await t.settled();
+  // The application has sent one message, and the copy is none of its.
+  assertEquals(journal.lines, ["send audit.work", "received audit.work 1", "consumed audit.work 1"]);
   const [copy, ...others] = await t.peek("audit");
   assertEquals(others.length, 0);
   assertEquals(copy === undefined ? "" : textOf(copy), `{"id":"1"}`);

@@ -42,6 +42,28 @@ trial("a value that JSON cannot carry is refused, and its place named", async ()
   await bus.stop();
 });
 
+trial(
+  "a contract whose topic could not be made is not sent, and its topic is made before it is sent later",
+  async () => {
+    const Late = event<Order>("orders.late");
+    let refused = 0;
+    const { bus, transport } = await scripted(
+      new ScriptedTransport({
+        deploy: ({ topics }) => {
+          if (topics.some(({ name }) => name === "orders.late") && ++refused === 1) throw new RangeError("no right");
+          return Promise.resolve([]);
+        },
+      }),
+    );
+    await assertRejects(() => bus.publish(Late, order), RangeError, "no right");
+    assertEquals(transport.sent, []);
+    await bus.publish(Late, order);
+    await bus.publish(Late, order);
+    assertEquals([refused, transport.sent.length], [2, 2]);
+    await bus.stop();
+  },
+);
+
 trial("what a transport throws or settles with rejects its sends and no others; the bus goes on", async () => {
   let batches = 0;
   const transport = new ScriptedTransport({
