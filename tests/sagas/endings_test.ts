@@ -1,6 +1,6 @@
 /** The ways in which an instance ends other than by a rule that finalises one that is there: nothing is left of it. */
 import { assertEquals } from "@std/assert";
-import { memoryStore, saga, type } from "../../mod.ts";
+import { command, memoryStore, saga, type } from "../../mod.ts";
 import { type Trial, trial } from "../support/trial.ts";
 import { CardError, Noted, Packed, Paid, Submitted } from "./orders.ts";
 
@@ -92,3 +92,44 @@ trial("an instance that its first event finalises is never there", async (t) => 
   await submitted(4);
   assertEquals(await instance(), { begun: 4 });
 });
+
+trial(
+  "a beginning that fails may be caught, answered and told of, and leaves no instance, or one elsewhere",
+  async (t) => {
+    const Open = command<{ id: string; ends: boolean }, { state: string }>("orders.open");
+    const Opening = saga("opening", {
+      data: type<object>(),
+      states: ["open", "refused"],
+      events: (on) => ({ asked: on.start(Open, (m) => m.id, () => ({})) }),
+    }, ({ initially, when }) => [
+      initially(
+        when("asked")
+          .then(() => {
+            throw new CardError("ours");
+          })
+          .transitionTo("open")
+          .catch(
+            CardError,
+            (failed) =>
+              failed
+                .publish(Noted, (ctx) => ({ text: `${ctx.id}: ${ctx.error.bank}` }))
+                .respond((ctx) => ({ state: `refused by ${ctx.error.bank}` }))
+                .ifElse((ctx) => ctx.message.ends, (ends) => ends.finalize(), (stays) => stays.transitionTo("refused")),
+          ),
+      ),
+    ]);
+    const bus = t.bus({ store: memoryStore() });
+    const told: string[] = [];
+    bus.add(Opening);
+    bus.endpoint("told").handle(Noted, ({ text }) => void told.push(text));
+    await bus.start();
+    for (const [id, ends] of [["1", true], ["2", false]] as const) {
+      assertEquals(await bus.request(Open, { id, ends }), { state: "refused by ours" });
+    }
+    await t.settled();
+    assertEquals(told, ["1: ours", "2: ours"]);
+    const opening = bus.sagas(Opening);
+    assertEquals([await opening.get("1"), (await opening.get("2"))?.state], [undefined, "refused"]);
+    assertEquals((await bus.counts("opening")).failed, 0);
+  },
+);

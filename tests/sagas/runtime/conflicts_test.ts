@@ -1,0 +1,64 @@
+/** Others who change an instance while a rule runs. */
+import { assertEquals } from "@std/assert";
+import { event, saga, type } from "../../../mod.ts";
+import { memoryDatabase, memoryStore } from "../../../stores/memory/mod.ts";
+import { ScriptedStore } from "../../support/fakes/scripted_store.ts";
+import { Journal, trial } from "../../support/trial.ts";
+
+const Opened = event<{ id: string }>("sums.opened");
+const Added = event<{ id: string; by: number }>("sums.added");
+const Told = event<{ total: number; attempt: number }>("sums.told");
+
+const Sum = saga("sum", {
+  data: type<{ total: number }>(),
+  states: ["open"],
+  events: (on) => ({ opened: on.start(Opened, (m) => m.id, () => ({ total: 0 })), added: on(Added, (m) => m.id) }),
+}, ({ initially, during, when }) => [
+  initially(when("opened").transitionTo("open")),
+  during(
+    "open",
+    when("added")
+      .then((ctx) => void (ctx.saga.total += ctx.message.by))
+      .publish(Told, (ctx) => ({ total: ctx.saga.total, attempt: ctx.attempt })),
+  ),
+]);
+
+trial(
+  "a rule that others were quicker than begins again on what they have left, and then holds them off",
+  async (t) => {
+    const database = memoryDatabase();
+    const store = new ScriptedStore(database);
+    const bus = t.bus({ store, name: "sums" });
+    const told: { total: number; attempt: number }[] = [];
+    bus.add(Sum);
+    bus.endpoint("told").handle(Told, (message) => void told.push(message));
+    const journal = new Journal();
+    bus.observe(journal);
+    await bus.start();
+    await bus.publish(Opened, { id: "1" });
+    await t.settled();
+
+    const other = t.bus({ store: memoryStore({ database }), name: "sums" });
+    other.add(Sum);
+    await other.start();
+    await other.pause("sum");
+    const sums = other.sagas(Sum);
+    const before = store.count("commit");
+    const heldOff: Promise<void>[] = [];
+    store.script = async (call) => {
+      if (call !== "commit") return;
+      const { total } = (await sums.get("1"))!.data;
+      const set = sums.set("1", { data: { total: total + 100 } }, { reason: "quicker" });
+      if (store.count("commit") - before <= 2) await set;
+      else heldOff.push(set);
+    };
+    await bus.publish(Added, { id: "1", by: 1 });
+    await t.pass(60_000);
+    assertEquals(store.count("commit") - before, 3);
+    assertEquals(told, [{ total: 201, attempt: 1 }]);
+    assertEquals([journal.of("retried"), (await bus.counts("sum")).failed], [[], 0]);
+    // Who was held off was so until then, and comes after.
+    await Promise.all(heldOff);
+    assertEquals([heldOff.length, (await sums.get("1"))?.version], [1, 5]);
+  },
+);
