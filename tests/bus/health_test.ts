@@ -1,8 +1,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { command, createBus, event, memory, memoryStore, saga, type Transport, type } from "../../mod.ts";
 import { ScriptedTransport } from "../support/fakes/scripted_transport.ts";
-import { eventually, realTime } from "../conformance/test_clock.ts";
 import { test } from "../support/runner.ts";
+import { trial } from "../support/trial.ts";
 
 const transportPart = (transport: Transport) => {
   const bus = createBus({ name: "app", transport });
@@ -116,8 +116,8 @@ test("observers are told when a transport or store is another way than before, a
 
 const Task = command<{ id: number }>("jobs.task", { to: "queue:tasks" });
 
-test("an endpoint whose failed messages cannot be moved is degraded, and says why", async () => {
-  const transport = memory();
+trial("an endpoint whose failed messages cannot be moved is degraded, and says why", async (t) => {
+  const transport = memory({ broker: t.broker });
   const receive = transport.receive.bind(transport);
   transport.receive = async (source, sink) => {
     const receiver = await receive(source, sink);
@@ -126,18 +126,17 @@ test("an endpoint whose failed messages cannot be moved is degraded, and says wh
       batch.some(({ outcome }) => outcome === "move") ? Promise.reject(new Error("it is full")) : settle(batch);
     return receiver;
   };
-  const bus = createBus({ name: "app", transport });
+  const bus = t.bus({ transport });
   bus.endpoint("tasks").handle(Task, () => {
     throw new Error("no");
   });
   await bus.start();
   await bus.send(Task, { id: 1 });
   const part = () => bus.health().parts.find(({ name }) => name === "tasks");
-  await eventually(realTime(), "health tells", () => part()?.status !== "healthy");
+  await t.pass(1_000);
   assertEquals(part(), {
     name: "tasks",
     status: "degraded",
     reason: "It can neither move messages nor put them off, so that they come again: it is full",
   });
-  await bus.stop();
 });
