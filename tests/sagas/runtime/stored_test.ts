@@ -1,6 +1,7 @@
 /** What is stored of instances: other versions, and what cannot be read. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { event, saga, SagaVersionAheadError, type, UnreadableSagaError } from "../../../mod.ts";
+import type { Bus } from "../../../src/bus/bus.ts";
 import type { SagaRow } from "../../../src/spi/rows.ts";
 import { memoryDatabase, memoryStore } from "../../../stores/memory/mod.ts";
 import { all, type Trial, trial } from "../../support/trial.ts";
@@ -85,6 +86,31 @@ trial("an instance of a later version is refused, its message kept, and its row 
   await t.settled();
   assertEquals((await again.sagas(Third).get("1"))?.data.met, 2, "nothing is lost");
 });
+
+trial(
+  "what an older process refuses of a newer version's instances comes again, for a newer one to take",
+  async (t) => {
+    const database = await written(t);
+    const [older, newer] = [First, Third].map((saga) => {
+      const bus = t.bus({ store: memoryStore({ database }) });
+      bus.add(saga, { redeliver: ["10s", "1m"] });
+      return bus;
+    }) as [Bus, Bus];
+    await newer.start();
+    await newer.publish(Met, { id: "1" });
+    await t.settled();
+    await older.start();
+    await newer.pause("person");
+    await older.publish(Met, { id: "1" });
+    await t.settled();
+    const person = newer.sagas(Third);
+    assertEquals([(await person.get("1"))?.data.met, (await newer.counts("person")).failed], [1, 0]);
+    await newer.resume("person");
+    await older.pause("person");
+    await t.pass(10_000);
+    assertEquals([(await person.get("1"))?.data.met, (await newer.counts("person")).failed], [2, 0]);
+  },
+);
 
 for (
   const [what, change, says] of [
