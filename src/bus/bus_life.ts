@@ -251,6 +251,7 @@ export class BusLife {
       await Promise.race([this.#core.storage?.stop(), deadline]);
     } finally {
       this.#state = "stopped";
+      for (const endpoint of this.#endpoints.running) endpoint.close();
       requests.close();
       this.#core.close();
       this.#abort.abort(new StoppedError(this.#core.name, "connect"));

@@ -241,6 +241,11 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
     for (const gate of this.#gates) gate.close();
   }
 
+  /** After `stop`, where the transport closes, too: no timer is left. */
+  close(): void {
+    this.#settler?.close();
+  }
+
   /** After `stop`, while the transport stays open: what was not settled goes back, as nobody else says so. */
   async abandon(): Promise<void> {
     const left = [...this.#active].map(({ delivery }) => delivery);

@@ -28,6 +28,9 @@ export class Settler {
   #unsettled = 0;
   #trouble: { readonly error: Error; readonly at: number } | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
+  #closed = false;
+  /** What is to be tried again, by what cancels it. */
+  readonly #later = new Set<() => void>();
   readonly #flush = (): void => this.#settle();
 
   constructor(
@@ -107,11 +110,24 @@ export class Settler {
    */
   #failed(batch: readonly Settlement[], tries: number, thrown: unknown): void {
     if (batch.some(isCopied)) this.#trouble = { error: toError(thrown), at: this.#clock.now() };
-    if (tries > mostTries) return this.#done(batch.length);
+    if (tries > mostTries || this.#closed) return this.#done(batch.length);
     const again = tries < mostTries
       ? batch
       : batch.map(({ delivery }): Settlement => ({ delivery, outcome: "release" }));
-    this.#clock.at(this.#clock.now() + firstWaitInMs * 2 ** (tries - 1), () => this.#tell(again, tries + 1));
+    const cancel = this.#clock.at(this.#clock.now() + firstWaitInMs * 2 ** (tries - 1), () => {
+      this.#later.delete(cancel);
+      this.#tell(again, tries + 1);
+    });
+    this.#later.add(cancel);
+  }
+
+  /** Tries nothing again: the transport closes, and what is not settled goes back with that. */
+  close(): void {
+    this.#closed = true;
+    for (const cancel of this.#later) cancel();
+    this.#later.clear();
+    this.#idle?.resolve();
+    this.#idle = undefined;
   }
 
   #heard(batch: readonly Settlement[]): void {

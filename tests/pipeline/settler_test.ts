@@ -80,3 +80,18 @@ trial("a settler knows why deliveries cannot be moved, until one is, or for a mi
   await t.pass(120_000);
   assertEquals(settler.trouble, undefined);
 });
+
+trial("a settler that is closed tries nothing again, keeps no timer, and holds up nobody", async (t) => {
+  const { receiver, asked } = failing(() => Promise.reject(broken()));
+  const settler = new Settler(receiver, t.clock, { telemetry: undefined, bus: "app", endpoint: "orders" });
+  settler.settle({ delivery, outcome: "move", to: "queue:orders_error", headers: {} });
+  await t.settled();
+  assertEquals([asked, t.clock.pending], [["move"], 1]);
+  const draining = settler.drained();
+  settler.settle({ delivery, outcome: "move", to: "queue:orders_error", headers: {} });
+  settler.close();
+  await draining;
+  await t.pass(60_000);
+  // What was under way then has failed once, too.
+  assertEquals([asked, t.clock.pending], [["move", "move"], 0]);
+});
