@@ -4,6 +4,7 @@ import {
   command,
   ConfigurationError,
   consumer,
+  DuplicateOwnerError,
   event,
   fault,
   HandlerTimeoutError,
@@ -318,6 +319,8 @@ test("harness: what could never be found is not looked for, and what could never
     assertThrows(() => harness.published(GetOrder), ConfigurationError, "See sent()");
     // @ts-expect-error an event has no owner
     await assertRejects(() => harness.stub(Submitted, {}), ConfigurationError, "no owner");
+    // What has its owner here is none to stand in for, however often one tries.
+    for (const _ of [1, 2]) await assertRejects(() => harness.stub(Submit, undefined), DuplicateOwnerError);
   }));
 
 test("harness: options that there are not are refused, and the nearest is named", async () => {
