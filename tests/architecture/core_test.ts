@@ -50,6 +50,14 @@ test("published sources call nothing that one runtime alone has", () => {
   assertEquals(offences, []);
 });
 
+test("only src/runtime/ looks at what the global object has", () => {
+  const offences = publishedModules().filter((file) =>
+    !file.startsWith("src/runtime/") && /\bglobalThis\b/.test(codeOf(file))
+  );
+
+  assertEquals(offences, []);
+});
+
 test("every published module loads by itself", async () => {
   const modules = publishedModules().filter((file) =>
     /^(?:src\/(?!telemetry)|(?:transports|stores)\/memory\/)/.test(file)
