@@ -54,13 +54,19 @@ export class Endpoints {
   /**
    * Declares an endpoint.
    *
+   * @param instead what to do where there is one
    * @throws {InvalidNameError} if it cannot be so called, {@linkcode ConfigurationError} if there is one of that name
    */
-  declare(name: string, options: EndpointOptions, bus: string): EndpointBuilder {
+  declare(
+    name: string,
+    options: EndpointOptions,
+    bus: string,
+    instead = "Add to that one, or choose another name",
+  ): EndpointBuilder {
     checkName("an endpoint", name);
     if (this.#builders.has(name)) {
       throw new ConfigurationError(
-        `The bus "${bus}" has an endpoint "${name}" already. Add to that one, or choose another name`,
+        `The bus "${bus}" has an endpoint "${name}" already. ${instead}`,
       );
     }
     const builder = new EndpointBuilder(name, options, bus);

@@ -86,7 +86,10 @@ export class MessageBus<Tx> implements Bus<Tx> {
   #declare(runnable: Runnable<Tx>, options: EndpointOptions): EndpointBuilder {
     // What a runnable is handed is what this bus' store gives.
     const any = runnable as Runnable;
-    return this.#endpoints.declare(endpointNameOf(any, this.name), options, this.name).add(any);
+    const instead = runnable.named === "by its contract"
+      ? `Name the consumer, as in consumer(contract, handler, { name }), or add it to that endpoint`
+      : `Name one of the two differently`;
+    return this.#endpoints.declare(endpointNameOf(any, this.name), options, this.name, instead).add(any);
   }
   use(middleware: Middleware): this {
     this.#life.configuring("use middleware");

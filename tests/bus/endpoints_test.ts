@@ -1,4 +1,4 @@
-import { assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import {
   AlreadyStartedError,
   command,
@@ -7,6 +7,7 @@ import {
   consumer,
   DuplicateContractError,
   DuplicateOwnerError,
+  event,
   NotStartedError,
 } from "../../mod.ts";
 import { trial } from "../support/trial.ts";
@@ -70,6 +71,21 @@ trial("a consumer needs a function, where it is made, and is added, not handled 
   assertThrows(() => (endpoint.handle as (given: unknown) => unknown)(work), ConfigurationError, "Add it: .add()");
   endpoint.add(work);
   await t.settled();
+});
+
+trial("a second consumer of one event, or of one name, is told how to get an endpoint of its own", async (t) => {
+  const Happened = event<{ id: number }>("endpoints.happened");
+  const bus = t.bus();
+  bus.add(consumer(Happened, () => {}));
+  assertThrows(
+    () => bus.add(consumer(Happened, () => {})),
+    ConfigurationError,
+    "consumer(contract, handler, { name })",
+  );
+  bus.add(consumer(Happened, () => {}, { name: "second" }));
+  assertThrows(() => bus.add(consumer(Work, () => {}, { name: "second" })), ConfigurationError, "differently");
+  await bus.start();
+  assertEquals(bus.describe().endpoints.map(({ name }) => name), ["app-endpoints.happened", "second"]);
 });
 
 trial("a bus that is started twice says so, and points to connect for what comes too late", async (t) => {
