@@ -27,7 +27,13 @@ export function headersToText(headers: FrameHeaders): string {
 /** The headers that a text holds. */
 export function headersFromText(text: string): FrameHeaders {
   const entries = JSON.parse(text) as readonly (readonly [string, Written])[]; // written above
-  return Object.fromEntries(entries.map(([name, value]) => [name, read(value)]));
+  const headers: Record<string, NativeValue> = {};
+  for (const [name, value] of entries) {
+    // That one cannot be assigned.
+    if (name === "__proto__") return Object.fromEntries(entries.map(([name, value]) => [name, read(value)]));
+    headers[name] = read(value);
+  }
+  return headers;
 }
 
 function write(value: NativeValue): Written {

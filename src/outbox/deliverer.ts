@@ -19,7 +19,7 @@ import { latestTimeOf, messageOf } from "./stored_message.ts";
 
 /** How long a row is this process' own. */
 export const leaseInMs = 30_000;
-const rowsAtOnce = 500;
+const rowsAtOnce = 1000;
 /** How often a row is tried whose fate nobody knows. */
 const mostAttempts = 20;
 const mostReports = 5;

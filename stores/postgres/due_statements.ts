@@ -1,7 +1,7 @@
 /** The statements of a table of messages that wait. @module */
 import { mostSetBackMs } from "../../src/spi/rows.ts";
 import type { Names } from "./names.ts";
-import { nowMs, oneOfMany, rowsOf } from "./statement.ts";
+import { bytesIn, nowMs, oneOfMany, rowsOf } from "./statement.ts";
 
 /** What an inserted row brings. */
 export const insertColumns = "id text, unit text, key text, destination text, content_type text, headers text, " +
@@ -72,7 +72,10 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
   const now = "(SELECT now FROM clock)";
   const head = `o.bus = $1::text AND NOT o.parked AND NOT o.waits`;
   const ofKey = (row: string) => `o.bus = $1::text AND o."key" = ${row}."key" AND NOT o.parked`;
-  const found = foundColumns.map((name) => name === "token" ? (more === "" ? "NULL::text" : "o.token") : `o."${name}"`);
+  const found = foundColumns.map((name) => {
+    if (name === "token") return more === "" ? "NULL::text" : "o.token";
+    return name === "body" ? bytesIn("o.body") : `o."${name}"`;
+  });
   /** By the index of places: no join, which a planner that takes the table for one row would do from end to end. */
   const among = (places: string) => `o.place = ANY (ARRAY(${places}))`;
   /** What a claim meets behind others of their key, which it holds. */

@@ -83,8 +83,17 @@ export class Bytes {
   }
 }
 
+/** Where a runtime reads hexadecimal digits itself, that takes a fraction of what a driver takes for bytes. */
+const { fromHex } = Uint8Array as { readonly fromHex?: (digits: string) => Uint8Array };
+
+/** A column of bytes, as {@linkcode bytesOf} takes them. */
+export function bytesIn(column: string): string {
+  return fromHex === undefined ? column : `encode(${column}, 'hex')`;
+}
+
 /** Bytes as the library has them: drivers give kinds of their own. */
 export function bytesOf(value: unknown): Uint8Array {
+  if (typeof value === "string" && fromHex !== undefined) return fromHex(value);
   const bytes = value as Uint8Array; // of a column of bytes
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

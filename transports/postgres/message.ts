@@ -2,7 +2,7 @@
 import { fromText, headersFromText, headersToText } from "../../src/envelope/stored_text.ts";
 import type { Delivery, Outgoing } from "../../src/spi/transport.ts";
 import type { SqlRow } from "../../stores/postgres/sql_client.ts";
-import { bytesOf, column } from "../../stores/postgres/statement.ts";
+import { bytesIn, bytesOf, column } from "../../stores/postgres/statement.ts";
 
 /** The number of priorities. */
 export const priorities = 256;
@@ -37,12 +37,12 @@ export interface Found extends Held {
 /** The columns of a {@linkcode Found}, of the table `m`, where the time is `now`. */
 export function foundColumns(now: string): string {
   return `m.place, m.deliveries, m."rank", m.keeps, coalesce(m.expires_at <= ${now}, false), m."key", m.via, ` +
-    `m.content_type, m.headers, m.body`;
+    `m.content_type, m.headers, ${bytesIn("m.body")}`;
 }
 
 /** As many columns of nothing. */
-export const nothingFound = "NULL::int, NULL::int, NULL::boolean, NULL::boolean, NULL::text, NULL::text, NULL::text, " +
-  "NULL::text, NULL::bytea";
+export const nothingFound: string = "NULL::int, NULL::int, NULL::boolean, NULL::boolean, NULL::text, NULL::text, " +
+  `NULL::text, NULL::text, ${bytesIn("NULL::bytea")}`;
 
 /** What comes of a row, also of one that was damaged. */
 export function foundOf(
