@@ -26,7 +26,7 @@ import { MessageBus } from "./message_bus.ts";
  * ```
  */
 export function createBus<Tx = undefined>(options: BusOptions<Tx>): Bus<Tx> {
-  checkOptionNames(options, busOptionNames, `the bus "${options?.name}"`);
+  checkOptionNames(options, busOptionNames, typeof options?.name === "string" ? `the bus "${options.name}"` : "a bus");
   const { name, transport, store, deploy = "apply" } = options;
   // Types tell of this, but not where a URL or a path from the environment was cast, nor in JavaScript.
   if (transport !== undefined && typeof transport?.receive !== "function") {

@@ -49,7 +49,7 @@ test("what is no object of options is refused with all that there is, and not ta
     assertStringIncludes(error.message, "as the options of the endpoint: they are an object");
     assertStringIncludes(error.message, "It may have { concurrency, prefetch, retry }");
   }
-  assertThrows(() => createBus(undefined as never), ConfigurationError, "It may have { name, transport");
+  assertThrows(() => createBus(undefined as never), ConfigurationError, "undefined as the options of a bus");
   assertThrows(() => createBus("shop" as never), ConfigurationError, `"shop" as the options`);
   assertThrows(() => createMediator(null as never), ConfigurationError, "null as the options");
 });
