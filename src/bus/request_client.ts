@@ -19,6 +19,7 @@ import type { Holder, Requests } from "../pipeline/requests.ts";
 import { referred } from "../pipeline/reference.ts";
 import { isReplyTo, saysNothing } from "../pipeline/reply.ts";
 import { checkDestination } from "../pipeline/routing.ts";
+import { restored } from "../pipeline/stages/reading.ts";
 import type { RequestOptions } from "../pipeline/sending.ts";
 import type { Clock } from "../spi/clock.ts";
 import type { Frame } from "../spi/frame.ts";
@@ -256,13 +257,20 @@ export class RequestClient implements Requests, Sink {
   }
 
   #read(definition: Definition, envelope: Envelope, frame: Frame): unknown {
+    const { transforms } = this.#services();
+    if (transforms.length === 0) return this.#reply(definition, envelope, this.#decode(frame));
+    return restored(frame, transforms).then((plain) => this.#reply(definition, envelope, this.#decode(plain)));
+  }
+
+  #decode(frame: Frame): unknown {
+    const { contentType, body, headers } = frame;
     const reference = referred(frame);
-    const value = reference === undefined
-      ? this.#services().serializers.pick(frame.contentType).deserialize(
-        frame.body,
-        headerText(frame.headers[names.types]),
-      )
-      : reference.message;
+    if (reference !== undefined) return reference.message;
+    return this.#services().serializers.pick(contentType).deserialize(body, headerText(headers[names.types]));
+  }
+
+  /** What an answer says, or throws. */
+  #reply(definition: Definition, envelope: Envelope, value: unknown): unknown {
     const types = parseMessageType(envelope.type);
     const own = types[0]?.name ?? "";
     if (own.startsWith("fault:")) throw new RequestFaultError(definition.name, exceptionsOf(value));

@@ -22,6 +22,8 @@ export class Transforming implements SendTarget {
   }
 
   enqueue(message: OutgoingMessage): void {
+    // A copy is of what came, which was changed by its sender.
+    if (message.copy) return this.#to.enqueue(message);
     this.#pending++;
     this.#last = this.#last.then(() => this.#pass(message)).finally(() => this.#pending--);
   }

@@ -1,6 +1,16 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { command, createBus, type Frame, type FrameTransform, memory, memoryBroker } from "@hero/messaging";
+import {
+  command,
+  createBus,
+  type Frame,
+  type FrameTransform,
+  memory,
+  memoryBroker,
+  query,
+  RequestFaultError,
+} from "@hero/messaging";
 import { test } from "../support/runner.ts";
+import { trial } from "../support/trial.ts";
 
 const Store = command<{ text: string }>("documents.store");
 
@@ -119,4 +129,73 @@ test("what cannot be changed back goes to the error queue as it came", async () 
   assertEquals(handled, 0);
   await plain.stop();
   await bus.stop();
+});
+
+/** Says how often it was applied: what is changed twice cannot be changed back by whoever reads it. */
+const counted: FrameTransform = {
+  name: "counted",
+  apply: (frame) => ({
+    ...reversed(frame),
+    headers: { ...frame.headers, "hero-applied": 1 + Number(frame.headers["hero-applied"] ?? 0) },
+  }),
+  restore: (frame) => {
+    if (frame.headers["hero-applied"] !== 1) throw new RangeError(`applied ${frame.headers["hero-applied"]} times`);
+    return reversed(frame);
+  },
+};
+function reversed(frame: Frame): Frame {
+  return { ...frame, body: frame.body.toReversed() };
+}
+const GetPages = query<{ text: string }, { pages: number }>("documents.get-pages");
+
+trial("answers, and faults in their place, are changed and changed back, too", async (t) => {
+  const bus = t.bus({ transforms: [counted] });
+  bus.endpoint("pages").handle(GetPages, ({ text }) => {
+    if (text === "") throw new RangeError("no text");
+    return { pages: text.length };
+  });
+  await bus.start();
+  assertEquals(await bus.request(GetPages, { text: "abc" }), { pages: 3 });
+  const error = await assertRejects(() => bus.request(GetPages, { text: "" }), RequestFaultError);
+  assertEquals(error.exceptions[0]?.message, "no text");
+});
+
+trial("an answer that cannot be changed back fails its own request, and no other", async (t) => {
+  const owner = t.bus({ name: "owner" });
+  owner.endpoint("pages").handle(GetPages, ({ text }) => ({ pages: text.length }));
+  await owner.start();
+  const strict: FrameTransform = {
+    name: "strict",
+    apply: (frame) => frame,
+    restore: (frame) => {
+      if (new TextDecoder().decode(frame.body).includes("13")) throw new RangeError("not that one");
+      return frame;
+    },
+  };
+  const asker = t.bus({ name: "asker", transforms: [strict] });
+  await asker.start();
+  const asked = [1, 13, 2].map((pages) => asker.request(GetPages, { text: "x".repeat(pages) }));
+  const [first, second, third] = await Promise.allSettled(asked);
+  assertEquals([first?.status, third?.status], ["fulfilled", "fulfilled"]);
+  assertEquals(second?.status === "rejected" && second.reason.message, "not that one");
+});
+
+trial("a copy for an audit, and what fails, is redelivered and is put back, is changed once", async (t) => {
+  const bus = t.bus({ transforms: [counted] });
+  let works = false;
+  const handled: string[] = [];
+  bus.endpoint("documents", { redeliver: ["1s"], audit: "queue:audit" }).handle(Store, ({ text }) => {
+    if (!works) throw new Error("the disk is full");
+    handled.push(text);
+  });
+  const audited: string[] = [];
+  bus.endpoint("audit", { subscribe: false }).handle(Store, ({ text }) => void audited.push(text));
+  await bus.start();
+  await bus.send(Store, { text: "a" });
+  await t.pass(1_000);
+  assertEquals(bus.statistics("documents").faulted, 1);
+  works = true;
+  await bus.errors("documents").requeue("all");
+  await t.settled();
+  assertEquals([handled, audited], [["a"], ["a"]]);
 });

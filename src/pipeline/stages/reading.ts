@@ -50,7 +50,7 @@ export function read(consumption: Consumption): void | Promise<void> {
 }
 
 /** What was done last when it was sent is undone first. */
-async function restored(frame: Frame, transforms: readonly FrameTransform[]): Promise<Frame> {
+export async function restored(frame: Frame, transforms: readonly FrameTransform[]): Promise<Frame> {
   let plain = frame;
   for (const transform of transforms.toReversed()) plain = await transform.restore(plain);
   return plain;
