@@ -27,6 +27,7 @@ import type { Delivery, Receiver, Sink, Transport } from "../spi/transport.ts";
 import { type AbortListener, AbortListeners } from "../values/abort_listeners.ts";
 import { type Deadline, Deadlines } from "../values/deadlines.ts";
 import { isPromise } from "../values/awaitable.ts";
+import { queueName } from "../values/destination.ts";
 import { milliseconds } from "../values/duration.ts";
 
 const defaultTimeout = "30s";
@@ -146,11 +147,11 @@ export class RequestClient implements Requests, Sink {
   }
 
   #open(): Promise<Receiver> {
-    const { bus, newId } = this.#services();
+    const { bus, newId, routing } = this.#services();
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
     if (this.#transport === undefined) return Promise.reject(new NotStartedError(bus, "request"));
     this.#opening ??= this.#transport.receive({
-      queue: `${bus}-replies-${newId()}`,
+      queue: queueName(routing.named(`queue:${bus}-replies-${newId()}`)) ?? "",
       topics: [],
       lifetime: "reply",
       credit: replyCredit,

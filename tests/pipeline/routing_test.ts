@@ -10,6 +10,7 @@ import {
   InvalidNameError,
 } from "../../src/errors/configuration.ts";
 import { UnroutableError } from "../../src/errors/sending.ts";
+import { memory } from "../../transports/memory/mod.ts";
 import { test } from "../support/runner.ts";
 import { Journal, type Trial, trial } from "../support/trial.ts";
 
@@ -128,6 +129,28 @@ trial("prefix stands before every queue and topic: environments on one broker do
   const { endpoints, contracts } = test?.describe() ?? {};
   assertEquals(endpoints?.map(({ address }) => address), ["queue:test-orders"]);
   assertEquals(contracts?.map(({ topic }) => topic), ["topic:test-orders.plain"]);
+});
+
+trial("prefix stands before the queues, too, that only one process has", async (trial) => {
+  const queues: string[] = [];
+  const transport = memory({ broker: trial.broker });
+  const receive = transport.receive.bind(transport);
+  transport.receive = (source, sink) => {
+    queues.push(source.queue);
+    return receive(source, sink);
+  };
+  const bus = trial.bus({ prefix: "test-", transport });
+  bus.endpoint("orders", { queue: "instance" }).handle(Plain, () => {});
+  await bus.start();
+  const stream = bus.stream(event<{ id: string }>("streamed"));
+  await stream.opened;
+  await bus.request(Plain, order);
+  await stream.cancel();
+  assertEquals(queues.map((queue) => queue.replace(/-[-0-9a-f]{36}$/, "-…")), [
+    "test-orders-…",
+    "test-app-stream-1-…",
+    "test-app-replies-…",
+  ]);
 });
 
 trial("a prefix under which nothing could be named is refused", async (trial) => {
