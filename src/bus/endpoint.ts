@@ -11,7 +11,7 @@ import type {
   Middleware,
   SendMiddleware,
 } from "../pipeline/context.ts";
-import { type Consumer, isRunnable, type Runnable } from "../pipeline/consumer.ts";
+import { checkRunnable, type Consumer, isRunnable, type Runnable } from "../pipeline/consumer.ts";
 import type { SagaDefinition } from "../sagas/definition.ts";
 import type { SagaPart } from "../sagas/runtime/part.ts";
 import { sagaParts } from "../sagas/runtime/saga_parts.ts";
@@ -128,6 +128,7 @@ export class EndpointBuilder implements Endpoint<unknown> {
   }
 
   add(consumer: Runnable): this {
+    checkRunnable(consumer, `"${this.name}"`);
     if (consumer.runs !== "on one endpoint") {
       throw new ConfigurationError(
         `Cannot add "${consumer.name}" to "${this.name}": it has endpoints of its own. Use bus.add()`,

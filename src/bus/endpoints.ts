@@ -279,11 +279,6 @@ type Owners = Map<string, { readonly endpoint: string; readonly definition: Defi
  */
 export function endpointNameOf(runnable: Runnable, bus: string): string {
   if (runnable.runs !== "on one endpoint") {
-    if (runnable.runs !== "on two endpoints of its own") {
-      throw new ConfigurationError(
-        `Cannot add this to the bus: it is not a consumer. Make one with consumer(contract, handler)`,
-      );
-    }
     throw new UnsupportedError("the bus", `"${runnable.name}", which has endpoints of its own`, `Add a consumer`);
   }
   const [contract] = runnable.contracts;

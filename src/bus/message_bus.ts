@@ -34,7 +34,7 @@ import { BusCore, type Defaults } from "./bus_core.ts";
 import { BusLife } from "./bus_life.ts";
 import { BusStreams } from "./bus_streams.ts";
 import type { BusOptions } from "./bus_options.ts";
-import type { Runnable } from "../pipeline/consumer.ts";
+import { checkRunnable, type Runnable } from "../pipeline/consumer.ts";
 import type { Counts, Description, ErrorQueue, Health, ParkedMessages, StopOptions } from "./control.ts";
 import { describeBus } from "./description.ts";
 import type { Endpoint, EndpointBuilder } from "./endpoint.ts";
@@ -79,6 +79,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
     return this.#endpoints.declare(name, options ?? {}, this.name) as Endpoint<unknown> as Endpoint<TxOf<Box, Tx>>;
   }
   add(runnable: Runnable<Tx>, options: EndpointOptions = {}): this {
+    checkRunnable(runnable, "the bus");
     this.#life.configuring(`add "${runnable.name}"`);
     this.#declare(runnable, options);
     return this;
@@ -106,6 +107,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
   }
 
   async connect(runnable: Runnable<Tx>, options: EndpointOptions = {}): Promise<Connection> {
+    checkRunnable(runnable, "the bus");
     this.#life.check(`connect "${runnable.name}"`);
     const builder = this.#declare(runnable, options);
     builder.seal();

@@ -39,6 +39,20 @@ export function isRunnable(value: unknown): value is Runnable {
 }
 
 /**
+ * Refuses what is none: from JavaScript it may be a handler, or, where modules import each other, not there yet.
+ *
+ * @param where as in `the bus`
+ * @throws {ConfigurationError}
+ */
+export function checkRunnable(value: unknown, where: string): void {
+  if (isRunnable(value)) return;
+  throw new ConfigurationError(
+    `Cannot add this to ${where}: it is ${value === undefined ? "undefined" : "not a consumer"}. ` +
+      `Make one with consumer(contract, handler)`,
+  );
+}
+
+/**
  * Makes a handler on its own, for a file of its own: `bus.add(submitOrder)`, or `.add(submitOrder)` on an endpoint.
  *
  * @throws {ConfigurationError} if `contract` is not one, or `handler` no function

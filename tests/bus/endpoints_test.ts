@@ -38,8 +38,14 @@ trial("who asks for an endpoint too early is told to start the bus, not that the
 
 trial("what is no consumer is not added, the error says how to make one, and the bus starts without", async (t) => {
   const bus = t.bus();
-  // TypeScript would not let it pass.
-  assertThrows(() => bus.add(Work as unknown as Consumer), ConfigurationError, "consumer(contract, handler)");
+  let endpoints = 0;
+  // TypeScript would not let them pass.
+  for (const bad of [Work, undefined, null, () => {}, "work", {}] as unknown as Consumer[]) {
+    assertThrows(() => bus.add(bad), ConfigurationError, "consumer(contract, handler)");
+    assertThrows(() => bus.endpoint(`e-${endpoints++}`).add(bad), ConfigurationError, "consumer(contract, handler)");
+    await assertRejects(() => bus.connect(bad), ConfigurationError, "consumer(contract, handler)");
+  }
+  assertThrows(() => bus.add(undefined as unknown as Consumer), ConfigurationError, "it is undefined");
   await bus.start();
 });
 
