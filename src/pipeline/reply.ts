@@ -43,8 +43,15 @@ export async function respond(
   const asker = askerOf(consumption);
   if (asker === undefined) return;
   const prepared = await prepare(definition, reply);
+  const { attempt } = consumption;
   consumption.responded = true;
-  await sendReply(consumption, definition, prepared, asker, target);
+  try {
+    await sendReply(consumption, definition, prepared, asker, target);
+  } catch (error) {
+    // So that the next attempt answers. What fails once that one runs says nothing of its answer.
+    if (consumption.attempt === attempt) consumption.responded = false;
+    throw error;
+  }
 }
 
 /** Who waits for an answer. */

@@ -181,6 +181,27 @@ trial("a handler that answers and then fails is not answered for twice", async (
   assertEquals([attempts, await trial.count("orders_error")], [2, 1]);
 });
 
+trial("an answer that could not be sent is sent by the next attempt, and no other after it", async (trial) => {
+  const bus = trial.bus();
+  const attempts: number[] = [];
+  let refusals = 2;
+  bus.endpoint("orders", { retry: retry.immediate(3) })
+    .useSend(async (_, next) => {
+      if (refusals-- > 0) throw new Error("not now");
+      await next();
+    })
+    .handle(Get, async (_, ctx) => {
+      attempts.push(ctx.attempt);
+      await ctx.respond({ status: `attempt ${ctx.attempt}` });
+      if (ctx.attempt === 3) throw new Error("it has answered, and fails");
+      return { status: "never" };
+    });
+  await bus.start();
+  assertEquals(await bus.request(Get, byId), { status: "attempt 3" });
+  await trial.settled();
+  assertEquals([attempts, refusals], [[1, 2, 3, 4], -1]);
+});
+
 trial("an outbox in memory holds the answer back until the handler has succeeded", async (trial) => {
   const bus = trial.bus();
   let attempts = 0;
