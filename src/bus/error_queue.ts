@@ -1,4 +1,5 @@
 /** What an endpoint has given up, or no handler was for. @module */
+import type { Envelope } from "../envelope/envelope.ts";
 import { applicationHeaders, headerCount, headerText, names } from "../envelope/headers.ts";
 import { parseMessageType } from "../envelope/message_type.ts";
 import { fromHeaders } from "../envelope/wire.ts";
@@ -29,22 +30,26 @@ export class EndpointErrorQueue implements ErrorQueue {
   readonly #endpoint: Address;
   readonly #serializers: Serializers;
   readonly #call: string;
+  readonly #now: () => number;
 
   /**
    * @param addresses `aside`: where the messages lie; `endpoint`: where they are put back
    * @param call what the application called, for errors
+   * @param now epoch milliseconds
    */
   constructor(
     transport: Transport,
     addresses: { readonly aside: Address; readonly endpoint: Address },
     serializers: Serializers,
     call: string,
+    now: () => number,
   ) {
     this.#transport = transport;
     this.#queue = queueName(addresses.aside) ?? addresses.aside;
     this.#endpoint = addresses.endpoint;
     this.#serializers = serializers;
     this.#call = call;
+    this.#now = now;
   }
 
   async *list(
@@ -133,11 +138,17 @@ export class EndpointErrorQueue implements ErrorQueue {
     return (delivery) => ids.has(idOf(delivery.frame));
   }
 
-  /** Back to the endpoint, without what was written on it when it failed. */
+  /**
+   * Back to the endpoint, without what was written on it when it failed. Who puts it back wants it handled, whatever time
+   * it was given to live; whoever asked for an answer has left with that time.
+   */
   #send({ frame, key }: Delivery): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const { expiresAt, requestId } = envelopeOf(frame) ?? {};
+    const lives = expiresAt !== undefined && requestId === undefined;
+    const putBack = lives ? { [names.putBackAt]: new Date(this.#now()).toISOString() } : {};
     const outgoing: Outgoing = {
-      frame: withHeaders(frame, withoutFailure(frame.headers)),
+      frame: withHeaders(frame, { ...withoutFailure(frame.headers), ...putBack }),
       messageId: idOf(frame),
       to: this.#endpoint,
       alsoTo: [],
@@ -156,7 +167,7 @@ export class EndpointErrorQueue implements ErrorQueue {
     return {
       messageId: idOf(frame),
       contract: type,
-      requestId: requestIdOf(frame),
+      requestId: envelopeOf(frame)?.requestId,
       reason: headerText(headers[names.reason]) ?? "fault",
       failedAt: new Date(headerText(headers[names.failedAt]) ?? NaN),
       attempts: headerCount(headers[names.failedAttempts]),
@@ -208,9 +219,9 @@ function idOf(frame: Frame): string {
   return referred(frame)?.envelope.messageId ?? headerText(frame.headers[names.id]) ?? "";
 }
 
-function requestIdOf(frame: Frame): string | undefined {
+function envelopeOf(frame: Frame): Envelope | undefined {
   try {
-    return (referred(frame)?.envelope ?? fromHeaders(frame, () => "")).requestId;
+    return referred(frame)?.envelope ?? fromHeaders(frame, () => "");
   } catch {
     return undefined; // it may be why it is here
   }

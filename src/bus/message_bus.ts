@@ -286,7 +286,8 @@ export class MessageBus<Tx> implements Bus<Tx> {
     // Of an endpoint with a queue of its own in each process, it is this one's that failures go back to.
     const own = this.#endpoints.addressOf(endpoint) ?? routing.queue(endpoint);
     const addresses = { aside: routing.queue(endpoint, suffix), endpoint: own };
-    return new EndpointErrorQueue(transport, addresses, services.serializers, `bus.${call}("${endpoint}")`);
+    const { serializers, clock } = services;
+    return new EndpointErrorQueue(transport, addresses, serializers, `bus.${call}("${endpoint}")`, () => clock.now());
   }
   sagas<S extends Shape>(saga: Saga<S>): SagaInstances<S> {
     this.#life.check(`ask for instances of "${saga.name}"`);

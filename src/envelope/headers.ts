@@ -42,6 +42,8 @@ export const names = {
   failedAttempts: "hero-failed-attempts",
   /** Why nobody could be told of the failure. */
   faultNotTold: "hero-fault-not-told",
+  /** When an operator put it back: from then on it does not expire. */
+  putBackAt: "hero-put-back-at",
   forwardedBy: "hero-forwarded-by",
   auditedBy: "hero-audited-by",
   /** How what waits in an outbox is to be sent; it stays there. */

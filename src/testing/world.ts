@@ -199,7 +199,8 @@ export class SimulatedWorld implements World {
   async errors(endpoint: string): Promise<readonly FailedMessage[]> {
     const addresses = { aside: `queue:${endpoint}_error`, endpoint: `queue:${endpoint}` } as const;
     const call = `world.errors("${endpoint}")`;
-    const queue = new EndpointErrorQueue(this.#transport, addresses, new Serializers(undefined, undefined), call);
+    const serializers = new Serializers(undefined, undefined);
+    const queue = new EndpointErrorQueue(this.#transport, addresses, serializers, call, () => this.clock.now());
     return await Array.fromAsync(queue.list());
   }
 

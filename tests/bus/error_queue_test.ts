@@ -1,5 +1,13 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { command, ConfigurationError, createBus, UnknownEndpointError } from "../../mod.ts";
+import {
+  command,
+  ConfigurationError,
+  consumer,
+  createBus,
+  query,
+  RequestFaultError,
+  UnknownEndpointError,
+} from "../../mod.ts";
 import type { Bus } from "../../mod.ts";
 import { all, type Trial, trial } from "../support/trial.ts";
 
@@ -120,6 +128,48 @@ trial("what is put back carries nothing of its failure", async (t) => {
     ["hero-id", "hero-meta", "hero-type", "tenant"],
   );
   await bus.resume("work");
+});
+
+trial("what is put back is handled though its time to live is over, also when it fails once more", async (t) => {
+  const bus = t.bus();
+  await bus.start();
+  const handled: string[] = [];
+  let down = true;
+  bus.observe({ consumed: ({ messageId }) => void handled.push(messageId) });
+  const Perishable = command<{ id: string }>("errors.perishable", { ttl: "1h" });
+  await bus.connect(
+    consumer(Perishable, () => {
+      if (down) throw new RangeError("down");
+    }, { name: "perishable" }),
+    { expired: "error" },
+  );
+  await bus.send(Perishable, { id: "1" }, { messageId: "m-1" });
+  await t.pass(2 * 3_600_000);
+  assertEquals(await bus.errors("perishable").requeue("all"), 1);
+  await t.settled();
+  assertEquals((await all(bus.errors("perishable").list())).map(({ reason }) => reason), ["fault"]);
+  down = false;
+  assertEquals(await bus.errors("perishable").requeue("all"), 1);
+  await t.settled();
+  assertEquals([handled, (await bus.counts("perishable")).failed], [["m-1"], 0]);
+});
+
+trial("a request that is put back after whoever asked has left is not handled, but counted", async (t) => {
+  const Ask = query<{ id: string }, string>("errors.ask");
+  const bus = t.bus();
+  let down = true;
+  bus.endpoint("asked").handle(Ask, () => {
+    if (down) throw new RangeError("down");
+    return "answer";
+  });
+  await bus.start();
+  await assertRejects(() => bus.request(Ask, { id: "1" }, { timeout: "5s" }), RequestFaultError);
+  down = false;
+  await t.pass(5_000);
+  assertEquals(await bus.errors("asked").requeue("all"), 1);
+  await t.settled();
+  const { consumed, expired } = bus.statistics("asked");
+  assertEquals({ consumed, expired }, { consumed: 0, expired: 1 });
 });
 
 trial("all, some by a rule, and some by id are put back, in order; the rest stays", async (t) => {
