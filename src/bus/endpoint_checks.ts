@@ -95,6 +95,11 @@ export function checkOptions(
   if (options.order !== undefined && options.order !== "key") refuse(`there is no { order } but "key"`);
   if (options.audit !== undefined) checkDestination(options.audit, `{ audit } of "${name}"`);
   if (options.retry !== undefined) checkRetryPolicy(options.retry, `the endpoint "${name}"`);
+  if (options.recoverability !== undefined && typeof options.recoverability !== "function") {
+    refuse(
+      `its { recoverability } is no function. Give one, as in (error, attempt) => attempt < 3 ? "retry" : "error"`,
+    );
+  }
   if (options.recoverability !== undefined && (options.retry !== undefined || options.redeliver !== undefined)) {
     refuse(`{ recoverability } stands in place of { retry } and { redeliver }. Leave them out`);
   }

@@ -58,6 +58,7 @@ const wrong: Readonly<Record<string, object>> = {
   subscribe: { subscribe: "false" },
   keepFailed: { keepFailed: 0 },
   publishFaults: { publishFaults: null },
+  recoverability: { recoverability: "retry" },
 };
 for (const [option, options] of Object.entries(wrong)) {
   trial(`a value that { ${option} } does not know is refused at start, with those that it does`, async (t) => {
