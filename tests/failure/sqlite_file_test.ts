@@ -4,7 +4,6 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
 import { command, createBus, StoreFullError, StoreReadOnlyError } from "../../mod.ts";
 import type { Transport } from "../../src/spi/transport.ts";
 import { sqlite } from "../../stores/sqlite/mod.ts";
@@ -17,6 +16,7 @@ import { test } from "../support/runner.ts";
 import { share } from "../support/share.ts";
 import { Rig, withRig } from "../transports/sqlite/rig.ts";
 import { start } from "./kill/child.ts";
+import { fillUp, mount, noDisk, unmount } from "./small_disk.ts";
 
 test(
   "ten processes send to and take from one file: each message is handled once, and none is left",
@@ -125,25 +125,6 @@ test(
     }),
 );
 
-/** Why no disk can be made here; `undefined`: one can. */
-function noDisk(): string | undefined {
-  if (process.platform !== "linux" || process.getuid?.() !== 0) return "only root on Linux makes a small disk";
-  const folder = mkdtempSync(join(tmpdir(), "hero-disk-"));
-  try {
-    if (mount(folder)) unmount(folder);
-    else return "this system lets nobody mount a small disk";
-  } finally {
-    rmdirSync(folder);
-  }
-}
-function mount(folder: string): boolean {
-  return spawnSync("mount", ["-t", "tmpfs", "-o", "size=8m", "tmpfs", folder]).status === 0;
-}
-function unmount(folder: string): void {
-  const { status, stderr } = spawnSync("umount", [folder], { encoding: "utf8" });
-  if (status !== 0) throw new Error(`Cannot unmount ${folder}: ${stderr}`);
-}
-
 test(
   "a disk that is full refuses what needs room, keeps what it has, and the file goes on when there is room",
   async () => {
@@ -158,8 +139,7 @@ test(
         const transport = await rig.connect({});
         await transport.deploy(topology(["in"]), "apply");
         await fill(rig, transport, (full) => {
-          // The last write fills what is left.
-          if (full) { while (wrote(filler, 65_536)); }
+          if (full) fillUp(filler);
           else rmSync(filler);
           return Promise.resolve();
         });
@@ -241,16 +221,6 @@ for (const [what, of] of Object.entries(readOnly)) {
     },
     { skip: noDisk() },
   );
-}
-
-/** Makes a file larger; false: there is no room. */
-function wrote(path: string, bytes: number): boolean {
-  try {
-    writeFileSync(path, new Uint8Array(bytes), { flag: "a" });
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 test(
