@@ -136,7 +136,8 @@ function quickly(value: unknown, maxDepth: number): string | undefined {
     if (!isPlain(value, maxDepth)) return undefined;
     const text = JSON.stringify(value);
     // JSON.stringify escapes a lone surrogate as \ud800 to \udfff, and nothing else so (a written backslash is doubled).
-    return text.includes("\\ud") ? undefined : text;
+    // One letter is looked for several times faster on Bun.
+    return text.includes("\\") && text.includes("\\ud") ? undefined : text;
   } catch {
     return undefined; // A getter or proxy threw: the thorough writer meets it again and names the path.
   }

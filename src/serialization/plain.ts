@@ -29,19 +29,12 @@ function isPlainContainer(container: object, depth: number): boolean {
     if (Object.getPrototypeOf(container) !== arrayPrototype) return false;
     for (let index = 0; index < container.length; index++) {
       const value: unknown = container[index]; // undefined too where there is a hole
-      switch (typeof value) {
-        case "string":
-        case "boolean":
-          break;
-        case "number":
-          if (value - value !== 0) return false;
-          break;
-        case "object":
-          if (value !== null && !isPlainContainer(value, depth - 1)) return false;
-          break;
-        default:
-          return false;
-      }
+      if (typeof value === "string") continue;
+      if (typeof value === "number") {
+        if (value - value !== 0) return false;
+      } else if (typeof value === "object") {
+        if (value !== null && !isPlainContainer(value, depth - 1)) return false;
+      } else if (typeof value !== "boolean") return false;
     }
     return true;
   }
@@ -50,20 +43,12 @@ function isPlainContainer(container: object, depth: number): boolean {
   // Inherited keys, if someone put any on Object.prototype, are looked at too: at worst the thorough writer has work.
   for (const key in container) {
     const value = (container as Readonly<Record<string, unknown>>)[key];
-    switch (typeof value) {
-      case "string":
-      case "boolean":
-      case "undefined":
-        break;
-      case "number":
-        if (value - value !== 0) return false;
-        break;
-      case "object":
-        if (value !== null && !isPlainContainer(value, depth - 1)) return false;
-        break;
-      default:
-        return false;
-    }
+    if (typeof value === "string") continue;
+    if (typeof value === "number") {
+      if (value - value !== 0) return false;
+    } else if (typeof value === "object") {
+      if (value !== null && !isPlainContainer(value, depth - 1)) return false;
+    } else if (typeof value !== "boolean" && value !== undefined) return false;
   }
   return true;
 }

@@ -2,6 +2,7 @@
 
 /** Whether a JSON text opens at most `limit` containers, and so is no deeper: the quickest look. */
 export function opensFew(text: string, limit: number): boolean {
+  if (text.length <= 2 * limit) return true; // each is closed as well
   let opened = 0;
   for (let at = text.indexOf("{"); at >= 0; at = text.indexOf("{", at + 1)) if (++opened > limit) return false;
   for (let at = text.indexOf("["); at >= 0; at = text.indexOf("[", at + 1)) if (++opened > limit) return false;
