@@ -14,7 +14,7 @@ import { Outbound } from "../pipeline/outbound.ts";
 import { Transforming } from "../pipeline/transforming.ts";
 import type { OutgoingMessage, SendTarget } from "../pipeline/outgoing_message.ts";
 import { Routing } from "../pipeline/routing.ts";
-import { SendPipeline } from "../pipeline/send_pipeline.ts";
+import { type IdSource, SendPipeline } from "../pipeline/send_pipeline.ts";
 import { hostInfo } from "../runtime/host.ts";
 import { systemClock } from "../runtime/system_clock.ts";
 import { Serializers } from "../serialization/negotiation.ts";
@@ -113,7 +113,7 @@ export class BusCore {
     this.requests = new RequestClient(services, owners, clock);
     const given = options.newId;
     // Told nothing: what makes texts of any length may take a number for one.
-    const newId = given === undefined ? createUuidV7(clock) : () => given();
+    const newId: IdSource = given === undefined ? createUuidV7(clock) : () => given();
     const host = hostInfo(name, options.host ?? {});
     const serializers = new Serializers(options.serializer, options.serializers);
     const sendPipeline = new SendPipeline({

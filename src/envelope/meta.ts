@@ -7,6 +7,7 @@
  */
 import type { HostInfo } from "../runtime/host.ts";
 import type { Envelope } from "./envelope.ts";
+import { SentEnvelope } from "./sent_envelope.ts";
 
 /** The keys. The host stands last: whoever reads it knows its text by then. */
 export const keys = {
@@ -47,10 +48,15 @@ export function writeMeta(envelope: Envelope): string {
   else if (destinationAddress !== topicOf(type)) text += `,"d":${quote(destinationAddress)}`;
   if (responseAddress !== undefined) text += `,"r":${quote(responseAddress)}`;
   if (faultAddress !== undefined) text += `,"f":${quote(faultAddress)}`;
-  if (sentAt !== timeIn(messageId)) text += `,"t":${sentAt ?? null}`;
+  if (!isToldByItsId(envelope) && sentAt !== timeIn(messageId)) text += `,"t":${sentAt ?? null}`;
   if (expiresAt !== undefined) text += `,"x":${expiresAt}`;
   const end = endOf(sourceAddress, host);
   return text === "" ? end : flat(`{${text.slice(1)}${end === "{}" ? "" : ","}${end.slice(1)}`);
+}
+
+/** Whether it is known, without a look at it, that its id tells when it was sent. */
+function isToldByItsId(envelope: Envelope): boolean {
+  return envelope instanceof SentEnvelope && envelope.idTellsTime;
 }
 
 function idText(id: string, messageId: string, requestId: string | undefined): string {
@@ -64,6 +70,10 @@ function flat(text: string): string {
 }
 
 const topic = "topic:";
+/** A hostile sender must not fill the memory with types that nobody has. */
+const mostTypes = 10_000;
+/** By type: a text that is put together anew for each message costs more than to look it up. */
+const topics = new Map<string, string>();
 
 /** The type that was looked at last, and its topic: most messages are of the type of the one before. */
 let topicType = "";
@@ -72,14 +82,22 @@ let topicOfType: string | undefined;
 /** The topic of the type itself: the first name in `hero-type`, without its version. `undefined`: there is none. */
 export function topicOf(type: string): string | undefined {
   if (type !== topicType) {
-    const version = type.indexOf(";");
-    const base = type.indexOf(",");
-    const end = version < 0 ? base : base < 0 ? version : Math.min(version, base);
-    const name = end < 0 ? type : type.slice(0, end);
-    topicOfType = name === "" ? undefined : flat(topic + name);
+    topicOfType = topics.get(type) ?? learnTopic(type);
     topicType = type;
   }
   return topicOfType;
+}
+
+function learnTopic(type: string): string | undefined {
+  const version = type.indexOf(";");
+  const base = type.indexOf(",");
+  const end = version < 0 ? base : base < 0 ? version : Math.min(version, base);
+  const name = end < 0 ? type : type.slice(0, end);
+  if (name === "") return undefined;
+  if (topics.size >= mostTypes) topics.clear();
+  const made = flat(topic + name);
+  topics.set(type, made);
+  return made;
 }
 
 /** The beginning of the UUID that was looked at last: most are made in the same millisecond as the one before. */

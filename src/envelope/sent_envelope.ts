@@ -27,6 +27,8 @@ export class SentEnvelope implements Envelope {
   readonly destinationAddress: string;
   readonly sentAt: number;
   readonly headers: Headers;
+  /** Its id was made when it was sent, and says so. Where this is not known, the id is looked at. */
+  readonly idTellsTime: boolean;
   readonly #sender: SenderInfo;
   readonly #rest: Rest | undefined;
 
@@ -39,6 +41,7 @@ export class SentEnvelope implements Envelope {
     headers: Headers,
     sender: SenderInfo,
     rest: Rest | undefined,
+    idTellsTime = false,
   ) {
     this.messageId = messageId;
     this.type = type;
@@ -46,6 +49,7 @@ export class SentEnvelope implements Envelope {
     this.destinationAddress = destinationAddress;
     this.sentAt = sentAt;
     this.headers = headers;
+    this.idTellsTime = idTellsTime;
     this.#sender = sender;
     this.#rest = rest;
   }

@@ -2,8 +2,9 @@
 import type { Frame, FrameHeaders, NativeValue } from "../spi/frame.ts";
 import type { Envelope } from "./envelope.ts";
 import { applicationHeaders, headerText, names } from "./headers.ts";
-import { timeIn, topicOf, writeMeta } from "./meta.ts";
-import { commonMeta, type Meta, readMeta } from "./meta_reading.ts";
+import { writeMeta } from "./meta.ts";
+import { commonMeta, readMeta } from "./meta_reading.ts";
+import { ReceivedEnvelope } from "./received_envelope.ts";
 import { traceOf } from "./trace.ts";
 
 /** The headers of a frame that carries `envelope`. `types` is the serializer's. */
@@ -30,7 +31,8 @@ export function toHeaders(envelope: Envelope, types: string | undefined): FrameH
 }
 
 /**
- * The envelope of a frame. What a foreign sender left out is left out here, but the id, which `messageId` supplies.
+ * The envelope of a frame. What a foreign sender left out is left out here, but the id, which `messageId` supplies. It
+ * may be of a class of its own: it is not spread.
  *
  * @throws {UnreadableMessageError} if `hero-meta` is not what it must be
  */
@@ -39,9 +41,12 @@ export function fromHeaders(frame: Frame, messageId: () => string): Envelope {
   const id = headerText(headers[names.id]) || undefined;
   const type = headerText(headers[names.type]) ?? "";
   const text = headerText(headers[names.meta]);
-  if (id !== undefined && text !== undefined) {
+  if (id !== undefined && text !== undefined && type !== "") {
     const sender = commonMeta(text);
-    if (sender !== undefined) return firstOf(id, type, headers, sender);
+    if (sender !== undefined) {
+      const { source, host } = sender;
+      return new ReceivedEnvelope(id, type, source, host, applicationHeaders(headers), traceOf(headers));
+    }
   }
   // What is left out of it follows from an id; where none came, the new one is that of its conversation alone.
   const meta = readMeta(text, id, type);
@@ -62,26 +67,5 @@ export function fromHeaders(frame: Frame, messageId: () => string): Envelope {
     headers: applicationHeaders(headers),
     trace: traceOf(headers),
     host: meta.host,
-  };
-}
-
-/** The same of a message that says no more than who has sent it, as most do: the rest follows from its id and type. */
-function firstOf(messageId: string, type: string, headers: FrameHeaders, { source, host }: Meta): Envelope {
-  return {
-    messageId,
-    type,
-    correlationId: undefined,
-    conversationId: messageId,
-    initiatorId: undefined,
-    requestId: undefined,
-    sourceAddress: source,
-    destinationAddress: topicOf(type),
-    responseAddress: undefined,
-    faultAddress: undefined,
-    sentAt: timeIn(messageId),
-    expiresAt: undefined,
-    headers: applicationHeaders(headers),
-    trace: traceOf(headers),
-    host,
   };
 }

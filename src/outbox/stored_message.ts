@@ -71,7 +71,8 @@ export function messageOf(row: OutboxRow, registry: Registry): OutgoingMessage {
   const { [names.outbox]: noted, ...headers } = row.frame.headers;
   const notes = readNotes(headerText(noted), row.to);
   const frame = withHeaders(row.frame, headers);
-  const envelope = { ...fromHeaders(frame, () => row.id), destinationAddress: row.to, expiresAt: row.expiresAt };
+  const read = fromHeaders(frame, () => row.id);
+  const envelope = { ...read, sentAt: read.sentAt, destinationAddress: row.to, expiresAt: row.expiresAt };
   const definition = definitionOf(envelope.type, registry);
   const { copy = false, alsoTo = [] } = notes;
   return new OutgoingMessage(frame, { envelope, message: undefined }, notes.kind, { definition, alsoTo, copy }, {

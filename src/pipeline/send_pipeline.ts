@@ -24,6 +24,14 @@ import { checkIds, checkKey, checkKind, checkPlain, checkPriority, checkTtl } fr
 import { carries, levelOf, planSend, type SendPlan } from "./send_plan.ts";
 import type { SendOptions } from "./sending.ts";
 
+/** Where the ids of messages come from. */
+export interface IdSource {
+  /** Told the time where it has just been read. */
+  (now?: number): string;
+  /** The time in the one that was made last, in epoch milliseconds; left out: it is not known whether there is any. */
+  readonly lastTime?: () => number;
+}
+
 /** What the pipeline of a bus is made of. */
 export interface SendPipelineOptions {
   readonly bus: string;
@@ -34,8 +42,7 @@ export interface SendPipelineOptions {
   readonly transport: string;
   readonly serializer: Serializer;
   readonly clock: Clock;
-  /** Told the time where it has just been read. */
-  readonly newId: (now?: number) => string;
+  readonly newId: IdSource;
   readonly telemetry: Telemetry | undefined;
   readonly middleware: readonly SendMiddleware[];
   /** A store that keeps what is due later than the transport can; `undefined`: there is none. */
@@ -88,9 +95,11 @@ export class SendPipeline {
         this.#with.middleware.length === 0 && (cause === undefined || cause.sendMiddleware.length === 0);
       if (!direct) return this.#prepare({ kind, definition, message, options, cause, target, special }, plan);
       const now = this.#with.clock.now();
-      const messageId = options.messageId ?? this.#with.newId(now);
+      const { newId } = this.#with;
+      const messageId = options.messageId ?? newId(now);
+      const timed = options.messageId === undefined && newId.lastTime?.() === now;
       return taken(
-        this.#post(kind, plan, message, options, options.headers, cause, target, special, messageId, now),
+        this.#post(kind, plan, message, options, options.headers, cause, target, special, messageId, now, timed),
         target,
       );
     } catch (thrown) {
@@ -190,6 +199,7 @@ export class SendPipeline {
     special: Special,
     messageId: string,
     now: number,
+    idTellsTime = false,
   ): OutgoingMessage {
     const { definition } = plan;
     const to = this.#to(plan, options, special);
@@ -233,6 +243,7 @@ export class SendPipeline {
         special.expiresAt ?? (ttl === undefined ? undefined : (dueAt ?? now) + ttl),
         span?.trace ?? cause?.trace,
       ),
+      idTellsTime,
     );
     const content = new Reference(envelope, message);
     try {

@@ -13,6 +13,14 @@ const counterEnd = 4096;
 /** What `crypto.getRandomValues` gives at most at once. */
 const largestPoolInBytes = 65_536;
 
+/** A source of UUIDv7s. */
+export interface UuidV7Source {
+  /** Makes one; who has just read the clock may say what it told. */
+  (now?: number): string;
+  /** The time in the one that was made last, in epoch milliseconds. */
+  lastTime(): number;
+}
+
 /**
  * Makes a source of UUIDv7s (RFC 9562, 5.7), each greater than the one before, also when the clock stands or goes
  * back (6.2, methods 1 and 2): the last 12 bits count from a random number on; when they are used up within a
@@ -22,7 +30,6 @@ const largestPoolInBytes = 65_536;
  *
  * @param clock epoch milliseconds, 0 to 2^48 − 1; outside of it, and where it is not a number, the time stands
  * @param random fills an array with random bytes; `crypto.getRandomValues` unless given
- * @returns makes one; who has just read the clock may say what it told
  * @example
  * ```ts
  * import { createUuidV7 } from "./uuid_v7.ts";
@@ -34,7 +41,7 @@ const largestPoolInBytes = 65_536;
 export function createUuidV7(
   clock: { now(): number },
   random: (bytes: Uint8Array<ArrayBuffer>) => void = (bytes) => void crypto.getRandomValues(bytes),
-): (now?: number) => string {
+): UuidV7Source {
   // Small at first: a short life, as in a simulation, needs few.
   let pool = new Uint16Array(48);
   let used = pool.length;
@@ -65,7 +72,7 @@ export function createUuidV7(
     head = `${text.slice(0, 8)}-${text.slice(8)}-7${digits(high)}-${variants[a >>> 14]}${digits(a & 4095)}-` +
       `${digits(b >>> 4)}${digits(((b & 15) << 8) | (c >>> 8))}${digits(((c & 255) << 4) | (d >>> 12))}`;
   };
-  return (now = clock.now()) => {
+  const newId = (now = clock.now()): string => {
     if (now >= time + 1 && now <= lastTime) {
       time = Math.floor(now);
       high = take() >>> 5;
@@ -79,4 +86,5 @@ export function createUuidV7(
     }
     return head + digits(low);
   };
+  return Object.assign(newId, { lastTime: () => time });
 }

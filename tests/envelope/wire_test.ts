@@ -67,7 +67,7 @@ const common: Envelope = {
 };
 const back = (envelope: Envelope) => {
   const read = fromHeaders(frame(toHeaders(envelope, undefined)), () => "new");
-  return { ...read, headers: { ...read.headers } };
+  return { ...read, sentAt: read.sentAt, headers: { ...read.headers } };
 };
 
 test("a first message says who sent it and no more: the rest follows from its id and its type", () => {

@@ -295,3 +295,23 @@ trial("a header that a handler sets wrongly fails the handler, not the process",
   assertEquals(await trial.count("orders_error"), 1);
   assert(error instanceof InvalidHeaderError);
 });
+
+trial(
+  "a message tells when it was sent, also where its id tells another time: the clock was set back, or it was given",
+  async (t) => {
+    const before = t.clock.now();
+    let now = before;
+    const bus = t.bus({ clock: { now: () => now, at: (time, run) => t.clock.at(time, run) } });
+    const sentAt: (number | undefined)[] = [];
+    bus.endpoint("orders").handle(Submit, (_, ctx) => void sentAt.push(ctx.sentAt?.getTime()));
+    await bus.start();
+    await bus.send(Submit, order);
+    now -= 60_000;
+    await bus.send(Submit, order);
+    now = before;
+    await bus.send(Submit, order);
+    await bus.send(Submit, order, { messageId: "01a21604-ac0e-767a-be72-edf9c688b734" });
+    await t.settled();
+    assertEquals(sentAt, [before, before - 60_000, before, before]);
+  },
+);

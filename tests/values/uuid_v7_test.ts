@@ -30,6 +30,14 @@ test("who has just read the clock says what it told, and the order holds", () =>
   assertEquals(ids.toSorted(), ids);
 });
 
+test("the source tells the time in the id that it made last, which may be ahead of the clock", () => {
+  const newId = createUuidV7(clockAt(5000, 4000, 5001.5));
+  for (let count = 0; count < 3; count++) {
+    const id = newId();
+    assertEquals(newId.lastTime(), timeOf(id));
+  }
+});
+
 test("300,000 ids in one millisecond are different and in order", () => {
   const newId = createUuidV7({ now: () => 1000 });
   let previous = "";
