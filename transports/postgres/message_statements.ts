@@ -39,10 +39,12 @@ export function messageStatements(names: Names) {
     `deliveries = m.deliveries - $3::text::int, state = CASE WHEN m.keeps THEN 5 ELSE m.state END ` +
     `WHERE ${underLease("r")} RETURNING m.place, m.queue, m."key", m.keeps) `;
   const again = `WITH ${alone(rowsOf("$1", againColumns))}, ` +
-    `gone AS MATERIALIZED (SELECT m.place, m.queue, m."key", m.keeps FROM ${t} m JOIN r ON ${sameLease} FOR UPDATE OF m), ` +
+    `gone AS MATERIALIZED (SELECT m.place, m.queue, m."key", m.keeps FROM ${t} m WHERE ${
+      underLease("r")
+    } FOR UPDATE), ` +
     `changed AS (UPDATE ${t} m SET state = 3, due_at = greatest(-9e15, least(9e15, ceil(r.due)))::bigint, ` +
-    `deliveries = 0, leased_until = 0, keeps = false, headers = r.headers FROM gone g JOIN r ON r.place = g.place ` +
-    `WHERE m.place = g.place) `;
+    `deliveries = 0, leased_until = 0, keeps = false, headers = r.headers FROM r ` +
+    `WHERE m.place = ANY (ARRAY(SELECT place FROM gone)) AND m.place = r.place) `;
   /** `targets` has rows of the old table with `target`, `to_via`, `ordered`, in order of `n`. */
   const arrive = (targets: string) =>
     `arrived AS MATERIALIZED (SELECT ${place} AS new_place, o.*, o.ordered AND o."key" IS NOT NULL AS now_keeps ` +
@@ -66,16 +68,26 @@ export function messageStatements(names: Names) {
     `WHERE d.address = r.address)`;
   const came = `SELECT 'came', queue, NULL::text FROM written GROUP BY queue`;
   const page = (s: number, more: string) =>
-    `SELECT * FROM (SELECT m.place, m."rank" FROM ${t} m WHERE m.queue = $1::text::bigint AND m.state = ${s} ` +
+    `SELECT * FROM (SELECT m.place, m."rank" FROM ${t} m, ${oneOfMany} WHERE m.queue = $1::text::bigint AND m.state = ${s} ` +
     `AND (m."rank", m.place) > ($2::text::int, $3::text::bigint) AND m.place <= $4::text::bigint AND m.${free} ` +
     `AND (m.expires_at IS NULL OR m.expires_at > ${now}) ORDER BY m."rank", m.place LIMIT $5::text::bigint${more}) p`;
   const nowDue = (queue: string) =>
     `SELECT * FROM (SELECT place FROM ${t} WHERE queue = ${queue} AND state = 3 AND due_at <= ${now} ` +
     `ORDER BY due_at, place LIMIT ${batch} FOR UPDATE SKIP LOCKED) d`;
   const due = (queue: string) => `(SELECT min(due_at) FROM ${t} WHERE queue = ${queue} AND state = 3)`;
-  const drop = (which: string, order: string) =>
-    `WITH ${clock}, gone AS (DELETE FROM ${t} m WHERE m.place = ANY (ARRAY(SELECT place FROM ${t} WHERE ${which} ` +
-    `AND state <> 3 AND ${free} ORDER BY ${order} LIMIT ${batch} FOR UPDATE SKIP LOCKED)) RETURNING m.place, m.queue, m."key", m.keeps) `;
+  const drop = (...which: readonly (readonly [condition: string, order: string])[]) =>
+    `WITH ${clock}, gone AS (DELETE FROM ${t} m WHERE m.place = ANY (ARRAY(${
+      which.map(([condition, order]) =>
+        `SELECT * FROM (SELECT d.place FROM ${t} d, ${oneOfMany} WHERE ${condition} AND d.${free} ` +
+        `ORDER BY ${order} LIMIT ${batch} FOR UPDATE OF d SKIP LOCKED) d`
+      ).join(" UNION ALL ")
+    })) RETURNING m.place, m.queue, m."key", m.keeps) `;
+  /** Of a queue, up to a place, in the order of the index. */
+  const purged = (s: number) =>
+    [`d.queue = $1::text::bigint AND d.state = ${s} AND d.place <= $2::text::bigint`, 'd."rank", d.place'] as const;
+  const nextQueue = (states: string, after: string) =>
+    `SELECT (SELECT m.queue FROM ${t} m, ${oneOfMany} WHERE m.state ${states} AND m.queue > ${after} ` +
+    `ORDER BY m.queue LIMIT 1) AS queue`;
   const dropped = `SELECT count(*), ${note("gone")} FROM gone`;
   return {
     ...orderStatements(names),
@@ -130,43 +142,42 @@ export function messageStatements(names: Names) {
       `AND NOT EXISTS (SELECT FROM ${routes} d WHERE d.address = f.via)) w) ` +
       `${came} UNION ALL SELECT 'noted', 0, ${note("written")}`,
     /** Place. */
-    cancel: `DELETE FROM ${t} WHERE place = $1::text::bigint AND state = 3 RETURNING 1`,
+    cancel:
+      `DELETE FROM ${t} WHERE place = $1::text::bigint AND CASE WHEN state = 3 THEN true ELSE false END RETURNING 1`,
     /** Queue, rank and place after which, last place, limit. */
     browse: `WITH ${clock}, page AS (${page(2, "")} UNION ALL ${page(5, "")}) ` +
-      `SELECT ${foundColumns(now)} FROM page p JOIN ${t} m ON m.place = p.place ` +
-      `ORDER BY p."rank", p.place LIMIT $5::text::bigint`,
+      `SELECT ${foundColumns(now)} FROM ${t} m WHERE m.place = ANY (ARRAY(SELECT p.place FROM page p)) ` +
+      `ORDER BY m."rank", m.place LIMIT $5::text::bigint`,
     /** The same, and for how long. */
-    take: `WITH ${clock}, page AS (SELECT * FROM (${page(2, " FOR UPDATE SKIP LOCKED")} UNION ALL ` +
-      `${page(5, " FOR UPDATE SKIP LOCKED")}) a ORDER BY "rank", place LIMIT $5::text::bigint), ` +
+    take: `WITH ${clock}, page AS (SELECT * FROM (${page(2, " FOR UPDATE OF m SKIP LOCKED")} UNION ALL ` +
+      `${page(5, " FOR UPDATE OF m SKIP LOCKED")}) a ORDER BY "rank", place LIMIT $5::text::bigint), ` +
       `taken AS (UPDATE ${t} m SET leased_until = ${now} + $6::text::bigint, deliveries = m.deliveries + 1 ` +
       `WHERE m.place = ANY (ARRAY(SELECT p.place FROM page p)) RETURNING ${foundColumns(now)}) SELECT * FROM taken`,
-    last: `SELECT coalesce(max(place), 0) FROM ${t}`,
+    last: `SELECT coalesce((SELECT m.place FROM ${t} m, ${oneOfMany} ORDER BY m.place DESC LIMIT 1), 0)`,
     /** Queue; gives what waits, is handled, is due later. */
     count: `WITH ${clock} SELECT count(*) FILTER (WHERE state <> 3 AND ${free} OR due_at <= ${now} AND state = 3), ` +
       `count(*) FILTER (WHERE state <> 3 AND leased_until > ${now}), ` +
       `count(*) FILTER (WHERE state = 3 AND due_at > ${now}) FROM ${t} WHERE queue = $1::text::bigint ` +
       `AND state IN (2, 3, 5) AND (expires_at IS NULL OR expires_at > ${now} OR leased_until > ${now})`,
     /** Queue, last place. */
-    purge: drop("queue = $1::text::bigint AND place <= $2::text::bigint AND state IN (2, 5)", "place") + dropped,
-    expire: drop(`expires_at <= ${now}`, "expires_at") + dropped,
+    purge: drop(purged(2), purged(5)) + dropped,
+    expire: drop([`d.expires_at <= ${now} AND d.state <> 3`, "d.expires_at"]) + dropped,
     /** Queue: all of it, leased or not, at most a batch. */
     clear: `DELETE FROM ${t} WHERE place = ANY (ARRAY((SELECT place FROM ${t} WHERE queue = $1::text::bigint ` +
       `AND state IN (2, 5) LIMIT ${batch}) UNION ALL (SELECT place FROM ${t} WHERE queue = $1::text::bigint ` +
       `AND state = 3 LIMIT ${batch}))) RETURNING 1`,
     /** The queues of messages that are none any more: one look into the index for each. */
-    orphans: `WITH RECURSIVE s(state) AS (VALUES (2::smallint), (3::smallint), (5::smallint)), q(queue) AS (` +
-      `SELECT min(queue) FROM ${t} WHERE state IN (2, 5) UNION ALL SELECT (SELECT min(m.queue) FROM ${t} m ` +
-      `WHERE m.state IN (2, 5) AND m.queue > q.queue) FROM q WHERE q.queue IS NOT NULL), d(queue) AS (` +
-      `SELECT min(queue) FROM ${t} WHERE state = 3 UNION ALL SELECT (SELECT min(m.queue) FROM ${t} m ` +
-      `WHERE m.state = 3 AND m.queue > d.queue) FROM d WHERE d.queue IS NOT NULL) ` +
+    orphans: `WITH RECURSIVE q(queue) AS (${nextQueue("IN (2, 5)", "0")} UNION ALL ` +
+      `SELECT (${nextQueue("IN (2, 5)", "q.queue")}) FROM q WHERE q.queue IS NOT NULL), ` +
+      `d(queue) AS (${nextQueue("= 3", "0")} UNION ALL ` +
+      `SELECT (${nextQueue("= 3", "d.queue")}) FROM d WHERE d.queue IS NOT NULL) ` +
       `SELECT queue FROM (SELECT queue FROM q UNION SELECT queue FROM d) a WHERE queue > 0 ` +
       `AND NOT EXISTS (SELECT FROM ${queues} e WHERE e.id = a.queue)`,
     /** Queue: the order of its keys counts from now on. What is handled goes on. */
     lineUp: `WITH ${clock} UPDATE ${t} m SET keeps = true, state = CASE WHEN leased_until > ${now} THEN 2 ELSE 5 END ` +
       `WHERE queue = $1::text::bigint AND "key" IS NOT NULL AND state IN (2, 5) AND NOT keeps`,
-    lineUpFirsts: `UPDATE ${t} m SET state = 2 WHERE m.place IN (SELECT min(k.place) FROM ${t} k WHERE ` +
-      `k.queue = $1::text::bigint AND k.keeps AND k.state = 5 GROUP BY k."key") AND NOT EXISTS (SELECT FROM ${t} o ` +
-      `WHERE o.queue = m.queue AND o."key" = m."key" AND o.keeps AND o.state = 2)`,
+    lineUpFirsts: `UPDATE ${t} m SET state = 2 WHERE m.place = ANY (ARRAY(SELECT min(k.place) FROM ${t} k ` +
+      `WHERE k.queue = $1::text::bigint AND k.keeps GROUP BY k."key" HAVING bool_and(k.state = 5)))`,
     lockTable: `LOCK TABLE ${t} IN SHARE ROW EXCLUSIVE MODE`,
   };
 }

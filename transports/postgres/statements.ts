@@ -1,6 +1,6 @@
 /** Parts of statements. @module */
 import type { Names } from "../../stores/postgres/names.ts";
-import { nowMs } from "../../stores/postgres/statement.ts";
+import { nowMs, oneOfMany } from "../../stores/postgres/statement.ts";
 
 /** The database's time, once for a statement. */
 export const clock = `clock AS MATERIALIZED (SELECT ${nowMs} AS now)`;
@@ -49,7 +49,8 @@ export function note(from: string): string {
  */
 export function orderStatements(names: Names): { readonly lock: string; readonly promote: string } {
   const t = names.table("messages");
-  const ofKey = `k.queue = n.queue AND k."key" = n."key" AND k.keeps`;
+  // The first of a key is ready, or none is: of each key the index has those first that are.
+  const order = ["queue", '"key"', "state", "place"].map((each) => `k.${each}`).join(", ");
   return {
     lock: `SELECT count(pg_advisory_xact_lock(h)) FROM (SELECT DISTINCT ` +
       `hashtextextended('${names.channel} ' || (e ->> 0) || ' ' || (e ->> 1), 0) AS h ` +
@@ -57,10 +58,11 @@ export function orderStatements(names: Names): { readonly lock: string; readonly
     /** Gives the queues that have something to take, and notes nothing any more. */
     promote: `WITH noted AS MATERIALIZED (SELECT DISTINCT (e ->> 0)::bigint AS queue, e ->> 1 AS "key" ` +
       `FROM json_array_elements(${notedKeys}::json) e), ` +
-      `firsts AS MATERIALIZED (SELECT f.place FROM noted n CROSS JOIN LATERAL (SELECT k.place FROM ${t} k ` +
-      `WHERE ${ofKey} AND k.state = 5 ORDER BY k.place LIMIT 1) f ` +
-      `WHERE NOT EXISTS (SELECT FROM ${t} k WHERE ${ofKey} AND k.state = 2)), ` +
-      `promoted AS (UPDATE ${t} m SET state = 2 FROM firsts f WHERE m.place = f.place AND m.state = 5 RETURNING m.queue) ` +
+      `firsts AS MATERIALIZED (SELECT f.place FROM noted n CROSS JOIN LATERAL (SELECT ${order} FROM ${t} k, ` +
+      `${oneOfMany} WHERE k.keeps AND (${order}) > (n.queue, n."key", 0::smallint, 0::bigint) ` +
+      `ORDER BY ${order} LIMIT 1) f WHERE f.queue = n.queue AND f."key" = n."key" AND f.state = 5), ` +
+      `promoted AS (UPDATE ${t} m SET state = 2 WHERE m.place = ANY (ARRAY(SELECT place FROM firsts)) ` +
+      `AND CASE WHEN m.state = 5 THEN true ELSE false END RETURNING m.queue) ` +
       `SELECT queue, set_config('hero.queue_keys', '', true) FROM promoted GROUP BY queue`,
   };
 }
