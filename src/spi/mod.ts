@@ -40,6 +40,7 @@ export type {
   StoreCapabilities,
   Unit,
 } from "./store.ts";
+export { bindingEntity, extraBindings } from "./extra_bindings.ts";
 export { keepCancelledMs, mostSetBackMs } from "./rows.ts";
 export { transactionOf } from "./transaction.ts";
 export type {

@@ -1,5 +1,6 @@
 /** The queues, topics and bindings of a broker. @module */
 import { UnsupportedError } from "../../src/errors/configuration.ts";
+import { bindingEntity, extraBindings } from "../../src/spi/extra_bindings.ts";
 import type { Address, Change, DeployMode, Extension, Topology } from "../../src/spi/transport.ts";
 import { Queue, type QueueServices, type QueueSettings } from "./queue.ts";
 
@@ -97,36 +98,21 @@ export class Entities {
     }
     for (const { topic, to } of topology.bindings) {
       if (this.#bindings.get(topic)?.has(to)) continue;
-      changes.push({ kind: "create", entity: binding(topic, to), detail: "a binding" });
+      changes.push({ kind: "create", entity: bindingEntity(topic, to), detail: "a binding" });
       if (apply) this.#bind(topic, to);
     }
     if (apply && changes.length > 0) this.#routes.clear();
-    return [...changes, ...this.#extra(topology)];
+    return [...changes, ...extraBindings(topology, this.#others(topology))];
   }
 
-  /**
-   * Bindings that are there and should not be: of a queue that was named to a topic that it was not named with, and, as
-   * a command or query has one owner, of any other queue to the topic of one. Whoever subscribes to an event is no extra.
-   */
-  *#extra(topology: Topology): Generator<Change> {
-    const owned = new Set(topology.topics.flatMap(({ name, owned = false }) => owned ? [name] : []));
-    const queues = new Set(topology.queues.map(({ name }) => `queue:${name}`));
-    const wanted = new Set(topology.bindings.map(({ topic, to }) => binding(topic, to)));
+  /** The bindings of durable queues that may be extra. */
+  *#others({ topics, queues }: Topology): Generator<Topology["bindings"][number]> {
     // A bus that learns of a contract deploys its topics alone: that must not cost as much as all that is there.
-    for (const topic of queues.size === 0 ? owned : this.#bindings.keys()) {
-      const others = [...this.#bindings.get(topic) ?? []].filter((to) =>
-        to.startsWith("queue:") && !wanted.has(binding(topic, to)) && !this.#isTransient(to)
-      );
-      const mine = topology.bindings.some((each) => each.topic === topic && each.to.startsWith("queue:"));
-      // Who only sends to it sees its owner there.
-      if (owned.has(topic) && !mine && others.length === 1) continue;
-      for (const to of others) {
-        if (!owned.has(topic) && !queues.has(to)) continue;
-        const detail = owned.has(topic)
-          ? `"${topic}" is a command's or query's, and has one owner: each queue that is bound gets a copy`
-          : "a binding that nothing here asks for";
-        yield { kind: "extra", entity: binding(topic, to), detail };
-      }
+    const among = queues.length > 0
+      ? this.#bindings.keys()
+      : topics.flatMap(({ name, owned = false }) => owned ? [name] : []);
+    for (const topic of among) {
+      for (const to of this.#bindings.get(topic) ?? []) if (!this.#isTransient(to)) yield { topic, to };
     }
   }
 
@@ -171,10 +157,6 @@ export function queueOptions(extensions: readonly Extension[]): MemoryQueueOptio
     options = { ...options, ...value as MemoryQueueOptions }; // made by `memory.queue` alone
   }
   return options;
-}
-
-function binding(topic: string, to: Address): string {
-  return `topic:${topic} -> ${to}`;
 }
 
 function describe({ maxLength, deadLetterExpired }: QueueSettings): string {

@@ -1,8 +1,9 @@
 /** The queues, topics and bindings in a database. @module */
 import { fromText } from "../../src/envelope/stored_text.ts";
 import { UnsupportedError } from "../../src/errors/configuration.ts";
+import { bindingEntity, extraBindings } from "../../src/spi/extra_bindings.ts";
 import type { Address, Change, Entity, Topology } from "../../src/spi/transport.ts";
-import { queueName, topicName } from "../../src/values/destination.ts";
+import { queueName } from "../../src/values/destination.ts";
 import type { Names } from "../../stores/postgres/names.ts";
 import type { SqlRow, SqlSession } from "../../stores/postgres/sql_client.ts";
 import { column } from "../../stores/postgres/statement.ts";
@@ -134,7 +135,7 @@ export class Entities {
   ): Promise<readonly Change[]> {
     const found = session === undefined ? nothing : await this.#all(session);
     const byName = new Map(found.queues.map((queue) => [queue.name, queue]));
-    const bound = new Set(found.bindings.map(({ topic, to }) => bindingOf(topic, to)));
+    const bound = new Set(found.bindings.map(({ topic, to }) => bindingEntity(topic, to)));
     const changes: Change[] = [];
     const run = async (text: string, ...values: readonly string[]): Promise<void> => {
       if (apply) await session?.query(text, values);
@@ -160,12 +161,12 @@ export class Entities {
       await run(this.#sql.addTopic, column(name));
     }
     for (const { topic, to } of topology.bindings) {
-      if (bound.has(bindingOf(topic, to))) continue;
-      changes.push({ kind: "create", entity: bindingOf(topic, to), detail: "a binding" });
+      if (bound.has(bindingEntity(topic, to))) continue;
+      changes.push({ kind: "create", entity: bindingEntity(topic, to), detail: "a binding" });
       await run(this.#sql.bind, column(topic), column(to));
     }
     if (session !== undefined && apply && changes.some(({ kind }) => kind === "create")) await this.#route(session);
-    return [...changes, ...extra(found, byName, topology)];
+    return [...changes, ...extraBindings(topology, found.bindings.filter((each) => isDurable(each, byName)))];
   }
 
   async #all(session: SqlSession): Promise<Found> {
@@ -216,17 +217,10 @@ function routesTo(queue: Queue, bindings: readonly Binding[]): readonly RouteRow
   return [...found.values()];
 }
 
-/** Bindings of what was named that were not named; those of receivers' own queues are their matter. */
-function* extra(found: Found, byName: ReadonlyMap<string, Queue>, topology: Topology): Generator<Change> {
-  const wanted = new Set(topology.bindings.map(({ topic, to }) => bindingOf(topic, to)));
-  const topics = new Set(topology.topics.map(({ name }) => name));
-  const queues = new Set(topology.queues.map(({ name }) => `queue:${name}`));
-  for (const { topic, to } of found.bindings) {
-    if (!topics.has(topic) && !queues.has(to) || wanted.has(bindingOf(topic, to))) continue;
-    const name = queueName(to);
-    if (name === undefined ? topicName(to) === undefined : byName.get(name)?.lifetime !== "durable") continue;
-    yield { kind: "extra", entity: bindingOf(topic, to), detail: "a binding that is not wanted" };
-  }
+/** Whether a binding is of a durable queue: those of receivers' own are their matter. */
+function isDurable({ to }: Binding, byName: ReadonlyMap<string, Queue>): boolean {
+  const name = queueName(to);
+  return name !== undefined && byName.get(name)?.lifetime === "durable";
 }
 
 /** There are no settings of single queues. @throws {UnsupportedError} if there is one */
@@ -234,10 +228,6 @@ export function refuse(extensions: Entity["extensions"]): void {
   for (const { transport } of extensions) {
     throw new UnsupportedError(transportName, `a setting of "${transport}"`, "Take it away, or use that transport");
   }
-}
-
-function bindingOf(topic: string, to: Address): string {
-  return `topic:${topic} -> ${to}`;
 }
 
 function queueOf([id, name, lifetime, ordered]: SqlRow): Queue {

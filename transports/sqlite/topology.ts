@@ -1,5 +1,6 @@
 /** The queues, topics and bindings in a file. @module */
 import { UnsupportedError } from "../../src/errors/configuration.ts";
+import { bindingEntity, extraBindings } from "../../src/spi/extra_bindings.ts";
 import type { Address, Change, Entity, Topology } from "../../src/spi/transport.ts";
 import { queueName, topicName } from "../../src/values/destination.ts";
 import { fromText, toText } from "../../src/envelope/stored_text.ts";
@@ -158,29 +159,30 @@ export class Entities {
     }
     for (const { topic, to } of topology.bindings) {
       if (connection?.prepare(this.#sql.binding).get(toText(topic), toText(to)) != null) continue;
-      changes.push({ kind: "create", entity: binding(topic, to), detail: "a binding" });
+      changes.push({ kind: "create", entity: bindingEntity(topic, to), detail: "a binding" });
       if (apply && connection !== undefined) this.#bind(connection, topic, to);
     }
     if (connection === undefined) return changes;
     if (apply && changes.length > 0) this.#changed(connection);
-    return [...changes, ...this.#extra(connection, topology)];
+    return [...changes, ...extraBindings(topology, this.#others(connection, topology))];
   }
 
-  /** Bindings of what was named that were not named; those of receivers' own queues are their matter. */
-  *#extra(connection: Connection, topology: Topology): Generator<Change> {
-    const wanted = new Set(topology.bindings.map(({ topic, to }) => binding(topic, to)));
+  /** The bindings of durable queues that may be extra. */
+  #others(connection: Connection, { topics, queues }: Topology): Topology["bindings"] {
     const found = [
-      ...topology.topics.flatMap(({ name }) => connection.prepare(this.#sql.bindingsOf).all(toText(name))),
-      ...topology.queues.flatMap(({ name }) => connection.prepare(this.#sql.bindingsTo).all(toText(`queue:${name}`))),
+      ...topics.filter(({ owned }) => owned === true)
+        .flatMap(({ name }) => connection.prepare(this.#sql.bindingsOf).all(toText(name))),
+      ...queues.flatMap(({ name }) => connection.prepare(this.#sql.bindingsTo).all(toText(`queue:${name}`))),
     ] as { readonly topic: string; readonly target: string }[];
+    // Once, whichever end was named.
+    const once = new Map<string, Topology["bindings"][number]>();
     for (const { topic, target } of found) {
       const to = fromText(target);
-      const entity = binding(fromText(topic), to);
       const name = queueName(to);
-      if (wanted.has(entity) || (name !== undefined && this.queue(connection, name)?.lifetime !== "durable")) continue;
-      wanted.add(entity); // once, whichever end was named
-      yield { kind: "extra", entity, detail: "a binding that is not wanted" };
+      if (name === undefined || this.queue(connection, name)?.lifetime !== "durable") continue;
+      once.set(bindingEntity(fromText(topic), to), { topic: fromText(topic), to });
     }
+    return [...once.values()];
   }
 
   #queues(found: readonly unknown[]): readonly Queue[] {
@@ -238,10 +240,6 @@ export function refuse(extensions: Entity["extensions"]): void {
   for (const { transport } of extensions) {
     throw new UnsupportedError(transportName, `a setting of "${transport}"`, "Take it away, or use that transport");
   }
-}
-
-function binding(topic: string, to: Address): string {
-  return `topic:${topic} -> ${to}`;
 }
 
 function statements(prefix: string) {

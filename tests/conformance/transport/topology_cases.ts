@@ -67,6 +67,17 @@ export const topologyCases: readonly TransportCase[] = [
     },
   },
   {
+    name: "whoever else subscribes to a topic is no extra",
+    async run(trial) {
+      const [topic, first, second] = [trial.name("topic"), trial.name("queue"), trial.name("queue")];
+      for (const queue of [first, second]) await trial.deploy([queue], { [topic]: [queue] });
+      for (const mode of ["plan", "check", "apply"] as const) {
+        assertEquals(await trial.deploy([first], { [topic]: [first] }, mode), []);
+        assertEquals(await trial.deploy([], { [topic]: [] }, mode), []);
+      }
+    },
+  },
+  {
     name: "what one transport has deployed, another on the same broker finds",
     async run(trial) {
       const topic = trial.name("topic");

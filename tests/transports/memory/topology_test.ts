@@ -1,7 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { UnsupportedError } from "../../../src/errors/configuration.ts";
 import { TopologyError } from "../../../src/errors/transport.ts";
-import type { Topology } from "../../../src/spi/transport.ts";
 import { memory } from "../../../transports/memory/mod.ts";
 import { topology } from "../../conformance/transport/trial.ts";
 import { test } from "../../support/runner.ts";
@@ -41,36 +40,6 @@ test("a queue with other settings is a conflict, which deploying does not change
   assertEquals(conflict?.detail, "it has a bound of 5 messages, and no bound is wanted");
   assertEquals(changes.length, 1);
   assertEquals(await transport.deploy(wanted, "plan"), changes);
-});
-
-test("a second queue bound to a topic that has one owner is told of as extra, an instance's is not", async () => {
-  const bench = new Bench();
-  const transport = await bench.open();
-  const owned = ({ queues, bindings }: Topology): Topology => ({
-    queues,
-    topics: [{ name: "topic", extensions: [], owned: true }],
-    bindings,
-  });
-  await transport.deploy(owned(topology(["theirs"], { topic: ["theirs"] })), "apply");
-  await receive(bench, transport, { queue: "i", lifetime: "instance", topics: ["topic"] });
-  const changes = await transport.deploy(owned(topology(["ours"], { topic: ["ours"] })), "plan");
-  assertEquals(changes.map(({ kind, entity }) => [kind, entity]), [
-    ["create", "queue:ours"],
-    ["create", "topic:topic -> queue:ours"],
-    ["extra", "topic:topic -> queue:theirs"],
-  ]);
-  // Who sends there sees the owner, and nothing amiss.
-  assertEquals(await transport.deploy(owned(topology([])), "plan"), []);
-  await transport.close(0);
-});
-
-test("a queue that is still bound to what it was once bound to is told of as extra", async () => {
-  const bench = new Bench();
-  const transport = await bench.open();
-  await transport.deploy(topology(["ours"], { before: ["ours"], now: ["ours"] }), "apply");
-  const changes = await transport.deploy(topology(["ours"], { now: ["ours"] }), "plan");
-  assertEquals(changes.map(({ kind, entity }) => [kind, entity]), [["extra", "topic:before -> queue:ours"]]);
-  await transport.close(0);
 });
 
 test("two instances of one name do not share a queue", async () => {
