@@ -3,11 +3,12 @@ import { TransactionEndedError } from "../../src/errors/store.ts";
 import type { Changes, OutboxRow, SagaRow } from "../../src/spi/rows.ts";
 import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
 import { explainOwn, storeName } from "./errors.ts";
-import { savepoint } from "./members.ts";
 import { sagaOf } from "./sagas.ts";
 import type { SqlRow, SqlSession } from "./sql_client.ts";
 import type { Statement } from "./statement.ts";
 import type { UnitHost, Written } from "./unit_host.ts";
+
+const savepoint = "hero_member";
 
 /** What a joined unit needs of its store. */
 export interface JoinHost extends Pick<UnitHost<unknown>, "load" | "find"> {

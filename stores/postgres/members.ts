@@ -1,12 +1,14 @@
 /** The members of a group, each on a savepoint of the unit's transaction. @module */
 
-/** What members' savepoints are called: one is there at a time. */
-export const savepoint = "hero_member";
+/** What a member's savepoint is called: a name of its own, so that none goes back to another's. */
+function nameOf(number: number): string {
+  return `hero_member_${number}`;
+}
 
 /** The transaction, once there is one. */
 export interface SavepointSession {
-  /** Without an answer: where it fails, so does what follows. */
-  send(text: string): void;
+  /** Without an answer, as one message if it can be: where it fails, so does what follows. */
+  send(...texts: readonly string[]): void;
   /** Rejects where it fails. */
   run(text: string): Promise<unknown>;
   /** Throws once it is over. */
@@ -15,6 +17,7 @@ export interface SavepointSession {
 
 /** One member, while it runs. */
 export interface Member {
+  readonly savepoint: string;
   /** Whether its savepoint is set: with its first statement. */
   begun: boolean;
   /** Whether a statement of it failed: the transaction takes nothing more until that is undone. */
@@ -27,6 +30,8 @@ export class Members {
   readonly #failed = new Set<number>();
   #last: Promise<unknown> = Promise.resolve();
   #running: Member | undefined;
+  /** Of a member that is done: it goes with the next message, or with the commit. */
+  #standing: string | undefined;
 
   constructor(session: SavepointSession) {
     this.#session = session;
@@ -47,7 +52,7 @@ export class Members {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#last = promise;
     await before;
-    const member: Member = { begun: false, failed: false };
+    const member: Member = { savepoint: nameOf(number), begun: false, failed: false };
     try {
       this.#session.check();
       this.#running = member;
@@ -58,8 +63,7 @@ export class Members {
     } catch (error) {
       this.#failed.add(number);
       if (member.begun) {
-        this.#session.send(`ROLLBACK TO SAVEPOINT ${savepoint}`);
-        this.#session.send(`RELEASE SAVEPOINT ${savepoint}`);
+        this.#session.send(`ROLLBACK TO SAVEPOINT ${member.savepoint}`, `RELEASE SAVEPOINT ${member.savepoint}`);
       }
       throw error;
     } finally {
@@ -73,15 +77,17 @@ export class Members {
     const member = this.#running;
     if (member?.begun === false) {
       member.begun = true;
-      this.#session.send(`SAVEPOINT ${savepoint}`);
+      const before = this.#standing === undefined ? [] : [`RELEASE SAVEPOINT ${this.#standing}`];
+      this.#standing = undefined;
+      this.#session.send(...before, `SAVEPOINT ${member.savepoint}`);
     }
     return member;
   }
 
   async #keep(member: Member): Promise<void> {
     if (!member.begun) return;
-    if (!member.failed) return this.#session.send(`RELEASE SAVEPOINT ${savepoint}`);
     // It went on though a statement had failed: was that on a savepoint of its own?
-    await this.#session.run(`RELEASE SAVEPOINT ${savepoint}`);
+    if (member.failed) await this.#session.run(`RELEASE SAVEPOINT ${member.savepoint}`);
+    else this.#standing = member.savepoint;
   }
 }

@@ -27,7 +27,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
   readonly #joining = new Joining();
   #holdsSaga = false;
   readonly #members = new Members({
-    send: (text) => this.#send(text),
+    send: (...texts) => this.#send(...texts),
     run: async (text) => await this.#held?.query(text),
     check: () => this.#checkEnd(),
   });
@@ -254,9 +254,15 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
   }
 
   /** Without an answer: where it fails, so does what follows. */
-  #send(text: string): void {
+  #send(...texts: readonly string[]): void {
     const connection = this.#held;
-    if (connection?.lost === false) connection.query(text).catch(() => {});
+    if (connection?.lost !== false) return;
+    const [first, second] = texts;
+    const together = first === undefined || second === undefined
+      ? undefined
+      : connection.together?.(first, second, [], "");
+    const answers = together === undefined ? texts.map((text) => connection.query(text)) : [together];
+    for (const answer of answers) answer.catch(() => {});
   }
 
   /** Whose records are written with the beginning: one that fails has its own taken back. */

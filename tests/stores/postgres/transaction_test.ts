@@ -161,6 +161,27 @@ onPostgres("a member of a group that goes on after a failed statement fails alon
 });
 
 onPostgres(
+  "a statement that fails once its member is done takes the whole group with it, and no other's rows",
+  async (opened) => {
+    const items = await table(opened);
+    const store = await opened.store();
+    const inbox = ["a", "b"].map((id) => opened.key(id));
+    const unit = await store.begin(opened.scope({ inbox }));
+    const { tx } = unit;
+    const members = inbox.map(({ messageId }, at) =>
+      unit.savepoint(at, async () => {
+        await tx`INSERT INTO ${tx(items)} (id, name) VALUES (${at}, ${messageId})`;
+        if (at === 0) tx`SELECT 1 / 0`.execute(); // for which nobody waits
+      })
+    );
+    assertEquals((await Promise.allSettled(members)).map(({ status }) => status), ["fulfilled", "rejected"]);
+    await assertRejects(() => unit.commit(opened.changes()));
+    assertEquals(await names(opened), []);
+    assertEquals((await store.begin(opened.scope({ inbox }))).duplicates, [false, false]);
+  },
+);
+
+onPostgres(
   "two processes that handle one message: the second waits at its first statement, and does nothing",
   async (opened) => {
     const items = await table(opened);
