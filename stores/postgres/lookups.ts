@@ -3,6 +3,9 @@ import type { BusKey } from "./inbox.ts";
 import type { BusInstance } from "./sagas.ts";
 import type { SqlRow } from "./sql_client.ts";
 
+/** So many questions are on their way at once: who waits for one has not begun, while the server may have nothing to do. */
+const mostFlights = 4;
+
 /** What one unit wants to know. */
 export interface Wanted {
   readonly keys: readonly BusKey[];
@@ -23,11 +26,15 @@ interface Question extends Wanted {
   readonly reject: (error: unknown) => void;
 }
 
-/** Asks whether messages were handled, and for instances of sagas: all who ask during one flight share the next. */
+/**
+ * Asks whether messages were handled, and for instances of sagas. All who ask in one turn share a flight, and all who ask
+ * while as many as there may be are under way share the next.
+ */
 export class Lookups {
   readonly #ask: (wanted: Wanted) => Promise<readonly SqlRow[]>;
   #questions: Question[] = [];
-  #asking = false;
+  #flights = 0;
+  #gathering = false;
 
   /**
    * @param ask gives the numbers, from 1, of the keys that were handled, and the rows of instances, each behind its
@@ -41,15 +48,17 @@ export class Lookups {
   find(wanted: Wanted): Promise<Known> {
     const { promise, resolve, reject } = Promise.withResolvers<Known>();
     this.#questions.push({ ...wanted, resolve, reject });
-    if (!this.#asking) void this.#answerAll();
+    if (!this.#gathering && this.#flights < mostFlights) void this.#gather();
     return promise;
   }
 
-  async #answerAll(): Promise<void> {
-    this.#asking = true;
+  async #gather(): Promise<void> {
+    this.#gathering = true;
     await undefined; // what is asked in the same tick goes together
+    this.#gathering = false;
+    this.#flights++;
     while (this.#questions.length > 0) await this.#answer(this.#questions.splice(0));
-    this.#asking = false; // in the very turn in which nobody was left
+    this.#flights--; // in the very turn in which nobody was left
   }
 
   async #answer(questions: readonly Question[]): Promise<void> {

@@ -4,7 +4,7 @@ import { ConflictError } from "../../../src/errors/store.ts";
 import type { SagaRow } from "../../../src/spi/rows.ts";
 import type { SqlClient } from "../../../stores/postgres/mod.ts";
 import { postgres } from "../../../stores/postgres/mod.ts";
-import { Lookups, type Wanted } from "../../../stores/postgres/lookups.ts";
+import { type Known, Lookups, type Wanted } from "../../../stores/postgres/lookups.ts";
 import type { SqlRow } from "../../../stores/postgres/sql_client.ts";
 import { test } from "../../support/runner.ts";
 import { onPostgres, type Opened } from "./opened.ts";
@@ -52,25 +52,28 @@ test("what is asked in one turn is one question, and each who asked is told its 
   ]);
 });
 
-test("who asks while a question is on its way shares the next one", async () => {
+test("who asks while as many questions as may be are on their way shares the next one", async () => {
   const { lookups, flights } = asked();
-  const first = lookups.find(wanted("a", 1, 0));
+  const first: Promise<Known>[] = [];
+  for (const name of ["a", "b", "c", "d"]) {
+    first.push(lookups.find(wanted(name, 1, 0)));
+    await turn();
+  }
+  const later = [lookups.find(wanted("e", 1, 0))];
   await turn();
-  const later = [lookups.find(wanted("b", 1, 0))];
+  later.push(lookups.find(wanted("f", 1, 0)));
   await turn();
-  later.push(lookups.find(wanted("c", 1, 0)));
+  assertEquals(flights.map(({ keys }) => keys.length), [1, 1, 1, 1]);
+  flights[2]?.answer([]);
+  assertEquals(await first[2], { handled: [false], rows: [] });
   await turn();
-  assertEquals(flights.length, 1);
-  flights[0]?.answer([]);
-  assertEquals(await first, { handled: [false], rows: [] });
-  await turn();
-  assertEquals(flights.map(({ keys }) => keys.length), [1, 2]);
-  flights[1]?.answer([[2, null]]);
+  assertEquals(flights.map(({ keys }) => keys.length), [1, 1, 1, 1, 2]);
+  flights[4]?.answer([[2, null]]);
   assertEquals((await Promise.all(later)).map(({ handled }) => handled), [[false], [true]]);
-  // Nobody was left: the next is asked at once.
-  void lookups.find(wanted("d", 1, 0));
+  // There is room: the next is asked at once.
+  void lookups.find(wanted("g", 1, 0));
   await turn();
-  assertEquals(flights.length, 3);
+  assertEquals(flights.length, 6);
 });
 
 test("a question that fails, fails for those who shared it, and for nobody else", async () => {
