@@ -76,7 +76,7 @@ function among(instances: number): () => Promise<Work> {
 /** By the names that `run.ts` and the report use. */
 export const cases: Readonly<Record<string, Case>> = {
   "reference": { count: 200_000, prepare: twoEach(true) },
-  "serialized": { count: 100_000, prepare: twoEach(false) },
+  "serialized": { count: 400_000, prepare: twoEach(false) },
   "among-1000": { count: 50_000, prepare: among(1_000) },
   "among-1000000": { count: 50_000, prepare: among(live) },
   "postgres": {
