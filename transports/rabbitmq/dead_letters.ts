@@ -1,6 +1,6 @@
 /** What becomes of messages that a quorum queue gives up. @module */
 import type { Channel } from "amqplib";
-import { delayQueues } from "./delays.ts";
+import { delayQueues } from "./delay_levels.ts";
 import { noDeliveryLimit } from "./queue_options.ts";
 
 /** What such queues give messages up to: it passes on those whose deliveries were too many, and no others. */

@@ -3,32 +3,12 @@ import type { Channel } from "amqplib";
 import type { Address } from "../../src/spi/transport.ts";
 import type { Connection } from "./connection.ts";
 import type { Route } from "./addresses.ts";
-import { noDeliveryLimit } from "./queue_options.ts";
+import { exit, level, levels, levelsInMs, lost, makeLevels, makeLost, prefix, unitInMs } from "./delay_levels.ts";
+import { lastExit, leadingOn, makeSteps, stepsOf, withoutLeading } from "./delay_steps.ts";
 
-/**
- * How many levels there are: level n keeps messages for 2^n units. A delay is the sum of the levels whose bit is set, so
- * that in each queue all wait equally long, and none waits behind another: as NServiceBus documents it for RabbitMQ.
- */
-const levels = 26;
-const unitInMs = 64;
-/** What the levels keep together: short of 2^32 ms, so that no queue's time is longer than the broker's timers. */
-export const maxDelayInMs: number = unitInMs * (2 ** levels - 1);
-
-const prefix = "hero.delay.";
-/** What comes out of the last level. */
-const exit = `${prefix}out`;
 /** The exchange of the plugin, where the broker has it. */
 const plugged = "hero.delayed";
 const plugIn = "x-delayed-message";
-/** What comes out and has nowhere to go any more. */
-const lost = `${prefix}lost`;
-
-function level(number: number): string {
-  return `${prefix}${String(number).padStart(2, "0")}`;
-}
-
-/** The queues of all levels. */
-export const delayQueues: readonly string[] = Array.from({ length: levels }, (_, number) => level(number));
 
 /** One word of a routing key: names have dots, which would make several of it. */
 function word(address: Address): string {
@@ -46,9 +26,14 @@ export class Delays {
   readonly #connection: Pick<Connection, "with" | "knows">;
   readonly #by: "plugin" | "queues" | undefined;
   #plugged = false;
-  readonly #bound = new Map<Address, Promise<void>>();
-  readonly #ready = new Set<Address>();
+  /** Ways out, by what {@linkcode wayOf} calls them. */
+  readonly #bound = new Map<string, Promise<void>>();
+  readonly #ready = new Set<string>();
   #made: Promise<void> | undefined;
+  #levels: Promise<void> | undefined;
+  /** How many steps there are; made one call after the other. */
+  #steps = 0;
+  #stepping: Promise<void> = Promise.resolve();
 
   /**
    * @param connection declares; it is not the one that publishes, which may be blocked
@@ -59,47 +44,60 @@ export class Delays {
     this.#by = by;
   }
 
-  /** Whether it is known that a message for `to` comes out. */
-  reaches(to: Address): boolean {
-    return this.#ready.has(to);
+  /** Whether it is known that a message for `to` comes out after `ms`, or sooner. */
+  reaches(to: Address, ms: number): boolean {
+    const steps = stepsOf(ms);
+    return steps <= this.#steps && this.#ready.has(wayOf(to, steps)) && this.#ready.has(wayOf(to, 0));
   }
 
   /**
-   * Makes the levels, and the way from them to `to`.
+   * Makes what keeps a message for `ms`, and the way from there to `to`.
    *
    * @throws what the broker said, if `to` is missing
    */
-  prepare(to: Address): Promise<void> {
-    let bound = this.#bound.get(to);
-    if (bound === undefined) {
-      bound = this.#bind(to);
-      this.#bound.set(to, bound);
-      bound.then(() => this.#ready.add(to), () => this.#bound.delete(to));
-    }
-    return bound;
+  async prepare(to: Address, ms: number): Promise<void> {
+    const steps = stepsOf(ms);
+    await this.#prepare(to, 0); // time passes: it may be less by then
+    if (steps > 0) await this.#prepare(to, steps);
   }
 
   /** Nothing is known any more: the broker may have lost it. */
   forget(): void {
     this.#bound.clear();
     this.#ready.clear();
-    this.#made = undefined;
+    this.#made = this.#levels = undefined;
+    this.#steps = 0;
   }
 
   /**
    * Where a message for `to` is published so that it comes out after `ms`, never sooner.
    *
-   * @param ms up to {@linkcode maxDelayInMs}
+   * @param ms up to {@linkcode longestInMs}
    */
   route(to: Address, ms: number): DelayRoute {
-    if (this.#plugged) return { exchange: plugged, routingKey: word(to), delayInMs: Math.max(1, Math.ceil(ms)) };
-    const units = Math.min(2 ** levels - 1, Math.max(1, Math.ceil(ms / unitInMs)));
+    const steps = stepsOf(ms);
+    if (this.#plugged && steps === 0) {
+      return { exchange: plugged, routingKey: word(to), delayInMs: Math.max(1, Math.ceil(ms)) };
+    }
+    const units = Math.min(2 ** levels - 1, Math.max(1, Math.ceil((ms - steps * levelsInMs) / unitInMs)));
     const bits = units.toString(2).padStart(levels, "0");
     return {
       exchange: level(levels - 1 - bits.indexOf("1")), // those above only pass it on
-      routingKey: `${[...bits].join(".")}.${word(to)}`,
+      routingKey: `${[...bits].join(".")}.${word(to)}${leadingOn(steps)}`,
       delayInMs: undefined,
     };
+  }
+
+  async #prepare(to: Address, steps: number): Promise<void> {
+    if (steps > this.#steps) await this.#makeSteps(steps);
+    const way = wayOf(to, steps);
+    let bound = this.#bound.get(way);
+    if (bound === undefined) {
+      bound = steps === 0 ? this.#bind(to) : this.#connect(to, lastExit, `#.${word(to)}.*`);
+      this.#bound.set(way, bound);
+      bound.then(() => this.#ready.add(way), () => this.#bound.delete(way));
+    }
+    await bound;
   }
 
   async #bind(to: Address): Promise<void> {
@@ -110,8 +108,12 @@ export class Delays {
       this.#made = undefined;
       throw error;
     }
+    if (this.#plugged) await this.#connect(to, plugged, word(to));
+    else await this.#connect(to, exit, `#.${word(to)}`);
+  }
+
+  async #connect(to: Address, source: string, key: string): Promise<void> {
     await this.#connection.with(async (channel) => {
-      const [source, key] = this.#plugged ? [plugged, word(to)] : [exit, `#.${word(to)}`];
       if (to.startsWith("queue:")) await channel.bindQueue(to.slice("queue:".length), source, key);
       else await channel.bindExchange(to.slice(to.indexOf(":") + 1), source, key);
     });
@@ -120,15 +122,46 @@ export class Delays {
   async #make(): Promise<void> {
     this.#plugged = this.#by === "plugin" ||
       this.#by === undefined && await this.#connection.knows(plugIn, { "x-delayed-type": "direct" });
-    if (this.#plugged) return await this.#connection.with(makePlugged);
+    if (this.#plugged) await this.#connection.with(makePlugged);
+    else await this.#makeLevels();
+  }
+
+  async #makeLevels(): Promise<void> {
+    this.#levels ??= this.#levelsAreThere();
+    try {
+      await this.#levels;
+    } catch (error) {
+      this.#levels = undefined;
+      throw error;
+    }
+  }
+
+  async #levelsAreThere(): Promise<void> {
     const top = level(levels - 1);
     try {
       // The last that is made: if it is there, all are.
       await this.#connection.with((channel) => channel.checkExchange(top));
     } catch {
-      await this.#connection.with(makeAll);
+      await this.#connection.with(makeLevels);
     }
   }
+
+  /** The plugin keeps no longer than the levels do, so the steps are behind these in any case. */
+  #makeSteps(count: number): Promise<void> {
+    const making = this.#stepping.then(async () => {
+      if (count <= this.#steps) return;
+      await this.#makeLevels();
+      await this.#connection.with((channel) => makeSteps(channel, count));
+      this.#steps = count;
+    });
+    this.#stepping = making.catch(() => {});
+    return making;
+  }
+}
+
+/** What a way out is called: behind the steps there is another, whatever their number. */
+function wayOf(to: Address, steps: number): string {
+  return steps === 0 ? to : `${to} later`;
 }
 
 /** Of the plugin: one exchange, which keeps messages itself. */
@@ -137,43 +170,14 @@ async function makePlugged(channel: Channel): Promise<void> {
   await channel.assertExchange(plugged, plugIn, { alternateExchange: lost, arguments: { "x-delayed-type": "direct" } });
 }
 
-async function makeLost(channel: Channel): Promise<void> {
-  await channel.assertExchange(lost, "fanout");
-  // Looking at them counts: from RabbitMQ 4 on they would be dropped after the twentieth look.
-  await channel.assertQueue(lost, { arguments: { "x-queue-type": "quorum", "x-delivery-limit": noDeliveryLimit } });
-  await channel.bindQueue(lost, lost, "");
-}
-
-async function makeAll(channel: Channel): Promise<void> {
-  await makeLost(channel);
-  await channel.assertExchange(exit, "topic", { alternateExchange: lost });
-  for (let number = 0; number < levels; number++) {
-    const name = level(number);
-    const next = number === 0 ? exit : level(number - 1);
-    await channel.assertQueue(name, {
-      arguments: {
-        "x-queue-type": "quorum",
-        // From level to level, too, a message is taken away only once the next has it.
-        "x-dead-letter-strategy": "at-least-once",
-        "x-overflow": "reject-publish",
-        "x-dead-letter-exchange": next,
-        "x-message-ttl": unitInMs * 2 ** number,
-      },
-    });
-    await channel.assertExchange(name, "topic");
-    const before = "*.".repeat(levels - 1 - number);
-    await channel.bindQueue(name, name, `${before}1.#`);
-    await channel.bindExchange(next, name, `${before}0.#`);
-  }
-}
-
 /**
  * The address for which a message was delayed; `undefined`: it was not. Its exchange is what the last level that kept it
  * handed it to, any of those below.
  */
 export function delayedFor(exchange: string, routingKey: string): Address | undefined {
   if (!exchange.startsWith(prefix) && exchange !== plugged) return undefined;
-  const last = routingKey.slice(routingKey.lastIndexOf(".") + 1);
+  const key = withoutLeading(routingKey);
+  const last = key.slice(key.lastIndexOf(".") + 1);
   const kind = last.startsWith("q") ? "queue" : last.startsWith("t") ? "topic" : "exchange";
   return `${kind}:${last.slice(1).replaceAll("/", ".")}`;
 }

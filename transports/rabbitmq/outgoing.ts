@@ -10,7 +10,8 @@ import type { Frame, FrameHeaders } from "../../src/spi/frame.ts";
 import type { Address, Outgoing } from "../../src/spi/transport.ts";
 import { routeOf } from "./addresses.ts";
 import type { Claim, RabbitDelivery } from "./claims.ts";
-import { type Delays, maxDelayInMs } from "./delays.ts";
+import { longestInMs } from "./delay_steps.ts";
+import type { Delays } from "./delays.ts";
 import { isDirect } from "./direct_replies.ts";
 import { toTyped, transportName } from "./errors.ts";
 import { copied, own, type Table, writeHeaders } from "./frame.ts";
@@ -166,17 +167,20 @@ export class Outbox implements CopyServices {
     }
     const post = () => {
       const left = dueAt - this.#clock.now();
-      if (left > maxDelayInMs) table[own.due] = dueAt;
+      if (left > longestInMs) table[own.due] = dueAt;
       else delete table[own.due];
-      const route = this.#delays.route(to, Math.min(left, maxDelayInMs));
+      const route = this.#delays.route(to, Math.min(left, longestInMs));
       const { delayInMs } = route;
       if (delayInMs !== undefined) table["x-delay"] = delayInMs;
       // The plugin returns what is mandatory, as it is in no queue yet. The broker's own expiration would end a delay.
       this.#sender.add(new Parcel(letter, route, undefined, sent, delayInMs === undefined));
     };
-    if (this.#delays.reaches(to)) return post();
+    if (this.#delays.reaches(to, dueAt - now)) return post();
     this.#preparing++;
-    this.#delays.prepare(to).then(post, (error) => sent.settled(toTyped(error, to, "delay what is sent to")))
+    this.#delays.prepare(to, dueAt - now).then(
+      post,
+      (error) => sent.settled(toTyped(error, to, "delay what is sent to")),
+    )
       .then(() => {
         this.#preparing--;
         this.#sender.flush();

@@ -19,7 +19,6 @@ import type { RabbitmqCounts, RabbitmqTransport } from "./counts.ts";
 import { bounded } from "./connection.ts";
 import { declareUnsorted } from "./dead_letters.ts";
 import { DeadSorting, unsortedSource } from "./dead_sorting.ts";
-import { maxDelayInMs } from "./delays.ts";
 import { DirectReplies } from "./direct_replies.ts";
 import { toTyped, transportName } from "./errors.ts";
 import type { Settings } from "./options.ts";
@@ -62,7 +61,7 @@ export class RabbitTransport implements RabbitmqTransport {
     this.capabilities = {
       claim: "connection",
       order: "queue",
-      delay: { maxMs: maxDelayInMs, cancel: false },
+      delay: { maxMs: Number.MAX_SAFE_INTEGER, cancel: false },
       expiry: true,
       mandatory: true,
       hierarchy: true,
