@@ -36,8 +36,8 @@ async function made() {
   sender.connected();
   await turns();
   const settled: (Error | undefined)[] = [];
-  const send = (messageId: string, expiresAt?: number) => {
-    const properties = { messageId, headers: {} };
+  const send = (messageId: string, expiresAt?: number, mandatory = false) => {
+    const properties = { messageId, headers: {}, mandatory };
     const letter = {
       name: "a message",
       to: "queue:q",
@@ -93,6 +93,21 @@ test("rabbitmq: what a channel did not confirm is published again on the next, w
   assertEquals(channels.map(({ published }) => published.map(({ messageId }) => messageId)), [ids, ["a", "c", "d"]]);
   channels[1]?.emit("ack", { deliveryTag: 3, multiple: true });
   assertEquals(settled, [undefined, undefined, undefined, undefined]);
+});
+
+test("rabbitmq: what comes back fails by itself, whatever is confirmed between that and its confirm (case 17)", async () => {
+  const { channels, send, settled } = await made();
+  for (const id of ["1", "2", "3"]) send(id, undefined, true);
+  const fields = { exchange: "", routingKey: "q", replyText: "NO_ROUTE" };
+  channels[0]?.emit("return", { fields, properties: { messageId: "2" } });
+  channels[0]?.emit("ack", { deliveryTag: 1, multiple: false });
+  assertEquals(settled, [undefined]);
+  channels[0]?.emit("ack", { deliveryTag: 3, multiple: true });
+  assertEquals(settled.map((error) => (error as { readonly code?: string } | undefined)?.code), [
+    undefined,
+    "HERO_UNROUTABLE",
+    undefined,
+  ]);
 });
 
 test("rabbitmq: the client is asked for sockets that do not wait for more to send", async () => {
