@@ -6,6 +6,7 @@ import type { Changes, InboxKey, OutboxRow, SagaRow, ScheduleRow } from "../../s
 import type { Due, InUnit, Leased, SagaRecords, Scope, Store, StoreCapabilities, Unit } from "../../src/spi/store.ts";
 import { transactionOf } from "../../src/spi/transaction.ts";
 import type { Change, DeployMode, Host } from "../../src/spi/transport.ts";
+import { LinkedList } from "../../src/values/linked_list.ts";
 import type { Connection, Files } from "./database.ts";
 import { type Session, SqliteDue } from "./due.ts";
 import { explainOwn, isBusy, storeName } from "./errors.ts";
@@ -57,7 +58,8 @@ export class SqliteStore implements Store<SqliteTransaction>, UnitHost {
   readonly #migrations: Migrations;
   readonly #tables: { readonly outbox: Outbox; readonly schedules: Schedules };
   readonly #due: { readonly outbox: SqliteDue<OutboxRow>; readonly schedules: SqliteDue<ScheduleRow> };
-  readonly #units = new Set<SqliteUnit>();
+  /** No set: one that is emptied with every message keeps garbage alive until the next major collection. */
+  readonly #units = new LinkedList<SqliteUnit>();
   readonly #end = new AbortController();
   #opening: Promise<Session> | undefined;
   #session: Session | undefined;
@@ -135,7 +137,7 @@ export class SqliteStore implements Store<SqliteTransaction>, UnitHost {
     if (!file.locks.tryAcquire(lock)) return undefined;
     try {
       const unit = new SqliteUnit(this, scope, [lock], [this.#inbox.handled(file.idle, bus, key)]);
-      this.#units.add(unit);
+      unit.link = this.#units.pushBack(unit);
       return unit;
     } catch (error) {
       file.locks.release(lock);
@@ -163,7 +165,7 @@ export class SqliteStore implements Store<SqliteTransaction>, UnitHost {
       signal.throwIfAborted();
       const duplicates = names.map((each, at) => names.indexOf(each) < at || handled[at] === true);
       const unit = new SqliteUnit(this, scope, held, duplicates);
-      this.#units.add(unit);
+      unit.link = this.#units.pushBack(unit);
       return unit;
     } catch (error) {
       for (const each of held) file.locks.release(each);
@@ -247,7 +249,7 @@ export class SqliteStore implements Store<SqliteTransaction>, UnitHost {
 
   /** As {@linkcode UnitHost.ended}. */
   ended(unit: SqliteUnit): void {
-    this.#units.delete(unit);
+    if (unit.link !== undefined) this.#units.remove(unit.link);
   }
 
   async #open(clock: Clock, signal: AbortSignal): Promise<Session> {

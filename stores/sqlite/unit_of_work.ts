@@ -3,8 +3,10 @@ import { TransactionEndedError } from "../../src/errors/store.ts";
 import type { Changes, InboxKey, OutboxRow, SagaRow } from "../../src/spi/rows.ts";
 import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
 import { type Awaitable, isPromise } from "../../src/values/awaitable.ts";
+import type { Link } from "../../src/values/linked_list.ts";
 import type { Connection, File } from "./database.ts";
 import type { Session } from "./due.ts";
+import { Ending } from "./ending.ts";
 import { explain, explainOwn, storeName } from "./errors.ts";
 import { type JoinableUnit, type Joined, Transaction } from "./transaction.ts";
 
@@ -38,6 +40,8 @@ interface Member {
 export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
   readonly duplicates: readonly boolean[];
   readonly tx: Transaction;
+  /** Its place among the host's units: the host's own. */
+  link: Link<SqliteUnit> | undefined;
   readonly #host: UnitHost;
   readonly #scope: Scope;
   readonly #locks: string[];
@@ -54,7 +58,7 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
   /** `commit` was called: nothing more is taken. */
   #closing = false;
   #ended: (() => TransactionEndedError) | undefined;
-  readonly #abort = (): void => this.end(this.#scope.signal.reason);
+  readonly #abort: Ending;
 
   /** @param locks that it holds, by name, and gives back */
   constructor(host: UnitHost, scope: Scope, locks: readonly string[], duplicates: readonly boolean[]) {
@@ -63,7 +67,8 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
     this.#locks = [...locks];
     this.duplicates = duplicates;
     this.tx = new Transaction((work) => this.#use(work), this);
-    scope.signal.addEventListener("abort", this.#abort, { once: true });
+    this.#abort = new Ending(this);
+    scope.signal.addEventListener("abort", this.#abort);
   }
 
   get heldSince(): number | undefined {
@@ -171,6 +176,7 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
     this.#heldSince = undefined;
     this.#ended = () => new TransactionEndedError(storeName, cause === undefined ? undefined : { cause });
     this.#scope.signal.removeEventListener("abort", this.#abort);
+    this.#abort.unit = undefined;
     const { file, writer } = this.#host.session;
     if (this.#writes) {
       this.#writes = false;

@@ -11,12 +11,39 @@ const maxJobs = 256;
 /** What is written in one go: it reads and refuses with a `HeroError` first, and writes then. May be done again. */
 type Work<Result> = (connection: Connection) => Result;
 
-interface Job {
+/** No literal: V8 may come to make those of a place in its old generation, and keeps what they refer to. */
+class Job {
   readonly work: Work<unknown>;
-  readonly signal: AbortSignal;
   readonly lax: boolean;
-  resolve(result: unknown): void;
-  reject(reason: unknown): void;
+  resolve: (result: unknown) => void;
+  reject: (reason: unknown) => void;
+
+  constructor(work: Job["work"], lax: boolean, resolve: Job["resolve"], reject: Job["reject"]) {
+    this.work = work;
+    this.lax = lax;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
+
+  /** Gives it up when a signal aborts, while it waits. */
+  listen(signal: AbortSignal, waiting: Job[]): void {
+    const { resolve, reject } = this;
+    const abort = (): void => {
+      const at = waiting.indexOf(this);
+      if (at === -1) return; // its turn has come
+      waiting.splice(at, 1);
+      reject(signal.reason);
+    };
+    this.resolve = (result) => {
+      signal.removeEventListener("abort", abort);
+      resolve(result);
+    };
+    this.reject = (reason) => {
+      signal.removeEventListener("abort", abort);
+      reject(reason);
+    };
+    signal.addEventListener("abort", abort, { once: true });
+  }
 }
 type Outcome = { readonly result: unknown } | { readonly error: unknown };
 
@@ -24,7 +51,7 @@ type Outcome = { readonly result: unknown } | { readonly error: unknown };
 export class Writer {
   readonly #file: File;
   readonly #patience: Patience;
-  #jobs: Job[] = [];
+  readonly #jobs: Job[] = [];
   #flushing = false;
 
   constructor(file: File, patience: Patience) {
@@ -51,26 +78,9 @@ export class Writer {
   #write<Result>(work: Work<Result>, signal: AbortSignal, lax: boolean): Promise<Result> {
     return new Promise<Result>((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
-      const job: Job = {
-        work,
-        signal,
-        lax,
-        resolve: (result) => {
-          signal.removeEventListener("abort", abort);
-          resolve(result as Result); // what this very work gave
-        },
-        reject: (reason) => {
-          signal.removeEventListener("abort", abort);
-          reject(reason);
-        },
-      };
-      const abort = (): void => {
-        const at = this.#jobs.indexOf(job);
-        if (at === -1) return; // its turn has come
-        this.#jobs.splice(at, 1);
-        reject(signal.reason);
-      };
-      signal.addEventListener("abort", abort, { once: true });
+      // When the writer's own aborts, whoever waits for the lock is told, and with it all that wait here.
+      const job = new Job(work, lax, resolve as Job["resolve"], reject); // it gives what this very work gave
+      if (signal !== this.#patience.signal) job.listen(signal, this.#jobs);
       this.#jobs.push(job);
       if (!this.#flushing) void this.#flush();
     });
