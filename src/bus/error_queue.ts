@@ -146,9 +146,12 @@ export class EndpointErrorQueue implements ErrorQueue {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const { expiresAt, requestId } = envelopeOf(frame) ?? {};
     const lives = expiresAt !== undefined && requestId === undefined;
-    const putBack = lives ? { [names.putBackAt]: new Date(this.#now()).toISOString() } : {};
+    const headers = withoutFailure(frame.headers);
     const outgoing: Outgoing = {
-      frame: withHeaders(frame, { ...withoutFailure(frame.headers), ...putBack }),
+      frame: withHeaders(
+        frame,
+        lives ? { ...headers, [names.putBackAt]: new Date(this.#now()).toISOString() } : headers,
+      ),
       messageId: idOf(frame),
       to: this.#endpoint,
       alsoTo: [],

@@ -71,7 +71,9 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
   const clock = `clock AS MATERIALIZED (SELECT ${nowMs} AS now)`;
   const now = "(SELECT now FROM clock)";
   const head = `o.bus = $1::text AND NOT o.parked AND NOT o.waits`;
-  const ofKey = (row: string) => `o.bus = $1::text AND o."key" = ${row}."key" AND NOT o.parked`;
+  /** Where to find the rows of a key, which are then taken by their order in time: as they lie in the index of keys. */
+  const ofKey = (row: string) =>
+    `${t} o, ${oneOfMany} WHERE o.bus = $1::text AND o."key" = ${row}."key" AND NOT o.parked`;
   const found = foundColumns.map((name) => {
     if (name === "token") return more === "" ? "NULL::text" : "o.token";
     return name === "body" ? bytesIn("o.body") : `o."${name}"`;
@@ -104,7 +106,7 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
     `AND o.free_at <= ${now} ORDER BY o.due_at, o.place LIMIT ${Math.trunc(limit)} FOR UPDATE OF o SKIP LOCKED)`;
   // What is sent now is due no sooner than what was sent before it, though the clock was set back in between: unless that
   // would hold up all of the key for longer.
-  const lastOfKey = `CASE WHEN r."key" IS NOT NULL THEN (SELECT o.due_at FROM ${t} o WHERE ${ofKey("r")} ` +
+  const lastOfKey = `CASE WHEN r."key" IS NOT NULL THEN (SELECT o.due_at FROM ${ofKey("r")} ` +
     `AND o.written_due_at = 0 AND o.due_at > ${now} AND o.due_at <= ${now} + ${mostSetBackMs} ` +
     `ORDER BY o.due_at DESC, o.place DESC LIMIT 1) END`;
   const parked = `SELECT ${found.join(", ")} FROM ${t} o WHERE o.bus = $1::text AND o.parked`;
@@ -120,7 +122,7 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
       `ELSE greatest(-9e15, least(9e15, ceil(r.written)))::bigint END AS due ` +
       `FROM ${rowsOf("$2", insertColumns)}), ` +
       `standing AS MATERIALIZED (SELECT i.*, f.place AS first FROM incoming i LEFT JOIN LATERAL ` +
-      `(SELECT o.place FROM ${t} o WHERE ${ofKey("i")} AND o.due_at <= i.due ORDER BY o.due_at, o.place LIMIT 1) f ` +
+      `(SELECT o.place FROM ${ofKey("i")} AND o.due_at <= i.due ORDER BY o.due_at, o.place LIMIT 1) f ` +
       `ON i."key" IS NOT NULL), ` +
       `held AS MATERIALIZED (SELECT o.place FROM ${t} o WHERE $5::text = 'hold' AND NOT o.parked ` +
       `AND ${among("SELECT first FROM standing")} FOR SHARE OF o SKIP LOCKED), ` +
@@ -139,13 +141,13 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
      */
     claim: (limit) =>
       `WITH ${clock}, ${heads("o.place, o.due_at", limit)}, ` +
-      `standing AS MATERIALIZED (SELECT h.*, f.place AS first FROM heads h LEFT JOIN LATERAL (SELECT o.place FROM ${t} o ` +
-      `WHERE ${ofKey("h")} ORDER BY o.due_at, o.place LIMIT 1) f ON h."key" IS NOT NULL), ` +
+      `standing AS MATERIALIZED (SELECT h.*, f.place AS first FROM heads h LEFT JOIN LATERAL (SELECT o.place FROM ` +
+      `${ofKey("h")} ORDER BY o.due_at, o.place LIMIT 1) f ON h."key" IS NOT NULL), ` +
       `leaders AS MATERIALIZED (SELECT place, "key", due_at, row_number() OVER (ORDER BY due_at, place) AS rank ` +
       `FROM standing WHERE first IS NULL OR first = place), ` +
       // Behind each that is taken, those of its key, as far as there is room and they are free.
       `behind AS MATERIALIZED (SELECT b.place, b.due_at, l."key" FROM leaders l CROSS JOIN LATERAL (SELECT o.place, ` +
-      `o.due_at FROM ${t} o WHERE ${ofKey("l")} AND (o.due_at, o.place) > (l.due_at, l.place) AND o.due_at <= ${now} ` +
+      `o.due_at FROM ${ofKey("l")} AND (o.due_at, o.place) > (l.due_at, l.place) AND o.due_at <= ${now} ` +
       `ORDER BY o.due_at, o.place LIMIT ${Math.trunc(limit)} - l.rank) b WHERE l."key" IS NOT NULL), ` +
       `locked AS MATERIALIZED (SELECT o.place FROM ${t} o WHERE ${among("SELECT place FROM behind")} ` +
       `AND NOT o.parked AND o.free_at <= ${now} FOR UPDATE OF o SKIP LOCKED), ` +
@@ -186,7 +188,7 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
     promote: `WITH freed AS MATERIALIZED (SELECT DISTINCT e ->> 0 AS bus, e ->> 1 AS "key" ` +
       `FROM json_array_elements(current_setting($1::text)::json) e) ` +
       `UPDATE ${t} o SET waits = false WHERE o.place = ANY (ARRAY(` +
-      `SELECT f.place FROM freed CROSS JOIN LATERAL (SELECT o.place, o.waits FROM ${t} o ` +
+      `SELECT f.place FROM freed CROSS JOIN LATERAL (SELECT o.place, o.waits FROM ${t} o, ${oneOfMany} ` +
       `WHERE o.bus = freed.bus AND o."key" = freed."key" AND NOT o.parked ORDER BY o.due_at, o.place LIMIT 1) f ` +
       `WHERE f.waits)) RETURNING 1`,
     /** Bus, tokens. */
