@@ -7,8 +7,8 @@ export function bindingEntity(topic: string, to: Address): string {
 }
 
 /**
- * The changes of kind `extra` that `Transport.deploy` tells of: of a queue that was named, a binding to a topic that it was not named with; of a
- * topic that has one owner, any other queue's. Whoever subscribes to an event is none.
+ * The changes of kind `extra` that `Transport.deploy` tells of: of a queue that was named, a binding to a topic that it
+ * was not named with; of a topic that has one owner, any other queue's. Whoever subscribes to an event is none.
  *
  * @param found what is there of durable queues: of the topics that have one owner, and of the queues that were named; in
  * any order, each once

@@ -18,6 +18,7 @@ export { type Frame, type FrameHeaders, type NativeValue, withHeaders } from "./
 export type { Serialized, SerializedText, Serializer } from "./serializer.ts";
 export type {
   Changes,
+  HistorySelection,
   InboxKey,
   InstanceKey,
   OutboxRow,

@@ -56,6 +56,8 @@ export interface SagaHistoryRow {
   /** The `hero-types` of the data. */
   readonly types: string | undefined;
 }
+/** Which rows of a saga's history are meant: of all instances that have had an id, or from before a time in epoch ms. */
+export type HistorySelection = { readonly id: string } | { readonly before: number };
 /** A message to be sent once it is due. */
 export interface OutboxRow {
   /** The message's id: the same row twice is one. */

@@ -19,7 +19,16 @@
  *
  * @module
  */
-import type { Changes, InboxKey, InstanceKey, OutboxRow, SagaHistoryRow, SagaRow, ScheduleRow } from "./rows.ts";
+import type {
+  Changes,
+  HistorySelection,
+  InboxKey,
+  InstanceKey,
+  OutboxRow,
+  SagaHistoryRow,
+  SagaRow,
+  ScheduleRow,
+} from "./rows.ts";
 import type { Change, DeployMode, Host } from "./transport.ts";
 
 /** What a store can do. What an endpoint needs and the store lacks is refused at start. */
@@ -191,14 +200,11 @@ export interface SagaRecords {
     after: number | undefined,
     limit: number,
   ): Promise<readonly { readonly place: number; readonly row: SagaHistoryRow }[]>;
-  /**
-   * Deletes what has happened to the instances that have had an id, or to any before a time, in epoch milliseconds: at
-   * most `limit` rows, in no order; gives the number. Places of others stay.
-   */
+  /** Deletes what has happened to instances: at most `limit` rows, in no order; gives the number. Places of others stay. */
   forget(
     bus: string,
     saga: string,
-    which: { readonly id: string } | { readonly before: number },
+    which: HistorySelection,
     limit: number,
   ): Promise<number>;
 }

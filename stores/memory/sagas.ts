@@ -1,6 +1,6 @@
 /** The instances of sagas. @module */
 import { ConflictError } from "../../src/errors/store.ts";
-import type { SagaChange, SagaHistoryRow, SagaRow } from "../../src/spi/rows.ts";
+import type { HistorySelection, SagaChange, SagaHistoryRow, SagaRow } from "../../src/spi/rows.ts";
 import { InstanceTable } from "./instance_table.ts";
 
 /** A row of a history, and where it stands among all. */
@@ -47,7 +47,7 @@ export class Sagas {
   }
 
   /** As `SagaRecords.forget`. */
-  forget(saga: string, which: { readonly id: string } | { readonly before: number }, limit: number): number {
+  forget(saga: string, which: HistorySelection, limit: number): number {
     let left = limit;
     const isToGo = ({ row }: Kept): boolean =>
       left > 0 && row.saga === saga && ("id" in which ? row.id === which.id : row.at < which.before);

@@ -1,6 +1,6 @@
 /** What is asked about the instances of sagas, and what has happened to them. @module */
 import { fromText } from "../../src/envelope/stored_text.ts";
-import type { SagaHistoryRow } from "../../src/spi/rows.ts";
+import type { HistorySelection, SagaHistoryRow } from "../../src/spi/rows.ts";
 import type { Names } from "./names.ts";
 import type { SqlRow } from "./sql_client.ts";
 import { Bytes, bytesOf, column, rowsOf, type Statement } from "./statement.ts";
@@ -63,7 +63,7 @@ export class SagaHistory {
   forget(
     bus: string,
     saga: string,
-    which: { readonly id: string } | { readonly before: number },
+    which: HistorySelection,
     limit: number,
   ): Statement {
     const [text, of] = "id" in which ? [this.#forgetOne, column(which.id)] : [this.#forgetOld, String(which.before)];

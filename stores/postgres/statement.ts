@@ -12,9 +12,10 @@ export interface Statement {
 export const nowMs = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
 /**
- * One row to select from, of which a planner believes that there may be a million for each row that stands beside it: of so many, the
- * first are what it is quick to find. So it goes by the order of an index, and does not read and sort all that is due, as
- * it would while it takes that for a few rows: until a table is analyzed that has grown, or where many buses share one.
+ * One row to select from, of which a planner believes that there may be a million for each row that stands beside it: of
+ * so many, the first are what it is quick to find. So it goes by the order of an index, and does not read and sort all
+ * that is due, as it would while it takes that for a few rows: until a table is analyzed that has grown, or where many
+ * buses share one.
  */
 export const oneOfMany: string = "generate_series(1, (SELECT 1)), generate_series(1, (SELECT 1)) AS again";
 

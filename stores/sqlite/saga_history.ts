@@ -1,6 +1,6 @@
 /** What is asked about the instances of sagas, and what has happened to them. @module */
 import { fromText, toText } from "../../src/envelope/stored_text.ts";
-import type { SagaHistoryRow } from "../../src/spi/rows.ts";
+import type { HistorySelection, SagaHistoryRow } from "../../src/spi/rows.ts";
 import type { Connection } from "./database.ts";
 
 /** A row as the statement below gives it. */
@@ -56,7 +56,7 @@ export class SagaHistory {
     connection: Connection,
     bus: string,
     saga: string,
-    which: { readonly id: string } | { readonly before: number },
+    which: HistorySelection,
     limit: number,
   ): number {
     const statement = connection.prepare("id" in which ? this.#forgetOne : this.#forgetOld);

@@ -92,8 +92,8 @@ export function messageStatements(names: Names) {
   return {
     ...orderStatements(names),
     /**
-     * Queue, limit (at most {@linkcode maxClaim}), for how long; places and deliveries of what is accepted in the same commit. Gives what was taken, the
-     * places that were accepted, and in how many milliseconds the next is due.
+     * Queue, limit (at most {@linkcode maxClaim}), for how long; places and deliveries of what is accepted in the same
+     * commit. Gives what was taken, the places that were accepted, and in how many milliseconds the next is due.
      */
     claim: `WITH ${clock}, accepted AS (DELETE FROM ${t} m WHERE ${underLease(heldRows("$4", "$5"))} ` +
       `AND NOT m.keeps RETURNING m.place), ` +

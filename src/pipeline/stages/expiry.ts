@@ -3,7 +3,8 @@ import { names } from "../../envelope/headers.ts";
 import type { Consumption } from "../consumption.ts";
 
 /**
- * Whether a message has expired, unless an operator has put it back since: it is counted and accepted or, where the endpoint keeps such, moved to the error queue.
+ * Whether a message has expired, unless an operator has put it back since: it is counted and accepted or, where the
+ * endpoint keeps such, moved to the error queue.
  *
  * @param keep whether it does
  */
