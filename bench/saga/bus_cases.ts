@@ -6,28 +6,12 @@ import { abreast } from "../support/flow.ts";
 import type { Case, Work } from "../support/program.ts";
 import { removeSchema, schema, url } from "../support/stores.ts";
 import { naive } from "./naive.ts";
-import { Paid, startSwitches, Submitted, Toggled } from "./switches.ts";
+import { orders } from "./orders.ts";
+import { startSwitches, Toggled } from "./switches.ts";
 
-/** So many publishers, each awaiting its own: as in the C# program. */
+/** So many publishers, each awaiting its own. */
 const publishers = 100;
 const live = 1_000_000;
-
-/** Two transitions for each instance: it begins, and is over. */
-function twoEach(byReference: boolean): () => Promise<Work> {
-  return async () => {
-    const { bus, consumed } = await startSwitches({ store: undefined, byReference, concurrency: 64 });
-    let number = 0;
-    return async (count) => {
-      const done = consumed.expect(2 * Math.floor(count / 2));
-      await abreast(publishers, Math.floor(count / 2), async () => {
-        const id = String(++number);
-        await bus.publish(Submitted, { id, stamp: 0 });
-        await bus.publish(Paid, { id, stamp: 0 });
-      });
-      await done;
-    };
-  };
-}
 
 /** Instances that are there, in the store itself: rows as the saga writes them. */
 async function fill(store: Store<unknown>, count: number): Promise<void> {
@@ -75,8 +59,8 @@ function among(instances: number): () => Promise<Work> {
 
 /** By the names that `run.ts` and the report use. */
 export const cases: Readonly<Record<string, Case>> = {
-  "reference": { count: 200_000, prepare: twoEach(true) },
-  "serialized": { count: 400_000, prepare: twoEach(false) },
+  "reference": { count: 200_000, prepare: () => orders(true) },
+  "serialized": { count: 400_000, prepare: () => orders(false) },
   "among-1000": { count: 50_000, prepare: among(1_000) },
   "among-1000000": { count: 50_000, prepare: among(live) },
   "postgres": {

@@ -1,5 +1,5 @@
 /** The saga that is measured on a bus: two events lead to and fro between two states. @module */
-import { type Bus, createBus, event, memory, saga, type } from "../../mod.ts";
+import { type Bus, createBus, event, saga, type } from "../../mod.ts";
 import type { Store } from "../../src/spi/store.ts";
 import { Consumed } from "../support/flow.ts";
 
@@ -9,8 +9,6 @@ interface Switch {
 }
 /** Begins an instance. */
 export const Submitted = event<Switch>("bench.submitted");
-/** Ends it. */
-export const Paid = event<Switch>("bench.paid");
 /** Leads it on. */
 export const Toggled = event<Switch>("bench.toggled");
 /** Published with each `Toggled`, to an endpoint of the same bus. */
@@ -30,7 +28,6 @@ function switchSaga(told: Told, confirms: boolean) {
     states: ["off", "on"],
     events: (on) => ({
       submitted: on.start(Submitted, (m) => m.id, (m) => ({ total: 0, name: `switch ${m.id}` })),
-      paid: on(Paid, (m) => m.id),
       toggled: on(Toggled, (m) => m.id),
     }),
   }, ({ initially, during, when }) => {
@@ -43,7 +40,7 @@ function switchSaga(told: Told, confirms: boolean) {
     };
     return [
       initially(when("submitted").then(() => told.stepped()).transitionTo("off")),
-      during("off", toggle("on"), when("paid").then(() => told.stepped()).finalize()),
+      during("off", toggle("on")),
       during("on", toggle("off")),
     ];
   });
@@ -51,8 +48,7 @@ function switchSaga(told: Told, confirms: boolean) {
 
 /** How it runs. */
 export interface SwitchOptions {
-  readonly store: Store<unknown> | undefined;
-  readonly byReference?: boolean;
+  readonly store: Store<unknown>;
   readonly concurrency: number;
   readonly confirms?: boolean;
   /** Called when a confirmation has come. */
@@ -61,16 +57,11 @@ export interface SwitchOptions {
 
 /** Starts a bus with the saga. */
 export async function startSwitches(
-  { store, byReference = false, concurrency, confirms = false, confirmed = () => {} }: SwitchOptions,
+  { store, concurrency, confirms = false, confirmed = () => {} }: SwitchOptions,
 ): Promise<{ readonly bus: Bus<unknown>; readonly consumed: Consumed; readonly told: Told }> {
   const consumed = new Consumed();
   const told: Told = { stepped: () => consumed.one(), confirmed };
-  const transport = memory({ byReference });
-  const bus: Bus<unknown> = createBus<unknown>({
-    name: "bench",
-    transport,
-    ...(store === undefined ? {} : { store }),
-  });
+  const bus: Bus<unknown> = createBus<unknown>({ name: "bench", store });
   bus.add(switchSaga(told, confirms), { concurrency, prefetch: Math.max(256, concurrency * 4) });
   if (confirms) bus.endpoint("confirmations").handle(Confirmed, ({ stamp }) => told.confirmed(stamp));
   await bus.start();
