@@ -64,7 +64,8 @@ export const cases: Readonly<Record<string, Case>> = {
   "among-1000": { count: 50_000, prepare: among(1_000) },
   "among-1000000": { count: 50_000, prepare: among(live) },
   "postgres": {
-    count: 3_000,
+    count: 20_000,
+    warmUp: 1,
     prepare: async () => {
       await removeSchema();
       const store = postgres({ url, schema, max: 10 }) as Store<unknown>;
@@ -89,5 +90,5 @@ export const cases: Readonly<Record<string, Case>> = {
       };
     },
   },
-  "postgres-naive": { count: 3_000, prepare: () => naive(8) },
+  "postgres-naive": { count: 20_000, warmUp: 1, prepare: () => naive(8) },
 };

@@ -1,8 +1,11 @@
-/** Rows of an outbox that have no key: nothing goes before them, so that writing them takes no look at others. @module */
+/**
+ * Rows of an outbox that have no key: nothing goes before them, so that writing them takes no look at others. @module
+ */
 import { headersToText } from "../../src/envelope/stored_text.ts";
-import type { OutboxRow } from "../../src/spi/rows.ts";
+import type { OutboxRow, SagaChange } from "../../src/spi/rows.ts";
 import type { BusKey, Inbox } from "./inbox.ts";
 import type { Names } from "./names.ts";
+import type { Sagas } from "./sagas.ts";
 import type { SqlRow } from "./sql_client.ts";
 import { Bytes, column, listOf, nowMs, rowsOfLists, type Statement } from "./statement.ts";
 
@@ -11,6 +14,8 @@ export interface FreeUnit {
   readonly bus: string;
   /** Whose inbox record is written with it. */
   readonly key: BusKey | undefined;
+  /** Of an instance, if {@linkcode Sagas.isBrief}; where it has one, it has a key as well. */
+  readonly change: SagaChange | undefined;
   readonly rows: readonly OutboxRow[];
   /** For how long the rows that are due are leased. */
   readonly leaseMs: number;
@@ -21,9 +26,14 @@ const columns =
   "written float8, expires float8, lease bigint, of bigint";
 /** Behind those and the bodies. */
 const keysFrom = columns.split(",").length + 2;
+/** Behind the four lists of the inbox. */
+const changesFrom = keysFrom + 4;
 
 /** Refuses, as `refusal` does, where the part `changed` of the same statement has no row. */
 const ifChanged = "CASE (SELECT count(*) FROM changed) WHEN 1 THEN true " +
+  "ELSE ('hero conflict ' || (SELECT count(*) + 1 FROM changed))::integer > 0 END";
+/** The same of several; which of them has not changed, it does not tell. */
+const ifAllChanged = "CASE WHEN (SELECT count(*) FROM changing) = (SELECT count(*) FROM changed) THEN true " +
   "ELSE ('hero conflict ' || (SELECT count(*) + 1 FROM changed))::integer > 0 END";
 
 /** Texts that write one row, with the same values: one that is due at once is spared what finds out when others are. */
@@ -35,14 +45,19 @@ interface WrittenOne {
 /** Makes the statements. Each gives of the rows that it has written: place, fence, id, when they are free, bus. */
 export class FreeRows {
   readonly #inbox: Inbox;
+  readonly #sagas: Sagas;
   readonly #one: WrittenOne;
   readonly #many: string;
   readonly #shared: string;
+  /** With changes of instances, of which none is waited for; and of one unit, which waits. */
+  readonly #sharedChanging: string;
+  readonly #waiting: string;
   readonly #oneOf: WrittenOne;
   readonly #oneIfChanged: WrittenOne;
 
-  constructor(names: Names, inbox: Inbox) {
+  constructor(names: Names, inbox: Inbox, sagas: Sagas) {
     this.#inbox = inbox;
+    this.#sagas = sagas;
     const into =
       `INSERT INTO ${names.table("outbox")} AS o (bus, id, unit, destination, content_type, headers, body, ` +
       `written_due_at, expires_at, due_at, free_at, fence) `;
@@ -68,24 +83,53 @@ export class FreeRows {
     this.#many = many("");
     const recorded = `WITH recorded AS (${inbox.recordingOne(11)})`;
     this.#oneOf = { later: `${recorded} ${this.#one.later}`, atOnce: `${recorded} ${this.#one.atOnce}` };
-    this.#shared = `WITH ${inbox.recordingFresh(keysFrom)}, ` +
+    const shared = (parts: string, condition: string) =>
+      `WITH ${inbox.recordingFresh(keysFrom)}, ${parts}` +
       `sent AS (${many(" WHERE of IS NULL OR of IN (SELECT n FROM fresh)")}) ` +
       `SELECT place, fence, id, free_at, bus, NULL::bigint FROM sent UNION ALL ` +
-      `SELECT NULL, NULL, NULL, NULL, NULL, n FROM fresh`;
+      `SELECT NULL, NULL, NULL, NULL, NULL, n FROM fresh${condition}`;
+    this.#shared = shared("", "");
+    const changing = (locked: "awaited" | "passed over") =>
+      shared(`${sagas.changingSeveral(changesFrom, locked)}, `, ` WHERE ${ifAllChanged}`);
+    this.#sharedChanging = changing("passed over");
+    this.#waiting = changing("awaited");
   }
 
-  /** Writes what one unit has, alone. Refuses where it was handled: {@linkcode isHandled}; see also {@linkcode outcomes}. */
+  /**
+   * Writes what one unit has, alone. Refuses where it was handled ({@linkcode isHandled}) and, with `conflict`, where its
+   * instance has not changed; see also {@linkcode outcomes}.
+   */
   write(unit: FreeUnit): Statement {
-    const { key, rows: [row, ...others] } = unit;
-    if (row === undefined) return this.#inbox.record(key === undefined ? [] : [key]);
+    const { key, change, rows: [row, ...others] } = unit;
     if (others.length > 0) {
-      return key === undefined ? { text: this.#many, values: this.#lists([unit]) } : this.share([unit]);
+      return key === undefined
+        ? { text: this.#many, values: this.#lists([unit]) }
+        : this.#together([unit], this.#waiting);
     }
-    const values = this.#valuesOf(unit, row);
+    const values = row === undefined ? [] : this.#valuesOf(unit, row);
+    if (key !== undefined && change !== undefined) return this.#changing(unit.bus, key, change, row, values);
+    if (row === undefined) return this.#inbox.record(key === undefined ? [] : [key]);
     const when = whenOf(row);
     return key === undefined
       ? { text: this.#one[when], values }
       : { text: this.#oneOf[when], values: [...values, ...this.#inbox.one(key)] };
+  }
+
+  #changing(
+    bus: string,
+    key: BusKey,
+    change: SagaChange,
+    row: OutboxRow | undefined,
+    values: Statement["values"],
+  ): Statement {
+    const record = this.#inbox.one(key);
+    const first = values.length + 1;
+    const changed = this.#sagas.changing(bus, change, first + record.length);
+    return {
+      text: `WITH recorded AS (${this.#inbox.recordingOne(first)}), ${changed.text} ` +
+        (row === undefined ? `SELECT WHERE NOT ${ifChanged}` : this.#oneIfChanged[whenOf(row)]),
+      values: [...values, ...record, ...changed.values],
+    };
   }
 
   #valuesOf({ bus, leaseMs }: FreeUnit, row: OutboxRow): Statement["values"] {
@@ -100,30 +144,24 @@ export class FreeRows {
   }
 
   /**
-   * Writes what one unit has that changes an instance as well, alone; refuses as {@linkcode write}, and with `conflict`
-   * where nothing has changed. Gives nothing where that takes several statements.
-   *
-   * @param change makes a part of a statement, `changed`, whose parameters begin with that number
+   * Writes what several units have, but for those that were handled: {@linkcode outcomes} tells. Refuses all, with
+   * `conflict`, where one of their instances has not changed, or somebody else has it locked.
    */
-  writeWith(unit: FreeUnit, change: (first: number) => Statement | undefined): Statement | undefined {
-    const { key, rows: [row, ...others] } = unit;
-    if (key === undefined || others.length > 0) return undefined;
-    const values = row === undefined ? [] : this.#valuesOf(unit, row);
-    const record = this.#inbox.one(key);
-    const first = values.length + 1;
-    const changed = change(first + record.length);
-    if (changed === undefined) return undefined;
-    return {
-      text: `WITH recorded AS (${this.#inbox.recordingOne(first)}), ${changed.text} ` +
-        (row === undefined ? `SELECT WHERE NOT ${ifChanged}` : this.#oneIfChanged[whenOf(row)]),
-      values: [...values, ...record, ...changed.values],
-    };
+  share(units: readonly FreeUnit[]): Statement {
+    return this.#together(units, this.#sharedChanging);
   }
 
-  /** Writes what several units have, but for those that were handled: {@linkcode outcomes} tells. */
-  share(units: readonly FreeUnit[]): Statement {
+  #together(units: readonly FreeUnit[], changing: string): Statement {
     const keys = units.flatMap(({ key }) => key ?? []);
-    return { text: this.#shared, values: [...this.#lists(units), ...this.#inbox.several(keys)] };
+    const values = [...this.#lists(units), ...this.#inbox.several(keys)];
+    let number = 0;
+    const changes = units.flatMap(({ bus, key, change }) => {
+      if (key !== undefined) number++;
+      return change === undefined ? [] : [{ of: number, bus, change }];
+    });
+    return changes.length === 0
+      ? { text: this.#shared, values }
+      : { text: changing, values: [...values, ...this.#sagas.several(changes)] };
   }
 
   /** Whether an error says that a unit's message was handled. */
@@ -137,7 +175,7 @@ export class FreeRows {
     { text }: Statement,
     found: readonly SqlRow[],
   ): readonly (readonly SqlRow[] | undefined)[] {
-    const shared = text === this.#shared; // else it would have refused
+    const shared = [this.#shared, this.#sharedChanging, this.#waiting].includes(text); // else it would have refused
     const fresh = new Set(shared ? found.flatMap(([place, , , , , n]) => place === null ? [Number(n)] : []) : []);
     const written = new Map(found.map((row) => [`${row[4]} ${row[2]}`, row]));
     let keys = 0;

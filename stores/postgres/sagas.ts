@@ -13,11 +13,24 @@ export interface BusInstance extends InstanceKey {
   readonly bus: string;
 }
 
+/** What becomes of one, with a unit that {@linkcode Sagas.isBrief} is about. */
+export interface BriefChange {
+  /** The number, from 1, of the unit's inbox record. */
+  readonly of: number;
+  readonly bus: string;
+  readonly change: SagaChange;
+}
+
 type SagaChanges = Changes["sagas"];
+/** Of a row, by name. */
+type Columns = Readonly<Record<string, string | number | null>>;
 
 const contents = "incarnation, version, data_schema, state, data, types, indexes";
 const list = "op text, saga text, id text, was text, was_version bigint, incarnation text, version bigint, " +
   "data_schema bigint, state text, start int, size int, types text, indexes text";
+const briefList = "of bigint, op text, bus text, saga text, id text, was text, was_version bigint, incarnation text, " +
+  "version bigint, data_schema bigint, state text, start int, size int, types text, indexes text";
+const briefNames = briefList.split(", ").map((each) => each.split(" ")[0]!); // it has a name
 const indexList = "saga text, name text, value text, id text";
 
 /** The sagas' statements. */
@@ -104,16 +117,20 @@ export class Sagas {
     };
   }
 
+  /** Whether a change is one of a row alone: not of an index, nor of a history. */
+  isBrief({ before, after, history = [] }: SagaChange): boolean {
+    return (before ?? after) !== undefined && history.length === 0 &&
+      indexOf(before, after).length + indexOf(after, before).length === 0;
+  }
+
   /**
-   * One change as a part of a statement, `changed`, which has a row if the instance was as it was loaded. Gives nothing
-   * where the change takes more than that.
+   * One change as a part of a statement, `changed`, which has a row if the instance was as it was loaded.
    *
+   * @param change as {@linkcode isBrief} wants it
    * @param first the number of its first parameter
    */
-  changing(bus: string, { before, after }: SagaChange, first: number): Statement | undefined {
-    if (indexOf(before, after).length + indexOf(after, before).length > 0) return undefined;
-    const row = after ?? before;
-    if (row === undefined) return undefined;
+  changing(bus: string, { before, after }: SagaChange, first: number): Statement {
+    const row = (before ?? after)!; // as above
     const values: SqlValue[] = [column(bus), column(row.saga), column(row.id)];
     const next = (type: string, value: SqlValue): string => `$${first - 1 + values.push(value)}::${type}`;
     const was = before === undefined ? "" : ` AND version = ${next("text::bigint", String(before.version))} ` +
@@ -136,17 +153,43 @@ export class Sagas {
     return { text: `changed AS (${text})`, values };
   }
 
+  /**
+   * Parts of a statement that make several such changes, those of the units that are `fresh`: `changing` has them, and
+   * `changed` a row for each that has become true. The parameters are those of {@linkcode several}, from `first` on.
+   *
+   * @param locked what becomes of one that others have locked
+   */
+  changingSeveral(first: number, locked: "awaited" | "passed over"): string {
+    const [table, lists] = [this.#table, briefNames.length];
+    const same = "s.bus = c.bus AND s.saga = c.saga AND s.id = c.id";
+    const made = `incarnation, version, data_schema, state, ` +
+      `substring($${first + lists}::bytea FROM start + 1 FOR size), types, indexes`;
+    const lock = locked === "awaited" ? "FOR UPDATE" : "FOR UPDATE SKIP LOCKED";
+    const at = (op: string): string => `ctid = ANY (ARRAY(SELECT at FROM locked WHERE op = '${op}')) RETURNING 1`;
+    return `changing AS MATERIALIZED (SELECT * FROM ${rowsOfLists(first, briefList)} ` +
+      `WHERE of IN (SELECT n FROM fresh)), ` +
+      `locked AS MATERIALIZED (SELECT c.op, s.at FROM changing c CROSS JOIN LATERAL (SELECT s.ctid AS at FROM ${table} s ` +
+      `WHERE ${same} AND s.version = c.was_version AND s.incarnation = c.was LIMIT 1 ${lock}) s), ` +
+      `inserted AS (INSERT INTO ${table} (bus, saga, id, ${contents}) SELECT bus, saga, id, ${made} FROM changing ` +
+      `WHERE op = 'insert' ORDER BY n ON CONFLICT DO NOTHING RETURNING 1), ` +
+      `updated AS (UPDATE ${table} s SET (${contents}) = (SELECT ${made} FROM changing c ` +
+      `WHERE ${same} AND c.op = 'update') WHERE ${at("update")}), ` +
+      `deleted AS (DELETE FROM ${table} WHERE ${at("delete")}), ` +
+      `changed AS (SELECT * FROM inserted UNION ALL SELECT * FROM updated UNION ALL SELECT * FROM deleted)`;
+  }
+  /** The values of {@linkcode changingSeveral}: in one order, so that no two wait for each other. */
+  several(changes: readonly BriefChange[]): Statement["values"] {
+    const bytes = new Bytes();
+    const rows = changes.toSorted((a, b) => nameOf(a) < nameOf(b) ? -1 : 1)
+      .map(({ of, bus, change }): Columns => ({ of, bus: column(bus), ...changeOf(change, bytes) }));
+    const lists = briefNames.map((name) => listOf(rows.map((row) => row[name] ?? null)));
+    return [...lists, bytes.all];
+  }
+
   /** Makes it so; refuses where one is not as it was loaded. */
   apply(bus: string, changes: SagaChanges): readonly Statement[] {
     const bytes = new Bytes();
-    const rows = changes.map(({ before, after }) => ({
-      op: before === undefined ? "insert" : after === undefined ? "delete" : "update",
-      saga: column((before ?? after)!.saga), // one of them is given
-      id: column((before ?? after)!.id),
-      was: before === undefined ? null : column(before.incarnation),
-      was_version: before?.version ?? null,
-      ...after === undefined ? {} : contentsOf(after, bytes),
-    }));
+    const rows = changes.map((change) => changeOf(change, bytes));
     const [gone, made] = [
       changes.flatMap(({ before, after }) => indexOf(before, after)),
       changes.flatMap(
@@ -189,7 +232,26 @@ function indexFromText(saga: string, id: string, indexes: string): SagaRow["inde
   }
 }
 
-function contentsOf({ incarnation, version, schema, state, data, types, index }: SagaRow, bytes: Bytes) {
+/** Its instance, of all. */
+function nameOf({ bus, change: { before, after } }: BriefChange): string {
+  const { saga, id } = (before ?? after)!; // one of them is given
+  return JSON.stringify([bus, saga, id]);
+}
+
+/** A change as the lists have it. */
+function changeOf({ before, after }: SagaChange, bytes: Bytes): Columns {
+  const { saga, id } = (before ?? after)!; // one of them is given
+  return {
+    op: before === undefined ? "insert" : after === undefined ? "delete" : "update",
+    saga: column(saga),
+    id: column(id),
+    was: before === undefined ? null : column(before.incarnation),
+    was_version: before?.version ?? null,
+    ...after === undefined ? {} : contentsOf(after, bytes),
+  };
+}
+
+function contentsOf({ incarnation, version, schema, state, data, types, index }: SagaRow, bytes: Bytes): Columns {
   return {
     incarnation: column(incarnation),
     version,

@@ -1,12 +1,15 @@
-/** Commits of units that have nothing but an inbox record and messages. @module */
-import { DuplicateError } from "../../src/errors/store.ts";
+/** Commits of units that have no more than an inbox record, a change of an instance, and messages. @module */
+import { ConflictError, DuplicateError } from "../../src/errors/store.ts";
+import type { Clock } from "../../src/spi/clock.ts";
 import { explainCommit, isLost } from "./errors.ts";
 import type { FreeRows, FreeUnit } from "./free_rows.ts";
 import type { SqlRow } from "./sql_client.ts";
-import type { Statement } from "./statement.ts";
+import { refused, type Statement } from "./statement.ts";
 
 /** So many are on their way at once: while the disk writes for one, the server works for the next. */
 const mostFlights = 2;
+/** Whoever is on its way for longer waits for another process, and no longer counts: what comes later goes by. */
+const longestFlightMs = 20;
 /** So many units share a commit, and so many bytes. */
 const mostUnits = 64;
 const mostBytes = 2 ** 20;
@@ -21,12 +24,14 @@ interface Job {
 /**
  * Writes units, each a single statement and so a transaction without a BEGIN. Those that become ready while others are on
  * their way share the next one, of which each is told its own outcome. One whose message is being handled by another
- * process waits for that one, and who shares its commit waits as well; what comes later goes by.
+ * process waits for that one, and who shares its commit waits as well; who shares it with an instance that others have
+ * locked does not.
  */
 export class SharedCommits {
   readonly #ask: (statement: Statement) => Promise<readonly SqlRow[]>;
   readonly #where: string;
   readonly #rows: FreeRows;
+  readonly #clock: Clock;
   #jobs: Job[] = [];
   #flights = 0;
   #gathering = false;
@@ -35,10 +40,16 @@ export class SharedCommits {
    * @param ask runs a statement; rejects as the driver does
    * @param where the database, as errors say it
    */
-  constructor(ask: (statement: Statement) => Promise<readonly SqlRow[]>, where: string, rows: FreeRows) {
+  constructor(
+    ask: (statement: Statement) => Promise<readonly SqlRow[]>,
+    where: string,
+    rows: FreeRows,
+    clock: Clock,
+  ) {
     this.#ask = ask;
     this.#where = where;
     this.#rows = rows;
+    this.#clock = clock;
   }
 
   /**
@@ -46,6 +57,7 @@ export class SharedCommits {
    *
    * @param signal gives up what is not on its way yet
    * @throws {DuplicateError} if the message was handled
+   * @throws {ConflictError} if its instance is not as it was loaded
    */
   async write(unit: FreeUnit, signal: AbortSignal): Promise<readonly SqlRow[]> {
     const { promise, resolve, reject } = Promise.withResolvers<readonly SqlRow[]>();
@@ -87,11 +99,19 @@ export class SharedCommits {
 
   async #fly(jobs: readonly Job[]): Promise<void> {
     this.#flights++;
+    let counts = true;
+    const land = (): void => {
+      if (!counts) return;
+      counts = false;
+      this.#flights--;
+      if (!this.#gathering && this.#jobs.length > 0) void this.#gather();
+    };
+    const cancel = this.#clock.at(this.#clock.now() + longestFlightMs, land);
     const [only, ...others] = jobs;
     if (only !== undefined && others.length === 0) await this.#alone(only);
     else await this.#together(jobs);
-    this.#flights--;
-    if (!this.#gathering && this.#jobs.length > 0) void this.#gather();
+    cancel();
+    land();
   }
 
   async #together(jobs: readonly Job[]): Promise<void> {
@@ -107,7 +127,7 @@ export class SharedCommits {
     } catch (error) {
       // Of a commit that got lost nobody knows; any other has written nothing, and one of them may be to blame.
       if (isLost(error)) { for (const { reject } of jobs) reject(explainCommit(error, this.#where)); }
-      else for (const job of jobs) await this.#alone(job);
+      else await Promise.all(jobs.map((job) => this.#alone(job)));
     }
   }
 
@@ -118,7 +138,13 @@ export class SharedCommits {
       if (written === undefined) reject(duplicate(unit));
       else resolve(written);
     } catch (error) {
-      reject(this.#rows.isHandled(error, unit) ? duplicate(unit) : explainCommit(error, this.#where));
+      reject(
+        this.#rows.isHandled(error, unit)
+          ? duplicate(unit)
+          : refused(error, "conflict") === undefined
+          ? explainCommit(error, this.#where)
+          : conflict(unit),
+      );
     }
   }
 }
@@ -126,4 +152,10 @@ export class SharedCommits {
 /** Of one that has a key. */
 function duplicate({ key }: FreeUnit): DuplicateError {
   return new DuplicateError(key?.endpoint ?? "", key?.messageId ?? "");
+}
+
+/** Of one that changes an instance. */
+function conflict({ change }: FreeUnit): ConflictError {
+  const row = change?.before ?? change?.after;
+  return new ConflictError(`saga ${row?.saga} "${row?.id}"`);
 }

@@ -149,6 +149,7 @@ export class StoreLife<Tx> {
       ({ text, values }) => database.watch(client.query(text, values), (error) => error),
       where,
       free,
+      clock,
     );
     return this.#open = { database, wakes, pollMs, say, lookups, shared };
   }

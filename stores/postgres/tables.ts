@@ -9,7 +9,7 @@ import type { Names } from "./names.ts";
 import { SagaHistory } from "./saga_history.ts";
 import { Sagas } from "./sagas.ts";
 
-/** All of them; `free` writes to two. */
+/** All of them; `free` writes to three. */
 export class Tables {
   readonly inbox: Inbox;
   readonly sagas: Sagas;
@@ -28,6 +28,6 @@ export class Tables {
     this.outbox = new DueTable(names, "outbox");
     this.schedules = new DueTable(names, "schedules");
     this.cancelled = new Cancelled(names);
-    this.free = new FreeRows(names, this.inbox);
+    this.free = new FreeRows(names, this.inbox, this.sagas);
   }
 }

@@ -116,7 +116,7 @@ export class Units<Tx> implements UnitHost<Tx>, JoinHost {
     handled: readonly InboxKey[],
     changes: Changes,
   ): Promise<readonly Leased<OutboxRow>[]> | undefined {
-    const unit = this.#writing.alone(scope, handled, changes);
+    const unit = this.#writing.brief(scope, handled, changes);
     if (unit === undefined) return undefined;
     return this.#life.check("commit").shared.write(unit, scope.signal)
       .then((found) => this.#committed(scope.bus, changes, found));

@@ -50,12 +50,11 @@ export class Writing {
     if (failed.length > 0) statements.push(this.#with.tables.inbox.forget(keysOf(bus, failed)));
     const [key, ...others] = handled;
     const free = outbox.every((row) => row.key === undefined);
-    const single = free && others.length === 0 && failed.length + schedules.length === 0
-      ? this.#single({ bus, key: key && { ...key, bus }, rows: outbox, leaseMs }, sagas)
-      : undefined;
-    if (single !== undefined) {
+    const brief = failed.length > 0 ? undefined : this.brief(scope, handled, changes);
+    // Of several messages the statement would not refuse what was handled.
+    if (brief?.change !== undefined && outbox.length < 2) {
       return {
-        statements: [single],
+        statements: [this.#with.tables.free.write(brief)],
         committed: ([found = []]) => this.#with.committed(bus, changes, found),
         explain: (error) => this.#meaning(error, handled, sagas),
       };
@@ -67,7 +66,7 @@ export class Writing {
     statements.push(...this.#change(bus, sagas));
     statements.push(...this.#schedule(bus, schedules, true));
     if (outbox.length > 0 && free) {
-      statements.push(this.#with.tables.free.write({ bus, key: undefined, rows: outbox, leaseMs }));
+      statements.push(this.#with.tables.free.write({ bus, key: undefined, change: undefined, rows: outbox, leaseMs }));
     } else if (outbox.length > 0) {
       const before: Before | undefined = atOnce
         ? {
@@ -84,24 +83,22 @@ export class Writing {
     };
   }
 
-  /** A unit that changes one instance: one statement, and so a transaction without a BEGIN. */
-  #single(unit: FreeUnit, [change, ...others]: Changes["sagas"]): Statement | undefined {
-    if (change === undefined || others.length + (change.history?.length ?? 0) > 0) return undefined;
-    return this.#with.tables.free.writeWith(unit, (first) => this.#with.tables.sagas.changing(unit.bus, change, first));
-  }
-
-  /** What a unit has, if that is no more than an inbox record and messages for which nothing is looked at. */
-  alone(
+  /**
+   * What a unit has, if that is no more than an inbox record, one change of an instance's row, and messages for which
+   * nothing is looked at: one statement, and so a transaction without a BEGIN.
+   */
+  brief(
     { bus, leaseMs = defaultLeaseMs }: Scope,
     handled: readonly InboxKey[],
     { sagas, outbox, schedules }: Changes,
   ): FreeUnit | undefined {
-    const [key, ...others] = handled;
-    if (others.length + sagas.length + schedules.length > 0 || (key === undefined && outbox.length === 0)) {
+    const [[key, ...others], [change, ...more]] = [handled, sagas];
+    if (others.length + more.length + schedules.length > 0 || outbox.some((row) => row.key !== undefined)) {
       return undefined;
     }
-    if (outbox.some((row) => row.key !== undefined)) return undefined;
-    return { bus, key: key === undefined ? undefined : { ...key, bus }, rows: outbox, leaseMs };
+    if (change !== undefined && (key === undefined || !this.#with.tables.sagas.isBrief(change))) return undefined;
+    if (key === undefined && outbox.length === 0) return undefined;
+    return { bus, key: key && { ...key, bus }, change, rows: outbox, leaseMs };
   }
 
   /** Within a transaction that others commit. */

@@ -1,6 +1,6 @@
 /** A store that is open and deployed, and the end of it. */
 import type { TransactionSql } from "postgres";
-import type { Changes, InboxKey, OutboxRow, ScheduleRow } from "../../../src/spi/rows.ts";
+import type { Changes, InboxKey, OutboxRow, SagaRow, ScheduleRow } from "../../../src/spi/rows.ts";
 import type { JoinableStore, Scope } from "../../../src/spi/store.ts";
 import type { PostgresOptions } from "../../../stores/postgres/mod.ts";
 import { eventually, realTime, type TestClock } from "../../conformance/test_clock.ts";
@@ -55,6 +55,11 @@ export class Opened {
   }
   schedule(row: Partial<ScheduleRow> = {}): ScheduleRow {
     return { ...this.row(row), token: `token-${++names}`, ...row };
+  }
+  saga(row: Partial<SagaRow> = {}): SagaRow {
+    const id = `saga-${++names}`;
+    const [data, rest] = [encoder.encode(`data of ${row.id ?? id}`), { schema: 1, types: undefined, index: {} }];
+    return { saga: "order", id, incarnation: "first", version: 1, state: "begun", data, ...rest, ...row };
   }
   changes(some: Partial<Changes> = {}): Changes {
     return { sagas: [], outbox: [], schedules: [], ...some };

@@ -101,11 +101,25 @@ async function statementsOf(opened: Opened): Promise<Readonly<Record<string, Sta
       [`${name}: later`]: later[1]!,
     });
   }
-  const free = new FreeRows(names, inbox);
-  const unit = { bus, key: { ...opened.key("free"), bus }, rows: [opened.row()], leaseMs: 1_000 };
+  const free = new FreeRows(names, inbox, sagas);
+  const unit = { bus, key: { ...opened.key("free"), bus }, change: undefined, rows: [opened.row()], leaseMs: 1_000 };
   statements["free rows: one"] = free.write(unit);
   statements["free rows: many"] = free.write({ ...unit, key: undefined, rows: [opened.row(), opened.row()] });
   statements["free rows: shared"] = free.share([unit, { ...unit, key: undefined }, { ...unit, rows: [] }]);
+  const was = (id: string) => opened.saga({ saga: "order", id, incarnation: "i", version: 1, schema: 1, state: "s" });
+  const changes = [
+    { before: undefined, after: was("new") },
+    { before: was("id7"), after: { ...was("id7"), version: 2 } },
+    { before: was("id8"), after: undefined },
+  ];
+  statements["free rows: shared, with instances"] = free.share(
+    changes.map((change, at) => ({ ...unit, key: { ...unit.key, messageId: `free${at}` }, change })),
+  );
+  statements["free rows: several, with an instance"] = free.write({
+    ...unit,
+    change: changes[1],
+    rows: [opened.row(), opened.row()],
+  });
   const schedules = new DueTable<ScheduleRow>(names, "schedules");
   schedules.remove(bus, ["due7"]).slice(0, 2).forEach((each, at) => statements[`schedules: remove ${at}`] = each);
   return statements;
