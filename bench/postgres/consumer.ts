@@ -59,8 +59,10 @@ export async function startConsumer(
   bus.endpoint("orders", { outbox: group === 1 ? true : { group }, concurrency }).handle(
     OrderPlaced,
     async ({ id, total, stamp }, context) => {
-      const { tx } = context;
-      if (row) await tx`INSERT INTO ${tx(schema)}.orders (id, total) VALUES (${id}, ${total})`;
+      if (row) {
+        const { tx } = context;
+        await tx`INSERT INTO ${tx(schema)}.orders (id, total) VALUES (${id}, ${total})`;
+      }
       await context.publish(OrderConfirmed, { id, stamp });
     },
   );

@@ -1,6 +1,7 @@
 /** An endpoint's options, checked, and its pipeline, put together. @module */
 import { ConfigurationError, UnsupportedError } from "../errors/configuration.ts";
 import { StoreBatchUnits } from "../outbox/batch_units.ts";
+import { type Foresee, foreseeing } from "../outbox/foresight.ts";
 import { groupedUnits } from "../outbox/group_stage.ts";
 import type { Storage } from "../outbox/storage.ts";
 import { unitOfWork } from "../outbox/unit_stage.ts";
@@ -51,6 +52,8 @@ export interface EndpointPlan {
   readonly declared: readonly Declared[];
   readonly collectors: readonly BatchCollector[];
   readonly pipeline: ConsumePipeline;
+  /** Told of deliveries that wait for their turn; `undefined`: nobody wants to know. */
+  readonly foresee: Foresee | undefined;
   /** In the order in which a message passes them. */
   readonly stages: readonly string[];
   /** Around what its handlers send, in order. */
@@ -117,6 +120,7 @@ export function planEndpoint(
       tellMore: builder.sagas.length > 0 ? tellOfSagas : undefined,
       auditTo: options.audit === undefined ? undefined : services.routing.named(options.audit),
     }),
+    foresee: isStored(options) ? foreseeing(name, storage()) : undefined,
     stages: [
       ...gateNames(options),
       ...stepsBefore.filter((step) => step !== "telemetry" || services.telemetry !== undefined)

@@ -73,6 +73,7 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
         ? (delivery) => plan.bindings.match(this.#typeOf(delivery)).batched
         : undefined,
       owner: this,
+      foresee: plan.foresee,
     });
   }
 

@@ -31,12 +31,16 @@ export function keyOf({ envelope, delivery: { frame }, deferral, services }: Con
   if (referred(frame) !== undefined || headerText(frame.headers[names.id])) {
     return {
       endpoint: services.name,
-      // With the number always: an id may end as a number would.
-      messageId: `${envelope.messageId}#${deferral}`,
+      messageId: inboxId(envelope.messageId, deferral),
       keepUntil: services.clock.now() + services.inboxWindowMs,
     };
   }
   throw new UnreadableMessageError(`it has no header "${names.id}", by which the endpoint's inbox would know it`);
+}
+
+/** What the inbox calls a message: with the number always, as an id may end as a number would. */
+export function inboxId(messageId: string, deferral: number): string {
+  return `${messageId}#${deferral}`;
 }
 
 /**

@@ -5,7 +5,7 @@ import type { BusServices } from "../pipeline/endpoint_services.ts";
 import type { OutgoingMessage, SendTarget } from "../pipeline/outgoing_message.ts";
 import { type PluginStatus, ReportedStatus } from "../pipeline/plugin_status.ts";
 import { carries } from "../pipeline/send_plan.ts";
-import type { InboxKey, OutboxRow, ScheduleRow } from "../spi/rows.ts";
+import type { InboxKey, MessageKey, OutboxRow, ScheduleRow } from "../spi/rows.ts";
 import type { JoinableStore, Leased, Scope, Store, Unit } from "../spi/store.ts";
 import type { Backlog } from "../spi/telemetry.ts";
 import type { Capabilities, Enlistment, Receiver, Transport } from "../spi/transport.ts";
@@ -155,6 +155,11 @@ export class Storage implements UnitOwner {
     if (this.store.beginNow === undefined) return undefined;
     const unit = this.store.beginNow(new DeliveryScope(this.bus, partition, inbox, source, leaseInMs));
     return unit && new UnitOfWork(this, unit, inbox, receiver);
+  }
+
+  /** Units of these messages are likely to begin soon. */
+  foresee(messages: readonly MessageKey[]): void {
+    this.store.foresee?.(this.bus, messages);
   }
 
   /** A unit to read with, of which nothing is committed. */

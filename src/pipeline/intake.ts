@@ -11,6 +11,8 @@ export interface IntakeOptions {
   /** Messages that wait for others, in a batch, take no slot. Left out: none do. */
   readonly slotless: ((delivery: Delivery) => boolean) | undefined;
   readonly owner: IntakeOwner;
+  /** Told of those that have to wait for their turn. Left out: nobody is. */
+  readonly foresee?: ((waiting: readonly Delivery[]) => void) | undefined;
 }
 
 /** Starts what the intake says may start. */
@@ -38,6 +40,7 @@ export class Intake {
   readonly #gates: readonly Gate[];
   readonly #slotless: ((delivery: Delivery) => boolean) | undefined;
   readonly #owner: IntakeOwner;
+  readonly #foresee: IntakeOptions["foresee"];
   readonly #ready = new Deque<Delivery>();
   readonly #keys = new Map<string, Held>();
   readonly #lost = new Set<Delivery>();
@@ -54,6 +57,7 @@ export class Intake {
     this.#gates = options.gates;
     this.#slotless = options.slotless;
     this.#owner = options.owner;
+    this.#foresee = options.foresee;
   }
 
   /** Deliveries that run. */
@@ -72,6 +76,17 @@ export class Intake {
       if (!this.#startsAtOnce(delivery)) this.#ready.pushBack(delivery);
     }
     this.pump();
+    if (this.#foresee !== undefined && this.#ready.size > 0) this.#foresee(this.#last(batch.length));
+  }
+
+  /** The last of those that are ready: at most so many. */
+  #last(most: number): readonly Delivery[] {
+    const last: Delivery[] = [];
+    for (let at = Math.max(0, this.#ready.size - most); at < this.#ready.size; at++) {
+      const delivery = this.#ready.at(at);
+      if (delivery !== undefined) last.push(delivery);
+    }
+    return last;
   }
 
   /** The common case takes no way through the queue: nothing waits, and a slot is free. */

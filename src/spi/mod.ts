@@ -21,6 +21,7 @@ export type {
   HistorySelection,
   InboxKey,
   InstanceKey,
+  MessageKey,
   OutboxRow,
   SagaChange,
   SagaHistoryRow,

@@ -2,12 +2,15 @@
 import type { Frame } from "./frame.ts";
 import type { Address } from "./transport.ts";
 
-/** One message at one endpoint: what must have an effect once. */
-export interface InboxKey {
+/** One message at one endpoint. */
+export interface MessageKey {
   /** The endpoint that handles it. */
   readonly endpoint: string;
   /** With the number of its deferrals, as a deferred message is handled again on purpose. */
   readonly messageId: string;
+}
+/** The same, as what must have an effect once. */
+export interface InboxKey extends MessageKey {
   /** Epoch milliseconds. */
   readonly keepUntil: number;
 }

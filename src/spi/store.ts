@@ -24,6 +24,7 @@ import type {
   HistorySelection,
   InboxKey,
   InstanceKey,
+  MessageKey,
   OutboxRow,
   SagaHistoryRow,
   SagaRow,
@@ -235,11 +236,17 @@ export interface Store<out Tx> {
   /** The same as scripts, in order, for those who apply them by other means. None where there is nothing to create. */
   migrations(): readonly { readonly id: string; readonly script: string }[];
   /**
-   * Looks the inbox up (calls of one tick in one flight). In this process, waits for a concurrent unit of the same key.
+   * Looks the inbox up (calls of one tick in one flight; see also `foresee`). In this process, waits for a concurrent unit of the same key.
    * Another process's is excluded from the first use of `tx` on; before that, `commit` finds it (`DuplicateError`:
    * nothing written, the delivery is accepted). A crash frees the key.
    */
   begin(scope: Scope): Promise<Unit<Tx>>;
+  /**
+   * Units of these messages are likely to begin soon, each alone or with others. A hint, for stores that are far away:
+   * they may look all of them up at once, and `begin` may go by what was found, for a moment, unless a unit of the same
+   * message has begun in this process since. Never throws.
+   */
+  foresee?(bus: string, messages: readonly MessageKey[]): void;
   /**
    * Of a store that answers within the call, where promises are much of what all costs: as `begin`, with none;
    * `undefined`: there is something to wait for. Throws what `begin` rejects with. Whoever calls it, and what only such

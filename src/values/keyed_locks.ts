@@ -12,6 +12,11 @@ export class KeyedLocks {
     return this.#held.size;
   }
 
+  /** Whether somebody has it. */
+  has(name: string): boolean {
+    return this.#held.has(name);
+  }
+
   /** Takes a lock if it is free; gives whether it did. */
   tryAcquire(name: string): boolean {
     if (this.#held.has(name)) return false;

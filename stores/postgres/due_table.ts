@@ -75,6 +75,12 @@ export class DueTable<Row extends OutboxRow> {
 
   /** What `insert` gave, or `FreeRows`, of the rows that it wrote. */
   inserted(rows: readonly Row[], found: readonly SqlRow[]): readonly Leased<Row>[] {
+    const [only, ...others] = rows;
+    const [written, ...more] = found;
+    // Most units write one.
+    if (only !== undefined && written !== undefined && others.length + more.length === 0) {
+      return Number(written[1]) > 0 ? [this.#leaseWritten(only, written)] : [];
+    }
     const leased = new Map(
       found.filter(([, fence]) => Number(fence) > 0).map((row) => [fromText(String(row[2])), row]),
     );
@@ -82,8 +88,11 @@ export class DueTable<Row extends OutboxRow> {
       const at = leased.get(row.id);
       if (at === undefined) return [];
       leased.delete(row.id);
-      return [this.#lease(row, at[0], { fence: Number(at[1]), attempts: 0, until: Number(at[3]) })];
+      return [this.#leaseWritten(row, at)];
     });
+  }
+  #leaseWritten(row: Row, [place, fence, , until]: SqlRow): Leased<Row> {
+    return new Lease(row, Number(fence), 0, Number(until), undefined, this, String(place));
   }
 
   /** @param free only if none of those that come first has a key; gives nothing else */

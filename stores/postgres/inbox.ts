@@ -1,5 +1,5 @@
 /** Which messages were handled. @module */
-import type { InboxKey } from "../../src/spi/rows.ts";
+import type { InboxKey, MessageKey } from "../../src/spi/rows.ts";
 import { stateOf } from "./errors.ts";
 import type { Names } from "./names.ts";
 import { column, listOf, nowMs, refusal, refused, rowsOfLists, type Statement } from "./statement.ts";
@@ -8,6 +8,10 @@ const keyColumns = "bus text, endpoint text, message_id text";
 const columns = `${keyColumns}, keep_until float8`;
 const same = "i.bus = r.bus AND i.endpoint = r.endpoint AND i.message_id = r.message_id";
 
+/** A message, of a bus. */
+export interface BusMessage extends MessageKey {
+  readonly bus: string;
+}
 /** A key, of a bus. */
 export interface BusKey extends InboxKey {
   readonly bus: string;
@@ -29,8 +33,8 @@ export class Inbox {
   }
 
   /** Gives the numbers, from 1, of those that were handled. */
-  find(keys: readonly BusKey[]): Statement {
-    return { text: this.#find, values: this.several(keys).slice(0, 3) };
+  find(keys: readonly BusMessage[]): Statement {
+    return { text: this.#find, values: this.#keys(keys) };
   }
 
   /** Remembers that they were handled; refuses where one was: {@linkcode refused} tells. */
@@ -80,7 +84,7 @@ export class Inbox {
     return {
       text: `DELETE FROM ${this.#table} WHERE ctid = ANY (ARRAY(SELECT ` +
         `(SELECT i.ctid FROM ${this.#table} i WHERE ${same}) FROM ${rowsOfLists(1, keyColumns)}))`,
-      values: this.several(keys).slice(0, 3),
+      values: this.#keys(keys),
     };
   }
 
@@ -98,11 +102,13 @@ export class Inbox {
 
   /** Several as a statement takes them. */
   several(keys: readonly BusKey[]): Statement["values"] {
+    return [...this.#keys(keys), listOf(keys.map(({ keepUntil }) => Math.ceil(keepUntil)))];
+  }
+  #keys(keys: readonly BusMessage[]): Statement["values"] {
     return [
       listOf(keys.map(({ bus }) => column(bus))),
       listOf(keys.map(({ endpoint }) => column(endpoint))),
       listOf(keys.map(({ messageId }) => column(messageId))),
-      listOf(keys.map(({ keepUntil }) => Math.ceil(keepUntil))),
     ];
   }
 }

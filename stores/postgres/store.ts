@@ -1,5 +1,5 @@
 /** The store in a PostgreSQL database. @module */
-import type { OutboxRow, ScheduleRow } from "../../src/spi/rows.ts";
+import type { MessageKey, OutboxRow, ScheduleRow } from "../../src/spi/rows.ts";
 import type { Due, InUnit, JoinableStore, SagaRecords, Scope, StoreCapabilities, Unit } from "../../src/spi/store.ts";
 import { transactionOf } from "../../src/spi/transaction.ts";
 import type { Change, DeployMode, Host } from "../../src/spi/transport.ts";
@@ -108,6 +108,10 @@ export class PostgresStore<Tx> implements JoinableStore<Tx> {
 
   migrations(): readonly { readonly id: string; readonly script: string }[] {
     return this.#migrations.scripts();
+  }
+
+  foresee(bus: string, messages: readonly MessageKey[]): void {
+    this.#units.foresee(bus, messages);
   }
 
   begin(scope: Scope): Promise<Unit<Tx>> {

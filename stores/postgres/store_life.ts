@@ -7,6 +7,7 @@ import { connected } from "./connecting.ts";
 import { Database } from "./database.ts";
 import type { Session } from "./due.ts";
 import { closedName } from "./errors.ts";
+import { Foresight } from "./foresight.ts";
 import { Listener } from "./listener.ts";
 import { Lookups } from "./lookups.ts";
 import type { Names } from "./names.ts";
@@ -32,6 +33,7 @@ export interface Settings<Tx> {
 export interface Open<Tx> extends Session {
   readonly database: Database<Tx>;
   readonly lookups: Lookups;
+  readonly foresight: Foresight;
   readonly shared: SharedCommits;
 }
 
@@ -69,6 +71,11 @@ export class StoreLife<Tx> {
     this.#end.signal.throwIfAborted();
     if (this.#open !== undefined) return this.#open;
     throw new ConfigurationError(`Cannot ${doing}: the PostgreSQL store is not open. Start its bus first`);
+  }
+
+  /** The same; `undefined`: it is not open. */
+  get ifOpen(): Open<Tx> | undefined {
+    return this.#end.signal.aborted ? undefined : this.#open;
   }
 
   /** As `Store.open`. */
@@ -131,6 +138,10 @@ export class StoreLife<Tx> {
       const find = inbox.find(keys);
       return database.query(instances.length === 0 ? find : sagas.beside(find, instances));
     });
+    const foresight = new Foresight(async (messages) => {
+      const found = await database.query(inbox.find(messages));
+      return new Set(found.map(([n]) => Number(n)));
+    }, () => clock.now());
     if (listen && client.listen !== undefined) {
       this.#listener = new Listener({
         listen: (channel, heard) => client.listen!(channel, heard), // seen above
@@ -151,7 +162,7 @@ export class StoreLife<Tx> {
       free,
       clock,
     );
-    return this.#open = { database, wakes, pollMs, say, lookups, shared };
+    return this.#open = { database, wakes, pollMs, say, lookups, foresight, shared };
   }
 
   #report(error: Error | undefined): void {

@@ -1,7 +1,8 @@
 /** The units of work of a store. @module */
-import type { Changes, InboxKey, OutboxRow } from "../../src/spi/rows.ts";
+import type { Changes, InboxKey, MessageKey, OutboxRow } from "../../src/spi/rows.ts";
 import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
 import { KeyedLocks } from "../../src/values/keyed_locks.ts";
+import { type Awaitable, isPromise } from "../../src/values/awaitable.ts";
 import type { Database } from "./database.ts";
 import { JoinedUnit, type JoinHost } from "./joined_unit.ts";
 import type { JoinableUnit } from "./joining.ts";
@@ -37,10 +38,10 @@ export class Units<Tx> implements UnitHost<Tx>, JoinHost {
 
   /** As `Store.begin`. */
   async begin(scope: Scope): Promise<Unit<Tx>> {
-    const { lookups } = this.#life.check("begin");
+    const { lookups, foresight } = this.#life.check("begin");
     const { bus, inbox, signal } = scope;
     signal.throwIfAborted();
-    const names = inbox.map(({ endpoint, messageId }) => `inbox ${JSON.stringify([bus, endpoint, messageId])}`);
+    const names = inbox.map((each) => nameOf(bus, each));
     const held: string[] = [];
     try {
       // In one order, so that no two units wait for each other.
@@ -49,10 +50,12 @@ export class Units<Tx> implements UnitHost<Tx>, JoinHost {
         held.push(each);
       }
       this.#life.check("begin");
+      const foreseen = names.map((each) => foresight.take(each));
       const instances = scope.instances?.() ?? [];
       const known = inbox.length + instances.length === 0
         ? nothing
-        : await lookups.find({ keys: keysOf(bus, inbox), instances: instances.map((each) => ({ ...each, bus })) });
+        : (instances.length === 0 ? await knownOf(foreseen) : undefined) ??
+          await lookups.find({ keys: keysOf(bus, inbox), instances: instances.map((each) => ({ ...each, bus })) });
       signal.throwIfAborted();
       this.#life.check("begin");
       const duplicates = names.map((each, at) => names.indexOf(each) < at || known.handled[at] === true);
@@ -64,6 +67,18 @@ export class Units<Tx> implements UnitHost<Tx>, JoinHost {
       for (const each of held) this.locks.release(each);
       throw error;
     }
+  }
+
+  /** As `Store.foresee`. */
+  foresee(bus: string, messages: readonly MessageKey[]): void {
+    const foresight = this.#life.ifOpen?.foresight;
+    if (foresight === undefined) return;
+    for (const each of messages) {
+      const name = nameOf(bus, each);
+      // Whoever has it is about to handle it.
+      if (!this.locks.has(name)) foresight.expect(name, { ...each, bus });
+    }
+    foresight.look();
   }
 
   /** As `JoinableStore.join`. */
@@ -152,4 +167,20 @@ export class Units<Tx> implements UnitHost<Tx>, JoinHost {
     }
     return leased;
   }
+}
+
+/** What is locked while a unit of a message runs. */
+function nameOf(bus: string, { endpoint, messageId }: MessageKey): string {
+  return `inbox ${bus.length} ${endpoint.length} ${bus} ${endpoint} ${messageId}`;
+}
+
+/** What was foreseen, if that is all. */
+async function knownOf(foreseen: readonly Awaitable<boolean | undefined>[]): Promise<Known | undefined> {
+  const handled: boolean[] = [];
+  for (const each of foreseen) {
+    const known = isPromise(each) ? await each : each;
+    if (known === undefined) return undefined;
+    handled.push(known);
+  }
+  return { handled, rows: [] };
 }

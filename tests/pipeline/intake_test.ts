@@ -63,3 +63,21 @@ test("what waits is given back without what was lost, those of one key in order"
   assertEquals(intake.clear(), [all[1], all[3]].filter((each) => each !== undefined));
   assertEquals(intake.waiting, 0);
 });
+
+test("what waits is told of when it comes, and what starts at once is not", () => {
+  const foreseen: (readonly Delivery[])[] = [];
+  const intake = new Intake({
+    concurrency: 2,
+    gates: [],
+    slotless: undefined,
+    owner: { start: () => {} },
+    foresee: (waiting) => void foreseen.push(waiting),
+  });
+  const [a, b, c, d, e] = [delivery(), delivery(), delivery(), delivery(), delivery()];
+  intake.add([a]);
+  intake.add([b, c, d]);
+  intake.add([e]);
+  assertEquals(foreseen, [[c, d], [e]]);
+  intake.finished(a, 1, undefined, true);
+  assertEquals(foreseen.length, 2, "once each");
+});

@@ -59,6 +59,27 @@ export const inboxCases: readonly StoreCase[] = [
     },
   },
   {
+    name: "what was foreseen is a duplicate once it was handled here, whenever that was",
+    async run(trial) {
+      const [before, during, after, again] = [trial.key(), trial.key(), trial.key(), trial.key()];
+      const foresee = () => trial.store.foresee?.(trial.bus, [before, during, after, again]);
+      await trial.commit({}, { inbox: [before] });
+      const open = await trial.begin({ inbox: [during] });
+      foresee();
+      await open.commit(changes({}));
+      for (const inbox of [[after], [again]]) {
+        const unit = await trial.begin({ inbox });
+        assertEquals(unit.duplicates, [false]);
+        if (inbox[0] === after) await unit.commit(changes({}));
+        else await unit.rollback();
+      }
+      foresee();
+      const unit = await trial.begin({ inbox: [before, during, after, again] });
+      assertEquals(unit.duplicates, [true, true, true, false]);
+      await unit.rollback();
+    },
+  },
+  {
     name: "units of several messages each do not wait for one another for ever",
     async run(trial) {
       const keys = [trial.key(), trial.key(), trial.key()];

@@ -37,6 +37,10 @@ onPostgres("texts and bytes of every kind stand in the text of a commit as they 
     "E'\\x27'",
     '"',
     "$1",
+    "'$",
+    "$hero$",
+    "\\$hero",
+    "'; $$ $hero$ '",
     "😀'\\",
     "line\nbreak\r\ttab",
     "\u0001\x1a",
@@ -101,7 +105,7 @@ onPostgres(
 test("PostgreSQL: a statement whose text failed is prepared anew by another name, one that did not is run by its own", () => {
   const inlined = new Inlined();
   const names = (text: string | undefined) =>
-    /^(?:PREPARE (\S+) AS S \$1;)?EXECUTE (\S+)\(E'a'\)$/.exec(text ?? "")?.slice(1);
+    /^(?:PREPARE (\S+) AS S \$1;)?EXECUTE (\S+)\('a'\)$/.exec(text ?? "")?.slice(1);
   const [first, run] = names(inlined.textOf("S $1", ["a"])?.text) ?? [];
   assertEquals(first, run);
   assertEquals(names(inlined.textOf("S $1", ["a"])?.text), [undefined, first]);

@@ -2,13 +2,10 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { ConflictError } from "../../../src/errors/store.ts";
 import type { SagaRow } from "../../../src/spi/rows.ts";
-import type { SqlClient } from "../../../stores/postgres/mod.ts";
-import { postgres } from "../../../stores/postgres/mod.ts";
 import { type Known, Lookups, type Wanted } from "../../../stores/postgres/lookups.ts";
 import type { SqlRow } from "../../../stores/postgres/sql_client.ts";
 import { test } from "../../support/runner.ts";
-import { onPostgres, type Opened } from "./opened.ts";
-import { pgClient } from "./pg_client.ts";
+import { onPostgres } from "./opened.ts";
 
 /** Lookups whose questions wait until somebody answers them. */
 function asked() {
@@ -102,24 +99,8 @@ function sagaRow(id: string, version = 1): SagaRow {
   };
 }
 
-/** A store whose statements are written down, but for those that every open store sends now and then. */
-async function watched(opened: Opened) {
-  const texts: string[] = [];
-  const inner = pgClient(opened.bench.url);
-  const client: SqlClient<unknown> = {
-    ...inner as SqlClient<unknown>, // the same, watched
-    query: (text, values) => {
-      texts.push(text);
-      return inner.query(text, values);
-    },
-  };
-  const store = await opened.open(postgres({ client, schema: opened.bench.schema, listen: false }));
-  texts.length = 0;
-  return { store, texts };
-}
-
 onPostgres("instances that units will load are looked up with their inbox, in one flight", async (opened) => {
-  const { store, texts } = await watched(opened);
+  const { store, texts } = await opened.watched();
   const ids = ["a", "b", "c"];
   const first = await store.begin(opened.scope());
   await first.commit(

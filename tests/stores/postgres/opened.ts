@@ -2,9 +2,10 @@
 import type { TransactionSql } from "postgres";
 import type { Changes, InboxKey, OutboxRow, SagaRow, ScheduleRow } from "../../../src/spi/rows.ts";
 import type { JoinableStore, Scope } from "../../../src/spi/store.ts";
-import type { PostgresOptions } from "../../../stores/postgres/mod.ts";
+import { postgres, type PostgresOptions, type SqlClient } from "../../../stores/postgres/mod.ts";
 import { eventually, realTime, type TestClock } from "../../conformance/test_clock.ts";
 import { test } from "../../support/runner.ts";
+import { pgClient } from "./pg_client.ts";
 import { PostgresBench, skip } from "./server.ts";
 
 const encoder = new TextEncoder();
@@ -40,6 +41,22 @@ export class Opened {
     this.#stores.push(store as JoinableStore<unknown>); // to be closed
     await store.deploy("apply");
     return store;
+  }
+
+  /** A store whose statements are written down, but for those of units. */
+  async watched(): Promise<{ readonly store: JoinableStore<unknown>; readonly texts: string[] }> {
+    const texts: string[] = [];
+    const inner = pgClient(this.bench.url);
+    const client: SqlClient<unknown> = {
+      ...inner as SqlClient<unknown>, // the same, watched
+      query: (text, values) => {
+        texts.push(text);
+        return inner.query(text, values);
+      },
+    };
+    const store = await this.open(postgres({ client, schema: this.bench.schema, listen: false }));
+    texts.length = 0;
+    return { store, texts };
   }
 
   scope(scope: Partial<Scope> = {}): Scope {
