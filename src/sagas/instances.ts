@@ -92,8 +92,9 @@ export interface SagaInstances<S extends Shape> {
    */
   history(id: string): AsyncIterable<SagaHistoryEntry>;
   /**
-   * Changes an instance by hand. No rule runs; its timeouts and requests stay, unless it is over then. What was done is
-   * kept in its history. Not a way to answer for messages: `redeliver` is.
+   * Changes an instance by hand. No rule runs; its timeouts and requests stay, unless it is over then: whoever waits for
+   * what an answer would have led to is told by a fault. What was done is kept in its history. Not a way to answer for
+   * messages: `redeliver` is.
    *
    * @param options `reason`: why, for whoever reads the history. `by`: who
    * @throws {SagaNotFoundError} if it is not there

@@ -4,6 +4,7 @@ import { type Fault, faultDefinition } from "../../contracts/fault.ts";
 import { exceptionInfo } from "../../errors/exception_info.ts";
 import type { Consumption } from "../../pipeline/consumption.ts";
 import { noOptions } from "../../pipeline/draft.ts";
+import type { BusServices } from "../../pipeline/endpoint_services.ts";
 import type { SendTarget } from "../../pipeline/outgoing_message.ts";
 import type { SagaDefinition } from "../definition.ts";
 import type { Caller, SagaInstance } from "../instance.ts";
@@ -27,23 +28,28 @@ export async function tellCaller(consumption: Consumption, error: Error): Promis
   const found = callers.get(consumption);
   if (found === undefined) return;
   // The delivery is given up, and this says so: it does not wait for a unit that has failed.
-  await faultCaller(consumption, found.saga, found.caller, error, consumption.services.outbound);
+  const { services } = consumption;
+  await faultCaller(services, consumption, found.saga, found.caller, error, services.outbound);
 }
 
-/** Sends a fault to whoever waits, if it still does. */
+/**
+ * Sends a fault to whoever waits, if it still does.
+ *
+ * @param cause the delivery that ends the wait; `undefined`: an operator does
+ */
 export async function faultCaller(
-  consumption: Consumption,
+  services: BusServices,
+  cause: Consumption | undefined,
   saga: SagaDefinition,
   { event: name, address, requestId, expiresAt }: Caller,
   error: Error,
   target: SendTarget,
 ): Promise<void> {
-  const { services, envelope: { messageId } } = consumption;
   const event = saga.events.get(name);
   if (event === undefined || (expiresAt !== undefined && expiresAt <= services.clock.now())) return;
   const message: Fault<unknown> = {
     faultId: services.newId(),
-    faultedMessageId: messageId,
+    faultedMessageId: cause?.envelope.messageId ?? requestId,
     timestamp: new Date(services.clock.now()).toISOString(),
     exceptions: [exceptionInfo(error)],
     host: services.host,
@@ -51,7 +57,7 @@ export async function faultCaller(
     message: null,
   };
   const definition = faultDefinition(definitionOf(event.contract, `the contract of "${name}"`));
-  await services.sendPipeline.send("fault", definition, message, noOptions, consumption, target, {
+  await services.sendPipeline.send("fault", definition, message, noOptions, cause, target, {
     to: address,
     requestId,
     expiresAt,

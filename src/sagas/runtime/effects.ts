@@ -107,7 +107,8 @@ export class UnitEffects implements SagaEffects {
   async abandon(caller: Caller): Promise<void> {
     const { id, state } = this.#instance;
     const error = new SagaRequestAbandonedError(this.#saga.name, id, caller.event, state);
-    await this.#unit.track(faultCaller(this.#consumption, this.#saga, caller, error, this.#unit));
+    const { services } = this.#consumption;
+    await this.#unit.track(faultCaller(services, this.#consumption, this.#saga, caller, error, this.#unit));
   }
   park(event: string): Caller | undefined {
     const asker = askerOf(this.#consumption);

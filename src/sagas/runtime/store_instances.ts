@@ -1,8 +1,9 @@
 /** The instances of a saga in the bus' store, for operators. @module */
 import { ConfigurationError } from "../../errors/configuration.ts";
-import { SagaNotFoundError } from "../../errors/saga.ts";
+import { SagaNotFoundError, SagaRequestAbandonedError } from "../../errors/saga.ts";
 import type { Storage } from "../../outbox/storage.ts";
 import { transact } from "../../outbox/transactions.ts";
+import type { UnitOfWork } from "../../outbox/unit_of_work.ts";
 import type { BusServices } from "../../pipeline/endpoint_services.ts";
 import type { Serializer } from "../../spi/serializer.ts";
 import type { SagaRow } from "../../spi/rows.ts";
@@ -13,6 +14,7 @@ import { finalState, type SagaDefinition } from "../definition.ts";
 import type { SagaInstance } from "../instance.ts";
 import type { SagaCorrection, SagaHistoryEntry, SagaInstances, SagaView } from "../instances.ts";
 import { isOver } from "../machine.ts";
+import { faultCaller } from "./callers.ts";
 import { whereOf } from "./correlating.ts";
 import { scheduleToken } from "./effects.ts";
 import { fromHistoryRow } from "./history.ts";
@@ -108,6 +110,7 @@ export class StoreSagaInstances<S extends Shape> implements SagaInstances<S> {
       if (state !== undefined) instance.state = state;
       if (isOver(saga, instance)) {
         for (const token of tokensOf(instance)) unit.schedule({ cancel: scheduleToken(token) });
+        await this.#tellCallers(instance, unit);
       }
       await save(saga, instance, row, unit, this.#serializer, {
         at: services.clock.now(),
@@ -154,6 +157,15 @@ export class StoreSagaInstances<S extends Shape> implements SagaInstances<S> {
   async prune(before: Instant, { limit = 1_000 }: { readonly limit?: number } = {}): Promise<number> {
     const { storage } = this.#home;
     return await storage.store.sagas.forget(storage.bus, this.#saga.name, { before: epochMilliseconds(before) }, limit);
+  }
+
+  /** Whoever waits for what would have come of an answer is told that it does not. */
+  async #tellCallers({ id, state, requests }: SagaInstance, unit: UnitOfWork): Promise<void> {
+    for (const { caller } of Object.values(requests)) {
+      if (caller === undefined) continue;
+      const error = new SagaRequestAbandonedError(this.#saga.name, id, caller.event, state);
+      await unit.track(faultCaller(this.#home.services, undefined, this.#saga, caller, error, unit));
+    }
   }
 
   /** Without changing anything. */

@@ -236,6 +236,27 @@ trial("whoever asked is told when the instance goes on, or ends, without what it
   assertEquals((await bus.counts("left")).failed, 0);
 });
 
+trial("whoever asked is told when an operator ends the instance", async (t) => {
+  const latch = new Latch();
+  const { shop, restart, journal } = await started(t, async () => {
+    await latch.pass();
+    return 50;
+  });
+  const pricing = await restart();
+  const asked = assertRejects(() => shop.request(Quote, { id: "1" }, { timeout: "1m" }), RequestFaultError);
+  await t.until("the price is asked for", () => latch.arrived === 1);
+  const quotes = pricing.sagas(Quotes);
+  await quotes.set("1", { data: { price: 7 } }, { reason: "known by telephone" });
+  assertEquals((await quotes.get("1"))?.requests.length, 1);
+  await quotes.set("1", { state: "final" }, { reason: "withdrawn by telephone" });
+  const { exceptions: [first] } = await asked;
+  assertEquals(first?.type, "SagaRequestAbandonedError");
+  assertStringIncludes(first?.message ?? "", `"quotes" does not answer "asked": its instance "1" went on to "final"`);
+  latch.open();
+  await t.settled();
+  assertEquals(journal.of("respond"), []);
+});
+
 trial("an answer to a request whose step is gone is not dropped: it waits until the saga has it again", async (t) => {
   const database = memoryDatabase();
   const latch = new Latch();
