@@ -206,7 +206,7 @@ export class MissingSagaDataError extends HeroError {
   }
 }
 
-/** A saga that had to ask others first went on without their answer: whoever asked it is told by a fault with this. */
+/** A saga that had to ask others first went on without an answer of its own: whoever asked it gets a fault with this. */
 export class SagaRequestAbandonedError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_SAGA_REQUEST_ABANDONED";
@@ -218,8 +218,8 @@ export class SagaRequestAbandonedError extends HeroError {
    */
   constructor(saga: string, id: string, event: string, state: string) {
     super(
-      `The saga "${saga}" does not answer "${event}": its instance "${id}" went on to "${state}" before it had what it ` +
-        `needed for that. Ask again if the answer still matters`,
+      `The saga "${saga}" does not answer "${event}": its instance "${id}" went on to "${state}" without an answer to ` +
+        `it. Ask again if the answer still matters`,
       { details: { saga, id, event, state } },
     );
   }

@@ -2,7 +2,7 @@
 import { EndlessSagaError } from "../errors/saga.ts";
 import { type Awaitable, isPromise } from "../values/awaitable.ts";
 import type { Step } from "./definition.ts";
-import type { Continuation, SagaEffects, SagaInstance } from "./instance.ts";
+import type { Caller, Continuation, SagaEffects, SagaInstance } from "./instance.ts";
 import type { Plan } from "./plan.ts";
 import { type Asker, StepContext } from "./step_context.ts";
 
@@ -33,6 +33,8 @@ export class Handling {
   waiting: Continuation[] | undefined = undefined;
   /** As of the `compensate` steps that were reached. */
   downTo: string | undefined = undefined;
+  /** Who waits for what is made of an answer, until it is answered or waits for the next; `undefined`: nobody. */
+  caller: Caller | undefined = undefined;
   #depth = 0;
 
   constructor(plan: Plan, instance: SagaInstance, effects: SagaEffects, run: RunSteps) {

@@ -111,7 +111,14 @@ function answered(handling: Handling, answer: Answer): Awaitable<Handled> {
   delete instance.requests[requestId];
   const cleared = kind === "timedOut" ? undefined : effects.unschedule(request.token);
   const context = handling.context(kind === "timedOut" ? undefined : answer.message, request.caller);
-  return ran(handling, andThen(cleared, () => handling.run(context, step[kind])));
+  handling.caller = request.caller;
+  const signal = andThen(cleared, () => handling.run(context, step[kind]));
+  return ran(handling, andThen(signal, (ended) => andThen(unanswered(handling), () => ended)));
+}
+
+/** Nothing else will ever answer whoever waits for what this branch was to say. */
+function unanswered({ caller, effects }: Handling): Awaitable<void> {
+  return caller === undefined ? undefined : effects.abandon(caller);
 }
 
 function compensated(handling: Handling, token: string): Awaitable<Handled> {

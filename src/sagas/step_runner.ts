@@ -115,7 +115,10 @@ function perform(handling: Handling, context: StepContext, step: Step): Awaitabl
       const asker = StepContext.asker(context);
       if (asker === undefined) return undefined;
       const caller = typeof asker === "string" ? undefined : asker;
-      return andThen(step.make(own), (reply) => effects.respond(reply, caller));
+      return andThen(step.make(own), (reply) => {
+        if (caller !== undefined) handling.caller = undefined;
+        return effects.respond(reply, caller);
+      });
     }
     case "request":
       return andThen(step.make(own), (message) => request(handling, step, message, StepContext.asker(context)));
@@ -162,6 +165,7 @@ function request(handling: Handling, step: RequestStep, message: unknown, asker:
   const requestId = effects.newId();
   const token = effects.newId();
   const caller = !step.answers ? undefined : typeof asker === "string" ? effects.park(asker) : asker;
+  if (caller !== undefined) handling.caller = undefined;
   instance.requests[requestId] = { step: step.key, token, ...(caller === undefined ? {} : { caller }) };
   const sent = effects.request(step.contract, message, { requestId, token, dueAt: effects.now() + step.timeoutInMs });
   const { pending } = step;

@@ -76,6 +76,7 @@ async function started(t: Trial, price: (id: string) => Promise<number> | number
   others.endpoint("prices").handle(GetPrice, async ({ id }) => ({ price: await price(id) }));
   others.endpoint("discounts").handle(GetDiscount, async ({ id }, ctx) => {
     if (id === "slow") await ctx.defer("1m");
+    if (id === "none") throw new Error("no discount");
     return { percent: 10 };
   });
   await others.start();
@@ -234,6 +235,16 @@ trial("whoever asked is told when the instance goes on, or ends, without what it
   await t.settled();
   assertEquals(journal.of("respond").toSorted(), ["respond prices.get", "respond prices.get"]);
   assertEquals((await bus.counts("left")).failed, 0);
+});
+
+trial("whoever asked is told at once when the branch has no answer", async (t) => {
+  const { shop, restart, journal } = await started(t, () => 200);
+  const pricing = await restart();
+  const { exceptions: [first] } = await assertRejects(() => shop.request(Quote, { id: "none" }), RequestFaultError);
+  assertEquals(first?.type, "SagaRequestAbandonedError");
+  assertStringIncludes(first?.message ?? "", `its instance "none" went on to "final" without an answer to it`);
+  await t.settled();
+  assertEquals([journal.of("respond"), await pricing.sagas(Quotes).count()], [[], 0]);
 });
 
 trial("whoever asked is told when an operator ends the instance", async (t) => {
