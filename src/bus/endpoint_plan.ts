@@ -120,8 +120,7 @@ export function planEndpoint(
       tellMore: builder.sagas.length > 0 ? tellOfSagas : undefined,
       auditTo: options.audit === undefined ? undefined : services.routing.named(options.audit),
     }),
-    // A saga's are looked up with its instances, which nobody knows before a message is read.
-    foresee: isStored(options) && builder.sagas.length === 0 ? foreseeing(name, storage()) : undefined,
+    foresee: isStored(options) ? foreseeing(name, storage()) : undefined,
     stages: [
       ...gateNames(options),
       ...stepsBefore.filter((step) => step !== "telemetry" || services.telemetry !== undefined)
