@@ -16,6 +16,7 @@ import {
   compare,
   completions,
   type Declare,
+  declareAll,
   declarePart,
   type Part,
   partOfTopic,
@@ -24,6 +25,7 @@ import {
 } from "./pieces.ts";
 import {
   inherited,
+  keepsFailures,
   optionsOf,
   queueArguments,
   type QueueSettings,
@@ -119,17 +121,13 @@ export class Deployments {
     }
     for (const binding of this.#bindings.values()) all.push((channel) => bind(channel, binding));
     for (const { complete } of completions(this.#queues.values())) all.push(complete);
-    let next = 0;
-    while (next < all.length) {
-      try {
-        await this.#connection.with(async (channel) => {
-          for (; next < all.length; next++) await all[next]?.(channel);
-        });
-      } catch (error) {
-        if (codeOf(error) === undefined) throw error; // the connection is gone
-        next++;
-      }
-    }
+    await declareAll(this.#connection, all);
+  }
+
+  /** What was deployed and may be sent to. */
+  get addresses(): readonly Address[] {
+    const queues = [...this.#queues.keys()].filter((name) => !keepsFailures.test(name)).map((name) => `queue:${name}`);
+    return [...queues, ...[...this.#topics.keys()].map((name) => `topic:${name}`)];
   }
 
   /** Declares a queue again, if it was deployed. */
@@ -213,7 +211,7 @@ export class Deployments {
 
   #partsOf(entity: Entity, queues: ReadonlyMap<string, Entity>): readonly Part[] {
     const { name } = entity;
-    const keepsFor = queues.get(name.replace(/_(?:error|skipped)$/, ""));
+    const keepsFor = queues.get(name.replace(keepsFailures, ""));
     const options: QueueSettings = {
       ...optionsOf(entity, this.#defaults),
       ...(keepsFor === undefined || keepsFor === entity ? {} : inherited(optionsOf(keepsFor, this.#defaults))),

@@ -76,7 +76,10 @@ export class Wiring {
   #consumingOwner(): ConnectionOwner {
     const owner = this.#owner;
     return {
-      prepare: () => this.deployments.again(),
+      prepare: async () => {
+        await this.deployments.again();
+        await this.delays.restore(this.deployments.addresses);
+      },
       up: () => {
         this.delays.forget();
         owner.consumingUp();
