@@ -74,7 +74,7 @@ export class Claims implements LeaseOwner {
     const batch: Delivery[] = [];
     for (const { place, deliveries, delivery, keeps } of fresh.slice(0, fit)) {
       batch.push(delivery);
-      this.#leases.add({ place, deliveries, delivery, keeps, until, holdUntil, settling: false });
+      this.#leases.add({ place, deliveries, delivery, keeps, until, holdUntil, settling: false, unanswered: 0 });
     }
     if (fresh.length > fit) this.#giveBack(fresh.slice(fit), false);
     if (batch.length > 0) this.#sink.deliver(batch);
@@ -134,11 +134,15 @@ export class Claims implements LeaseOwner {
     const { database, messages, leaseMs } = this.#services;
     const until = database.clock.now() + leaseMs;
     messages.renew(database, leases, leaseMs).then((gone) => {
-      for (const lease of leases) lease.until = until;
+      for (const lease of leases) {
+        lease.until = Math.max(lease.until, until);
+        lease.unanswered = 0;
+      }
       this.lose(leases.filter((lease) => gone.has(lease)));
     }, (error) => {
       if (this.#closed) return;
       this.#services.failed(error);
+      for (const lease of leases) lease.unanswered = 0;
       const now = database.clock.now();
       this.lose(leases.filter((lease) => lease.until <= now));
     });
