@@ -47,6 +47,7 @@ export class Deployments {
   /** By the addresses of topics of commands and queries: who handles them. */
   readonly #owners = new Map<Address, string>();
   #hashes: Promise<boolean> | undefined;
+  #remaking: Promise<void> | undefined;
   readonly #bindings = new Map<string, Binding>();
   readonly #types = new Map<string, NonNullable<RabbitmqExchangeOptions["type"]>>();
   readonly #list: (() => Promise<readonly KnownBinding[]>) | undefined;
@@ -122,6 +123,14 @@ export class Deployments {
     for (const binding of this.#bindings.values()) all.push((channel) => bind(channel, binding));
     for (const { complete } of completions(this.#queues.values())) all.push(complete);
     await declareAll(this.#connection, all);
+  }
+
+  /** The same as soon as a queue is missed; false: it was not deployed here. */
+  async remake(to: Address): Promise<boolean> {
+    const queue = queueName(to);
+    if (queue === undefined || !this.#queues.has(queue)) return false;
+    await (this.#remaking ??= this.again().finally(() => this.#remaking = undefined));
+    return true;
   }
 
   /** What was deployed and may be sent to. */

@@ -51,6 +51,7 @@ export class Wiring {
         clock: host.clock,
         routed: (to) => this.deployments.routes(to),
         ignoresPriority: (to) => this.deployments.ignoresPriority(to),
+        remake: (to) => this.deployments.remake(to),
       },
       settings,
     );

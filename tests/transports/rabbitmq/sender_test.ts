@@ -1,10 +1,8 @@
-/** How messages are published, and connections are asked for. */
+/** How messages are published. */
 import { assertEquals } from "@std/assert";
 import type { Options } from "amqplib";
 import { EventEmitter } from "node:events";
-import type { Client } from "../../../transports/rabbitmq/client.ts";
-import { Connection } from "../../../transports/rabbitmq/connection.ts";
-import { settingsOf } from "../../../transports/rabbitmq/options.ts";
+import type { Connection } from "../../../transports/rabbitmq/connection.ts";
 import { Parcel } from "../../../transports/rabbitmq/parcel.ts";
 import { Sender } from "../../../transports/rabbitmq/sender.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
@@ -108,28 +106,4 @@ test("rabbitmq: what comes back fails by itself, whatever is confirmed between t
     "HERO_UNROUTABLE",
     undefined,
   ]);
-});
-
-test("rabbitmq: the client is asked for sockets that do not wait for more to send", async () => {
-  const asked: { readonly noDelay?: unknown }[] = [];
-  const refused = Promise.withResolvers<void>();
-  const client = {
-    credentials: { plain: () => ({}), external: () => ({}) },
-    connect: (_where: unknown, options: { readonly noDelay?: unknown }) => {
-      asked.push(options);
-      return Promise.reject(new Error("refused"));
-    },
-  } as unknown as Client; // it calls nothing else
-  const clock = new FakeClock();
-  const host = { bus: "test", clock, signal: new AbortController().signal, status: () => {} };
-  const connection = new Connection(client, settingsOf({}), host, "publish", {
-    prepare: () => Promise.resolve(),
-    up: () => {},
-    down: () => refused.resolve(),
-    blocked: () => {},
-  });
-  connection.start();
-  await refused.promise;
-  await connection.close(0);
-  assertEquals(asked.map(({ noDelay }) => noDelay), [true]);
 });
