@@ -34,13 +34,13 @@ async function made() {
   sender.connected();
   await turns();
   const settled: (Error | undefined)[] = [];
-  const send = (messageId: string, expiresAt?: number, mandatory = false) => {
+  const send = (messageId: string, expiresAt?: number, mandatory = false, content = new Uint8Array(1)) => {
     const properties = { messageId, headers: {}, mandatory };
     const letter = {
       name: "a message",
       to: "queue:q",
       key: undefined,
-      content: new Uint8Array(1),
+      content,
       properties,
       table: properties.headers,
       dueAt: undefined,
@@ -106,4 +106,47 @@ test("rabbitmq: what comes back fails by itself, whatever is confirmed between t
     "HERO_UNROUTABLE",
     undefined,
   ]);
+});
+
+test("rabbitmq: no more than the window are unconfirmed, and who sends is asked to wait until half of it is left", async () => {
+  const { channels, sender, send, settled } = await made();
+  const published = () => channels[0]?.published.length;
+  for (let at = 0; at < 99; at++) send(`${at}`);
+  assertEquals([published(), sender.pressure()], [99, undefined]);
+  for (let at = 99; at < 150; at++) send(`${at}`);
+  assertEquals([published(), sender.unconfirmed, sender.outstanding], [100, 100, 150]);
+  let relieved = false;
+  void sender.pressure()?.then(() => relieved = true);
+  channels[0]?.emit("ack", { deliveryTag: 1, multiple: false });
+  assertEquals([published(), sender.unconfirmed], [101, 100]);
+  channels[0]?.emit("ack", { deliveryTag: 99, multiple: true });
+  await turns();
+  assertEquals([published(), sender.outstanding, relieved], [150, 51, false]);
+  channels[0]?.emit("ack", { deliveryTag: 100, multiple: false });
+  await turns();
+  assertEquals([sender.outstanding, relieved, settled.length], [50, true, 100]);
+  for (let at = 150; at < 299; at++) send(`${at}`);
+  assertEquals([sender.outstanding, sender.full], [199, false]);
+  send("299");
+  assertEquals(sender.full, true);
+});
+
+test("rabbitmq: many bytes have who sends wait, too, and twice as many are refused", async () => {
+  const { channels, sender, send } = await made();
+  const mebibyte = new Uint8Array(2 ** 20);
+  for (let at = 0; at < 63; at++) send(`${at}`, undefined, false, mebibyte);
+  assertEquals([sender.pressure(), sender.full], [undefined, false]);
+  send("63", undefined, false, mebibyte);
+  let relieved = false;
+  void sender.pressure()?.then(() => relieved = true);
+  for (let at = 64; at < 127; at++) send(`${at}`, undefined, false, mebibyte);
+  assertEquals(sender.full, false);
+  send("127", undefined, false, mebibyte);
+  assertEquals(sender.full, true);
+  channels[0]?.emit("ack", { deliveryTag: 64, multiple: true });
+  await turns();
+  assertEquals([sender.full, relieved], [false, false]);
+  channels[0]?.emit("ack", { deliveryTag: 80, multiple: true });
+  await turns();
+  assertEquals([sender.outstanding, relieved, sender.pressure()], [48, true, undefined]);
 });
