@@ -16,6 +16,11 @@ class FakeChannel extends EventEmitter {
     this.published.push({ ...properties });
     return true;
   }
+
+  close(): Promise<void> {
+    this.emit("close");
+    return Promise.resolve();
+  }
 }
 
 /** A sender whose connection gives one fake channel after the other. */
@@ -149,4 +154,37 @@ test("rabbitmq: many bytes have who sends wait, too, and twice as many are refus
   channels[0]?.emit("ack", { deliveryTag: 80, multiple: true });
   await turns();
   assertEquals([sender.outstanding, relieved, sender.pressure()], [48, true, undefined]);
+});
+
+test("rabbitmq: what is refused has its channel made anew, once it has lived for a second and nothing is unconfirmed", async () => {
+  const { clock, channels, send, settled } = await made();
+  const published = () => channels.map(({ published }) => published.map(({ messageId }) => messageId).join(""));
+  const codes = () => settled.map((error) => (error as { readonly code?: string } | undefined)?.code);
+  send("a");
+  channels[0]?.emit("nack", { deliveryTag: 1, multiple: false });
+  clock.advance(1_000);
+  for (const id of ["b", "c"]) send(id);
+  channels[0]?.emit("nack", { deliveryTag: 2, multiple: false });
+  send("d"); // it waits for that
+  assertEquals([published(), codes()], [["abc"], ["HERO_NOT_CONFIRMED", "HERO_NOT_CONFIRMED"]]);
+  channels[0]?.emit("ack", { deliveryTag: 3, multiple: false });
+  await turns();
+  assertEquals(published(), ["abc", "d"]);
+  channels[1]?.emit("ack", { deliveryTag: 1, multiple: false });
+  assertEquals([settled.length, clock.waiting], [4, 0]);
+});
+
+test("rabbitmq: what is never confirmed holds up the others for half a second at most when something is refused", async () => {
+  const { clock, channels, send } = await made();
+  clock.advance(1_000);
+  for (const id of ["a", "b"]) send(id);
+  channels[0]?.emit("nack", { deliveryTag: 2, multiple: false });
+  send("c");
+  clock.advance(499);
+  assertEquals(channels[0]?.published.length, 2);
+  clock.advance(1);
+  assertEquals([channels.length, channels[0]?.published.length, clock.waiting], [1, 3, 0]);
+  channels[0]?.emit("nack", { deliveryTag: 3, multiple: false }); // that soon, it is not waited for again
+  send("d");
+  assertEquals(channels[0]?.published.length, 4);
 });
