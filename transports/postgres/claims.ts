@@ -76,7 +76,7 @@ export class Claims implements LeaseOwner {
       batch.push(delivery);
       this.#leases.add({ place, deliveries, delivery, keeps, until, holdUntil, settling: false, unanswered: 0 });
     }
-    if (fresh.length > fit) this.#giveBack(fresh.slice(fit), false);
+    if (fresh.length > fit) void this.giveBack(fresh.slice(fit), false);
     if (batch.length > 0) this.#sink.deliver(batch);
   }
 
@@ -151,7 +151,7 @@ export class Claims implements LeaseOwner {
   /** As {@linkcode LeaseOwner.overdue}. */
   overdue(leases: readonly Lease[]): void {
     this.lose(leases);
-    this.#giveBack(leases, true);
+    void this.giveBack(leases, true);
   }
 
   /** Renews no more: nothing is to be held again. */
@@ -170,8 +170,8 @@ export class Claims implements LeaseOwner {
     return held;
   }
 
-  /** Lets others have them. */
-  #giveBack(leases: readonly Held[], counted: boolean): void {
+  /** Lets others have them; resolves once they can, or their leases have to run out. `counted`: they were delivered. */
+  giveBack(leases: readonly Held[], counted: boolean): Promise<void> {
     const { database, messages, announce, giving } = this.#services;
     const given = messages.release(database, leases, counted).then(() => {
       const news = new News();
@@ -181,6 +181,7 @@ export class Claims implements LeaseOwner {
       if (!this.#closed) this.#services.failed(error); // then the leases run out
     }).finally(() => giving.delete(given));
     giving.add(given);
+    return given;
   }
 
   #checkEmpty(): void {
