@@ -2,10 +2,14 @@
 
 /** The log is brought in when so many of its pages are not: 32 MB. It grows on until that is done. */
 export const wantedPages = 8_000;
+/** No fewer than these are worth the waits that each checkpoint has, however many there are. */
+const fewestPages = 2_000;
+/** A checkpoint is to hold up the process for no longer than this, if fewer pages help. */
+const longestMs = 20;
 /** So often the disk is asked before: while it takes what there is, a busy writer adds, less each time. */
 const syncs = 3;
-/** After so many commits it looks how many pages there are. */
-const commitsPerLook = 64;
+/** After so many commits it looks how many pages there are, in 1.5 µs. One may have a thousand pages. */
+const commitsPerLook = 4;
 
 /** What SQLite says of the log, in pages. */
 export interface Log {
@@ -20,8 +24,11 @@ export interface LoggedFile {
   readonly path: string;
   /** How much there is of it. */
   measure(): Log;
-  /** Brings it in, as far as readers let it, while nobody writes: only then the log can begin anew. */
-  checkpoint(): Promise<void>;
+  /**
+   * Brings it in, as far as readers let it, while nobody writes: only then the log can begin anew. Gives the milliseconds
+   * for which that held up the process.
+   */
+  checkpoint(): Promise<number>;
 }
 
 /** What is used of `node:fs`. */
@@ -42,7 +49,8 @@ interface FileSystem {
  */
 export class Checkpoints {
   readonly #file: LoggedFile;
-  readonly #wantedPages: number;
+  readonly #mostPages: number;
+  #wantedPages: number;
   #commits = 0;
   #running: Promise<void> | undefined;
   #system: FileSystem | undefined;
@@ -52,13 +60,20 @@ export class Checkpoints {
   /** @param pages how many are to be there when the log is brought in */
   constructor(file: LoggedFile, pages: number = wantedPages) {
     this.#file = file;
+    this.#mostPages = pages;
     this.#wantedPages = pages;
+  }
+
+  /** Whether the disk is waited for, which the event loop has to turn for. */
+  get underWay(): boolean {
+    return this.#running !== undefined;
   }
 
   /** Something was committed. Throws nothing. */
   committed(): void {
     if (++this.#commits < commitsPerLook || this.#running !== undefined || this.#closed) return;
     this.#commits = 0;
+    if (!this.#wanted()) return;
     // SQLite does it, or says in a commit what is wrong.
     this.#running = this.#run().catch(() => {}).finally(() => this.#running = undefined);
   }
@@ -74,12 +89,25 @@ export class Checkpoints {
     await new Promise<void>((resolve) => this.#system?.close(descriptor, () => resolve()));
   }
 
+  #wanted(): boolean {
+    try {
+      const { log, checkpointed } = this.#file.measure();
+      return log - checkpointed >= this.#wantedPages;
+    } catch {
+      return false; // as with what fails later
+    }
+  }
+
   async #run(): Promise<void> {
-    const { log, checkpointed } = this.#file.measure();
-    if (log - checkpointed < this.#wantedPages) return;
     const descriptor = this.#descriptor ??= await this.#open();
     for (let times = 0; times < syncs; times++) await this.#sync(descriptor);
-    if (!this.#closed) await this.#file.checkpoint();
+    if (!this.#closed) this.#adapt(await this.#file.checkpoint());
+  }
+
+  /** Pages that lie apart in a large file take the disk 10 µs each, which is waited for; others next to nothing. */
+  #adapt(tookMs: number): void {
+    if (tookMs > longestMs) this.#wantedPages = Math.max(this.#wantedPages / 2, Math.min(fewestPages, this.#mostPages));
+    else if (tookMs < longestMs / 4) this.#wantedPages = Math.min(this.#wantedPages * 2, this.#mostPages);
   }
 
   async #open(): Promise<number> {

@@ -30,6 +30,8 @@ const maxStatements = 500;
 const pageBytes = 4_096;
 /** After so many commits the event loop turns. */
 const commitsPerTurn = 32;
+/** The same while it is to hear that the disk has taken the log: until then the log grows. */
+const commitsPerTurnUnderWay = 4;
 /** Whoever writes holds the lock of this name. */
 export const writerLock = "writer";
 
@@ -147,7 +149,7 @@ export class File implements LoggedFile {
 
   /** Whether it is time to {@linkcode File.breathe}. */
   get breathless(): boolean {
-    return this.#commits >= commitsPerTurn;
+    return this.#commits >= (this.#checkpoints?.underWay === true ? commitsPerTurnUnderWay : commitsPerTurn);
   }
 
   /** Reads what is committed. Rejects with an error of the library where it knows what SQLite's means. */
@@ -183,10 +185,12 @@ export class File implements LoggedFile {
   }
 
   /** As {@linkcode LoggedFile.checkpoint}. */
-  async checkpoint(): Promise<void> {
+  async checkpoint(): Promise<number> {
     await this.locks.acquire(writerLock, this.#closing.signal);
     try {
+      const begin = performance.now();
       this.writer.prepare("PRAGMA wal_checkpoint(PASSIVE)").get();
+      return performance.now() - begin;
     } finally {
       this.locks.release(writerLock);
     }

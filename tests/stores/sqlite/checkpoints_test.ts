@@ -31,7 +31,10 @@ async function withFile(
       await work(database, {
         path,
         measure: () => of("NOOP"),
-        checkpoint: () => Promise.resolve(void of("PASSIVE")),
+        checkpoint: () => {
+          of("PASSIVE");
+          return Promise.resolve(0);
+        },
       });
     });
   } finally {
@@ -61,6 +64,47 @@ test("the log is brought in while commits go on, and begins anew", () =>
     }
     await checkpoints.close();
   }), { skip });
+
+/** How many pages there are at each of the first checkpoints, where a commit has so many, and one takes so long. */
+async function pagesBroughtIn(
+  { pagesPerCommit, tookMs, times }: { pagesPerCommit: number; tookMs: (pages: number) => number; times: number },
+): Promise<readonly number[]> {
+  const found: number[] = [];
+  await withFile(async (database, file) => {
+    let log = 0;
+    const checkpoints = new Checkpoints({
+      path: file.path,
+      measure: () => ({ log, checkpointed: 0 }),
+      checkpoint: () => {
+        const pages = log;
+        found.push(pages);
+        log = 0;
+        return Promise.resolve(tookMs(pages));
+      },
+    }, 8_000);
+    while (found.length < times) {
+      if (!checkpoints.underWay) log += pagesPerCommit;
+      await commit(database, checkpoints);
+    }
+    await checkpoints.close();
+  });
+  return found;
+}
+
+test("the log is brought in when it is long enough, however much each commit adds", async () => {
+  for (const pagesPerCommit of [100, 1_000]) {
+    const [pages = Infinity] = await pagesBroughtIn({ pagesPerCommit, tookMs: () => 0, times: 1 });
+    assert(pages >= 8_000 && pages < 8_000 + 5 * pagesPerCommit, `There were ${pages} pages`);
+  }
+});
+
+test("after a checkpoint that held up the process fewer pages are waited for, and as many again after a short one", async () => {
+  const slow = await pagesBroughtIn({ pagesPerCommit: 100, tookMs: (pages) => pages / 100, times: 5 });
+  assertEquals(slow.map((pages) => Math.floor(pages / 1_000)), [8, 4, 2, 2, 2]);
+  let round = 0;
+  const once = await pagesBroughtIn({ pagesPerCommit: 100, tookMs: () => round++ === 0 ? 100 : 1, times: 4 });
+  assertEquals(once.map((pages) => Math.floor(pages / 1_000)), [8, 4, 8, 8]);
+});
 
 test("nothing is brought in before there is as much as is wanted", () =>
   withFile(async (database, file) => {
