@@ -147,12 +147,9 @@ export class RabbitTransport implements RabbitmqTransport {
   }
 
   async deploy(topology: Topology, mode: DeployMode): Promise<readonly Change[]> {
-    const { deployments, delays } = this.#open("deploy");
+    const { deployments } = this.#open("deploy");
     try {
-      const changes = await deployments.deploy(topology, mode);
-      const made = new Set(changes.filter(({ kind }) => kind === "create").map(({ entity }) => entity));
-      if (mode === "apply") await delays.restore(deployments.addresses.filter((each) => made.has(each)));
-      return changes;
+      return await deployments.deploy(topology, mode);
     } catch (error) {
       throw error instanceof HeroError ? error : toTyped(error, "the topology", "deploy");
     }

@@ -51,7 +51,6 @@ export class Wiring {
         clock: host.clock,
         routed: (to) => this.deployments.routes(to),
         ignoresPriority: (to) => this.deployments.ignoresPriority(to),
-        remake: (to) => this.deployments.remake(to),
       },
       settings,
     );
@@ -77,10 +76,7 @@ export class Wiring {
   #consumingOwner(): ConnectionOwner {
     const owner = this.#owner;
     return {
-      prepare: async () => {
-        await this.deployments.again();
-        await this.delays.restore(this.deployments.addresses);
-      },
+      prepare: () => this.deployments.again(),
       up: () => {
         this.delays.forget();
         owner.consumingUp();

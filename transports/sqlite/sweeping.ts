@@ -10,8 +10,6 @@ export class Sweeping {
   readonly #services: Services;
   #next = 0;
   #sweeping = false;
-  /** What it has said itself, it takes back itself: that nothing is to be swept proves nothing of all else. */
-  #failed = false;
 
   constructor(services: Services) {
     this.#services = services;
@@ -23,13 +21,7 @@ export class Sweeping {
     if (now < this.#next || this.#sweeping) return;
     this.#next = now + everyMs;
     this.#sweeping = true;
-    this.#sweep().then(() => {
-      if (this.#failed) this.#services.worked();
-      this.#failed = false;
-    }, (error) => {
-      this.#failed = true;
-      this.#services.failed(error);
-    }).finally(() => this.#sweeping = false);
+    this.#sweep().catch((error) => this.#services.failed(error)).finally(() => this.#sweeping = false);
   }
 
   async #sweep(): Promise<void> {
