@@ -74,6 +74,18 @@ rig("a suspect that comes between others waits until they are settled, and is no
   await rig.until("all", () => inbox.received.length === 4);
 });
 
+rig("the queue of an instance goes with it; of one that dies, the broker takes it away after a minute", async (rig) => {
+  for (const lifetime of ["instance", "reply"] as const) {
+    const queue = rig.name(lifetime);
+    const inbox = await rig.receive(queue, { lifetime });
+    // Refused if anything differed.
+    const args = { "x-queue-type": "classic", "x-expires": 60_000 };
+    await rig.raw((channel) => channel.assertQueue(queue, { arguments: args }));
+    await inbox.stop();
+    await assertRejects(() => rig.transport.admin!.count(queue), TopologyError, "missing");
+  }
+});
+
 rig("stopping gives back what was kept apart", async (rig) => {
   const queue = await rig.queue();
   const inbox = await rig.receive(queue);

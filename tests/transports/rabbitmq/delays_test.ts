@@ -1,7 +1,7 @@
 /** Which of the two ways to delay is taken. Debian's package has no plugin for delays: that way is shown to a stand-in. */
 import { assert, assertEquals } from "@std/assert";
 import type { Channel } from "amqplib";
-import { levelsInMs } from "../../../transports/rabbitmq/delay_levels.ts";
+import { levels, levelsInMs, makeLevels } from "../../../transports/rabbitmq/delay_levels.ts";
 import { step } from "../../../transports/rabbitmq/delay_steps.ts";
 import { delayedFor, Delays } from "../../../transports/rabbitmq/delays.ts";
 import { test } from "../../support/runner.ts";
@@ -40,6 +40,21 @@ test("rabbitmq: where the broker has the plugin for delays, one exchange of it k
   const route = delays.route("queue:orders.eu", 1_500.2);
   assertEquals(route, { exchange: "hero.delayed", routingKey: "qorders/eu", delayInMs: 1_501 });
   assertEquals(delayedFor(route.exchange, route.routingKey), "queue:orders.eu");
+});
+
+test("rabbitmq: each level is durable, hands on at least once, and what has no way out is kept", async () => {
+  const connection = standIn([]);
+  await connection.with(makeLevels);
+  const { calls } = connection;
+  assert(calls.includes(`assertExchange hero.delay.out topic {"alternateExchange":"hero.delay.lost"}`), calls.join());
+  const kept = calls.filter((call) => /^assertQueue hero\.delay\.\d/.test(call));
+  assertEquals(kept.length, levels);
+  for (const call of kept) {
+    for (const [argument, value] of [["queue-type", "quorum"], ["dead-letter-strategy", "at-least-once"]]) {
+      assert(call.includes(`"x-${argument}":"${value}"`), call);
+    }
+    assert(call.includes(`"x-overflow":"reject-publish"`), call); // without it the broker hands on at most once
+  }
 });
 
 test("rabbitmq: the queues keep it where they are asked for, whatever the broker has", async () => {

@@ -91,6 +91,31 @@ rig("what was delayed and has expired comes once more where its envelope says so
   assertEquals([inbox.texts, await waiting(rig, queue)], [["said"], 0]);
 });
 
+rig("what is kept elsewhere does not expire there, also what was delayed", async (rig) => {
+  const [queue, errors] = [await rig.queue(), await rig.queue()];
+  const dueAt = rig.clock.now() + 64;
+  const expiresAt = dueAt + 2_000;
+  await rig.send(`queue:${queue}`, "kept", { dueAt, expiresAt });
+  const inbox = await rig.receive(queue);
+  await rig.came(inbox, 1);
+  await inbox.settle({ outcome: "move", to: `queue:${errors}`, headers: {} });
+  await eventually(rig.clock, "the end of its time", () => rig.clock.now() > expiresAt);
+  const kept = await rig.receive(errors);
+  await rig.came(kept, 1);
+  assertEquals(kept.texts, ["kept"]);
+});
+
+rig("what is put off again and again comes out each time", async (rig) => {
+  const queue = await rig.queue();
+  const inbox = await rig.receive(queue);
+  await rig.send(`queue:${queue}`, "again", { dueAt: rig.clock.now() + 64 });
+  for (let count = 1; count <= 4; count++) {
+    await rig.came(inbox, count);
+    await inbox.settle({ outcome: "again", dueAt: rig.clock.now() + 64, headers: {} });
+  }
+  await rig.came(inbox, 5);
+});
+
 rig("what was delayed and then expires in its queue, or has no room there, is not", async (rig) => {
   for (const options of [{ messageTtl: "100ms" }, { maxLength: 1 }, { maxLengthBytes: 1 }] as const) {
     const queue = await fragile(rig, options);

@@ -6,6 +6,7 @@ import { seededRandom } from "../../../src/values/random.ts";
 import type { ClientFrame, ClientMessage } from "../../../transports/rabbitmq/decoding.ts";
 import { type Publication, publicationBytes, writePublication } from "../../../transports/rabbitmq/encoding.ts";
 import { readQuickly, takeWhole } from "../../../transports/rabbitmq/reader.ts";
+import { ChannelWire } from "../../../transports/rabbitmq/wire.ts";
 import { test } from "../../support/runner.ts";
 import { rig } from "./rig.ts";
 
@@ -204,4 +205,25 @@ rig("any client reads what is written past its client, and the other way round",
     if (body.byteLength > 10) assertEquals(body, large);
   }
   assert(inbox.received.some(({ frame: { headers: came } }) => came["big"] === 2n ** 60n && came["fraction"] === 0.5));
+});
+
+test("what is written in one turn, on whatever channels of a connection, is one write to its socket", async () => {
+  const writes: Uint8Array[] = [];
+  const channels = [1, 2].map(() => ({ buffer: { write: () => true, end: () => {} } }));
+  const connection = {
+    stream: { write: (bytes: Uint8Array) => writes.push(bytes) },
+    frameMax,
+    channels: [undefined, ...channels],
+  };
+  const take = (ch: number) => ChannelWire.take({ ch, connection } as unknown as Channel); // it looks at nothing else
+  const [first, second] = [take(1), take(2)];
+  const message = publication(Uint8Array.of(1, 2, 3));
+  for (let at = 0; at < 10; at++) for (const wire of [first, second]) assert(wire?.publish(message));
+  assertEquals(writes.length, 0);
+  await Promise.resolve();
+  const bytes = written(message).byteLength;
+  assertEquals(writes.map(({ byteLength }) => byteLength), [20 * bytes]);
+  assert(first?.publish(message));
+  await Promise.resolve();
+  assertEquals(writes.length, 2);
 });
