@@ -24,19 +24,24 @@ onQueues(
     const seen: number[] = [];
     let tries = 0;
     let lucky = false;
+    const timedOut = Promise.withResolvers<void>();
     bus.endpoint("orders", { redeliver: ["50ms"] }).handle(Submit, async ({ id }, ctx) => {
       if (id === 13 && !lucky) {
         tries++;
         throw new Error("unlucky");
       }
       await ctx.publish(Submitted, { id });
-    }).handle(Get, ({ id }) => ({ status: `status of ${id}` }));
+    }).handle(Get, async ({ id }) => {
+      if (id === 8) await timedOut.promise;
+      return { status: `status of ${id}` };
+    });
     bus.endpoint("billing", { order: "key" }).handle(Submitted, ({ id }) => void seen.push(id));
     await bus.start();
     try {
       for (let id = 0; id < 20; id++) await bus.send(Submit, { id });
       assertEquals(await bus.request(Get, { id: 7 }, { timeout: "20s" }), { status: "status of 7" });
-      await assertRejects(() => bus.request(Get, { id: 7 }, { timeout: 1 }), RequestTimeoutError);
+      await assertRejects(() => bus.request(Get, { id: 8 }, { timeout: 1 }), RequestTimeoutError);
+      timedOut.resolve();
       await rig.until("all events", () => seen.length === 19);
       await rig.until("the second try", () => tries === 2);
       const failed = async (): Promise<number> => (await Array.fromAsync(bus.errors("orders").list())).length;
@@ -46,6 +51,7 @@ onQueues(
       await rig.until("what was put back", () => seen.length === 20);
       assertEquals([new Set(seen).size, await failed()], [20, 0]);
     } finally {
+      timedOut.resolve();
       await bus.stop();
     }
     const names = ["billing", "billing_error", "billing_skipped", "orders", "orders_error", "orders_skipped"];
