@@ -4,7 +4,7 @@ import { DisconnectedError } from "../../src/errors/transport.ts";
 import type { Host } from "../../src/spi/transport.ts";
 import { type Backoff, exponentialBackoff } from "../../src/values/backoff.ts";
 import type { Client } from "./client.ts";
-import { textOf, transportName, unreached } from "./errors.ts";
+import { codeOf, codes, textOf, transportName, unreached } from "./errors.ts";
 import type { Node, RabbitmqTls, Settings } from "./options.ts";
 import { readQuickly, takeWhole } from "./reader.ts";
 import { ChannelWire } from "./wire.ts";
@@ -109,6 +109,17 @@ export class Connection {
       throw error;
     } finally {
       cut(model);
+    }
+  }
+
+  /** Whether the broker has a queue, as far as it tells. */
+  async has(queue: string): Promise<boolean> {
+    try {
+      await this.with((channel) => channel.checkQueue(queue));
+      return true;
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error; // the connection is gone
+      return codeOf(error) !== codes.notFound;
     }
   }
 

@@ -5,6 +5,8 @@ import type { Connection } from "./connection.ts";
 import type { Route } from "./addresses.ts";
 import { exit, level, levels, levelsInMs, lost, makeLevels, makeLost, prefix, unitInMs } from "./delay_levels.ts";
 import { lastExit, leadingOn, makeSteps, stepsOf, withoutLeading } from "./delay_steps.ts";
+import { codeOf, codes } from "./errors.ts";
+import { type Declare, declareAll } from "./pieces.ts";
 
 /** The exchange of the plugin, where the broker has it. */
 const plugged = "hero.delayed";
@@ -61,6 +63,19 @@ export class Delays {
     if (steps > 0) await this.#prepare(to, steps);
   }
 
+  /**
+   * Lays the ways out to what may have been made anew, wherever messages are kept: whoever delays some in another process
+   * believes that they are still there.
+   */
+  async restore(all: readonly Address[]): Promise<void> {
+    const ways: Declare[] = [];
+    for (const source of all.length === 0 ? [] : exits) {
+      if (!await this.#isThere(source)) continue;
+      for (const to of all) ways.push((channel) => lay(channel, to, source));
+    }
+    await declareAll(this.#connection, ways);
+  }
+
   /** Nothing is known any more: the broker may have lost it. */
   forget(): void {
     this.#bound.clear();
@@ -93,7 +108,7 @@ export class Delays {
     const way = wayOf(to, steps);
     let bound = this.#bound.get(way);
     if (bound === undefined) {
-      bound = steps === 0 ? this.#bind(to) : this.#connect(to, lastExit, `#.${word(to)}.*`);
+      bound = steps === 0 ? this.#bind(to) : this.#connect(to, lastExit);
       this.#bound.set(way, bound);
       bound.then(() => this.#ready.add(way), () => this.#bound.delete(way));
     }
@@ -108,15 +123,21 @@ export class Delays {
       this.#made = undefined;
       throw error;
     }
-    if (this.#plugged) await this.#connect(to, plugged, word(to));
-    else await this.#connect(to, exit, `#.${word(to)}`);
+    await this.#connect(to, this.#plugged ? plugged : exit);
   }
 
-  async #connect(to: Address, source: string, key: string): Promise<void> {
-    await this.#connection.with(async (channel) => {
-      if (to.startsWith("queue:")) await channel.bindQueue(to.slice("queue:".length), source, key);
-      else await channel.bindExchange(to.slice(to.indexOf(":") + 1), source, key);
-    });
+  async #connect(to: Address, source: string): Promise<void> {
+    await this.#connection.with((channel) => lay(channel, to, source));
+  }
+
+  async #isThere(exchange: string): Promise<boolean> {
+    try {
+      await this.#connection.with((channel) => channel.checkExchange(exchange));
+      return true;
+    } catch (error) {
+      if (codeOf(error) === codes.notFound || codeOf(error) === codes.accessRefused) return false;
+      throw error;
+    }
   }
 
   async #make(): Promise<void> {
@@ -157,6 +178,16 @@ export class Delays {
     this.#stepping = making.catch(() => {});
     return making;
   }
+}
+
+/** The exchanges from which messages come out. */
+const exits: readonly string[] = [exit, lastExit, plugged];
+
+/** Lays the way out from one of those to an address. */
+async function lay(channel: Channel, to: Address, source: string): Promise<void> {
+  const key = source === plugged ? word(to) : source === lastExit ? `#.${word(to)}.*` : `#.${word(to)}`;
+  if (to.startsWith("queue:")) await channel.bindQueue(to.slice("queue:".length), source, key);
+  else await channel.bindExchange(to.slice(to.indexOf(":") + 1), source, key);
 }
 
 /** What a way out is called: behind the steps there is another, whatever their number. */

@@ -3,7 +3,7 @@ import { names } from "../../src/envelope/headers.ts";
 import { keys } from "../../src/envelope/meta.ts";
 import { readMeta } from "../../src/envelope/meta_reading.ts";
 import { UnsupportedError } from "../../src/errors/configuration.ts";
-import { BackpressureError, MessageTooLargeError } from "../../src/errors/sending.ts";
+import { BackpressureError, MessageTooLargeError, UnroutableError } from "../../src/errors/sending.ts";
 import { toError } from "../../src/errors/thrown.ts";
 import type { Clock } from "../../src/spi/clock.ts";
 import type { Frame, FrameHeaders } from "../../src/spi/frame.ts";
@@ -27,6 +27,7 @@ export class Outbox implements CopyServices {
   readonly #clock: Clock;
   readonly #routed: (to: Address) => boolean;
   readonly #ignoresPriority: (to: Address) => string | undefined;
+  readonly #remake: (to: Address) => Promise<boolean>;
   readonly #maxBytes: number;
   readonly #window: number;
   /** Those that wait for the way of a delay. */
@@ -42,6 +43,8 @@ export class Outbox implements CopyServices {
       readonly routed: (to: Address) => boolean;
       /** The queue, known to have no priorities, that alone gets what is sent to an address. */
       readonly ignoresPriority: (to: Address) => string | undefined;
+      /** Makes a queue again that was deployed; false: it was not. */
+      readonly remake: (to: Address) => Promise<boolean>;
     },
     limits: { readonly maxMessageBytes: number; readonly maxUnconfirmed: number },
   ) {
@@ -50,6 +53,7 @@ export class Outbox implements CopyServices {
     this.#clock = services.clock;
     this.#routed = services.routed;
     this.#ignoresPriority = services.ignoresPriority;
+    this.#remake = services.remake;
     this.#maxBytes = limits.maxMessageBytes;
     this.#window = limits.maxUnconfirmed;
   }
@@ -98,14 +102,14 @@ export class Outbox implements CopyServices {
     });
   }
 
-  copyTo({ claim }: RabbitDelivery, to: Address, headers: FrameHeaders): Promise<void> {
-    if (claim === undefined) return Promise.resolve();
+  async copyTo({ claim }: RabbitDelivery, to: Address, headers: FrameHeaders): Promise<void> {
+    if (claim === undefined) return;
     const { message } = claim;
     const properties = copied(message, headers, true);
     delete properties.headers[own.expires]; // what failed must not expire where it is kept
     delete properties.headers[own.via];
     const key = properties.headers[own.key];
-    return this.#publish({
+    const letter: Letter = {
       name: nameIn(properties.headers),
       to,
       key: typeof key === "string" ? key : undefined,
@@ -114,7 +118,14 @@ export class Outbox implements CopyServices {
       table: properties.headers,
       dueAt: undefined,
       expiresAt: undefined,
-    });
+    };
+    try {
+      await this.#publish(letter);
+    } catch (error) {
+      // An error queue has no consumer that would make it again.
+      if (!(error instanceof UnroutableError) || !await this.#remake(to)) throw error;
+      await this.#publish(letter);
+    }
   }
 
   #take(outgoing: Outgoing): void {

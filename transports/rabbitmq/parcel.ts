@@ -1,5 +1,6 @@
 /** A message on its way to the broker. @module */
 import type { Options } from "amqplib";
+import { InvalidHeaderError, MessageTooLargeError } from "../../src/errors/sending.ts";
 import type { Address } from "../../src/spi/transport.ts";
 import type { Route } from "./addresses.ts";
 import type { Table } from "./frame.ts";
@@ -85,4 +86,12 @@ export class Parcel {
     this.refused = false;
     this.returned = undefined;
   }
+}
+
+/** What the client cannot encode is the message's headers: their names are short, and all of them fit one buffer. */
+export function unwritable(parcel: Parcel, error: Error): Error {
+  const [, limit] = /exceeds the (\d+) byte/.exec(error.message) ?? [];
+  return limit === undefined
+    ? new InvalidHeaderError(parcel.name, `the client says: ${error.message}`)
+    : new MessageTooLargeError(parcel.name, "headers", Number(limit) + 1, Number(limit));
 }

@@ -115,6 +115,21 @@ export async function declarePart(channel: Channel, { pieces, join }: Part): Pro
   await join?.(channel);
 }
 
+/** Makes all, in order. What the broker refuses is left to whoever needs it. */
+export async function declareAll(connection: Pick<Connection, "with">, all: readonly Declare[]): Promise<void> {
+  let next = 0;
+  while (next < all.length) {
+    try {
+      await connection.with(async (channel) => {
+        for (; next < all.length; next++) await all[next]?.(channel);
+      });
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error; // the connection is gone
+      next++;
+    }
+  }
+}
+
 /** One channel for many questions: a new one where an answer has ended it. */
 export class Asking {
   readonly #connection: Connection;

@@ -87,6 +87,9 @@ const deliveryLimit = 100;
 /** The most that the broker takes: for queues that keep what failed. */
 export const noDeliveryLimit: number = 2 ** 31 - 1;
 
+/** How the names of those end. */
+export const keepsFailures: RegExp = /_(?:error|skipped)$/;
+
 /** What {@linkcode RabbitmqQueueOptions} may name. */
 const optionNames: OptionNames<RabbitmqQueueOptions> = {
   type: true,
@@ -285,7 +288,7 @@ export function queueArguments(name: string, options: QueueSettings): Readonly<R
   const args: Record<string, unknown> = options.type === "default" ? {} : { "x-queue-type": typeOf(options) };
   if (typeOf(options) === "quorum") {
     // What failed before stays, however often an operator looks at it.
-    const keeps = /_(?:error|skipped)$/.test(name);
+    const keeps = keepsFailures.test(name);
     const own = options.bare === true ? undefined : deliveryLimit;
     const limit = keeps && options.bare !== true ? noDeliveryLimit : options.deliveryLimit ?? own;
     if (limit !== undefined) args["x-delivery-limit"] = limit;

@@ -1,18 +1,13 @@
 /** Publishing, with confirms. @module */
 import type { ConfirmChannel, Message } from "amqplib";
 import { ClosedError, DisconnectedError, TopologyError } from "../../src/errors/transport.ts";
-import {
-  InvalidHeaderError,
-  MessageTooLargeError,
-  NotConfirmedError,
-  UnroutableError,
-} from "../../src/errors/sending.ts";
+import { MessageTooLargeError, NotConfirmedError, UnroutableError } from "../../src/errors/sending.ts";
 import type { Clock } from "../../src/spi/clock.ts";
 import { Deque } from "../../src/values/deque.ts";
 import type { Connection } from "./connection.ts";
 import { asBuffer } from "./frame.ts";
 import { accessRefused, codeOf, codes, entityIn, textOf, transportName } from "./errors.ts";
-import type { Parcel } from "./parcel.ts";
+import { type Parcel, unwritable } from "./parcel.ts";
 import type { ChannelWire } from "./wire.ts";
 
 /** How often one may be the first on a channel that the broker ends, before it is taken for the reason. */
@@ -21,6 +16,9 @@ const mostFailures = 3;
 const longestExpiration = 2 ** 32 - 1;
 /** As the broker calls the exchange without a name. */
 const defaultExchange = "amq.default";
+/** How old a channel is at least that is made anew as the broker refuses, and how long all wait for that at most. */
+const suspectAfterInMs = 1_000;
+const patienceInMs = 500;
 /** The most bytes that wait or are unconfirmed, before senders are asked to wait. */
 const mostBytes = 64 * 2 ** 20;
 
@@ -41,6 +39,9 @@ export class Sender {
   #channel: ConfirmChannel | undefined;
   #wire: ChannelWire | undefined;
   #opening = false;
+  #openedAt = 0;
+  /** Ends the wait for what is unconfirmed, after which the channel is made anew. */
+  #endWait: (() => void) | undefined;
   #blocked = false;
   #closed = false;
   #relieved: PromiseWithResolvers<void> | undefined;
@@ -76,7 +77,8 @@ export class Sender {
   flush(): void {
     const channel = this.#channel;
     if (channel === undefined) return this.connected();
-    if (this.#blocked) return;
+    if (this.#endWait !== undefined && this.#unconfirmed.size === 0) return this.#renew(channel);
+    if (this.#blocked || this.#endWait !== undefined) return;
     while (this.#unconfirmed.size < this.#window) {
       const parcel = this.#waiting.popFront();
       if (parcel === undefined) break;
@@ -120,6 +122,7 @@ export class Sender {
   /** Takes nothing more; what is left fails. */
   close(): void {
     this.#closed = true;
+    this.#stopWaiting();
     const error = new ClosedError(`the transport "${transportName}"`);
     for (const left of [this.#unconfirmed, this.#waiting]) {
       for (let parcel = left.popFront(); parcel !== undefined; parcel = left.popFront()) {
@@ -136,12 +139,13 @@ export class Sender {
       this.#firstTag = 1;
       this.#reason = undefined;
       channel.on("error", (error: Error) => this.#reason = error);
-      channel.on("close", () => this.#ended());
+      channel.on("close", () => this.#ended(channel));
       channel.on("ack", ({ deliveryTag, multiple }) => this.#confirmed(deliveryTag, multiple, false));
       channel.on("nack", ({ deliveryTag, multiple }) => this.#confirmed(deliveryTag, multiple, true));
       channel.on("return", (message) => this.#returned(message));
       this.#channel = channel;
       this.#wire = wire;
+      this.#openedAt = this.#clock.now();
     } catch {
       // The connection is on its way down; it calls `connected` when it is back.
     }
@@ -206,14 +210,43 @@ export class Sender {
   }
 
   #tell(parcel: Parcel): void {
-    if (parcel.refused) this.#settle(parcel, new NotConfirmedError(parcel.name, parcel.to));
-    else if (parcel.returned !== undefined) this.#settle(parcel, new UnroutableError(parcel.name, parcel.to));
+    if (parcel.refused) {
+      this.#settle(parcel, new NotConfirmedError(parcel.name, parcel.to));
+      this.#suspect();
+    } else if (parcel.returned !== undefined) this.#settle(parcel, new UnroutableError(parcel.name, parcel.to));
     else this.#settle(parcel, undefined);
   }
 
   #settle(parcel: Parcel, error: Error | undefined): void {
     this.#bytes -= parcel.content.byteLength;
     parcel.settle(error);
+  }
+
+  /**
+   * A channel of RabbitMQ 3.10 that knows a quorum queue by a node which is gone refuses all for it until that is back;
+   * another channel does not. So what is refused has it made anew, once nothing is unconfirmed.
+   */
+  #suspect(): void {
+    const now = this.#clock.now();
+    if (this.#endWait !== undefined || this.#channel === undefined || now < this.#openedAt + suspectAfterInMs) return;
+    this.#endWait = this.#clock.at(now + patienceInMs, () => {
+      this.#endWait = undefined;
+      this.#openedAt = this.#clock.now(); // not at once again
+      this.flush();
+    });
+  }
+
+  #renew(channel: ConfirmChannel): void {
+    this.#stopWaiting();
+    this.#channel = undefined;
+    this.#wire = undefined;
+    void channel.close().catch(() => {}); // the connection has ended it
+    this.connected();
+  }
+
+  #stopWaiting(): void {
+    this.#endWait?.();
+    this.#endWait = undefined;
   }
 
   /** It comes before its confirm; other confirms may lie between, so it is found by what it is. */
@@ -231,7 +264,9 @@ export class Sender {
   }
 
   /** The channel has ended: what is not confirmed is published again, but for what ended it. */
-  #ended(): void {
+  #ended(channel: ConfirmChannel): void {
+    if (this.#channel !== channel) return; // another was made in its place
+    this.#stopWaiting();
     this.#channel = undefined;
     this.#wire = undefined;
     const reason = this.#reason;
@@ -289,12 +324,4 @@ export class Sender {
       this.#idle = undefined;
     }
   }
-}
-
-/** What the client cannot encode is the message's headers: their names are short, and all of them fit one buffer. */
-function unwritable(parcel: Parcel, error: Error): Error {
-  const [, limit] = /exceeds the (\d+) byte/.exec(error.message) ?? [];
-  return limit === undefined
-    ? new InvalidHeaderError(parcel.name, `the client says: ${error.message}`)
-    : new MessageTooLargeError(parcel.name, "headers", Number(limit) + 1, Number(limit));
 }

@@ -55,8 +55,10 @@ export function sourceServices(source: Source, parts: SourceParts): {
       await channel.assertQueue(queue, { arguments: { "x-queue-type": "classic", "x-expires": goneAfterInMs } });
       await deployments.bindInstance(channel, queue, topics, settings.bind ?? []);
     } else if (opened) {
+      const gone = !await connection.has(queue);
       await deployments.queueAgain(channel, queue);
       delays.forget();
+      if (gone) await delays.restore([`queue:${queue}`]);
     }
     opened = true;
   };

@@ -16,6 +16,7 @@ import {
   compare,
   completions,
   type Declare,
+  declareAll,
   declarePart,
   type Part,
   partOfTopic,
@@ -24,6 +25,7 @@ import {
 } from "./pieces.ts";
 import {
   inherited,
+  keepsFailures,
   optionsOf,
   queueArguments,
   type QueueSettings,
@@ -45,6 +47,7 @@ export class Deployments {
   /** By the addresses of topics of commands and queries: who handles them. */
   readonly #owners = new Map<Address, string>();
   #hashes: Promise<boolean> | undefined;
+  #remaking: Promise<void> | undefined;
   readonly #bindings = new Map<string, Binding>();
   readonly #types = new Map<string, NonNullable<RabbitmqExchangeOptions["type"]>>();
   readonly #list: (() => Promise<readonly KnownBinding[]>) | undefined;
@@ -119,17 +122,21 @@ export class Deployments {
     }
     for (const binding of this.#bindings.values()) all.push((channel) => bind(channel, binding));
     for (const { complete } of completions(this.#queues.values())) all.push(complete);
-    let next = 0;
-    while (next < all.length) {
-      try {
-        await this.#connection.with(async (channel) => {
-          for (; next < all.length; next++) await all[next]?.(channel);
-        });
-      } catch (error) {
-        if (codeOf(error) === undefined) throw error; // the connection is gone
-        next++;
-      }
-    }
+    await declareAll(this.#connection, all);
+  }
+
+  /** The same as soon as a queue is missed; false: it was not deployed here. */
+  async remake(to: Address): Promise<boolean> {
+    const queue = queueName(to);
+    if (queue === undefined || !this.#queues.has(queue)) return false;
+    await (this.#remaking ??= this.again().finally(() => this.#remaking = undefined));
+    return true;
+  }
+
+  /** What was deployed and may be sent to. */
+  get addresses(): readonly Address[] {
+    const queues = [...this.#queues.keys()].filter((name) => !keepsFailures.test(name)).map((name) => `queue:${name}`);
+    return [...queues, ...[...this.#topics.keys()].map((name) => `topic:${name}`)];
   }
 
   /** Declares a queue again, if it was deployed. */
@@ -213,7 +220,7 @@ export class Deployments {
 
   #partsOf(entity: Entity, queues: ReadonlyMap<string, Entity>): readonly Part[] {
     const { name } = entity;
-    const keepsFor = queues.get(name.replace(/_(?:error|skipped)$/, ""));
+    const keepsFor = queues.get(name.replace(keepsFailures, ""));
     const options: QueueSettings = {
       ...optionsOf(entity, this.#defaults),
       ...(keepsFor === undefined || keepsFor === entity ? {} : inherited(optionsOf(keepsFor, this.#defaults))),

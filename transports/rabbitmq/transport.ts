@@ -147,9 +147,12 @@ export class RabbitTransport implements RabbitmqTransport {
   }
 
   async deploy(topology: Topology, mode: DeployMode): Promise<readonly Change[]> {
-    const { deployments } = this.#open("deploy");
+    const { deployments, delays } = this.#open("deploy");
     try {
-      return await deployments.deploy(topology, mode);
+      const changes = await deployments.deploy(topology, mode);
+      const made = new Set(changes.filter(({ kind }) => kind === "create").map(({ entity }) => entity));
+      if (mode === "apply") await delays.restore(deployments.addresses.filter((each) => made.has(each)));
+      return changes;
     } catch (error) {
       throw error instanceof HeroError ? error : toTyped(error, "the topology", "deploy");
     }

@@ -51,6 +51,7 @@ export class Wiring {
         clock: host.clock,
         routed: (to) => this.deployments.routes(to),
         ignoresPriority: (to) => this.deployments.ignoresPriority(to),
+        remake: (to) => this.deployments.remake(to),
       },
       settings,
     );
@@ -76,7 +77,10 @@ export class Wiring {
   #consumingOwner(): ConnectionOwner {
     const owner = this.#owner;
     return {
-      prepare: () => this.deployments.again(),
+      prepare: async () => {
+        await this.deployments.again();
+        await this.delays.restore(this.deployments.addresses);
+      },
       up: () => {
         this.delays.forget();
         owner.consumingUp();

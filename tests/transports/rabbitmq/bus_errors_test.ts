@@ -105,3 +105,25 @@ withBus("what no endpoint can read is in the error queue, body and nested header
   assertEquals([correlationId, contentType], ["c", "application/json"]);
   assertEquals([...message.content], [...body]);
 });
+
+withBus("an error queue that was deleted is made again for what fails next, with all that leads to it", async (bus) => {
+  let calls = 0;
+  bus.endpoint("orders").handle(Submit, () => {
+    calls++;
+    throw new Error("No");
+  });
+  await bus.start();
+  const queue = queueOf(bus, "orders");
+  await raw((channel) => channel.deleteQueue(`${queue}_error`));
+  await Promise.all(Array.from({ length: 50 }, (_, at) => bus.send(Submit, { orderId: `${at}` })));
+  await eventually(clock, "all", () => calls >= 50);
+  const failed = async () => await bus.counts("orders").then((counts) => counts.failed, () => undefined);
+  await eventually(clock, "all in the error queue", async () => await failed() === 50);
+  assertEquals([calls, bus.health().status], [50, "healthy"]);
+  // As the broker passes on what was returned too often.
+  await raw(async (channel) => {
+    channel.publish("hero.dead.out", `${queue}_error`, Buffer.from("{}"));
+    await channel.waitForConfirms();
+  });
+  await eventually(clock, "what the broker gave up", async () => await failed() === 51);
+});

@@ -67,6 +67,38 @@ rig("a delay to a queue that was made again comes out", async (rig) => {
   await rig.came(inbox, 2);
 });
 
+for (const by of ["its consumer", "who reconnects", "who deploys"] as const) {
+  rig(`what others delay comes out to a queue that ${by} made again, also what was under way`, async (rig) => {
+    const queue = await rig.queue();
+    const other = await rig.other();
+    const later = (text: string, ms: number) =>
+      rig.send(`queue:${queue}`, text, { dueAt: rig.clock.now() + ms, mandatory: true }, other);
+    try {
+      const inbox = await rig.receive(queue);
+      await later("first", 100);
+      await rig.came(inbox, 1);
+      if (by !== "its consumer") {
+        await inbox.accept();
+        await inbox.stop();
+      }
+      await later("under way", 3_000);
+      await rig.raw((channel) => channel.deleteQueue(queue));
+      if (by === "its consumer") {
+        await rig.until("the loss", () => inbox.lostDeliveries.length === 1);
+        await rig.until("a consumer", () => rig.transport.counts.consumers === 1);
+      } else if (by === "who reconnects") {
+        await rig.bench.wire(rig.transport).cut();
+        await rig.until("both back", () => rig.transport.counts.reconnects === 2);
+      } else await rig.transport.deploy(topology([queue]), "apply");
+      await later("second", 100);
+      const after = by === "its consumer" ? inbox : await rig.receive(queue);
+      await rig.until("both", () => ["second", "under way"].every((text) => after.texts.includes(text)));
+    } finally {
+      await other.close(rig.clock.now() + 1_000);
+    }
+  });
+}
+
 rig("a queue with other arguments is a conflict that names the argument and both values", async (rig) => {
   const name = rig.name("queue");
   await rig.raw((channel) => channel.assertQueue(name));

@@ -31,7 +31,19 @@ export class Rig {
   }
 
   open(): Promise<void> {
-    return this.transport.open({
+    return this.#open(this.transport);
+  }
+
+  /** Another transport of the same broker, as another process has one; to be closed. */
+  async other(): Promise<RabbitmqTransport> {
+    await this.bench.prepare(1);
+    const other = this.bench.connect();
+    await this.#open(other);
+    return other;
+  }
+
+  #open(transport: RabbitmqTransport): Promise<void> {
+    return transport.open({
       bus: "test",
       clock: this.clock,
       signal: new AbortController().signal,
@@ -66,10 +78,10 @@ export class Rig {
     return inbox;
   }
 
-  /** Sends one; resolves when it is settled. */
-  send(to: string, text: string, more: Partial<Outgoing> = {}): Promise<void> {
+  /** Sends one, by this transport or another; resolves when it is settled. */
+  send(to: string, text: string, more: Partial<Outgoing> = {}, by = this.transport): Promise<void> {
     return new Promise((resolve, reject) => {
-      void this.transport.send([{
+      void by.send([{
         frame: frame(text),
         messageId: `${this.#prefix}${text}`,
         to,

@@ -1,10 +1,8 @@
-/** How messages are published, and connections are asked for. */
+/** How messages are published. */
 import { assertEquals } from "@std/assert";
 import type { Options } from "amqplib";
 import { EventEmitter } from "node:events";
-import type { Client } from "../../../transports/rabbitmq/client.ts";
-import { Connection } from "../../../transports/rabbitmq/connection.ts";
-import { settingsOf } from "../../../transports/rabbitmq/options.ts";
+import type { Connection } from "../../../transports/rabbitmq/connection.ts";
 import { Parcel } from "../../../transports/rabbitmq/parcel.ts";
 import { Sender } from "../../../transports/rabbitmq/sender.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
@@ -17,6 +15,11 @@ class FakeChannel extends EventEmitter {
   publish(_exchange: string, _key: string, _content: Uint8Array, properties: Options.Publish): boolean {
     this.published.push({ ...properties });
     return true;
+  }
+
+  close(): Promise<void> {
+    this.emit("close");
+    return Promise.resolve();
   }
 }
 
@@ -36,13 +39,13 @@ async function made() {
   sender.connected();
   await turns();
   const settled: (Error | undefined)[] = [];
-  const send = (messageId: string, expiresAt?: number, mandatory = false) => {
+  const send = (messageId: string, expiresAt?: number, mandatory = false, content = new Uint8Array(1)) => {
     const properties = { messageId, headers: {}, mandatory };
     const letter = {
       name: "a message",
       to: "queue:q",
       key: undefined,
-      content: new Uint8Array(1),
+      content,
       properties,
       table: properties.headers,
       dueAt: undefined,
@@ -110,26 +113,78 @@ test("rabbitmq: what comes back fails by itself, whatever is confirmed between t
   ]);
 });
 
-test("rabbitmq: the client is asked for sockets that do not wait for more to send", async () => {
-  const asked: { readonly noDelay?: unknown }[] = [];
-  const refused = Promise.withResolvers<void>();
-  const client = {
-    credentials: { plain: () => ({}), external: () => ({}) },
-    connect: (_where: unknown, options: { readonly noDelay?: unknown }) => {
-      asked.push(options);
-      return Promise.reject(new Error("refused"));
-    },
-  } as unknown as Client; // it calls nothing else
-  const clock = new FakeClock();
-  const host = { bus: "test", clock, signal: new AbortController().signal, status: () => {} };
-  const connection = new Connection(client, settingsOf({}), host, "publish", {
-    prepare: () => Promise.resolve(),
-    up: () => {},
-    down: () => refused.resolve(),
-    blocked: () => {},
-  });
-  connection.start();
-  await refused.promise;
-  await connection.close(0);
-  assertEquals(asked.map(({ noDelay }) => noDelay), [true]);
+test("rabbitmq: no more than the window are unconfirmed, and who sends is asked to wait until half of it is left", async () => {
+  const { channels, sender, send, settled } = await made();
+  const published = () => channels[0]?.published.length;
+  for (let at = 0; at < 99; at++) send(`${at}`);
+  assertEquals([published(), sender.pressure()], [99, undefined]);
+  for (let at = 99; at < 150; at++) send(`${at}`);
+  assertEquals([published(), sender.unconfirmed, sender.outstanding], [100, 100, 150]);
+  let relieved = false;
+  void sender.pressure()?.then(() => relieved = true);
+  channels[0]?.emit("ack", { deliveryTag: 1, multiple: false });
+  assertEquals([published(), sender.unconfirmed], [101, 100]);
+  channels[0]?.emit("ack", { deliveryTag: 99, multiple: true });
+  await turns();
+  assertEquals([published(), sender.outstanding, relieved], [150, 51, false]);
+  channels[0]?.emit("ack", { deliveryTag: 100, multiple: false });
+  await turns();
+  assertEquals([sender.outstanding, relieved, settled.length], [50, true, 100]);
+  for (let at = 150; at < 299; at++) send(`${at}`);
+  assertEquals([sender.outstanding, sender.full], [199, false]);
+  send("299");
+  assertEquals(sender.full, true);
+});
+
+test("rabbitmq: many bytes have who sends wait, too, and twice as many are refused", async () => {
+  const { channels, sender, send } = await made();
+  const mebibyte = new Uint8Array(2 ** 20);
+  for (let at = 0; at < 63; at++) send(`${at}`, undefined, false, mebibyte);
+  assertEquals([sender.pressure(), sender.full], [undefined, false]);
+  send("63", undefined, false, mebibyte);
+  let relieved = false;
+  void sender.pressure()?.then(() => relieved = true);
+  for (let at = 64; at < 127; at++) send(`${at}`, undefined, false, mebibyte);
+  assertEquals(sender.full, false);
+  send("127", undefined, false, mebibyte);
+  assertEquals(sender.full, true);
+  channels[0]?.emit("ack", { deliveryTag: 64, multiple: true });
+  await turns();
+  assertEquals([sender.full, relieved], [false, false]);
+  channels[0]?.emit("ack", { deliveryTag: 80, multiple: true });
+  await turns();
+  assertEquals([sender.outstanding, relieved, sender.pressure()], [48, true, undefined]);
+});
+
+test("rabbitmq: what is refused has its channel made anew, once it has lived for a second and nothing is unconfirmed", async () => {
+  const { clock, channels, send, settled } = await made();
+  const published = () => channels.map(({ published }) => published.map(({ messageId }) => messageId).join(""));
+  const codes = () => settled.map((error) => (error as { readonly code?: string } | undefined)?.code);
+  send("a");
+  channels[0]?.emit("nack", { deliveryTag: 1, multiple: false });
+  clock.advance(1_000);
+  for (const id of ["b", "c"]) send(id);
+  channels[0]?.emit("nack", { deliveryTag: 2, multiple: false });
+  send("d"); // it waits for that
+  assertEquals([published(), codes()], [["abc"], ["HERO_NOT_CONFIRMED", "HERO_NOT_CONFIRMED"]]);
+  channels[0]?.emit("ack", { deliveryTag: 3, multiple: false });
+  await turns();
+  assertEquals(published(), ["abc", "d"]);
+  channels[1]?.emit("ack", { deliveryTag: 1, multiple: false });
+  assertEquals([settled.length, clock.waiting], [4, 0]);
+});
+
+test("rabbitmq: what is never confirmed holds up the others for half a second at most when something is refused", async () => {
+  const { clock, channels, send } = await made();
+  clock.advance(1_000);
+  for (const id of ["a", "b"]) send(id);
+  channels[0]?.emit("nack", { deliveryTag: 2, multiple: false });
+  send("c");
+  clock.advance(499);
+  assertEquals(channels[0]?.published.length, 2);
+  clock.advance(1);
+  assertEquals([channels.length, channels[0]?.published.length, clock.waiting], [1, 3, 0]);
+  channels[0]?.emit("nack", { deliveryTag: 3, multiple: false }); // that soon, it is not waited for again
+  send("d");
+  assertEquals(channels[0]?.published.length, 4);
 });

@@ -205,3 +205,20 @@ withBuses(
     }
   },
 );
+
+withBuses("queues give a message up after 100 returns, those that keep failures never", async (make, node, vhost) => {
+  const Note = command<Placed>("notes.add");
+  const bus = make("shop");
+  bus.endpoint("notes").handle(Note, () => {});
+  await bus.deploy("apply");
+  const limits = new Map<string, string | undefined>();
+  for (const line of (await node.control("-q", "list_queues", "-p", vhost, "name", "arguments")).split("\n")) {
+    const [name = "", args = ""] = line.split("\t");
+    limits.set(name, /"x-delivery-limit",(\d+)/.exec(args)?.[1]);
+  }
+  assertEquals(["notes", "notes_error", "notes_skipped"].map((name) => limits.get(name)), [
+    "100",
+    `${2 ** 31 - 1}`,
+    `${2 ** 31 - 1}`,
+  ]);
+});
