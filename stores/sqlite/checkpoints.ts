@@ -4,8 +4,8 @@
 export const wantedPages = 8_000;
 /** No fewer than these are worth the waits that each checkpoint has, however many there are. */
 const fewestPages = 2_000;
-/** A checkpoint is to hold up the process for no longer than this, if fewer pages help. */
-const longestMs = 20;
+/** A checkpoint is to hold up the process for no longer: more than a disk that is merely busy takes for any number. */
+const longestMs = 50;
 /** So often the disk is asked before: while it takes what there is, a busy writer adds, less each time. */
 const syncs = 3;
 /** After so many commits it looks how many pages there are, in 1.5 µs. One may have a thousand pages. */

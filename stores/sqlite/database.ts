@@ -31,7 +31,7 @@ const pageBytes = 4_096;
 /** After so many commits the event loop turns. */
 const commitsPerTurn = 32;
 /** The same while it is to hear that the disk has taken the log: until then the log grows. */
-const commitsPerTurnUnderWay = 4;
+const commitsPerTurnUnderWay = 8;
 /** Whoever writes holds the lock of this name. */
 export const writerLock = "writer";
 

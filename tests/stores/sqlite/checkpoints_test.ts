@@ -99,7 +99,7 @@ test("the log is brought in when it is long enough, however much each commit add
 });
 
 test("after a checkpoint that held up the process fewer pages are waited for, and as many again after a short one", async () => {
-  const slow = await pagesBroughtIn({ pagesPerCommit: 100, tookMs: (pages) => pages / 100, times: 5 });
+  const slow = await pagesBroughtIn({ pagesPerCommit: 100, tookMs: (pages) => pages / 10, times: 5 });
   assertEquals(slow.map((pages) => Math.floor(pages / 1_000)), [8, 4, 2, 2, 2]);
   let round = 0;
   const once = await pagesBroughtIn({ pagesPerCommit: 100, tookMs: () => round++ === 0 ? 100 : 1, times: 4 });
