@@ -153,6 +153,8 @@ export class Endpoints {
       topics: topicsOf(plan, core.routing, core.transport.capabilities),
       lifetime: plan.options.queue === "instance" ? "instance" : "durable",
       credit: plan.prefetch,
+      // What waits in a batch for others is none of these.
+      ...plan.collectors.length === 0 ? { concurrency: plan.concurrency } : {},
       ordered: plan.ordered,
       holdMs: plan.holdMs,
       extensions: [...core.routing.extensions, ...plan.options.extensions ?? []],

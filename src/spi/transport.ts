@@ -162,6 +162,8 @@ export interface Source {
   readonly lifetime: "durable" | "instance" | "reply";
   /** The most that may be unsettled. */
   readonly credit: number;
+  /** How many of them are handled at once; what is unsettled beyond that waits. Left out: that cannot be said. */
+  readonly concurrency?: number;
   /** Not two of one key (or queue) in flight, in any process; refused at start where `order` is `"none"`. */
   readonly ordered: boolean;
   /** The transport renews the claim that long; then it may be `lost`. */

@@ -20,6 +20,9 @@ const sqlState = /^[0-9A-Z]{5}$/;
 /** As sockets and drivers name them; five letters as well. */
 const socketErrors = new Set(["EPIPE"]);
 
+/** An index has what may be there once. */
+export const uniqueViolation = "23505";
+
 /** The SQLSTATE of an error; `undefined`: it comes from elsewhere. */
 export function stateOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined;

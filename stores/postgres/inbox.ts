@@ -1,6 +1,6 @@
 /** Which messages were handled. @module */
 import type { InboxKey, MessageKey } from "../../src/spi/rows.ts";
-import { stateOf } from "./errors.ts";
+import { stateOf, uniqueViolation } from "./errors.ts";
 import type { Names } from "./names.ts";
 import { column, listOf, nowMs, refusal, refused, rowsOfLists, type Statement } from "./statement.ts";
 
@@ -76,7 +76,7 @@ export class Inbox {
   refused(error: unknown, of: number): number | undefined {
     if (of !== 1) return refused(error, "duplicate");
     // In whatever language, the message has the name, and around it what that language quotes with.
-    return stateOf(error) === "23505" && this.#constraint.test((error as Error).message) ? 0 : undefined;
+    return stateOf(error) === uniqueViolation && this.#constraint.test((error as Error).message) ? 0 : undefined;
   }
 
   /** Forgets some that this transaction has recorded. */

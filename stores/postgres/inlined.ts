@@ -1,11 +1,9 @@
 /** Statements whose values stand in a text, so that one message to the server has several of them. @module */
+import { digitsOf } from "./hexadecimal.ts";
 import type { SqlValue } from "./sql_client.ts";
 
 /** Longer ones travel with their values beside them: what stands in a text is read more than once. In characters. */
 const mostLength = 16_384;
-const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
-/** Some runtimes write hexadecimal digits themselves. */
-const { toHex } = Uint8Array.prototype as { readonly toHex?: (this: Uint8Array) => string };
 
 /** A text, and whether it prepares what it runs. */
 export interface InlinedText {
@@ -57,15 +55,8 @@ function fit(values: readonly SqlValue[]): boolean {
  */
 function literal(value: SqlValue): string {
   if (value === null) return "NULL";
-  if (value instanceof Uint8Array) return `E'\\\\x${hexOf(value)}'`;
+  if (value instanceof Uint8Array) return `E'\\\\x${digitsOf(value)}'`;
   const text = String(value);
   if (!text.includes("\\") && !text.includes("'")) return `'${text}'`;
   return text.includes("$") ? `E'${text.replace(/['\\]/g, "$&$&")}'` : `$hero$${text}$hero$`;
-}
-
-function hexOf(bytes: Uint8Array): string {
-  if (toHex !== undefined) return toHex.call(bytes);
-  let digits = "";
-  for (const byte of bytes) digits += hex[byte];
-  return digits;
 }

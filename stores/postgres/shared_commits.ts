@@ -1,10 +1,11 @@
 /** Commits of units that have no more than an inbox record, a change of an instance, and messages. @module */
 import { ConflictError, DuplicateError } from "../../src/errors/store.ts";
 import type { Clock } from "../../src/spi/clock.ts";
-import { explainCommit, isLost } from "./errors.ts";
-import type { FreeRows, FreeUnit } from "./free_rows.ts";
+import { explainCommit, isLost, stateOf, uniqueViolation } from "./errors.ts";
+import type { FreeUnit } from "./free_rows.ts";
 import type { SqlRow } from "./sql_client.ts";
 import { refused, type Statement } from "./statement.ts";
+import type { Tables } from "./tables.ts";
 
 /** So many are on their way at once: while the disk writes for one, the server works for the next. */
 const mostFlights = 2;
@@ -30,7 +31,8 @@ interface Job {
 export class SharedCommits {
   readonly #ask: (statement: Statement) => Promise<readonly SqlRow[]>;
   readonly #where: string;
-  readonly #rows: FreeRows;
+  readonly #rows: Tables["free"];
+  readonly #fresh: Tables["fresh"];
   readonly #clock: Clock;
   #jobs: Job[] = [];
   #flights = 0;
@@ -43,12 +45,13 @@ export class SharedCommits {
   constructor(
     ask: (statement: Statement) => Promise<readonly SqlRow[]>,
     where: string,
-    rows: FreeRows,
+    { free, fresh }: Pick<Tables, "free" | "fresh">,
     clock: Clock,
   ) {
     this.#ask = ask;
     this.#where = where;
-    this.#rows = rows;
+    this.#rows = free;
+    this.#fresh = fresh;
     this.#clock = clock;
   }
 
@@ -116,9 +119,8 @@ export class SharedCommits {
 
   async #together(jobs: readonly Job[]): Promise<void> {
     const units = jobs.map(({ unit }) => unit);
-    const statement = this.#rows.share(units);
     try {
-      const outcomes = this.#rows.outcomes(units, statement, await this.#ask(statement));
+      const outcomes = await this.#written(units);
       for (const [at, { unit, resolve, reject }] of jobs.entries()) {
         const written = outcomes[at];
         if (written === undefined) reject(duplicate(unit));
@@ -129,6 +131,20 @@ export class SharedCommits {
       if (isLost(error)) { for (const { reject } of jobs) reject(explainCommit(error, this.#where)); }
       else await Promise.all(jobs.map((job) => this.#alone(job)));
     }
+  }
+
+  async #written(units: readonly FreeUnit[]): Promise<readonly (readonly SqlRow[] | undefined)[]> {
+    const fresh = this.#fresh.write(units);
+    if (fresh !== undefined) {
+      try {
+        return this.#fresh.outcomes(units, await this.#ask(fresh));
+      } catch (error) {
+        // One was handled, or a row is there.
+        if (stateOf(error) !== uniqueViolation) throw error;
+      }
+    }
+    const statement = this.#rows.share(units);
+    return this.#rows.outcomes(units, statement, await this.#ask(statement));
   }
 
   async #alone({ unit, resolve, reject }: Job): Promise<void> {

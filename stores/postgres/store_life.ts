@@ -41,7 +41,7 @@ export interface Open<Tx> extends Session {
 export class StoreLife<Tx> {
   readonly wakes: Wakes = new Wakes();
   readonly #settings: Settings<Tx>;
-  readonly #tables: Pick<Tables, "inbox" | "sagas" | "free">;
+  readonly #tables: Pick<Tables, "inbox" | "sagas" | "free" | "fresh">;
   readonly #end = new AbortController();
   /** Of the buses that have it open. */
   readonly #hosts: Host[] = [];
@@ -51,7 +51,7 @@ export class StoreLife<Tx> {
   #down = false;
   #closed: Promise<void> | undefined;
 
-  constructor(settings: Settings<Tx>, tables: Pick<Tables, "inbox" | "sagas" | "free">) {
+  constructor(settings: Settings<Tx>, tables: Pick<Tables, "inbox" | "sagas" | "free" | "fresh">) {
     this.#settings = settings;
     this.#tables = tables;
   }
@@ -123,7 +123,7 @@ export class StoreLife<Tx> {
   async #connect(clock: Clock, signal: AbortSignal): Promise<Open<Tx>> {
     const { load, where, names: { channel }, pollMs, listen } = this.#settings;
     const { wakes } = this;
-    const { inbox, sagas, free } = this.#tables;
+    const { inbox, sagas } = this.#tables;
     const end = this.#end.signal;
     const client = await load(clock);
     const database = new Database(client, where, clock, end, (error) => this.#report(error));
@@ -159,7 +159,7 @@ export class StoreLife<Tx> {
     const shared = new SharedCommits(
       ({ text, values }) => database.watch(client.query(text, values), (error) => error),
       where,
-      free,
+      this.#tables,
       clock,
     );
     return this.#open = { database, wakes, pollMs, say, lookups, foresight, shared };

@@ -3,13 +3,14 @@ import type { OutboxRow, ScheduleRow } from "../../src/spi/rows.ts";
 import { Cancelled } from "./cancelled.ts";
 import { DueTable } from "./due_table.ts";
 import { FreeRows } from "./free_rows.ts";
+import { FreshRows } from "./fresh_rows.ts";
 import { Inbox } from "./inbox.ts";
 import { Leases } from "./leases.ts";
 import type { Names } from "./names.ts";
 import { SagaHistory } from "./saga_history.ts";
 import { Sagas } from "./sagas.ts";
 
-/** All of them; `free` writes to three. */
+/** All of them; `free` writes to three, `fresh` to two. */
 export class Tables {
   readonly inbox: Inbox;
   readonly sagas: Sagas;
@@ -19,6 +20,7 @@ export class Tables {
   readonly schedules: DueTable<ScheduleRow>;
   readonly cancelled: Cancelled;
   readonly free: FreeRows;
+  readonly fresh: FreshRows;
 
   constructor(names: Names) {
     this.inbox = new Inbox(names);
@@ -29,5 +31,6 @@ export class Tables {
     this.schedules = new DueTable(names, "schedules");
     this.cancelled = new Cancelled(names);
     this.free = new FreeRows(names, this.inbox, this.sagas);
+    this.fresh = new FreshRows(names);
   }
 }

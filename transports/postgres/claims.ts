@@ -74,9 +74,9 @@ export class Claims implements LeaseOwner {
     const batch: Delivery[] = [];
     for (const { place, deliveries, delivery, keeps } of fresh.slice(0, fit)) {
       batch.push(delivery);
-      this.#leases.add({ place, deliveries, delivery, keeps, until, holdUntil, settling: false });
+      this.#leases.add({ place, deliveries, delivery, keeps, until, holdUntil, settling: false, unanswered: 0 });
     }
-    if (fresh.length > fit) this.#giveBack(fresh.slice(fit), false);
+    if (fresh.length > fit) void this.giveBack(fresh.slice(fit), false);
     if (batch.length > 0) this.#sink.deliver(batch);
   }
 
@@ -134,11 +134,15 @@ export class Claims implements LeaseOwner {
     const { database, messages, leaseMs } = this.#services;
     const until = database.clock.now() + leaseMs;
     messages.renew(database, leases, leaseMs).then((gone) => {
-      for (const lease of leases) lease.until = until;
+      for (const lease of leases) {
+        lease.until = Math.max(lease.until, until);
+        lease.unanswered = 0;
+      }
       this.lose(leases.filter((lease) => gone.has(lease)));
     }, (error) => {
       if (this.#closed) return;
       this.#services.failed(error);
+      for (const lease of leases) lease.unanswered = 0;
       const now = database.clock.now();
       this.lose(leases.filter((lease) => lease.until <= now));
     });
@@ -147,7 +151,7 @@ export class Claims implements LeaseOwner {
   /** As {@linkcode LeaseOwner.overdue}. */
   overdue(leases: readonly Lease[]): void {
     this.lose(leases);
-    this.#giveBack(leases, true);
+    void this.giveBack(leases, true);
   }
 
   /** Renews no more: nothing is to be held again. */
@@ -166,8 +170,8 @@ export class Claims implements LeaseOwner {
     return held;
   }
 
-  /** Lets others have them. */
-  #giveBack(leases: readonly Held[], counted: boolean): void {
+  /** Lets others have them; resolves once they can, or their leases have to run out. `counted`: they were delivered. */
+  giveBack(leases: readonly Held[], counted: boolean): Promise<void> {
     const { database, messages, announce, giving } = this.#services;
     const given = messages.release(database, leases, counted).then(() => {
       const news = new News();
@@ -177,6 +181,7 @@ export class Claims implements LeaseOwner {
       if (!this.#closed) this.#services.failed(error); // then the leases run out
     }).finally(() => giving.delete(given));
     giving.add(given);
+    return given;
   }
 
   #checkEmpty(): void {

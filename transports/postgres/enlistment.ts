@@ -89,7 +89,7 @@ export class PostgresEnlistment implements Enlistment {
           readSettled(services, wanted, made, results, receiver.queue.id, news);
           receiver.claims.settled(wanted);
           services.announce(news);
-          receiver.wake();
+          receiver.freed();
         },
       });
     } catch (error) {

@@ -14,12 +14,16 @@ export interface Lease extends Held {
   until: number;
   /** Its settlement is on its way. */
   settling: boolean;
+  /** How often it was looked at since its renewal was asked for, which has not been answered. */
+  unanswered: number;
 }
 
 /** What is due of a receiver's leases. */
 export interface LeaseOwner {
   /** These are to be renewed. */
   renew(leases: readonly Lease[]): void;
+  /** These have ended, as nobody has answered whether they are renewed: others may have them by now. */
+  lose(leases: readonly Lease[]): void;
   /** These were held for as long as they may be. */
   overdue(leases: readonly Lease[]): void;
 }
@@ -119,11 +123,18 @@ export class Leases {
     const now = this.#clock.now();
     const overdue: Lease[] = [];
     const renew: Lease[] = [];
+    const ended: Lease[] = [];
     for (const lease of this.#leases.values()) {
       if (lease.holdUntil <= now) overdue.push(lease);
-      else if (this.#dueAt(lease) <= now) renew.push(lease);
+      else if (this.#dueAt(lease) <= now) {
+        // Where this process itself stood still, an answer may be there that it has not read yet.
+        if (lease.until <= now && lease.unanswered > 1) ended.push(lease);
+        else renew.push(lease);
+      }
     }
+    for (const lease of renew) lease.unanswered++;
     if (renew.length > 0) this.#owner.renew(renew);
+    if (ended.length > 0) this.#owner.lose(ended);
     if (overdue.length > 0) this.#owner.overdue(overdue);
     // Those that are being renewed are looked at again soon, whatever comes of it.
     let next = renew.length > 0 ? now + this.#leaseMs / 6 : Infinity;

@@ -97,7 +97,7 @@ export const sentNames = `r.a AS address, r.v AS past, r.k AS "key", coalesce(r.
   `coalesce(r.m, false) AS mandatory`;
 
 /** A priority as a row has it. */
-function rankOf(priority: number): number {
+export function rankOf(priority = 0): number {
   return -Math.min(Math.max(Math.trunc(priority), 0), priorities - 1);
 }
 
@@ -107,7 +107,7 @@ export function oneOf(
 ): readonly (string | Uint8Array | null)[] {
   return [
     column(to),
-    String(rankOf(priority ?? 0)),
+    String(rankOf(priority)),
     column(messageId),
     column(frame.contentType),
     headersToText(frame.headers),

@@ -1,10 +1,12 @@
 /** Messages that whoever sends them hands to a receiver of its own process, in the commit that writes them. @module */
 import type { Delivery, Outgoing } from "../../src/spi/transport.ts";
-import type { Held } from "./message.ts";
+import { type Held, rankOf } from "./message.ts";
 import type { Queue } from "./topology.ts";
 
 /** A message that was written as leased. */
 export interface Handed extends Held {
+  /** Minus its priority. */
+  readonly rank: number;
   readonly delivery: Delivery;
 }
 
@@ -39,7 +41,7 @@ export class Offers {
   }
 
   /** A message was written for one of them; the one with the most room gets it. */
-  hand(queue: number, place: number, { frame, key }: Outgoing, via: string): void {
+  hand(queue: number, place: number, { frame, key, priority }: Outgoing, via: string): void {
     let best: Taking | undefined;
     for (const [receiver, room] of this.#reserved) {
       if (receiver.queue.id === queue && room > (best === undefined ? 0 : this.#reserved.get(best) ?? 0)) {
@@ -49,7 +51,7 @@ export class Offers {
     if (best === undefined) return; // its queue was made anew meanwhile: the lease runs out
     this.#reserved.set(best, (this.#reserved.get(best) ?? 0) - 1);
     best.reserve(-1);
-    const handed = { place, deliveries: 1, delivery: { frame, key, via, deliveryCount: 1 } };
+    const handed = { place, rank: rankOf(priority), deliveries: 1, delivery: { frame, key, via, deliveryCount: 1 } };
     const list = this.#handed.get(best);
     if (list === undefined) this.#handed.set(best, [handed]);
     else list.push(handed);

@@ -2,15 +2,19 @@
 import type { Address, Receiver, Settlement, Sink, Source } from "../../src/spi/transport.ts";
 import { Claims, type ClaimsOwner } from "./claims.ts";
 import type { Lease } from "./leases.ts";
-import type { Held } from "./message.ts";
+import { before, type Found, type Held } from "./message.ts";
 import { maxClaim } from "./message_statements.ts";
 import type { Claimed } from "./messages.ts";
 import { News } from "./news.ts";
 import type { Handed, Taking } from "./offers.ts";
 import { OwnQueue, type QueueOwner } from "./own_queue.ts";
+import { Pace } from "./pace.ts";
 import { retryMs, type Services } from "./services.ts";
 import { isPlain, type Settling } from "./settling.ts";
 import type { Queue } from "./topology.ts";
+
+/** So many that are to be accepted are reason enough for a flight. */
+const manyAccepted = 64;
 
 /**
  * Takes from a queue, as many as there is room for. One flight at a time: what is accepted meanwhile goes with the next,
@@ -23,14 +27,22 @@ export class PostgresReceiver implements Receiver, Taking, ClaimsOwner, QueueOwn
   readonly claims: Claims;
   readonly #among: Set<PostgresReceiver>;
   readonly #own: OwnQueue | undefined;
+  readonly #pace: Pace;
+  /** What it holds beyond that leaves time for the next claim. */
+  readonly #enough: number;
   #queue: Queue;
   #credit: number;
   /** The flights under way, one after the other. */
   #running: Promise<void> | undefined;
   /** Something may have come since it looked. */
   #news = false;
-  /** A claim is under way. */
-  #claiming = false;
+  /** How many the claim asks for that is under way; 0: none is. */
+  #asked = 0;
+  /** The last claim found so little that most of what comes may be handed over. */
+  #scarce = false;
+  /** Handed over while a claim is under way, which may bring what goes before it. */
+  #late: Handed[] = [];
+  #lateUntil = Infinity;
   /** Room that is kept for what is being written for it. */
   #reserved = 0;
   #armedFor = Infinity;
@@ -41,7 +53,7 @@ export class PostgresReceiver implements Receiver, Taking, ClaimsOwner, QueueOwn
   constructor(
     services: Services,
     queue: Queue,
-    source: Pick<Source, "credit" | "holdMs" | "topics">,
+    source: Pick<Source, "credit" | "holdMs" | "topics" | "concurrency">,
     sink: Sink,
     among: Set<PostgresReceiver>,
   ) {
@@ -50,6 +62,8 @@ export class PostgresReceiver implements Receiver, Taking, ClaimsOwner, QueueOwn
     this.#queue = queue;
     this.#credit = source.credit;
     this.#among = among;
+    this.#pace = new Pace(services.database.clock);
+    this.#enough = source.concurrency === undefined ? Infinity : 2 * source.concurrency;
     this.claims = new Claims(services, this, sink, source.holdMs);
     if (queue.lifetime !== "durable") this.#own = new OwnQueue(services, queue, source.topics, this);
     among.add(this);
@@ -71,7 +85,8 @@ export class PostgresReceiver implements Receiver, Taking, ClaimsOwner, QueueOwn
   }
   /** As {@linkcode Taking.hungry}. */
   get hungry(): number {
-    return !this.#news && !this.#claiming && this.takesOffers ? this.room : 0;
+    if (this.#news || !this.takesOffers || this.#asked > 0 && !this.#scarce) return 0;
+    return Math.max(this.room - this.#asked, 0);
   }
   /** Whether it takes what was not there when it began. */
   protected get takesOffers(): boolean {
@@ -86,7 +101,10 @@ export class PostgresReceiver implements Receiver, Taking, ClaimsOwner, QueueOwn
 
   /** As {@linkcode Taking.handed}. */
   handed(all: readonly Handed[], until: number): void {
-    this.claims.deliver(all.map((handed) => ({ ...handed, keeps: false })), until);
+    if (this.#asked === 0) return this.claims.deliver(all.map(foundOf), until);
+    this.#late.push(...all);
+    this.#lateUntil = Math.min(this.#lateUntil, until);
+    this.#reserved += all.length;
   }
 
   /** Whether it is a receiver of that transport. */
@@ -109,6 +127,11 @@ export class PostgresReceiver implements Receiver, Taking, ClaimsOwner, QueueOwn
   /** Something may be there. */
   wake(): void {
     this.#news = true;
+    this.#run();
+  }
+
+  /** It may have room again. */
+  freed(): void {
     this.#run();
   }
 
@@ -142,6 +165,7 @@ export class PostgresReceiver implements Receiver, Taking, ClaimsOwner, QueueOwn
   /** As {@linkcode QueueOwner.renewed}: what was there is gone. */
   renewed(queue: Queue): void {
     this.claims.loseAll();
+    this.#takeLate();
     this.#queue = queue;
     this.#sink.readdressed();
     this.wake();
@@ -168,20 +192,37 @@ export class PostgresReceiver implements Receiver, Taking, ClaimsOwner, QueueOwn
   protected idle(): void {}
 
   #run(): void {
-    if (this.#running !== undefined || !this.#hasWork()) return;
-    this.#running = this.#fly();
+    if (this.#running !== undefined) {
+      if (this.#pace.waits && this.#hurries()) this.#pace.hurry();
+    } else if (this.#hasWork()) this.#running = this.#fly();
   }
 
   #hasWork(): boolean {
     return !this.claims.settler.isEmpty || this.#news && this.room > 0;
   }
 
+  /** Whether somebody waits for its next flight, or has nothing to do before. */
+  #hurries(): boolean {
+    const { settler, unsettled } = this.claims;
+    return this.#stopped !== undefined || settler.size >= manyAccepted ||
+      this.#news && this.room > 0 && unsettled < this.#enough ||
+      settler.some((each) => !isPlain(each, this.abandoned));
+  }
+
+  /** How many are to be claimed now. */
+  #wanted(): number {
+    if (!this.#news) return 0;
+    // Half of it stays for what is handed over meanwhile.
+    return Math.min(this.#scarce ? Math.ceil(this.room / 2) : this.room, maxClaim);
+  }
+
   async #fly(): Promise<void> {
     await undefined; // what is settled in the same turn goes together
     while (this.#hasWork() && !this.claims.isClosed) {
       try {
+        await this.#pace.turn(this.#hurries());
         const { plain, others } = this.claims.settler.take((each) => isPlain(each, this.abandoned));
-        const wanted = this.#news ? Math.min(this.room, maxClaim) : 0;
+        const wanted = this.#wanted();
         await Promise.all([
           others.length > 0 ? this.claims.settler.write(others) : undefined,
           wanted > 0 ? this.#claim(wanted, plain) : plain.length > 0 ? this.claims.settler.accept(plain) : undefined,
@@ -200,23 +241,24 @@ export class PostgresReceiver implements Receiver, Taking, ClaimsOwner, QueueOwn
   async #claim(wanted: number, plain: readonly Settling[]): Promise<void> {
     const { database, messages, leaseMs, pollMs, announce } = this.services;
     this.#news = false;
-    this.#claiming = true;
+    this.#asked = wanted;
     const until = database.clock.now() + leaseMs;
     let claimed: Claimed;
     try {
       claimed = await this.claim(wanted, plain.map(({ lease }) => lease));
     } catch (error) {
       this.claims.settler.putBack(plain);
+      await this.#deliver([], Infinity, false);
       throw error;
-    } finally {
-      this.#claiming = false;
     }
     const { found, accepted, dueInMs } = claimed;
     this.claims.settler.accepted(plain, accepted);
     // All that it had asked for: there is more, probably.
-    if (found.length >= wanted) this.#news = true;
+    const more = found.length >= wanted;
+    this.#scarce = found.length * 2 < wanted;
+    if (more) this.#news = true;
     else this.#arm(database.clock.now() + Math.min(Math.max(dueInMs, 0), pollMs));
-    this.claims.deliver(found, until);
+    await this.#deliver(found, until, more);
     this.given(found.length < wanted);
     if (dueInMs > 0) return;
     const news = new News();
@@ -225,11 +267,32 @@ export class PostgresReceiver implements Receiver, Taking, ClaimsOwner, QueueOwn
     this.#news = true;
   }
 
+  /** Delivers what was claimed, and, in order, what was handed over meanwhile. What is behind others goes back. */
+  async #deliver(found: readonly Found[], until: number, more: boolean): Promise<void> {
+    this.#asked = 0;
+    const lateUntil = this.#lateUntil;
+    const late = this.#takeLate();
+    if (late.length === 0) return this.claims.deliver(found, until);
+    const last = more ? found.at(-1) : undefined;
+    const behind = last === undefined ? [] : late.filter((each) => before(last, each) < 0);
+    const fit = behind.length === 0 ? late : late.filter((each) => !behind.includes(each));
+    this.claims.deliver([...found, ...fit.map(foundOf)].sort(before), Math.min(until, lateUntil));
+    if (behind.length > 0) await this.claims.giveBack(behind, false);
+  }
+
+  #takeLate(): readonly Handed[] {
+    const late = this.#late;
+    this.#reserved -= late.length;
+    [this.#late, this.#lateUntil] = [[], Infinity];
+    return late;
+  }
+
   async #stop(): Promise<void> {
     this.#disarm?.();
     this.#armedFor = Infinity;
     this.#own?.stop();
     await undefined; // from here on it counts as stopped
+    this.#run();
     await this.#running;
     await this.#own?.remove();
     if (this.claims.size === 0) this.emptied();
@@ -245,4 +308,9 @@ export class PostgresReceiver implements Receiver, Taking, ClaimsOwner, QueueOwn
       this.wake();
     });
   }
+}
+
+/** What was handed over, as if it had been claimed. */
+function foundOf(handed: Handed): Found {
+  return { ...handed, keeps: false, expired: false };
 }

@@ -41,6 +41,16 @@ export class Settler {
     return this.#waiting.length === 0;
   }
 
+  /** How many wait for a flight. */
+  get size(): number {
+    return this.#waiting.length;
+  }
+
+  /** Whether there is such a one among them. */
+  some(is: (each: Settling) => boolean): boolean {
+    return this.#waiting.some(is);
+  }
+
   /** Adds what one call settles. */
   add(wanted: readonly Settling[]): Promise<void> {
     return new Promise((resolve, reject) => {

@@ -13,6 +13,8 @@ export class Sweeping {
   #disarm: (() => void) | undefined;
   #sweeping: Promise<void> | undefined;
   #closed = false;
+  /** What it has said itself, it takes back itself: that nothing is to be swept proves nothing of all else. */
+  #failed = false;
 
   constructor(services: Services) {
     this.#services = services;
@@ -21,8 +23,13 @@ export class Sweeping {
   start(): void {
     const { clock } = this.#services.database;
     this.#disarm = (clock.background ?? clock).at(clock.now() + everyMs, () => {
-      this.#sweeping = this.#sweep().catch((error) => {
-        if (!this.#closed) this.#services.failed(error);
+      this.#sweeping = this.#sweep().then(() => {
+        if (this.#failed) this.#services.worked();
+        this.#failed = false;
+      }, (error) => {
+        if (this.#closed) return;
+        this.#failed = true;
+        this.#services.failed(error);
       }).finally(() => {
         if (!this.#closed) this.start();
       });

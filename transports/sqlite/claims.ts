@@ -122,6 +122,7 @@ export class Claims implements LeaseOwner {
     const { session, messages, leaseMs } = this.#services;
     const until = Math.ceil(session.clock.now() + leaseMs);
     session.writer.writeLax((connection) => new Set(messages.renew(connection, leases, until))).then((gone) => {
+      this.#services.worked();
       for (const lease of leases) lease.until = until;
       this.lose(leases.filter((lease) => gone.has(lease)));
     }, (error) => {
@@ -185,7 +186,9 @@ export class Claims implements LeaseOwner {
       const lax = wanted.every(({ settlement: { outcome } }) => outcome === "accept" || outcome === "release");
       const settled = lax ? writer.writeLax(work) : writer.write(work);
       this.#owner.wake(); // what comes next is claimed in the same commit
-      return await settled;
+      const written = await settled;
+      this.#services.worked();
+      return written;
     } catch (error) {
       if (!this.#closed) this.#services.failed(error);
       return undefined;

@@ -17,7 +17,7 @@ const retryMs = 1_000;
  */
 export async function introduce(
   topology: Topology,
-  { session, entities, failed, pause }: Services,
+  { session, entities, failed, worked, pause }: Services,
   migrations: Migrations,
   closed: () => boolean,
 ): Promise<readonly Change[]> {
@@ -39,6 +39,7 @@ export async function introduce(
     while (!closed()) {
       try {
         await session.writer.write(apply);
+        worked();
         return entities.arrived(topology);
       } catch (error) {
         if (closed()) return;

@@ -65,6 +65,7 @@ export class OwnQueue {
       if (entities.renew(connection, this.#queue, until)) return this.#queue;
       return entities.addTemporary(connection, { ...this.#queue, topics: this.#topics }, until);
     });
+    this.#services.worked();
     if (queue.id === this.#queue.id || this.#stopped) return;
     this.#queue = queue;
     this.#owner.renewed(queue);

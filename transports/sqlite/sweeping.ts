@@ -10,6 +10,8 @@ export class Sweeping {
   readonly #services: Services;
   #next = 0;
   #sweeping = false;
+  /** What it has said itself, it takes back itself: that nothing is to be swept proves nothing of all else. */
+  #failed = false;
 
   constructor(services: Services) {
     this.#services = services;
@@ -21,7 +23,13 @@ export class Sweeping {
     if (now < this.#next || this.#sweeping) return;
     this.#next = now + everyMs;
     this.#sweeping = true;
-    this.#sweep().catch((error) => this.#services.failed(error)).finally(() => this.#sweeping = false);
+    this.#sweep().then(() => {
+      if (this.#failed) this.#services.worked();
+      this.#failed = false;
+    }, (error) => {
+      this.#failed = true;
+      this.#services.failed(error);
+    }).finally(() => this.#sweeping = false);
   }
 
   async #sweep(): Promise<void> {

@@ -5,11 +5,19 @@ import { memoryDatabase } from "../../../stores/memory/mod.ts";
 import { ScriptedStore } from "../../support/fakes/scripted_store.ts";
 import { all, Journal, type Trial, trial } from "../../support/trial.ts";
 import type { Bus } from "../../../src/bus/bus.ts";
+import type { On } from "../../../src/sagas/correlation.ts";
 
 const Begun = event<{ id: string }>("trips.begun");
 const Failed = event<{ id: string }>("trips.failed");
 const Over = event<{ id: string }>("trips.over");
 const Undo = command<{ id: string; what: string }>("trips.undo");
+
+/** What is the same in all versions of the saga. */
+const trip = {
+  data: type<object>(),
+  states: ["booked", "undone"] as const,
+  events: (on: On<object>) => ({ begun: on.start(Begun, (m) => m.id, () => ({})), failed: on(Failed, (m) => m.id) }),
+};
 
 /** Books three things, and gives them back when it fails; `broken` names what cannot be given back. */
 function tripSaga(broken: { what?: string; times: number }) {
@@ -17,11 +25,7 @@ function tripSaga(broken: { what?: string; times: number }) {
     if (broken.what === what && broken.times-- > 0) throw new Error(`cannot give back the ${what}`);
     return { id, what };
   };
-  return saga("trip", {
-    data: type<object>(),
-    states: ["booked", "undone"],
-    events: (on) => ({ begun: on.start(Begun, (m) => m.id, () => ({})), failed: on(Failed, (m) => m.id) }),
-  }, ({ initially, during, when }) => [
+  return saga("trip", trip, ({ initially, during, when }) => [
     initially(
       when("begun")
         .compensateWith("flight", (steps) => steps.send(Undo, (ctx) => undo(ctx.id, "flight")))
@@ -129,11 +133,7 @@ trial("a compensation whose message was thrown away goes on when it is asked to"
 
 /** The same trips, by a later version of their saga that does not know how to give back what it never books. */
 function changedTripSaga(known: readonly string[]) {
-  return saga("trip", {
-    data: type<object>(),
-    states: ["booked", "undone"],
-    events: (on) => ({ begun: on.start(Begun, (m) => m.id, () => ({})), failed: on(Failed, (m) => m.id) }),
-  }, ({ initially, during, when }) => [
+  return saga("trip", trip, ({ initially, during, when }) => [
     initially(
       ...known.map((what) =>
         when("begun", () => false).compensateWith(

@@ -9,6 +9,7 @@ import { memoryDatabase, memoryStore } from "../../../stores/memory/mod.ts";
 import { sqlite } from "../../../stores/sqlite/mod.ts";
 import { memory, memoryBroker } from "../../../transports/memory/mod.ts";
 import { eventually, realTime } from "../../conformance/test_clock.ts";
+import { LeapingClock } from "../../failure/kill/leaping_clock.ts";
 import { PostgresBench, skip } from "../../stores/postgres/server.ts";
 import { test } from "../../support/runner.ts";
 
@@ -16,6 +17,8 @@ import { test } from "../../support/runner.ts";
 export interface OnStore {
   /** A bus as one process would have it, stopped when the test ends. */
   bus(through?: (store: Store<unknown>) => Store<unknown>): Bus<unknown>;
+  /** Lets time pass for what is stored, in no time; while no bus runs. */
+  leap(ms: number): Promise<void>;
   /** Waits until a condition holds. */
   until(what: string, condition: () => boolean | Promise<boolean>): Promise<void>;
 }
@@ -25,6 +28,8 @@ const patienceInMs = 100_000;
 
 interface Database extends AsyncDisposable {
   connect(): Store<unknown>;
+  /** Where the time does not come from a bus' clock. */
+  leap?(ms: number): Promise<void>;
 }
 
 const databases: readonly (readonly [name: string, make: () => Promise<Database>, skip: string | undefined])[] = [
@@ -46,6 +51,11 @@ const databases: readonly (readonly [name: string, make: () => Promise<Database>
     const bench = new PostgresBench();
     return Promise.resolve({
       connect: () => bench.store(),
+      leap: async (ms) => {
+        await bench.sql.unsafe(
+          `UPDATE "${bench.schema}".hero_schedules SET due_at = due_at - ${ms}, free_at = free_at - ${ms}`,
+        );
+      },
       [Symbol.asyncDispose]: () => bench[Symbol.asyncDispose](),
     });
   }, skip],
@@ -57,6 +67,7 @@ export function onStores(name: string, run: (on: OnStore) => Promise<void>): voi
     test(`${store}: ${name}`, async () => {
       const database = await make();
       const broker = memoryBroker();
+      const clock = new LeapingClock();
       const buses: Bus<unknown>[] = [];
       try {
         await run({
@@ -65,9 +76,14 @@ export function onStores(name: string, run: (on: OnStore) => Promise<void>): voi
               name: "app",
               transport: memory({ broker }),
               store: through(database.connect()),
+              clock,
             });
             buses.push(bus);
             return bus;
+          },
+          leap: async (ms) => {
+            if (database.leap === undefined) clock.leap(ms);
+            else await database.leap(ms);
           },
           until,
         });

@@ -152,7 +152,7 @@ onStores(
 const Timed = saga("timed", {
   data: type<object>(),
   states: ["waiting"],
-  timeouts: { due: "300ms" },
+  timeouts: { due: "1h" },
   events: (on) => ({
     begun: on.start(Begun, (m) => m.id, () => ({})),
     worked: on(Worked, (m) => m.id, { onMissing: "discard" }),
@@ -180,7 +180,7 @@ onStores("timeouts that came due while nothing ran fire once when it runs again,
   await first.publish(Worked, { id: "2" });
   await on.until("one is over", async () => await first.sagas(Timed).get("2") === undefined);
   await first.stop();
-  await new Promise((resolve) => setTimeout(resolve, 400));
+  await on.leap(3_600_000);
   const next = await started();
   await on.until("all are over", async () => await next.sagas(Timed).count() === 0 && ended.length >= 2);
   await next.stop();

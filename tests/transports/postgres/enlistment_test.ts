@@ -149,6 +149,34 @@ handlingBoth(
   },
 );
 
+handlingBoth(
+  "a lease that ends between settling and the commit makes the commit fail, where nothing is sent either",
+  async ({ rig, unit, enlistment, delivery, inbox }) => {
+    await enlistment.settle([{ delivery, outcome: "accept" }]);
+    await rig.select(steal);
+    await assertRejects(() => unit.commit(changes({})), ClaimLostError);
+    assertEquals(await seen(rig), { in: 1, out: 0, own: 0, inbox: 0 });
+    await rig.came(inbox, 2);
+    await inbox.accept();
+  },
+);
+
+handlingBoth(
+  "a transport closes while a unit is open: the unit can commit nothing, and the message comes to another",
+  async ({ rig, unit, enlistment, delivery, transport, inbox, own }) => {
+    await own();
+    await enlistment.settle([{ delivery, outcome: "accept" }]);
+    await transport.close(rig.clock.now());
+    inbox.closed("close");
+    await assertRejects(() => unit.commit(changes({})), ClaimLostError);
+    assertEquals(await seen(rig), { in: 1, out: 0, own: 0, inbox: 0 });
+    const next = await rig.receive(await rig.connect(), "in");
+    await rig.came(next, 1);
+    assertEquals([next.texts, next.only.deliveryCount], [["a"], 2]);
+    await next.accept();
+  },
+);
+
 handling(
   "what cannot be sent is told at once, and the rest of the unit goes on",
   async ({ rig, unit, enlistment, delivery }) => {

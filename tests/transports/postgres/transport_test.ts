@@ -7,7 +7,7 @@ import { postgres } from "../../../stores/postgres/mod.ts";
 import { postgresTransport } from "../../../transports/postgres/mod.ts";
 import { frame, topology } from "../../conformance/transport/trial.ts";
 import { test } from "../../support/runner.ts";
-import { deaf, onQueues, type Rig } from "./rig.ts";
+import { deaf, onQueues } from "./rig.ts";
 
 const url = "postgres://nobody@127.0.0.1:1/nothing";
 
@@ -75,35 +75,6 @@ onQueues("ten that deploy at once make the tables and queues once", undefined, a
   assertEquals(await transports[3]!.deploy(wanted, "check"), []);
 });
 
-onQueues(
-  "operators see with any program what waits, is handled, is due later, and since when",
-  ["q", "empty"],
-  async (rig) => {
-    const transport = await rig.connect();
-    const dueAt = rig.clock.now() + 60_000;
-    const inbox = await rig.receive(transport, "q", { credit: 0 });
-    await rig.send(transport, "queue:q", { key: "k", priority: 5 }, {}, {}, { dueAt });
-    inbox.allowed = 1;
-    inbox.receiver.credit(1);
-    await rig.came(inbox, 1);
-    const counts = "waiting::int, active::int, delayed::int, delivered_again::int";
-    assertEquals([...await rig.select(`SELECT queue, ${counts} FROM hero_queue_overview`)], [
-      { queue: "empty", waiting: 0, active: 0, delayed: 0, delivered_again: 0 },
-      { queue: "q", waiting: 2, active: 1, delayed: 1, delivered_again: 0 },
-    ]);
-    const [times] = await rig.select("SELECT next_due_at, oldest_waiting_since FROM hero_queue_overview ORDER BY 1");
-    assertEquals((times?.["next_due_at"] as Date).getTime(), Math.ceil(dueAt));
-    assert(times?.["oldest_waiting_since"] instanceof Date);
-    const messages = await rig.select(
-      `SELECT state, priority, "key", queue, expires_at FROM hero_queue_message_overview ORDER BY place`,
-    );
-    assertEquals({ ...messages[0] }, { state: "active", priority: 5, key: "k", queue: "q", expires_at: null });
-    assertEquals(messages.map(({ state }) => state), ["active", "waiting", "waiting", "delayed"]);
-    assertEquals(await transport.admin?.count("q"), { waiting: 2, active: 1, delayed: 1 });
-    await inbox.accept();
-  },
-);
-
 /** What an attacker would like to run, and what no text of JSON or of PostgreSQL may hold. */
 const hostile = [`'; DROP TABLE hero_queue_messages; --`, `"x"`, `$1 \\ {},"a"`, `\0\x1a`, `\\x00`, "😀ключ", "null"];
 
@@ -134,17 +105,6 @@ onQueues("no name, key, id, header or type of content is read as a part of a sta
     await own.stop();
     assertEquals(await transport.admin?.purge(name), 1);
   }
-});
-
-onQueues("a lease is renewed for as long as the source says, then lost", ["q"], async (rig) => {
-  const transport = await rig.connect({ lease: "1s" });
-  const inbox = await rig.receive(transport, "q", { credit: 1, holdMs: 3_000 });
-  await rig.send(transport, "queue:q", { text: "held" });
-  await rig.came(inbox, 2);
-  assertEquals([inbox.received.length, inbox.lostDeliveries.length, inbox.only.deliveryCount], [2, 1, 2]);
-  const [first = 0, second = 0] = inbox.times;
-  assert(second - first >= 3_000, `It came again after ${second - first} ms`);
-  await inbox.accept();
 });
 
 onQueues("a message for a receiver that waits is leased by the commit that writes it", ["q"], async (rig) => {
@@ -188,29 +148,6 @@ onQueues("what is no body is refused alone, and keeps no room of a receiver", ["
   await inbox.accept();
 });
 
-onQueues(
-  "a settlement that cannot be written is tried again until it is, and health says so meanwhile",
-  ["q"],
-  async (rig) => {
-    const transport = await rig.connect();
-    const inbox = await rig.receive(transport, "q");
-    await rig.send(transport, "queue:q", { text: "a" });
-    await rig.came(inbox, 1);
-    await rig.select(
-      `CREATE FUNCTION hero_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$`,
-    );
-    await rig.select(
-      `CREATE TRIGGER refuse BEFORE DELETE ON hero_queue_messages FOR EACH ROW EXECUTE FUNCTION hero_refuse()`,
-    );
-    const accepted = inbox.accept();
-    await rig.until("it to say so", () => rig.states.includes("degraded"));
-    await rig.select("DROP TRIGGER refuse ON hero_queue_messages");
-    await accepted;
-    await rig.until("it to be well", () => rig.states.at(-1) === "up");
-    assertEquals(await transport.admin?.count("q"), { waiting: 0, active: 0, delayed: 0 });
-  },
-);
-
 onQueues("a row that cannot be read comes as unreadable, and can be moved away", ["q", "errors"], async (rig) => {
   const transport = await rig.connect();
   await rig.send(transport, "queue:q", { frame: frame("body", { a: 1 }) });
@@ -225,24 +162,6 @@ onQueues("a row that cannot be read comes as unreadable, and can be moved away",
   assertEquals([errors.texts, errors.only.frame.headers], [["body"], { reason: "damaged" }]);
   await errors.accept();
 });
-
-onQueues(
-  "a receiver that stood still for so long that its queue was taken away makes it anew, and says so",
-  topology([], { t: [] }),
-  async (rig) => {
-    const transport = await rig.connect({ lease: "1s" });
-    const inbox = await rig.receive(transport, "mine", { lifetime: "instance", topics: ["t"] });
-    await rig.select("DELETE FROM hero_queue_queues");
-    await rig.select("DELETE FROM hero_queue_bindings");
-    await rig.select("DELETE FROM hero_queue_routes");
-    await rig.until("a new queue", () => inbox.readdresses === 1);
-    await rig.send(transport, "topic:t", { text: "a" });
-    await rig.came(inbox, 1);
-    await inbox.accept();
-    await inbox.stop();
-    assertEquals((await rig.select("SELECT * FROM hero_queue_queues")).length, 0);
-  },
-);
 
 onQueues(
   "what is due later in a topic waits for a queue where it is mandatory",
@@ -266,56 +185,6 @@ onQueues(
     await inbox.accept();
   },
 );
-
-/** What would be found only after a while is found soon: time is real, waits in the background are short. */
-function hasty({ clock }: Rig): Rig["clock"] {
-  return { ...clock, background: { now: () => clock.now(), at: (_, run) => clock.at(clock.now() + 50, run) } };
-}
-
-onQueues(
-  "what expires where nobody takes is dropped, and so is what a receiver had that died, and what came too late for it",
-  topology(["q"], { t: [] }),
-  async (rig) => {
-    const transport = await rig.connect({}, {}, hasty(rig));
-    await rig.send(transport, "queue:q", { expiresAt: rig.clock.now() - 1 }, { text: "stays" });
-    // Together, so that nobody finds one without the other.
-    await rig.select(
-      "INSERT INTO hero_queue_queues (name, lifetime, ordered, until) VALUES ('dead', 'instance', false, 1); " +
-        "INSERT INTO hero_queue_bindings VALUES ('t', 'queue:dead'); " +
-        "INSERT INTO hero_queue_routes SELECT 'topic:t', id, 'topic:t' FROM hero_queue_queues WHERE until = 1; " +
-        "INSERT INTO hero_queue_messages SELECT -n, 999, 0, 0, NULL, 0, 0, 0, CASE WHEN n = 1 THEN 3 ELSE 2 END, false, " +
-        "false, NULL, 'm', 'queue:gone', 't', '[]', '' FROM generate_series(1, 3) n; " +
-        "INSERT INTO hero_queue_messages SELECT -9, id, 0, 0, NULL, 0, 0, 0, 2, false, false, NULL, 'm', 'topic:t', 't', " +
-        "'[]', '' FROM hero_queue_queues WHERE until = 1",
-    );
-    await rig.until("all that to go", async () => {
-      const [row] = await rig.select(
-        "SELECT (SELECT count(*) FROM hero_queue_messages)::int AS m, (SELECT count(*) FROM hero_queue_queues)::int AS q, " +
-          "(SELECT count(*) FROM hero_queue_bindings)::int AS b, (SELECT count(*) FROM hero_queue_routes)::int AS r",
-      );
-      return Object.values(row ?? {}).join() === "1,1,0,1";
-    });
-  },
-);
-
-onQueues("what comes to a receiver that has stopped is given back before the transport closes", ["q"], async (rig) => {
-  const states = "SELECT state FROM hero_queue_message_overview ORDER BY place";
-  const claiming = await rig.connect(deaf);
-  await rig.send(claiming, "queue:q", { text: "claimed" });
-  await (await rig.receive(claiming, "q")).receiver.stop(); // its first claim is on its way
-  await claiming.close(rig.clock.now() + 30_000);
-  assertEquals([...await rig.select(states)], [{ state: "waiting" }]);
-  await rig.bench.sql.unsafe(`DELETE FROM "${rig.bench.schema}".hero_queue_messages`);
-
-  const sending = await rig.connect(deaf);
-  const inbox = await rig.receive(sending, "q");
-  await rig.hungry(inbox);
-  const sent = rig.send(sending, "queue:q", { text: "handed" }); // is leased to the receiver by its commit
-  await inbox.receiver.stop();
-  await sending.close(rig.clock.now() + 30_000);
-  await sent;
-  assertEquals([...await rig.select(states)], [{ state: "waiting" }]);
-});
 
 onQueues("a store that a transport was given stays open when the transport closes", undefined, async (rig) => {
   const store = await rig.store();

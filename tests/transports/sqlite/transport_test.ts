@@ -4,7 +4,6 @@ import { BackpressureError } from "../../../src/errors/sending.ts";
 import { TopologyError } from "../../../src/errors/transport.ts";
 import { sqlite } from "../../../stores/sqlite/mod.ts";
 import { sqliteTransport } from "../../../transports/sqlite/mod.ts";
-import { Waking } from "../../../transports/sqlite/waking.ts";
 import { eventually, realTime } from "../../conformance/test_clock.ts";
 import { frame, topology } from "../../conformance/transport/trial.ts";
 import { openNative } from "../../stores/sqlite/native.ts";
@@ -52,75 +51,6 @@ test("a setting of another transport is refused", () =>
     const deploy = () => transport.deploy({ queues: [{ name: "r", extensions }], topics: [], bindings: [] }, "apply");
     await assertRejects(deploy, UnsupportedError);
     await assertRejects(() => rig.receive(transport, "q", { extensions }), UnsupportedError);
-  }));
-
-test("operators see with any program what waits, is handled, is due later, and since when", () =>
-  withRig({ deploy: topology(["q", "empty"]) }, async (rig) => {
-    const transport = await rig.connect();
-    const now = rig.clock.now();
-    await rig.send(transport, "queue:q", { key: "k", priority: 5 }, {}, {}, { dueAt: now + 60_000 });
-    const inbox = await rig.receive(transport, "q", { credit: 1 });
-    await rig.clock.pass(0);
-    const rows = await select(rig, "SELECT queue, waiting, active, delayed, delivered_again FROM hero_queue_overview");
-    assertEquals(rows, [
-      { queue: "empty", waiting: 0, active: 0, delayed: 0, delivered_again: 0 },
-      { queue: "q", waiting: 2, active: 1, delayed: 1, delivered_again: 0 },
-    ]);
-    const times =
-      "SELECT oldest_waiting_since AS oldest, next_due_at AS due FROM hero_queue_overview WHERE queue = 'q'";
-    const [seen] = await select(rig, times);
-    assertEquals(seen, { oldest: new Date(now).toISOString(), due: new Date(now + 60_000).toISOString() });
-    const messages = await select(rig, 'SELECT state, priority, "key" FROM hero_queue_message_overview ORDER BY place');
-    assertEquals(messages[0], { state: "active", priority: 5, key: "k" });
-    assertEquals(messages.map(({ state }) => state), ["active", "waiting", "waiting", "delayed"]);
-    await inbox.accept();
-  }));
-
-test("a lease is renewed for as long as the source says, then lost", () =>
-  withRig({ deploy: ["q"] }, async (rig) => {
-    const transport = await rig.connect();
-    const inbox = await rig.receive(transport, "q", { credit: 1, holdMs: 100_000 });
-    await rig.send(transport, "queue:q", { text: "held" });
-    await rig.clock.pass(99_999);
-    assertEquals([inbox.received.length, inbox.lostDeliveries.length], [1, 0]);
-    await rig.clock.pass(1);
-    assertEquals([inbox.received.length, inbox.lostDeliveries.length], [2, 1]);
-    assertEquals(inbox.only.deliveryCount, 2);
-  }));
-
-test("what expires where nobody takes is dropped, and the queue of a receiver that died is taken away with all it has", () =>
-  withRig({ deploy: topology(["q"], { t: [] }) }, async (rig) => {
-    const transport = await rig.connect({ lease: "15s", pollInterval: "1s" });
-    await rig.send(transport, "queue:q", { expiresAt: rig.clock.now() + 1_000 }, { text: "stays" });
-    await openNative(rig.path, (database) => {
-      database.exec("INSERT INTO hero_queue_queues (name, lifetime, ordered, until) VALUES ('dead', 'instance', 0, 1)");
-      database.exec("INSERT INTO hero_queue_bindings VALUES ('t', 'queue:dead')");
-      database.exec("UPDATE hero_queue_version SET version = 7");
-    });
-    await rig.send(transport, "topic:t", { text: "to the dead" });
-    const count = async (table: string): Promise<unknown> =>
-      (await select(rig, `SELECT count(*) AS n FROM hero_queue_${table}`))[0]?.["n"];
-    assertEquals([await count("messages"), await count("queues")], [3, 2]);
-    await rig.clock.pass(20_000);
-    assertEquals([await count("messages"), await count("queues"), await count("bindings")], [1, 1, 0]);
-  }));
-
-test("a receiver that stood still for so long that its queue was taken away makes it anew, and says so", () =>
-  withRig({ deploy: topology([], { t: [] }) }, async (rig) => {
-    const transport = await rig.connect();
-    const inbox = await rig.receive(transport, "mine", { lifetime: "instance", topics: ["t"] });
-    await openNative(rig.path, (database) => {
-      database.exec("DELETE FROM hero_queue_queues; DELETE FROM hero_queue_bindings");
-      database.exec("UPDATE hero_queue_version SET version = 7");
-    });
-    await rig.clock.pass(20_000);
-    assertEquals(inbox.readdresses, 1);
-    await rig.send(transport, "topic:t", { text: "a" });
-    await rig.clock.pass(0);
-    assertEquals(inbox.texts, ["a"]);
-    await inbox.accept();
-    await inbox.stop();
-    assertEquals((await select(rig, "SELECT * FROM hero_queue_queues")).length, 0);
   }));
 
 test("what is due later in a topic waits for a queue where it is mandatory", () =>
@@ -205,33 +135,6 @@ test("a batch that cannot be written keeps no room of the receiver that it was f
     await inbox.accept();
   }));
 
-test("a settlement that cannot be written is tried again until it is, and health says so meanwhile", () =>
-  withRig({ deploy: ["q"] }, async (rig) => {
-    const states: string[] = [];
-    const transport = sqliteTransport(rig.path, { synchronous: "normal", ...quiet });
-    const { signal } = new AbortController();
-    await transport.open({ bus: "orders", clock: rig.clock, signal, status: ({ state }) => states.push(state) });
-    const inbox = await rig.receive(transport, "q");
-    await rig.send(transport, "queue:q", { text: "a" });
-    const refuse =
-      "CREATE TRIGGER refuse BEFORE DELETE ON hero_queue_messages BEGIN SELECT raise(ABORT, 'not now'); END";
-    await openNative(rig.path, (database) => database.exec(refuse));
-    const accepted = inbox.accept();
-    await rig.clock.pass(1_000);
-    assertEquals(states.at(-1), "degraded");
-    await openNative(rig.path, (database) => database.exec("DROP TRIGGER refuse"));
-    await rig.clock.pass(1_000);
-    await accepted;
-    assertEquals(await transport.admin?.count("q"), { waiting: 0, active: 0, delayed: 0 });
-    await rig.send(transport, "queue:q", { text: "b" });
-    await openNative(rig.path, (database) => database.exec(refuse));
-    const late = inbox.accept();
-    await rig.clock.pass(100);
-    const closed = transport.close(rig.clock.now() + 1_000);
-    await rig.clock.pass(2_000);
-    await Promise.all([closed, late]); // neither rejects
-  }));
-
 test("a backlog that is handled at once does not keep the event loop from turning", () =>
   withRig({ clock: realTime(), deploy: ["q"] }, async (rig) => {
     const transport = await rig.connect();
@@ -251,36 +154,6 @@ test("a backlog that is handled at once does not keep the event loop from turnin
     inbox.receiver.credit(10);
     await eventually(rig.clock, "all", () => inbox.received.length === 3_000);
     assert(turns > 5, `The event loop has turned ${turns} times`);
-  }));
-
-test("what another process writes wakes a receiver that never looks by itself", () =>
-  withRig({ clock: realTime(), deploy: ["q"] }, async (rig) => {
-    const [sender, taker] = [await rig.elsewhere(), await rig.elsewhere({ pollInterval: "1h" })];
-    const inbox = await rig.receive(taker, "q");
-    for (let at = 1; at <= 20; at++) {
-      await rig.send(sender, "queue:q", { text: String(at) });
-      await eventually(rig.clock, `message ${at}`, () => inbox.received.length >= at);
-      await inbox.accept();
-    }
-  }));
-
-test("where the system tells nothing of writes, a look every so often finds those of others, and not its own", () =>
-  withRig({ deploy: ["q"] }, async (rig) => {
-    const { session } = await rig.store();
-    const file = Object.create(session.file, { path: { value: `${rig.path}.missing` } }); // which cannot be watched
-    let [changes, ticks] = [0, 0];
-    const waking = new Waking({ ...session, file }, 1_000, () => changes++, () => ticks++);
-    await waking.start();
-    const before = changes;
-    await session.writer.write((connection) => connection.exec("CREATE TABLE own (text TEXT)"));
-    await rig.clock.pass(5_000);
-    assertEquals([changes - before, ticks], [0, 5]);
-    await rig.send(await rig.connect(), "queue:q", {});
-    await rig.clock.pass(999);
-    assertEquals(changes - before, 0);
-    await rig.clock.pass(1);
-    assertEquals(changes - before, 1);
-    waking.close();
   }));
 
 test("a queue becomes ordered while messages of its keys wait and are handled", () =>
