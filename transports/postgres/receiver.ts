@@ -1,5 +1,7 @@
 /** An open source. @module */
+import { StoreUnavailableError } from "../../src/errors/store.ts";
 import type { Address, Receiver, Settlement, Sink, Source } from "../../src/spi/transport.ts";
+import { storeName } from "../../stores/postgres/errors.ts";
 import { Claims, type ClaimsOwner } from "./claims.ts";
 import type { Lease } from "./leases.ts";
 import { before, type Found, type Held } from "./message.ts";
@@ -219,6 +221,7 @@ export class PostgresReceiver implements Receiver, Taking, ClaimsOwner, QueueOwn
   async #fly(): Promise<void> {
     await undefined; // what is settled in the same turn goes together
     while (this.#hasWork() && !this.claims.isClosed) {
+      const answered = this.#expectAnswer();
       try {
         await this.#pace.turn(this.#hurries());
         const { plain, others } = this.claims.settler.take((each) => isPlain(each, this.abandoned));
@@ -227,8 +230,10 @@ export class PostgresReceiver implements Receiver, Taking, ClaimsOwner, QueueOwn
           others.length > 0 ? this.claims.settler.write(others) : undefined,
           wanted > 0 ? this.#claim(wanted, plain) : plain.length > 0 ? this.claims.settler.accept(plain) : undefined,
         ]);
+        answered();
         this.services.worked();
       } catch (error) {
+        answered();
         if (this.claims.isClosed) break;
         this.services.failed(error);
         await this.services.pause(retryMs);
@@ -236,6 +241,21 @@ export class PostgresReceiver implements Receiver, Taking, ClaimsOwner, QueueOwn
       }
     }
     this.#running = undefined; // in the very turn in which nothing was left
+  }
+
+  /** Says so where a flight takes longer than a lease: a connection may be dead, and nobody has told. Ends with its call. */
+  #expectAnswer(): () => void {
+    const { database, leaseMs, failed, silent } = this.services;
+    const { clock, where } = database;
+    const cancel = (clock.background ?? clock).at(clock.now() + leaseMs, () => {
+      if (this.claims.isClosed) return;
+      silent.add(this);
+      failed(new StoreUnavailableError(storeName, where, `it has said nothing for ${leaseMs} ms`));
+    });
+    return () => {
+      cancel();
+      silent.delete(this);
+    };
   }
 
   async #claim(wanted: number, plain: readonly Settling[]): Promise<void> {

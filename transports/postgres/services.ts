@@ -17,6 +17,8 @@ export interface Services {
   readonly receivers: Iterable<Taking>;
   /** What is on its way back, also of receivers that hold nothing any more: closing waits for it. */
   readonly giving: Set<Promise<void>>;
+  /** Who waits for an answer for longer than a lease lasts: as long as there is one, nothing else makes it well. */
+  readonly silent: Set<Taking>;
   /** How long a lease lasts that is not renewed, in milliseconds. */
   readonly leaseMs: number;
   /** How often is looked, though nobody says that there is anything. */

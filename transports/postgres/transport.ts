@@ -27,6 +27,7 @@ import { Messages } from "./messages.ts";
 import { queues } from "./migrations/0001_queues.ts";
 import { Notices } from "./notices.ts";
 import { addOwnQueue } from "./own_queue.ts";
+import type { Taking } from "./offers.ts";
 import { PostgresReceiver } from "./receiver.ts";
 import { Sender } from "./sender.ts";
 import type { Services } from "./services.ts";
@@ -78,6 +79,7 @@ export class PostgresTransport<Tx> implements Transport {
   #opened = false;
   #closing: Promise<void> | undefined;
   #healthy = true;
+  readonly #silent = new Set<Taking>();
 
   /**
    * @param store whose connections and transactions it shares
@@ -122,6 +124,7 @@ export class PostgresTransport<Tx> implements Transport {
       messages: this.#messages,
       receivers: this.#receivers,
       giving: new Set(),
+      silent: this.#silent,
       leaseMs: this.#settings.leaseMs,
       pollMs: this.#settings.pollMs,
       announce: (news) => notices.announce(news),
@@ -256,7 +259,7 @@ export class PostgresTransport<Tx> implements Transport {
   }
 
   #worked(): void {
-    if (this.#healthy) return;
+    if (this.#healthy || this.#silent.size > 0) return;
     this.#healthy = true;
     this.#open?.host.status({ state: "up" });
   }

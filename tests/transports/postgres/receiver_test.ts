@@ -90,6 +90,7 @@ class Bench {
       messages: this.messages,
       receivers: [],
       giving: new Set(),
+      silent: new Set(),
       leaseMs: 30_000,
       pollMs: 60_000,
       announce: () => {},
