@@ -18,15 +18,18 @@ async function consumer(options: ConsumerOptions): Promise<Work> {
   };
 }
 
+/** As many before as are measured, so that what is compiled for good is compiled by then, on either side. */
+const warmUp = 0.5;
+
 const cases: Readonly<Record<string, Case>> = {
-  "single": { count: 10_000, prepare: () => consumer(single) },
-  "single-naive": { count: 6_000, prepare: () => naive(single) },
-  "grouped": { count: 20_000, prepare: () => consumer(grouped) },
-  "grouped-naive": { count: 6_000, prepare: () => naive(grouped) },
-  "collected": { count: 15_000, prepare: () => consumer(collected) },
+  "single": { count: 20_000, warmUp, prepare: () => consumer(single) },
+  "single-naive": { count: 20_000, warmUp, prepare: () => naive(single) },
+  "grouped": { count: 40_000, warmUp, prepare: () => consumer(grouped) },
+  "grouped-naive": { count: 20_000, warmUp, prepare: () => naive(grouped) },
+  "collected": { count: 40_000, warmUp, prepare: () => consumer(collected) },
   // The naive consumer is one and the same: inbox, row, outbox. Of ours, one that only publishes is to be so much faster
   // than that.
-  "collected-naive": { count: 6_000, prepare: () => naive(single) },
+  "collected-naive": { count: 20_000, warmUp, prepare: () => naive(single) },
 };
 
 await runCase(cases);
