@@ -64,7 +64,7 @@ export class Checkpoints {
     this.#wantedPages = pages;
   }
 
-  /** Whether the disk is waited for, which the event loop has to turn for. */
+  /** Whether it has begun to bring the log in. */
   get underWay(): boolean {
     return this.#running !== undefined;
   }

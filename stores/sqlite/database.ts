@@ -30,8 +30,6 @@ const maxStatements = 500;
 const pageBytes = 4_096;
 /** After so many commits the event loop turns. */
 const commitsPerTurn = 32;
-/** The same while it is to hear that the disk has taken the log: until then the log grows. */
-const commitsPerTurnUnderWay = 8;
 /** Whoever writes holds the lock of this name. */
 export const writerLock = "writer";
 
@@ -149,7 +147,7 @@ export class File implements LoggedFile {
 
   /** Whether it is time to {@linkcode File.breathe}. */
   get breathless(): boolean {
-    return this.#commits >= (this.#checkpoints?.underWay === true ? commitsPerTurnUnderWay : commitsPerTurn);
+    return this.#commits >= commitsPerTurn;
   }
 
   /** Reads what is committed. Rejects with an error of the library where it knows what SQLite's means. */
