@@ -1,5 +1,6 @@
 /** What units write of which none was handled before, as is most likely: nothing is looked at, and nothing told apart. @module */
 import { headersToText } from "../../src/envelope/stored_text.ts";
+import type { OutboxRow } from "../../src/spi/rows.ts";
 import type { FreeUnit } from "./free_rows.ts";
 import { digitsOf } from "./hexadecimal.ts";
 import type { Names } from "./names.ts";
@@ -14,67 +15,55 @@ function listIn(parameter: string): string {
   return `unnest((SELECT string_to_array(${parameter}::text, E'\\x1f')))`;
 }
 
-/** Makes the statement. */
+/** Makes the statements. Each gives of the rows that it has written: place, fence, id, when they are free. */
 export class FreshRows {
-  readonly #text: string;
+  readonly #units: string;
+  readonly #rows: string;
 
   constructor(names: Names) {
-    const lists = ["$6", "$7", "$8", "$9", "$10"].map(listIn).join(", ");
-    this.#text = `WITH recorded AS (INSERT INTO ${names.table("inbox")} (bus, endpoint, message_id, keep_until) ` +
-      `SELECT $1::text, $2::text, message_id, $3::text::bigint FROM ${listIn("$4")} AS message_id) ` +
+    const lists = ["$4", "$5", "$6", "$7", "$8"].map(listIn).join(", ");
+    const rows =
       `INSERT INTO ${names.table("outbox")} AS o (bus, id, unit, destination, headers, body, content_type, ` +
       `written_due_at, due_at, free_at, fence) ` +
-      `SELECT $1::text, id, unit, destination, headers, decode(body, 'hex'), $5::text, 0, now, ` +
-      `now + $11::text::bigint, 1 FROM (SELECT ${nowMs} AS now OFFSET 0) AS c, ` +
-      `ROWS FROM (${lists}) AS r(id, unit, destination, headers, body) RETURNING o.place, o.fence, o.id, o.free_at`;
+      `SELECT $1::text, id, unit, destination, headers, decode(body, 'hex'), $2::text, 0, now, ` +
+      `now + $3::text::bigint, 1 FROM (SELECT ${nowMs} AS now OFFSET 0) AS c, ` +
+      `ROWS FROM (${lists}) AS r(id, unit, destination, headers, body)`;
+    const written = "RETURNING o.place, o.fence, o.id, o.free_at";
+    this.#rows = `${rows} ON CONFLICT DO NOTHING ${written}`;
+    this.#units = `WITH recorded AS (INSERT INTO ${names.table("inbox")} (bus, endpoint, message_id, keep_until) ` +
+      `SELECT $1::text, $9::text, message_id, $10::text::bigint FROM ${
+        listIn("$11")
+      } AS message_id) ${rows} ${written}`;
   }
 
   /**
-   * Writes all of them; refuses all, by a unique index, where a message was handled or a row is there. `undefined`: they
-   * are too different to be written so.
+   * Writes all of several units; refuses all, by a unique index, where a message was handled or a row is there.
+   * `undefined`: they are too different to be written so.
    */
   write(units: readonly FreeUnit[]): Statement | undefined {
     const [first] = units;
-    const rows = units.flatMap((unit) => unit.rows);
-    const keys = units.flatMap(({ key }) => key ?? []);
-    const [row] = rows;
-    if (first === undefined || row === undefined) return undefined;
+    if (first === undefined) return undefined;
     const { bus, leaseMs } = first;
+    const keys = units.flatMap(({ key }) => key ?? []);
     const { endpoint = "" } = keys[0] ?? {};
-    const { contentType } = row.frame;
-    const alike = units.every((each) => each.bus === bus && each.leaseMs === leaseMs && each.change === undefined) &&
-      keys.every((each) => each.endpoint === endpoint) &&
-      rows.every(({ dueAt, expiresAt, frame }) =>
-        dueAt === 0 && expiresAt === undefined && frame.contentType === contentType
-      );
+    const alike = keys.every((each) => each.endpoint === endpoint) &&
+      units.every((each) => each.bus === bus && each.leaseMs === leaseMs && each.change === undefined);
     if (!alike) return undefined;
-    const lists = [
-      // In one order, so that no two such statements wait for each other.
-      keys.map(({ messageId }) => column(messageId)).sort(),
-      rows.map(({ id }) => column(id)),
-      rows.map(({ group }) => column(group)),
-      rows.map(({ to }) => column(to)),
-      rows.map(({ frame }) => headersToText(frame.headers)),
-      rows.map(({ frame }) => digitsOf(frame.body)),
-    ];
-    const texts = lists.map((list) => list.join(separator));
-    // One more of them within a text, and a list would be too long; of one text that is empty it would be too short.
-    const fit = lists.every((list, at) => list.length === lengthOf(texts[at] ?? ""));
-    if (!fit) return undefined;
-    const [messages = "", ...others] = texts;
+    const values = valuesOf(bus, units.flatMap(({ rows }) => rows), leaseMs);
+    // In one order, so that no two such statements wait for each other.
+    const messages = joined(keys.map(({ messageId }) => column(messageId)).sort());
+    if (values === undefined || messages === undefined) return undefined;
     const keepUntil = Math.max(0, ...keys.map((key) => key.keepUntil));
     return {
-      text: this.#text,
-      values: [
-        column(bus),
-        column(endpoint),
-        String(Math.ceil(keepUntil)),
-        messages,
-        column(contentType),
-        ...others,
-        String(Math.ceil(leaseMs)),
-      ],
+      text: this.#units,
+      values: [...values, column(endpoint), String(Math.ceil(keepUntil)), messages],
     };
+  }
+
+  /** Writes rows, but for those that are there. `undefined`: they are too different to be written so. */
+  writeRows(bus: string, rows: readonly OutboxRow[], leaseMs: number): Statement | undefined {
+    const values = valuesOf(bus, rows, leaseMs);
+    return values && { text: this.#rows, values };
   }
 
   /** What it gave, for each unit: the rows that it wrote. */
@@ -89,10 +78,36 @@ export class FreshRows {
   }
 }
 
-/** How many texts the server takes a list for. */
-function lengthOf(text: string): number {
-  if (text === "") return 0;
-  let length = 1;
+/** Rows that are due at once, and have one content type. */
+function valuesOf(bus: string, rows: readonly OutboxRow[], leaseMs: number): Statement["values"] | undefined {
+  const [first] = rows;
+  if (first === undefined) return undefined;
+  const { contentType } = first.frame;
+  const alike = rows.every(({ dueAt, expiresAt, frame }) =>
+    dueAt === 0 && expiresAt === undefined && frame.contentType === contentType
+  );
+  if (!alike) return undefined;
+  const lists: string[] = [];
+  for (
+    const list of [
+      rows.map(({ id }) => column(id)),
+      rows.map(({ group }) => column(group)),
+      rows.map(({ to }) => column(to)),
+      rows.map(({ frame }) => headersToText(frame.headers)),
+      rows.map(({ frame }) => digitsOf(frame.body)),
+    ]
+  ) {
+    const text = joined(list);
+    if (text === undefined) return undefined;
+    lists.push(text);
+  }
+  return [column(bus), column(contentType), String(Math.ceil(leaseMs)), ...lists];
+}
+
+/** A list as one text; `undefined`: the server would take it for a longer one, or for an empty one. */
+function joined(list: readonly string[]): string | undefined {
+  const text = list.join(separator);
+  let length = text === "" ? 0 : 1;
   for (let at = text.indexOf(separator); at >= 0; at = text.indexOf(separator, at + 1)) length++;
-  return length;
+  return length === list.length ? text : undefined;
 }

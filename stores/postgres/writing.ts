@@ -66,7 +66,10 @@ export class Writing {
     statements.push(...this.#change(bus, sagas));
     statements.push(...this.#schedule(bus, schedules, true));
     if (outbox.length > 0 && free) {
-      statements.push(this.#with.tables.free.write({ bus, key: undefined, change: undefined, rows: outbox, leaseMs }));
+      const { tables } = this.#with;
+      const several = outbox.length > 1 ? tables.fresh.writeRows(bus, outbox, leaseMs) : undefined;
+      const unit = { bus, key: undefined, change: undefined, rows: outbox, leaseMs };
+      statements.push(several ?? tables.free.write(unit));
     } else if (outbox.length > 0) {
       const before: Before | undefined = atOnce
         ? {

@@ -79,3 +79,18 @@ onPostgres("texts and bytes of every kind are written by it as they are", async 
   assertEquals(again.duplicates, keys.map(() => true));
   await again.rollback();
 });
+
+onPostgres(
+  "of several rows that a transaction writes one that is there is left out, and the others are written",
+  async (opened) => {
+    const store = await opened.store();
+    const [there, ...others] = [opened.row(), opened.row(), opened.row()];
+    await (await store.begin(opened.scope())).commit(opened.changes({ outbox: [there!] }));
+    const unit = await store.begin(opened.scope({ inbox: [opened.key("a"), opened.key("b")] }));
+    const leased = await unit.commit(opened.changes({ outbox: [others[0]!, there!, others[1]!, others[0]!] }));
+    assertEquals(leased.map(({ row }) => row), others);
+    await store.outbox.done(leased);
+    const { sql, schema } = opened.bench;
+    assertEquals((await sql.unsafe(`SELECT id FROM "${schema}".hero_outbox`)).map(({ id }) => id), [there!.id]);
+  },
+);
