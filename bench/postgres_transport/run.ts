@@ -78,8 +78,8 @@ const cases: Readonly<Record<string, Case>> = {
   "pg-boss": { count: 10_000, prepare: () => through(pgBoss) },
   "graphile-worker": { count: 5_000, prepare: () => through(graphileWorker) },
   "empty": { count: 20_000, prepare: () => standing(1) },
-  "enlisted": { count: 6_000, prepare: () => consumer((store) => postgresTransport(store)) },
-  "outbox": { count: 6_000, prepare: () => consumer(apart) },
+  "enlisted": { count: 10_000, warmUp: 0.5, prepare: () => consumer((store) => postgresTransport(store)) },
+  "outbox": { count: 10_000, warmUp: 0.5, prepare: () => consumer(apart) },
   "backlog": { count: 20_000, prepare: () => standing(1_000_000) },
 };
 
