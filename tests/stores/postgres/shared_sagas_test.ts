@@ -56,6 +56,22 @@ async function sent(opened: Opened): Promise<readonly string[]> {
   return (await sql.unsafe(`SELECT id FROM "${schema}".hero_outbox ORDER BY place`)).map(({ id }) => id as string);
 }
 
+/** Locks instances from another connection; gives what ends that. */
+async function locking(opened: Opened, where: string): Promise<() => Promise<void>> {
+  const { sql, schema } = opened.bench;
+  const [locked, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const holding = sql.begin(async (tx) => {
+    await tx.unsafe(`SELECT FROM "${schema}".hero_sagas WHERE ${where} FOR UPDATE`);
+    locked.resolve();
+    await release.promise;
+  });
+  await locked.promise;
+  return async () => {
+    release.resolve();
+    await holding;
+  };
+}
+
 onPostgres("instances that begin, go on and end share a commit, each with its messages", async (opened) => {
   const store = await opened.store();
   const [ends, leads, ...others] = await leading(opened, store, 4);
@@ -142,14 +158,7 @@ onPostgres("of units that change one instance at once, one does", async (opened)
 onPostgres("who shares a commit does not wait for an instance that another transaction has locked", async (opened) => {
   const store = await opened.store();
   const works = await leading(opened, store, 6);
-  const { sql, schema } = opened.bench;
-  const [locked, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  const holding = sql.begin(async (tx) => {
-    await tx.unsafe(`SELECT FROM "${schema}".hero_sagas WHERE id = 'id1' FOR UPDATE`);
-    locked.resolve();
-    await release.promise;
-  });
-  await locked.promise;
+  const release = await locking(opened, "id = 'id1'");
   const units = await Promise.all(works.map(({ key }) => store.begin(opened.scope({ inbox: [key] }))));
   const commits = units.map((unit, at) => {
     const { change } = works[at]!;
@@ -159,8 +168,7 @@ onPostgres("who shares a commit does not wait for an instance that another trans
   const waiting = commits.splice(1, 1);
   await Promise.all(commits);
   assertEquals((await sent(opened)).length, 10);
-  release.resolve();
-  await holding;
+  await release();
   assertEquals((await Promise.all(waiting)).flat().length, 2);
   assertEquals((await instances(opened, store)).map(({ state }) => state), works.map(() => "led"));
 });
@@ -169,13 +177,7 @@ onPostgres("commits that wait for other transactions hold up none that comes lat
   const store = await opened.store();
   const works = await leading(opened, store, 5);
   const { sql, schema } = opened.bench;
-  const [locked, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  const holding = sql.begin(async (tx) => {
-    await tx.unsafe(`SELECT FROM "${schema}".hero_sagas WHERE id <> 'id4' FOR UPDATE`);
-    locked.resolve();
-    await release.promise;
-  });
-  await locked.promise;
+  const release = await locking(opened, "id <> 'id4'");
   const units = await Promise.all(works.map(({ key }) => store.begin(opened.scope({ inbox: [key] }))));
   const commit = (at: number) => units[at]!.commit(opened.changes({ sagas: [works[at]!.change] }));
   const waiting = [];
@@ -190,7 +192,7 @@ onPostgres("commits that wait for other transactions hold up none that comes lat
   }
   waiting.push(commit(2), commit(3));
   await commit(4);
-  release.resolve();
-  await Promise.all([holding, ...waiting]);
+  await release();
+  await Promise.all(waiting);
   assertEquals((await instances(opened, store)).map(({ state }) => state), works.map(() => "led"));
 });
