@@ -29,12 +29,12 @@ const keysFrom = columns.split(",").length + 2;
 /** Behind the four lists of the inbox. */
 const changesFrom = keysFrom + 4;
 
-/** Refuses, as `refusal` does, where the part `changed` of the same statement has no row. */
-const ifChanged = "CASE (SELECT count(*) FROM changed) WHEN 1 THEN true " +
-  "ELSE ('hero conflict ' || (SELECT count(*) + 1 FROM changed))::integer > 0 END";
-/** The same of several; which of them has not changed, it does not tell. */
-const ifAllChanged = "CASE WHEN (SELECT count(*) FROM changing) = (SELECT count(*) FROM changed) THEN true " +
-  "ELSE ('hero conflict ' || (SELECT count(*) + 1 FROM changed))::integer > 0 END";
+/** Refuses, as `refusal` does, where the part `changed` of the same statement has not so many rows: it tells not which. */
+const ifChanged = (rows: string): string =>
+  `CASE (SELECT count(*) FROM changed) WHEN ${rows} THEN true ` +
+  `ELSE ('hero conflict ' || (SELECT count(*) + 1 FROM changed))::integer > 0 END`;
+const ifOneChanged = ifChanged("1");
+const ifAllChanged = ifChanged("(SELECT count(*) FROM changing)");
 
 /** Texts that write one row, with the same values: one that is due at once is spared what finds out when others are. */
 interface WrittenOne {
@@ -74,7 +74,7 @@ export class FreeRows {
       `${into}SELECT ${frame}, $8::text::float8, $9::text::float8, ${nowMs}, ${nowMs} + $10::text::bigint, 1` +
       `${condition}${written}`;
     this.#one = { later: later(""), atOnce: atOnce("") };
-    this.#oneIfChanged = { later: later(` WHERE ${ifChanged}`), atOnce: atOnce(` WHERE ${ifChanged}`) };
+    this.#oneIfChanged = { later: later(` WHERE ${ifOneChanged}`), atOnce: atOnce(` WHERE ${ifOneChanged}`) };
     const many = (condition: string) =>
       `${into}SELECT bus, id, unit, destination, content_type, headers, ` +
       `substring($${keysFrom - 1}::bytea FROM start + 1 FOR size), ${times} FROM ` +
@@ -127,7 +127,7 @@ export class FreeRows {
     const changed = this.#sagas.changing(bus, change, first + record.length);
     return {
       text: `WITH recorded AS (${this.#inbox.recordingOne(first)}), ${changed.text} ` +
-        (row === undefined ? `SELECT WHERE NOT ${ifChanged}` : this.#oneIfChanged[whenOf(row)]),
+        (row === undefined ? `SELECT WHERE NOT ${ifOneChanged}` : this.#oneIfChanged[whenOf(row)]),
       values: [...values, ...record, ...changed.values],
     };
   }
