@@ -5,7 +5,7 @@ import { toError } from "../errors/thrown.ts";
 import type { Awaitable } from "../values/awaitable.ts";
 import type { CatchStep } from "./definition.ts";
 import { type Handling, type Signal, suspended } from "./handling.ts";
-import type { Compensation, Continuation, UndoRecord } from "./instance.ts";
+import type { Caller, Compensation, Continuation, UndoRecord } from "./instance.ts";
 import { further, nextUndo } from "./undos.ts";
 
 /** Has a compensation begin, or one that runs do what an undo asked for as well. */
@@ -24,6 +24,7 @@ export async function compensation(handling: Handling, compensating: Compensatio
   const undo = nextUndo(instance.undos, compensating.downTo);
   if (undo === undefined) {
     instance.compensating = undefined;
+    handling.caller = callerIn(compensating);
     return await goOn(handling, compensating.then);
   }
   await run(handling, undo);
@@ -33,6 +34,11 @@ export async function compensation(handling: Handling, compensating: Compensatio
   const token = effects.newId();
   instance.compensating = { ...compensating, token };
   await effects.resume(token);
+}
+
+/** Who waits for what follows: all of it comes from one message, so that it is the same one. */
+export function callerIn({ then }: Compensation): Caller | undefined {
+  return then.find(({ caller }) => caller !== undefined)?.caller;
 }
 
 async function run(handling: Handling, { name, message }: UndoRecord): Promise<void> {
@@ -50,12 +56,12 @@ async function run(handling: Handling, { name, message }: UndoRecord): Promise<v
 /** Runs what is left of each list, the innermost first: what one throws, a `catch` in the next may take. */
 async function goOn(handling: Handling, continuations: readonly Continuation[]): Promise<Signal> {
   let failure: Error | undefined;
-  for (const [at, { step, message, error }] of continuations.entries()) {
+  for (const [at, { step, message, error, caller }] of continuations.entries()) {
     const place = handling.plan.placeOf(step, handling.instance);
     const caught = error === undefined ? undefined : revived(error, place.caught);
     try {
       const signal = await handling.run(
-        handling.context(message, undefined, caught),
+        handling.context(message, caller, caught),
         place.steps,
         place.at + 1,
         failure,

@@ -99,6 +99,8 @@ export interface Continuation {
   readonly message: unknown;
   /** What had been caught, where they are steps of a `catch`. */
   readonly error: ExceptionInfo | undefined;
+  /** Whom they may answer; left out: nobody. */
+  readonly caller?: Caller;
 }
 
 /** What comes to an instance. */

@@ -1,5 +1,6 @@
 /** Gives rules and steps the keys that stored instances know them by. @module */
 import { ConfigurationError } from "../errors/configuration.ts";
+import { answers } from "./answering.ts";
 import type { CompensateWithStep, RequestStep, RuleDefinition, Step, Trigger } from "./definition.ts";
 import type { PlacedRule } from "./rule_book.ts";
 
@@ -84,12 +85,6 @@ export function keyed(saga: string, placed: readonly PlacedRule[]): Keyed {
   };
   const rules = placed.map(({ scope, trigger, steps }): RuleDefinition => {
     const key = numbered(keyOf(scope, trigger), counted);
-    if (answersLate(steps, false) === "late") {
-      throw new ConfigurationError(
-        `Cannot use .respond() behind .compensate() in ${key} of the saga "${saga}": the undos have units of their own, ` +
-          `and whoever asked is not known there. Answer before`,
-      );
-    }
     return { key, scope, trigger, steps: list(steps, key, placeOf(scope, trigger)) };
   });
   return { rules, requests, undos };
@@ -119,40 +114,6 @@ function whyNot({ kind }: Step, place: Place): string | undefined {
     return "there is no instance that it could change. Use then, publish, send and respond";
   }
   return undefined;
-}
-
-/** Whether steps answer behind a compensation; else whether one may have begun in them. */
-function answersLate(steps: readonly Step[], begun: boolean): boolean | "late" {
-  for (const step of steps) {
-    if (begun && answers(step)) return "late";
-    if (step.kind === "compensate") begun = true;
-    const ends = within(step).map((each) => answersLate(each, begun));
-    if (ends.includes("late")) return "late";
-    // What follows a request does not follow its branches.
-    begun ||= step.kind !== "request" && ends.includes(true);
-  }
-  return begun;
-}
-
-/** Whether a step, or one in it, answers whoever asked. */
-function answers(step: Step): boolean {
-  return step.kind === "respond" || within(step).some((steps) => steps.some(answers));
-}
-
-/** The lists of steps in a step, but for an undo. */
-function within(step: Step): readonly (readonly Step[])[] {
-  switch (step.kind) {
-    case "branch":
-      return [...step.cases.values()];
-    case "sequence":
-    case "retry":
-    case "catch":
-      return [step.steps];
-    case "request":
-      return [step.completed, step.faulted, step.timedOut];
-    default:
-      return [];
-  }
 }
 
 function keyOf(scope: RuleDefinition["scope"], trigger: Trigger): string {

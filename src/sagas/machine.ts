@@ -112,19 +112,24 @@ function answered(handling: Handling, answer: Answer): Awaitable<Handled> {
   const cleared = kind === "timedOut" ? undefined : effects.unschedule(request.token);
   const context = handling.context(kind === "timedOut" ? undefined : answer.message, request.caller);
   handling.caller = request.caller;
-  const signal = andThen(cleared, () => handling.run(context, step[kind]));
+  return ranFor(handling, andThen(cleared, () => handling.run(context, step[kind])));
+}
+
+/** As `ran`, for whoever may wait for it. */
+function ranFor(handling: Handling, signal: Awaitable<Signal>): Awaitable<Handled> {
   return ran(handling, andThen(signal, (ended) => andThen(unanswered(handling), () => ended)));
 }
 
-/** Nothing else will ever answer whoever waits for what this branch was to say. */
-function unanswered({ caller, effects }: Handling): Awaitable<void> {
-  return caller === undefined ? undefined : effects.abandon(caller);
+/** Unless a compensation comes first, nothing else will ever answer whoever waits for what these steps were to say. */
+function unanswered({ caller, effects, waiting = [] }: Handling): Awaitable<void> {
+  if (caller === undefined || waiting.some((each) => each.caller !== undefined)) return undefined;
+  return effects.abandon(caller);
 }
 
 function compensated(handling: Handling, token: string): Awaitable<Handled> {
   if (handling.instance.compensating?.token !== token) return "stale";
   handling.plan.stateOf(handling.instance);
-  return ran(handling, compensation(handling, handling.instance.compensating));
+  return ranFor(handling, compensation(handling, handling.instance.compensating));
 }
 
 function ran(handling: Handling, signal: Awaitable<Signal>): Awaitable<Handled> {

@@ -1,5 +1,6 @@
 /** A definition as the machine looks things up in it. @module */
 import { MissingSagaDataError, UnreadableSagaError } from "../errors/saga.ts";
+import { answers } from "./answering.ts";
 import {
   type CatchStep,
   finalState,
@@ -41,6 +42,8 @@ export type Passage = readonly (RuleDefinition | undefined)[];
 export interface Place {
   readonly steps: readonly Step[];
   readonly at: number;
+  /** Whether one behind it in its list answers whoever asked. */
+  readonly answered: boolean;
   /** What the innermost `catch` around it takes. */
   readonly caught: CatchStep["error"] | undefined;
 }
@@ -135,7 +138,7 @@ export class Plan {
 
   #remember(steps: readonly Step[], caught: Place["caught"] = undefined): void {
     steps.forEach((step, at) => {
-      this.#places.set(step.key, { steps, at, caught });
+      this.#places.set(step.key, { steps, at, answered: steps.slice(at + 1).some(answers), caught });
       switch (step.kind) {
         case "branch":
           for (const inner of step.cases.values()) this.#remember(inner, caught);

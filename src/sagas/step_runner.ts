@@ -9,7 +9,8 @@ import { epochMilliseconds, type Instant } from "../values/instant.ts";
 import type { CatchStep, CompensateStep, RaiseStep, RequestStep, RetryStep, ScheduleStep, Step } from "./definition.ts";
 import { finalState } from "./definition.ts";
 import { andThen, type Handling, type Signal, suspended } from "./handling.ts";
-import { type Asker, StepContext } from "./step_context.ts";
+import type { Caller } from "./instance.ts";
+import { StepContext } from "./step_context.ts";
 import { take } from "./taking.ts";
 import { transition } from "./transitions.ts";
 import { further, nextUndo } from "./undos.ts";
@@ -68,10 +69,13 @@ async function goOn(
 function stopBehind(handling: Handling, context: StepContext, steps: readonly Step[], at: number): Signal {
   if (at < steps.length - 1) {
     const { message, error } = context;
+    const { key } = steps[at]!;
+    const caller = handling.plan.placeOf(key, handling.instance).answered ? callerOf(handling, context) : undefined;
     handling.wait({
-      step: steps[at]!.key,
+      step: key,
       message,
       error: error === undefined ? undefined : exceptionInfo(error),
+      ...(caller === undefined ? {} : { caller }),
     });
   }
   return suspended;
@@ -114,14 +118,10 @@ function perform(handling: Handling, context: StepContext, step: Step): Awaitabl
     case "respond": {
       const asker = StepContext.asker(context);
       if (asker === undefined) return undefined;
-      const caller = typeof asker === "string" ? undefined : asker;
-      return andThen(step.make(own), (reply) => {
-        if (caller !== undefined) handling.caller = undefined;
-        return effects.respond(reply, caller);
-      });
+      return andThen(step.make(own), (reply) => respond(handling, reply, typeof asker === "string"));
     }
     case "request":
-      return andThen(step.make(own), (message) => request(handling, step, message, StepContext.asker(context)));
+      return andThen(step.make(own), (message) => request(handling, step, message, context));
     case "raise":
       return andThen(step.make(own), (message) => raise(handling, step, message));
     case "retry":
@@ -160,11 +160,27 @@ function unschedule({ instance, effects }: Handling, timeout: string): Awaitable
   return effects.unschedule(token);
 }
 
-function request(handling: Handling, step: RequestStep, message: unknown, asker: Asker): Awaitable<Signal> {
+/** @param atOnce whether who asked has sent what is handled; else it has waited since an earlier unit, or got its answer */
+function respond(handling: Handling, reply: unknown, atOnce: boolean): Awaitable<void> {
+  const { caller, effects } = handling;
+  if (atOnce) return effects.respond(reply, undefined);
+  if (caller === undefined) return undefined;
+  return andThen(effects.respond(reply, caller), () => {
+    handling.caller = undefined;
+  });
+}
+
+/** Who is to be answered in a later unit; `undefined`: nobody waits, or it has got its answer. */
+function callerOf({ caller, effects }: Handling, context: StepContext): Caller | undefined {
+  const asker = StepContext.asker(context);
+  return typeof asker === "string" ? effects.park(asker) : asker && caller;
+}
+
+function request(handling: Handling, step: RequestStep, message: unknown, context: StepContext): Awaitable<Signal> {
   const { instance, effects } = handling;
   const requestId = effects.newId();
   const token = effects.newId();
-  const caller = !step.answers ? undefined : typeof asker === "string" ? effects.park(asker) : asker;
+  const caller = step.answers ? callerOf(handling, context) : undefined;
   if (caller !== undefined) handling.caller = undefined;
   instance.requests[requestId] = { step: step.key, token, ...(caller === undefined ? {} : { caller }) };
   const sent = effects.request(step.contract, message, { requestId, token, dueAt: effects.now() + step.timeoutInMs });

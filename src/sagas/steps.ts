@@ -51,7 +51,7 @@ export interface Steps<
     command: Command<In, unknown, unknown>,
     message: Make<SagaContext<S, Message, Failure>, In, F>,
   ): this;
-  /** Answers the message that the rule handles; in the branches of a request, the one that it was made for. */
+  /** Answers the message that the rule handles; in the branches of a request, the one that it was made for. Once. */
   respond(reply: (context: SagaContext<S, Message, Failure>) => Awaitable<Reply>): this;
   /** Durable: request and timeout are committed with the state, the answer comes as a message, in any process. */
   request<In, Answer, F extends (context: SagaContext<S, Message, Failure>) => Awaitable<In>>(
@@ -110,7 +110,8 @@ export interface Steps<
   compensateWith(name: string, undo: Sequence<S, Message, undefined>): this;
   /**
    * Runs the registered undos, the latest first, each once and in a unit of its own; then the steps behind it. What
-   * else comes to the instance waits. With `downTo`, the earliest undo of that name is the last that runs.
+   * else comes to the instance waits. With `downTo`, the earliest undo of that name is the last that runs. Where the
+   * steps behind it answer, whoever asked waits for that, and is told where an undo fails for good.
    */
   compensate(options?: { readonly downTo?: string }): this;
 }

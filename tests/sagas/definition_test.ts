@@ -152,27 +152,6 @@ test("steps that cannot work are refused, and say which and where", () => {
     ["no class of errors", (s) => s["catch"]!(() => true, then)],
     ['"" is no name', (s) => s["compensateWith"]!("", then)],
     ['goes down to "payment"', (s) => s["compensate"]!({ downTo: "payment" })],
-    [".respond() behind .compensate()", (s) => s["compensate"]!()["respond"]!(() => ({}))],
-    [
-      ".respond() behind .compensate()",
-      (s) => s["if"]!(() => true, (inner: AnySteps) => inner["compensate"]!())["respond"]!(() => ({})),
-    ],
-    [
-      ".respond() behind .compensate()",
-      (s) =>
-        s["request"]!(CheckAddress, () => ({}), {
-          ...outcome,
-          faulted: (inner: AnySteps) => steps(inner["compensate"]!())["respond"]!(() => ({})),
-        }),
-    ],
-    [
-      ".respond() behind .compensate()",
-      (s) =>
-        steps(s["compensate"]!())["request"]!(CheckAddress, () => ({}), {
-          ...outcome,
-          timedOut: (inner: AnySteps) => inner["if"]!(() => true, (own: AnySteps) => own["respond"]!(() => ({}))),
-        }),
-    ],
     ["an undo is not undone", (s) => s["compensateWith"]!("a", (undo: AnySteps) => undo["compensate"]!())],
     ["an undo is not undone", (s) => s["compensateWith"]!("a", (undo: AnySteps) => undo["compensateWith"]!("b", then))],
     ["nobody waits", (s) => s["compensateWith"]!("a", (undo: AnySteps) => undo["respond"]!(() => ({})))],

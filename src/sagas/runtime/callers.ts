@@ -7,19 +7,26 @@ import { noOptions } from "../../pipeline/draft.ts";
 import type { BusServices } from "../../pipeline/endpoint_services.ts";
 import type { SendTarget } from "../../pipeline/outgoing_message.ts";
 import type { SagaDefinition } from "../definition.ts";
-import type { Caller, SagaInstance } from "../instance.ts";
+import { callerIn } from "../compensation.ts";
+import type { Caller, Occurrence, SagaInstance } from "../instance.ts";
 
-/** By the delivery of an answer, or of a request's timeout. */
+/** By the delivery of an answer, of a request's timeout, or of a part of a compensation. */
 const callers = new WeakMap<Consumption, { readonly caller: Caller; readonly saga: SagaDefinition }>();
 
-/** Notes who is to be told if a delivery is given up that ends a request. */
+/** Notes who is to be told if a delivery is given up that was to lead to an answer. */
 export function rememberCaller(
   consumption: Consumption,
   saga: SagaDefinition,
-  { requests }: SagaInstance,
-  requestId: string,
+  { requests, compensating }: SagaInstance,
+  occurrence: Occurrence,
 ): void {
-  const caller = Object.hasOwn(requests, requestId) ? requests[requestId]?.caller : undefined;
+  let caller: Caller | undefined;
+  if ("requestId" in occurrence) {
+    const { requestId } = occurrence;
+    caller = Object.hasOwn(requests, requestId) ? requests[requestId]?.caller : undefined;
+  } else if (occurrence.kind === "compensate") {
+    caller = compensating === undefined ? undefined : callerIn(compensating);
+  }
   if (caller !== undefined) callers.set(consumption, { caller, saga });
 }
 

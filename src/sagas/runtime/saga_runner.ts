@@ -74,8 +74,9 @@ export class SagaRunner {
     const row = await work.unit.load(this.saga.name, signal.id, work.lock);
     if (row === undefined || row.incarnation !== signal.incarnation) return drop(work.consumption, "stale");
     const instance = await this.#read(work, row);
-    if (signal.kind === "timedOut") rememberCaller(work.consumption, this.saga, instance, signal.requestId);
-    await this.#handle(work, row, instance, occurrenceOf(signal));
+    const occurrence = occurrenceOf(signal);
+    rememberCaller(work.consumption, this.saga, instance, occurrence);
+    await this.#handle(work, row, instance, occurrence);
   }
 
   #work(context: ConsumeContext): Work {
@@ -164,8 +165,9 @@ export class SagaRunner {
       ? { kind: "completed", message }
       : answerTo(definitionOf(step.contract, "a request"), type, message);
     if (answer === undefined) return drop(work.consumption, "stale");
-    rememberCaller(work.consumption, this.saga, instance, requestId);
-    await this.#handle(work, row, instance, { ...answer, requestId });
+    const occurrence: Occurrence = { ...answer, requestId };
+    rememberCaller(work.consumption, this.saga, instance, occurrence);
+    await this.#handle(work, row, instance, occurrence);
   }
 
   #run(work: Work, row: SagaRow, occurrence: Occurrence): Awaitable<void> {

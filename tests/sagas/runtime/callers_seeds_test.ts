@@ -7,6 +7,7 @@ import { seeds } from "../../support/share.ts";
 
 const Quote = command<{ id: string; n: number }, { price: number }>("quotes.make");
 const GetPrice = query<{ n: number }, { price: number }>("prices.get");
+const Release = command<{ n: number }>("stock.release");
 const GetDiscount = query<{ n: number }, { percent: number }>("discounts.get");
 
 const Quotes = saga("quotes", {
@@ -15,24 +16,28 @@ const Quotes = saga("quotes", {
   events: (on) => ({ asked: on.start(Quote, (m) => m.id, (m) => ({ price: 0, n: m.n })) }),
 }, ({ initially, during, when }) => [
   initially(
-    when("asked").request(GetPrice, (ctx) => ({ n: ctx.saga.n }), {
-      timeout: "10m",
-      pending: "asking",
-      completed: (then) =>
-        then.then((ctx) => void (ctx.saga.price = ctx.message.price)).request(
-          GetDiscount,
-          (ctx) => ({ n: ctx.saga.n }),
-          {
-            timeout: "10m",
-            completed: (then) =>
-              then.respond((ctx) => ({ price: ctx.saga.price - ctx.message.percent })).transitionTo("known"),
-            faulted: (then) => then.respond((ctx) => ({ price: ctx.saga.price })).transitionTo("known"),
-            timedOut: (then) => then.respond(() => ({ price: -1 })).transitionTo("known"),
-          },
-        ),
-      faulted: (then) => then.respond(() => ({ price: -2 })).transitionTo("known"),
-      timedOut: (then) => then.respond(() => ({ price: -3 })).transitionTo("known"),
-    }),
+    when("asked").compensateWith("held", (undo) => undo.send(Release, (ctx) => ({ n: ctx.message.n }))).request(
+      GetPrice,
+      (ctx) => ({ n: ctx.saga.n }),
+      {
+        timeout: "10m",
+        pending: "asking",
+        completed: (then) =>
+          then.then((ctx) => void (ctx.saga.price = ctx.message.price)).request(
+            GetDiscount,
+            (ctx) => ({ n: ctx.saga.n }),
+            {
+              timeout: "10m",
+              completed: (then) =>
+                then.respond((ctx) => ({ price: ctx.saga.price - ctx.message.percent })).transitionTo("known"),
+              faulted: (then) => then.compensate().respond((ctx) => ({ price: ctx.saga.price })).transitionTo("known"),
+              timedOut: (then) => then.respond(() => ({ price: -1 })).transitionTo("known"),
+            },
+          ),
+        faulted: (then) => then.respond(() => ({ price: -2 })).transitionTo("known"),
+        timedOut: (then) => then.respond(() => ({ price: -3 })).transitionTo("known"),
+      },
+    ),
   ),
   during("known", when("asked").respond((ctx) => ({ price: ctx.saga.price }))),
 ]);
@@ -60,6 +65,7 @@ async function ask(world: World): Promise<void> {
       if (n % 5 === 0) throw new Error("there is none");
       return { percent: 10 };
     });
+    bus.endpoint("stock").handle(Release, () => {});
   });
   const found = { given: new Map<number, number>(), failed: new Array<string>() };
   answers.set(world, found);

@@ -3,7 +3,8 @@ import { assertEquals } from "@std/assert";
 import { event, query, saga, type } from "../../../mod.ts";
 import { memoryDatabase, memoryStore } from "../../../stores/memory/mod.ts";
 import type { Bus } from "../../../src/bus/bus.ts";
-import { Journal, type Trial, trial } from "../../support/trial.ts";
+import { Journal, Latch, type Trial, trial } from "../../support/trial.ts";
+import { GetDiscount, GetPrice, Quote } from "./quotes.ts";
 
 const Asked = event<{ id: string }>("homes.asked");
 const Told = event<{ id: string; what: string }>("homes.told");
@@ -156,4 +157,62 @@ trial("two sagas on one endpoint get the answers to their own requests", async (
   await bus.publish(Asked, { id: "1" });
   await t.settled();
   assertEquals(told.sort(), ["1 8001", "1 ok true"]);
+});
+
+trial("an answer to a request whose step is gone is not dropped: it waits until the saga has it again", async (t) => {
+  const database = memoryDatabase();
+  const latch = new Latch();
+  const made = (state: "asking" | "waiting") =>
+    saga("moved", {
+      data: type<{ price?: number }>(),
+      states: ["asking", "waiting", "known"],
+      events: (on) => ({
+        asked: on.start(Quote, (m) => m.id, () => ({})),
+        again: on(GetDiscount, (m) => m.id),
+      }),
+    }, ({ initially, during, when, sequence }) => {
+      const ask = sequence((s) =>
+        s.request(GetPrice, (ctx) => ({ id: ctx.id }), {
+          timeout: "30s",
+          completed: (then) => then.then((ctx) => void (ctx.saga.price = ctx.message.price)).transitionTo("known"),
+          faulted: (then) => then.finalize(),
+          timedOut: (then) => then.finalize(),
+        })
+      );
+      return state === "asking"
+        ? [initially(when("asked").run(ask).transitionTo("asking"))]
+        : [initially(when("asked").transitionTo("waiting")), during("waiting", when("again").run(ask))];
+    });
+  const others = t.bus({ name: "others" });
+  others.endpoint("prices").handle(GetPrice, async () => {
+    await latch.pass();
+    return { price: 7 };
+  });
+  await others.start();
+  const start = async (state: "asking" | "waiting") => {
+    const Moved = made(state);
+    const bus = t.bus({ name: "pricing", store: memoryStore({ database }) });
+    bus.add(Moved);
+    await bus.start();
+    return { bus, moved: bus.sagas(Moved) };
+  };
+  const before = await start("asking");
+  const asked = before.bus.request(Quote, { id: "1" }).catch(() => {});
+  await t.until("the price is asked for", () => latch.arrived === 1);
+  await t.settled();
+  await before.bus.stop();
+  await asked;
+  const changed = await start("waiting");
+  latch.open();
+  await t.settled();
+  const failed: string[] = [];
+  for await (const { reason, exceptions } of changed.bus.errors("moved").list()) {
+    failed.push(`${reason} ${exceptions[0]?.type}`);
+  }
+  assertEquals(failed, ["fault UnreadableSagaError"]);
+  await changed.bus.stop();
+  const mended = await start("asking");
+  assertEquals(await mended.moved.redeliver("1"), 1);
+  await t.settled();
+  assertEquals((await mended.moved.get("1"))?.data, { price: 7 });
 });
