@@ -2,10 +2,12 @@
 import type { Options, Row, Sql, TransactionSql } from "postgres";
 import { type ArrayType, arrayTypesOf, arrayTypesQuery, registerArrays } from "./array_types.ts";
 import { registerBytes } from "./bytes.ts";
+import { ConfigurationError } from "../../src/errors/configuration.ts";
 import type { Client } from "./client.ts";
 import { deferredSql } from "./deferred_sql.ts";
 import { stateOf } from "./errors.ts";
 import { type Dial, dialer, dialNoMore, type Line, LinePool } from "./line_pool.ts";
+import { isPooled, lookAtPooler } from "./pooler.ts";
 import type { Patience } from "./waiting.ts";
 import type { SqlClient, SqlConnection, SqlRow, SqlSession, SqlValue, UseTransaction } from "./sql_client.ts";
 
@@ -85,6 +87,10 @@ export class PostgresJs implements SqlClient<TransactionSql> {
   readonly #preparing: Preparing;
   /** Whether it is to be seen what stands before the database. */
   #looks: boolean;
+  /** Whether it was said that statements are to be prepared. */
+  readonly #told: boolean;
+  readonly #patience: Patience;
+  readonly #dial: Dial;
   readonly #listenDial: Dial;
   /** Makes fragments and typed values, and connects to nothing. */
   readonly #helpers: () => Sql;
@@ -92,7 +98,9 @@ export class PostgresJs implements SqlClient<TransactionSql> {
 
   constructor(client: Client, { url, options, max, prepare, listenUrl, patience }: PostgresJsOptions) {
     this.max = max;
-    this.#looks = prepare === undefined;
+    this.#looks = prepare !== false;
+    this.#told = prepare === true;
+    this.#patience = patience;
     const preparing = this.#preparing = { statements: prepare !== false, names: prepare !== false };
     if (options.fetch_types === false) this.#arrays = [];
     const made = dialer(client, url, { ...options, fetch_types: false });
@@ -102,6 +110,7 @@ export class PostgresJs implements SqlClient<TransactionSql> {
       registerArrays(sql, this.#arrays ?? []);
       return sql;
     };
+    this.#dial = dial;
     this.#pool = new LinePool(dial, max, patience);
     this.#listenDial = listenUrl === undefined ? dial : dialer(client, listenUrl, options);
     let helpers: Sql | undefined;
@@ -132,14 +141,33 @@ export class PostgresJs implements SqlClient<TransactionSql> {
 
   /**
    * Between a pooler and a client, what is prepared may be behind another connection than what runs it, and postgres.js
-   * then waits for answers that never come. A pooler names a server's process of its own.
+   * then waits for answers that never come.
+   *
+   * @throws {ConfigurationError} if it was said to prepare, and the pooler does not keep it
    */
   async #look(sql: Sql): Promise<void> {
-    const found = await sql.unsafe<Row[]>("SELECT pg_catalog.pg_backend_pid()").values();
+    if (await isPooled(sql)) {
+      if (this.#told) await this.#check(sql);
+      else {
+        this.#preparing.statements = this.#preparing.names = false;
+        Object.assign(sql.options, { prepare: false }); // read at each statement
+      }
+    }
     this.#looks = false;
-    if (Number(found[0]?.[0]) === found.state.pid) return;
-    this.#preparing.statements = this.#preparing.names = false;
-    Object.assign(sql.options, { prepare: false }); // read at each statement
+  }
+
+  async #check(sql: Sql): Promise<void> {
+    const { clock, where } = this.#patience;
+    const other = this.#dial({ max: 1, idle_timeout: 0, max_lifetime: null });
+    const { shares, keepsPrepared } = await lookAtPooler(sql, other, clock).finally(() => other.end({ timeout: 0 }));
+    if (!keepsPrepared) {
+      throw new ConfigurationError(
+        `Cannot use { prepare: true }: the pooler before "${where}" shares connections by transaction, and keeps no ` +
+          `prepared statements. Leave { prepare } out, or have it keep them (PgBouncer ≥ 1.21, max_prepared_statements)`,
+      );
+    }
+    // Those that SQL prepares by name no pooler keeps.
+    if (shares) this.#preparing.names = false;
   }
 
   async #learn(sql: Sql): Promise<void> {

@@ -1,7 +1,7 @@
 /** Behind a pooler that shares connections by transaction, nothing needs a session. */
 import process from "node:process";
-import { assert, assertEquals } from "@std/assert";
-import { command, createBus, event } from "../../../mod.ts";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { command, ConfigurationError, createBus, event } from "../../../mod.ts";
 import { postgres, type PostgresOptions } from "../../../stores/postgres/mod.ts";
 import { test } from "../../support/runner.ts";
 import { canStartPgbouncer, startPgbouncer } from "../../support/servers/pgbouncer.ts";
@@ -60,5 +60,33 @@ test(
 test(
   "PostgreSQL: a bus that was not told of the pooler finds out, and does all of its work once as well",
   () => worksBehindPooler({}),
+  { skip: skip ?? missing },
+);
+
+/** Opens a store that was told to prepare, behind a pooler with so many connections, and has it do some work. */
+async function preparesBehindPooler(connections: number): Promise<void> {
+  const pooler = await startPgbouncer(6_440 + process.pid % 400, new URL(url), connections);
+  const opened = new Opened(new PostgresBench());
+  const store = postgres({ url: pooler.url, schema: opened.bench.schema, prepare: true, listen: false });
+  try {
+    await opened.open(store);
+    await (await store.begin(opened.scope())).commit(opened.changes({ outbox: [opened.row()] }));
+    assertEquals((await store.outbox.stats(opened.bus)).waiting, 1);
+  } finally {
+    await store.close();
+    await opened[Symbol.asyncDispose]();
+    await pooler[Symbol.asyncDispose]();
+  }
+}
+
+test(
+  "PostgreSQL: a store that is told to prepare is refused behind a pooler that keeps no prepared statements",
+  async () => void await assertRejects(() => preparesBehindPooler(3), ConfigurationError, "max_prepared_statements"),
+  { skip: skip ?? missing },
+);
+
+test(
+  "PostgreSQL: a store that is told to prepare does, behind a pooler of which nobody can say that it may not",
+  () => preparesBehindPooler(1),
   { skip: skip ?? missing },
 );
