@@ -283,6 +283,32 @@ trial("two processes of one service send each row once", async (t) => {
   assertEquals(new Set(done).size, 100);
 });
 
+trial("what could not be sent while its lease lasted is left to whoever has it by then", async (t) => {
+  const database = memoryDatabase();
+  const stores = [new ScriptedStore(database), new ScriptedStore(database)];
+  const seen: string[][] = [[], []];
+  const buses = stores.map((store, at) => {
+    const transport = memory({ broker: t.broker });
+    transport.send = (batch) => {
+      for (const outgoing of batch) {
+        seen[at]?.push(outgoing.messageId);
+        // The broker of the first process is so slow that its leases end meanwhile.
+        t.clock.at(t.clock.now() + (at === 0 ? 40_000 : 0), () => outgoing.settled());
+      }
+    };
+    return t.bus({ transport, store });
+  });
+  for (const bus of buses) await bus.start();
+  await t.settled();
+  stores[0]!.script = (call) => call === "claim" ? new Promise<void>(() => {}) : undefined;
+  await buses[0]?.transaction(async (_, sender) => {
+    for (const id of ["1", "2"]) await sender.publish(Step, { at: 0, of: "k" }, { messageId: id });
+  });
+  await t.pass(60_000);
+  assertEquals(seen, [["1"], ["1", "2"]]);
+  await buses[0]?.stop({ deadline: 0 });
+});
+
 trial("a stop waits for what has been committed to be sent, and for the store to know", async (t) => {
   const store = new ScriptedStore();
   const bus = t.bus({ store });

@@ -11,6 +11,7 @@ import {
   UnsupportedError,
 } from "../../mod.ts";
 import { ScriptedStore } from "../support/fakes/scripted_store.ts";
+import { sqliteTrial } from "../support/sqlite_trial.ts";
 import { Latch, type Trial, trial } from "../support/trial.ts";
 
 const Work = command<{ id: number }>("groups.work");
@@ -120,6 +121,33 @@ trial("a member that runs out of time takes nobody with it, and leaves nothing t
   latch.open();
   await t.settled();
   assertEquals(done.toSorted(), ["1", "3"]);
+  assertEquals(await t.count("work_error"), 1);
+});
+
+sqliteTrial("what a member that ran out of time still writes is in no commit of the others", async (t, file) => {
+  const bus = file.bus();
+  const [late, other] = [new Latch(), new Latch()];
+  bus.endpoint("work", { outbox: { group: 4 }, timeout: "1s" }).handle(Work, async ({ id }, ctx) => {
+    const { tx } = ctx;
+    await tx.run("INSERT INTO own VALUES (?)", `${id} first`);
+    if (id === 1) await late.pass();
+    else await other.pass();
+    await tx.run("INSERT INTO own VALUES (?)", `${id} last`);
+  });
+  await bus.start();
+  await bus.transaction((tx) => tx.run("CREATE TABLE own (text TEXT)"));
+  await bus.pause("work");
+  for (const id of [1, 2]) await bus.send(Work, { id });
+  await bus.resume("work");
+  await t.until("the first to wait", () => late.arrived === 1);
+  await t.pass(1_500);
+  await t.until("the second to wait", () => other.arrived > 0);
+  late.open();
+  await t.settled();
+  other.open();
+  await t.pass(5_000);
+  const rows = await bus.transaction((tx) => tx.all<{ text: string }>("SELECT text FROM own ORDER BY rowid"));
+  assertEquals(rows.map(({ text }) => text), ["2 first", "2 last"]);
   assertEquals(await t.count("work_error"), 1);
 });
 

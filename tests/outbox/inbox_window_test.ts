@@ -93,6 +93,17 @@ trial("of the processes of a bus one sweeps, another when that is gone; each bus
   assertEquals([stores[0]?.swept, stores[1]!.swept > 5], [first, true]);
 });
 
+trial("all that is old is forgotten at once, however much it is", async (t) => {
+  const store = new ScriptedStore();
+  const swept: number[] = [];
+  const left = [1000, 1000, 7];
+  store.sweep = (limit) => Promise.resolve(swept.push(limit)).then(() => left.shift() ?? 0);
+  const bus = t.bus({ store });
+  await bus.start();
+  await t.pass(89_000);
+  assertEquals(swept, [1000, 1000, 1000]);
+});
+
 sqliteTrial("in a file the inbox forgets in time as well", async (t, file) => {
   const bus = file.bus();
   let handled = 0;

@@ -1,7 +1,16 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { command, ConfigurationError, event, type Sender, TransactionEndedError } from "../../mod.ts";
+import {
+  command,
+  ConfigurationError,
+  ConflictError,
+  event,
+  OutcomeUnknownError,
+  type Sender,
+  TransactionEndedError,
+} from "../../mod.ts";
 import { memoryStore } from "../../stores/memory/mod.ts";
-import { trial } from "../support/trial.ts";
+import { ScriptedStore } from "../support/fakes/scripted_store.ts";
+import { type Trial, trial } from "../support/trial.ts";
 
 const Work = command<{ id: string }>("transactions.work");
 const Done = event<{ by: string }>("transactions.done");
@@ -64,3 +73,45 @@ trial("a store that cannot join says so", async (t) => {
   const tx = {} as never;
   await assertRejects(() => bus.publish(Done, { by: "1" }, { tx }), ConfigurationError, "join");
 });
+
+/** A transaction on a store on which commits go wrong; what it was run for, what it gave, and what left it. */
+async function transacting(t: Trial, fails: (commit: number) => Error | undefined, call: "commit" | "committed") {
+  const store = new ScriptedStore();
+  const bus = t.bus({ store });
+  const done: string[] = [];
+  bus.endpoint("done").handle(Done, ({ by }) => void done.push(by));
+  await bus.start();
+  let commits = 0;
+  store.script = (each) => {
+    if (each !== call) return;
+    const error = fails(++commits);
+    if (error !== undefined) throw error;
+  };
+  let runs = 0;
+  const outcome = bus.transaction(async (_, sender) => {
+    const run = ++runs;
+    await sender.publish(Done, { by: `run ${run}` });
+    return run;
+  }).catch((error: unknown) => error);
+  await t.pass(60_000);
+  return { outcome: await outcome, runs, done };
+}
+
+trial("a transaction that met another is run again, and gives what the one that was committed gave", async (t) => {
+  const fails = (commit: number) => commit <= 2 ? new ConflictError("a row") : undefined;
+  assertEquals(await transacting(t, fails, "commit"), { outcome: 3, runs: 3, done: ["run 3"] });
+});
+
+trial("a transaction that meets others for ever is given up", async (t) => {
+  const { outcome, runs, done } = await transacting(t, () => new ConflictError("a row"), "commit");
+  assertEquals([outcome instanceof ConflictError, runs, done], [true, 9, []]);
+});
+
+for (const call of ["commit", "committed"] as const) {
+  trial(`a transaction of which nobody knows whether it is ${call} says so, and is not run again`, async (t) => {
+    const { outcome, runs, done } = await transacting(t, () => new OutcomeUnknownError("scripted"), call);
+    assertEquals([outcome instanceof OutcomeUnknownError, runs], [true, 1]);
+    // What was written leaves, once its lease is over.
+    assertEquals(done, call === "committed" ? ["run 1"] : []);
+  });
+}

@@ -36,6 +36,8 @@ export type Applies = (has: StoreCapabilities, under: StoreUnderTest) => boolean
 export interface StoreCase {
   readonly name: string;
   readonly applies?: Applies;
+  /** Begins on a database that has no tables yet. */
+  readonly bare?: true;
   run(trial: Trial): Promise<void>;
 }
 
@@ -78,7 +80,7 @@ export class Trial {
     const trial = new Trial(under, prefix);
     if (each.applies?.(trial.store.capabilities, under) === false) return;
     await trial.open(trial.store);
-    await trial.store.deploy("apply");
+    if (each.bare !== true) await trial.store.deploy("apply");
     try {
       await each.run(trial);
     } finally {

@@ -89,34 +89,38 @@ test("PostgreSQL: a listener that cannot connect tries again", async () => {
   await listener.ended();
 });
 
-onPostgres(
-  "a store that waits hears of a transaction that an application commits, long before it would look",
-  async (opened) => {
-    const store = await opened.store({ pollInterval: "1h" });
-    const { bench: { sql }, bus } = opened;
-    const next = store.outbox.next(bus, never);
-    let woken = false;
-    next.then(() => woken = true);
-    await opened.until(
-      "the store to listen",
-      async () =>
-        (await sql`SELECT 1 FROM pg_stat_activity WHERE query ILIKE 'listen%' AND query LIKE ${`%${opened.bench.schema}%`}`)
-          .length > 0,
-    );
-    // What is rolled back is not heard.
-    await sql.begin(async (tx) => {
-      await store.join(tx, opened.scope()).commit(opened.changes({ outbox: [opened.row()] }));
-      throw new Error("undone");
-    }).catch(() => {});
-    await opened.clock.pass(200);
-    assert(!woken);
-    await sql.begin(async (tx) => {
-      assertEquals(await store.join(tx, opened.scope()).commit(opened.changes({ outbox: [opened.row()] })), []);
-    });
-    await opened.until("the store to be woken", () => woken);
-    assertEquals((await store.outbox.claim(bus, 10, 1_000)).length, 1);
-  },
-);
+for (const rows of ["outbox", "schedules"] as const) {
+  onPostgres(
+    `a store that waits for its ${rows} hears of a transaction that an application commits, long before it would look`,
+    async (opened) => {
+      const store = await opened.store({ pollInterval: "1h" });
+      const { bench: { sql }, bus } = opened;
+      const written = () =>
+        opened.changes(rows === "outbox" ? { outbox: [opened.row()] } : { schedules: [{ put: opened.schedule() }] });
+      const next = store[rows].next(bus, never);
+      let woken = false;
+      next.then(() => woken = true);
+      await opened.until(
+        "the store to listen",
+        async () =>
+          (await sql`SELECT 1 FROM pg_stat_activity WHERE query ILIKE 'listen%' AND query LIKE ${`%${opened.bench.schema}%`}`)
+            .length > 0,
+      );
+      // What is rolled back is not heard.
+      await sql.begin(async (tx) => {
+        await store.join(tx, opened.scope()).commit(written());
+        throw new Error("undone");
+      }).catch(() => {});
+      await opened.clock.pass(200);
+      assert(!woken);
+      await sql.begin(async (tx) => {
+        assertEquals(await store.join(tx, opened.scope()).commit(written()), []);
+      });
+      await opened.until("the store to be woken", () => woken);
+      assertEquals((await store[rows].claim(bus, 10, 1_000)).length, 1);
+    },
+  );
+}
 
 onPostgres("a commit that this process delivers says nothing to others", async (opened) => {
   const { bench: { sql, schema } } = opened;
