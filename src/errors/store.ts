@@ -75,10 +75,13 @@ export class TransactionEndedError extends HeroError {
    * @param store its name
    */
   constructor(store: string, options?: ErrorOptions) {
-    super(`The transaction of "${store}" has ended: nothing was done. Await all work before the handler returns`, {
-      ...options,
-      details: { store },
-    });
+    super(
+      `The transaction of "${store}" has ended: nothing was done. Await all work before the function returns that was given it`,
+      {
+        ...options,
+        details: { store },
+      },
+    );
   }
 }
 

@@ -1,6 +1,7 @@
 /** Statements whose values stand in a text, so that one message to the server has several of them. @module */
 import { digitsOf } from "./hexadecimal.ts";
 import type { SqlValue } from "./sql_client.ts";
+import type { Statement } from "./statement.ts";
 
 /** Longer ones travel with their values beside them: what stands in a text is read more than once. In characters. */
 const mostLength = 16_384;
@@ -34,6 +35,15 @@ export class Inlined {
   forget(statement: string): void {
     this.#names.delete(statement);
   }
+}
+
+/** Statements as one text, with their values in it: run once, they had better not be prepared. */
+export function scriptOf(statements: readonly Statement[]): string {
+  const texts = statements.map(({ text, values }) =>
+    // Each parameter is cast where it stands, and none stands within a text.
+    text.replace(/\$(\d+)/g, (_, number) => literal(values[Number(number) - 1] ?? null))
+  );
+  return texts.join(";");
 }
 
 /** A text ends with its first NUL. */

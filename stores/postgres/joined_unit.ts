@@ -2,13 +2,16 @@
 import { TransactionEndedError } from "../../src/errors/store.ts";
 import type { Changes, OutboxRow, SagaRow } from "../../src/spi/rows.ts";
 import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
-import { explainOwn, storeName } from "./errors.ts";
+import { explainOwn, stateOf, storeName } from "./errors.ts";
+import { scriptOf } from "./inlined.ts";
 import { sagaOf } from "./sagas.ts";
-import type { SqlRow, SqlSession } from "./sql_client.ts";
+import type { JoinedSession, SqlRow } from "./sql_client.ts";
 import type { Statement } from "./statement.ts";
 import type { UnitHost, Written } from "./unit_host.ts";
 
 const savepoint = "hero_member";
+/** SQLSTATE: what needs a transaction was run in none. */
+const noTransaction = "25P01";
 
 /** What a joined unit needs of its store. */
 export interface JoinHost extends Pick<UnitHost<unknown>, "load" | "find"> {
@@ -23,11 +26,11 @@ export class JoinedUnit<Tx> implements Unit<Tx> {
   readonly duplicates: readonly boolean[] = [];
   readonly tx: Tx;
   readonly #host: JoinHost;
-  readonly #session: SqlSession;
+  readonly #session: JoinedSession;
   readonly #scope: Scope;
   #ended = false;
 
-  constructor(host: JoinHost, session: SqlSession, tx: Tx, scope: Scope) {
+  constructor(host: JoinHost, session: JoinedSession, tx: Tx, scope: Scope) {
     this.#host = host;
     this.#session = session;
     this.tx = tx;
@@ -60,8 +63,28 @@ export class JoinedUnit<Tx> implements Unit<Tx> {
     this.#check();
     this.#ended = true;
     const { statements, explain } = this.#host.writeJoined(this.#scope, changes);
+    const { script } = this.#session;
+    if (script !== undefined) return await this.#together(script.bind(this.#session), statements, explain);
     const sent = await Promise.allSettled(statements.map(({ text, values }) => this.#session.query(text, values)));
     for (const outcome of sent) if (outcome.status === "rejected") throw explain(outcome.reason);
+    return [];
+  }
+
+  /**
+   * A driver may take statements for a transaction that has ended, and run each for itself: what was rolled back would be
+   * sent all the same. A savepoint is refused there, and what stands behind it in the same message with it.
+   */
+  async #together(
+    script: (text: string) => Promise<unknown>,
+    statements: readonly Statement[],
+    explain: (error: unknown) => unknown,
+  ): Promise<readonly Leased<OutboxRow>[]> {
+    try {
+      await script(`SAVEPOINT ${savepoint};${scriptOf(statements)};RELEASE SAVEPOINT ${savepoint}`);
+    } catch (error) {
+      if (stateOf(error) === noTransaction) throw new TransactionEndedError(storeName, { cause: error });
+      throw explain(error);
+    }
     return [];
   }
 

@@ -12,4 +12,12 @@
  * @module
  */
 export { postgres, type PostgresClientOptions, type PostgresOptions, type PostgresTableOptions } from "./postgres.ts";
-export type { SqlClient, SqlConnection, SqlRow, SqlSession, SqlValue, UseTransaction } from "./sql_client.ts";
+export type {
+  JoinedSession,
+  SqlClient,
+  SqlConnection,
+  SqlRow,
+  SqlSession,
+  SqlValue,
+  UseTransaction,
+} from "./sql_client.ts";

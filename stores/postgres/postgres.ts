@@ -103,10 +103,10 @@ export function postgres(
   options: string | PostgresOptions | PostgresClientOptions<unknown>,
 ): JoinableStore<TransactionSql> | JoinableStore<unknown> {
   const given = typeof options === "string" ? { url: options } : options;
-  checkOptionNames(given, "client" in given ? clientOptionNames : optionNames, "postgres()");
+  checkOptionNames(given, Object.hasOwn(given ?? {}, "client") ? clientOptionNames : optionNames, "postgres()");
   const { schema = "public", prefix = "hero_", pollInterval = "1s" } = given;
   const names = new Names(schema, prefix);
-  const pollMs = milliseconds(pollInterval);
+  const pollMs = milliseconds(pollInterval, "{ pollInterval }");
   if (pollMs < 1) throw new ConfigurationError(`Cannot use { pollInterval: ${pollInterval} }. Say at least 1 ms`);
   if ("client" in given) {
     const { client, where = "the database", listen = true } = given;
@@ -124,7 +124,7 @@ export function postgres(
   if (!Number.isInteger(max) || max < 1) {
     throw new ConfigurationError(`Cannot use { max: ${max} }. Say how many connections there may be, at least 1`);
   }
-  const poolMs = milliseconds(poolTimeout);
+  const poolMs = milliseconds(poolTimeout, "{ poolTimeout }");
   if (poolMs < 1) throw new ConfigurationError(`Cannot use { poolTimeout: ${poolTimeout} }. Say at least 1 ms`);
   const where = placeOf(url, connection);
   // postgres.js would print what the server notes, as that a table exists already, among what the application prints.

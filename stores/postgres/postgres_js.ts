@@ -1,5 +1,6 @@
 /** postgres.js as a store uses it. @module */
 import type { Options, Row, Sql, TransactionSql } from "postgres";
+import { ConfigurationError } from "../../src/errors/configuration.ts";
 import { type ArrayType, arrayTypesOf, arrayTypesQuery, registerArrays } from "./array_types.ts";
 import { registerBytes } from "./bytes.ts";
 import { ConfigurationError } from "../../src/errors/configuration.ts";
@@ -9,7 +10,15 @@ import { stateOf } from "./errors.ts";
 import { type Dial, dialer, dialNoMore, type Line, LinePool } from "./line_pool.ts";
 import { isPooled, lookAtPooler } from "./pooler.ts";
 import type { Patience } from "./waiting.ts";
-import type { SqlClient, SqlConnection, SqlRow, SqlSession, SqlValue, UseTransaction } from "./sql_client.ts";
+import type {
+  JoinedSession,
+  SqlClient,
+  SqlConnection,
+  SqlRow,
+  SqlSession,
+  SqlValue,
+  UseTransaction,
+} from "./sql_client.ts";
 
 /** How postgres.js is used. */
 export interface PostgresJsOptions {
@@ -95,6 +104,8 @@ export class PostgresJs implements SqlClient<TransactionSql> {
   /** Makes fragments and typed values, and connects to nothing. */
   readonly #helpers: () => Sql;
   #arrays: readonly ArrayType[] | undefined;
+  /** What handlers of this store are given. */
+  readonly #deferred = new WeakSet<object>();
 
   constructor(client: Client, { url, options, max, prepare, listenUrl, patience }: PostgresJsOptions) {
     this.max = max;
@@ -175,12 +186,17 @@ export class PostgresJs implements SqlClient<TransactionSql> {
     registerArrays(sql, this.#arrays = arrays);
   }
 
-  join(tx: TransactionSql): SqlSession {
-    return { query: (text, values = []) => ask(tx, text, values, this.#preparing.statements) };
+  join(tx: TransactionSql): JoinedSession {
+    checkTransaction(tx);
+    const query: SqlSession["query"] = (text, values = []) => ask(tx, text, values, this.#preparing.statements);
+    // A unit's own takes nothing once it has ended, and no savepoint in a text.
+    return this.#deferred.has(tx) ? { query } : { query, script: (text) => ask(tx, text, [], false) };
   }
 
   defer(use: UseTransaction<TransactionSql>): TransactionSql {
-    return deferredSql(use, this.#helpers);
+    const tx = deferredSql(use, this.#helpers);
+    this.#deferred.add(tx);
+    return tx;
   }
 
   async listen(channel: string, heard: (payload: string) => void): Promise<() => Promise<void>> {
@@ -204,6 +220,18 @@ export class PostgresJs implements SqlClient<TransactionSql> {
   close(): Promise<void> {
     return this.#pool.end();
   }
+}
+
+/** What is written with the client itself is in no transaction, and stays where one is rolled back. */
+function checkTransaction(tx: unknown): void {
+  const is = (name: string): boolean => tx instanceof Object && typeof Reflect.get(tx, name) === "function";
+  if (is("unsafe") && !is("begin")) return;
+  throw new ConfigurationError(
+    `Cannot join this { tx }: it is ${
+      is("begin") ? "the client itself, and no transaction" : "none of postgres.js"
+    }. ` +
+      `Give what the client's begin() hands to its function, as in sql.begin((tx) => bus.publish(…, { tx }))`,
+  );
 }
 
 /** Where rows come behind another statement's end, the client gives a list of results. */

@@ -15,6 +15,15 @@ export interface SqlSession {
   query(text: string, values?: readonly SqlValue[]): Promise<readonly SqlRow[]>;
 }
 
+/** A transaction that an application has begun. */
+export interface JoinedSession extends SqlSession {
+  /**
+   * Runs several statements, without values, in one message: where one fails, those after it are not run. Left out: they
+   * are sent one by one, and what was not awaited may be written after the transaction, for itself.
+   */
+  script?(text: string): Promise<unknown>;
+}
+
 /** A connection that one unit of work has for itself. */
 export interface SqlConnection<out Tx> extends SqlSession {
   /** What a handler writes with, on this connection. */
@@ -64,7 +73,7 @@ export interface SqlClient<in out Tx> extends SqlSession {
    */
   connect(signal: AbortSignal, brief?: boolean): Promise<SqlConnection<Tx>>;
   /** Statements within a transaction that an application has begun. */
-  join(tx: Tx): SqlSession;
+  join(tx: Tx): JoinedSession;
   /**
    * What stands for a transaction that is not open yet: each of its calls goes through `use`, and looks like the call of
    * a `Tx`.

@@ -1,10 +1,10 @@
 /** npm:pg as a store's driver: what an application would write. */
 import pg from "pg";
 import type {
+  JoinedSession,
   SqlClient,
   SqlConnection,
   SqlRow,
-  SqlSession,
   SqlValue,
   UseTransaction,
 } from "../../../stores/postgres/mod.ts";
@@ -70,7 +70,10 @@ export function pgClient(url: string, max = 10): SqlClient<PgTransaction> {
         release: (broken = false) => client.release(broken || lost),
       };
     },
-    join: (tx): SqlSession => ({ query: (text, values) => ask(tx as PgClient, text, values) }),
+    join: (tx): JoinedSession => ({
+      query: (text, values) => ask(tx as PgClient, text, values),
+      script: (text) => tx.query(text),
+    }),
     defer: (use: UseTransaction<PgTransaction>) => ({
       query: (...args: Parameters<PgTransaction["query"]>) => use((tx) => tx.query(...args)),
     }),

@@ -1,0 +1,64 @@
+/** What is written into an application's own transaction is part of it, or is not written. */
+import { assertEquals, assertRejects } from "@std/assert";
+import type { TransactionSql } from "postgres";
+import { type Bus, ConfigurationError, createBus, event, TransactionEndedError } from "../../../mod.ts";
+import { postgres } from "../../../stores/postgres/mod.ts";
+import { onPostgres } from "./opened.ts";
+
+const Done = event<{ text: string }>("joining.done");
+
+async function started(url: string, schema: string, done: string[]): Promise<Bus<TransactionSql>> {
+  const bus = createBus({ name: "joining", store: postgres({ url, schema }) });
+  bus.endpoint("done").handle(Done, ({ text }) => void done.push(text));
+  await bus.start();
+  return bus;
+}
+
+onPostgres("what is published in a transaction that has ended is refused, not written by itself", async (opened) => {
+  const { url, schema, sql } = opened.bench;
+  const done: string[] = [];
+  const bus = await started(url, schema, done);
+  let over: TransactionSql | undefined;
+  await sql.begin(async (tx) => {
+    over = tx;
+    await tx`SELECT 1`;
+  });
+  const tx = over;
+  if (tx === undefined) throw new Error("There was no transaction");
+  await assertRejects(() => bus.publish(Done, { text: "late" }, { tx }), TransactionEndedError);
+  await assertRejects(() => bus.schedule(Done, { text: "late" }, { in: 0 }, { tx }), TransactionEndedError);
+
+  const rolledBack: Promise<void>[] = [];
+  await assertRejects(() =>
+    sql.begin(async (tx) => {
+      await tx`SELECT 1`;
+      rolledBack.push(bus.publish(Done, { text: "not awaited, rolled back" }, { tx }));
+      throw new Error("No");
+    })
+  );
+  await Promise.allSettled(rolledBack);
+  await sql.begin(async (tx) => {
+    await bus.publish(Done, { text: `it's \\ $1 "$hero$" ünï` }, { tx });
+    await bus.publish(Done, { text: "x".repeat(100_000) }, { tx });
+  });
+  await opened.until("both have come", () => done.length >= 2);
+  await bus.stop();
+  assertEquals(done.toSorted(), [`it's \\ $1 "$hero$" ünï`, "x".repeat(100_000)].toSorted());
+});
+
+onPostgres(
+  "a client in a transaction's place is refused: what it writes stays where one is rolled back",
+  async (opened) => {
+    const { url, schema, sql } = opened.bench;
+    const done: string[] = [];
+    const bus = await started(url, schema, done);
+    const refused = async (tx: unknown, says: string) =>
+      void await assertRejects(() => bus.publish(Done, { text: "no" }, { tx: tx as never }), ConfigurationError, says);
+    await refused(sql, "it is the client itself");
+    for (const tx of [{}, null, "tx", { query() {} }]) await refused(tx, "it is none of postgres.js");
+    await bus.transaction(async (tx) => await bus.publish(Done, { text: "by a handler's" }, { tx }));
+    await opened.until("it has come", () => done.length === 1);
+    await bus.stop();
+    assertEquals(done, ["by a handler's"]);
+  },
+);
