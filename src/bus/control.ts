@@ -205,7 +205,7 @@ export interface EndpointDescription {
 export type HealthStatus = "healthy" | "degraded" | "unhealthy";
 /** How a bus is. */
 export interface Health {
-  /** Its worst part's, but that one endpoint, or a broker that is away, only degrades it. */
+  /** Its worst part's: an endpoint is `degraded` at worst, a broker or database that is away mostly `unhealthy`. */
   readonly status: HealthStatus;
   /** The transport, the store, what waits in it, and each endpoint. */
   readonly parts: readonly {

@@ -21,7 +21,7 @@ export interface Forgotten {
 }
 
 /**
- * The health of a bus: its worst part's, but that one endpoint or a broker that is away only degrades it.
+ * The health of a bus: its worst part's.
  *
  * @param forgotten what of it is in this process alone, where the broker keeps messages for longer
  */
