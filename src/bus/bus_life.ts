@@ -121,6 +121,12 @@ export class BusLife {
     return this.#opening;
   }
 
+  /** The same for whoever looks at queues, which a bus that was not started can do as well. */
+  async reach(): Promise<void> {
+    if (this.#opening === undefined) this.checkNotStopped("look at queues");
+    await this.openTransport();
+  }
+
   async start(signal: AbortSignal | undefined): Promise<void> {
     this.configuring("start");
     signal?.throwIfAborted();
@@ -208,7 +214,7 @@ export class BusLife {
   }
 
   async #disconnect(name: string, runtime: EndpointRuntime, options: StopOptions): Promise<void> {
-    const { deadline, cancel } = this.#deadline(milliseconds(options.deadline ?? defaultDeadline));
+    const { deadline, cancel } = this.#deadline(milliseconds(options.deadline ?? defaultDeadline, "{ deadline }"));
     await runtime.stop(deadline);
     await runtime.abandon();
     cancel();
@@ -228,7 +234,7 @@ export class BusLife {
       this.#hurry();
       return this.#stopping;
     }
-    const inMs = milliseconds(options.deadline ?? defaultDeadline);
+    const inMs = milliseconds(options.deadline ?? defaultDeadline, "{ deadline }");
     const { deadline, cancel, now } = this.#deadline(inMs);
     this.#hurry = now;
     const until = this.#core.services.clock.now() + inMs;

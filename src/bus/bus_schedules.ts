@@ -1,5 +1,6 @@
 /** Which of broker and store keeps what is due later. @module */
 import type { Contract } from "../contracts/contract.ts";
+import { ConfigurationError } from "../errors/configuration.ts";
 import type { Storage } from "../outbox/storage.ts";
 import { StoreSchedules } from "../outbox/store_schedules.ts";
 import { UnitOfWork } from "../outbox/unit_of_work.ts";
@@ -9,6 +10,7 @@ import type { Schedules } from "../pipeline/schedules.ts";
 import type { SendTarget } from "../pipeline/outgoing_message.ts";
 import type { ScheduleOptions, ScheduleToken, When } from "../pipeline/sending.ts";
 import type { Transport } from "../spi/transport.ts";
+import { isPromise } from "../values/awaitable.ts";
 import { BrokerSchedules } from "./broker_schedules.ts";
 
 /**
@@ -43,6 +45,13 @@ export class BusSchedules implements Schedules {
   }
 
   unschedule(token: ScheduleToken, target: SendTarget): Promise<void> {
+    const given: unknown = token;
+    if (typeof given !== "object" || given === null || !("id" in given) || typeof given.id !== "string") {
+      const why = isPromise(given)
+        ? "it is a promise. Await what schedule() gives"
+        : "it is none. Give what schedule() gave";
+      return Promise.reject(new ConfigurationError(`Cannot unschedule by this token: ${why}`));
+    }
     // Who has scheduled it need not be asked: the token says where it waits.
     return (this.#store(StoreSchedules.knows(token)) ?? this.#broker).unschedule(token, target);
   }

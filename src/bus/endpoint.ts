@@ -3,6 +3,7 @@ import type { Contract, Kind } from "../contracts/contract.ts";
 import { type Definition, definitionOf } from "../contracts/definition.ts";
 import { AlreadyStartedError } from "../errors/lifecycle.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
+import { shown } from "../errors/shown.ts";
 import type {
   BatchHandler,
   BatchOptions,
@@ -118,6 +119,13 @@ export class EndpointBuilder implements Endpoint<unknown> {
     options: BatchOptions<Out>,
     handler: NoInfer<BatchHandler<Out, unknown>>,
   ): this {
+    // Its options stand before it, and are easily left out.
+    if (typeof options === "function") {
+      throw new ConfigurationError(
+        `Cannot add a batch handler to "${this.name}": its options are missing. ` +
+          `Write batch(contract, { size, within }, handler)`,
+      );
+    }
     this.#check(handler, "a batch handler");
     const consumer = { name: handler.name || contract.name, kind: "batch" } as const;
     return this.#declare(consumer, contract, () => undefined, {
@@ -195,7 +203,7 @@ export class EndpointBuilder implements Endpoint<unknown> {
     if (this.#sealed) throw new AlreadyStartedError(this.bus, `add ${what} to "${this.name}"`);
     if (typeof value !== "function") {
       throw new ConfigurationError(
-        `Cannot add ${what} to "${this.name}": it must be a function, and is ${typeof value}`,
+        `Cannot add ${what} to "${this.name}": it must be a function, and is ${shown(value)}`,
       );
     }
   }

@@ -1,5 +1,6 @@
 /** What an endpoint is refused for before it starts. @module */
 import { ConfigurationError, UnsupportedError } from "../errors/configuration.ts";
+import { shown } from "../errors/shown.ts";
 import type { Storage } from "../outbox/storage.ts";
 import { derives } from "../pipeline/bindings.ts";
 import { checkRetryPolicy } from "../pipeline/retry.ts";
@@ -55,10 +56,6 @@ const choicesOf: Readonly<Record<"queue" | "expired" | "publishFaults" | "keepFa
   subscribe: [true, false],
 };
 
-function shown(value: unknown): string {
-  return typeof value === "string" ? `"${value}"` : String(value);
-}
-
 /**
  * Checks an endpoint's options against one another and against what the transport can.
  *
@@ -74,7 +71,7 @@ export function checkOptions(
   };
   for (const [what, value] of [["concurrency", options.concurrency], ["prefetch", options.prefetch]] as const) {
     if (value !== undefined && (!Number.isSafeInteger(value) || value < 1)) {
-      refuse(`its ${what} is ${value}. Give a whole number from 1`);
+      refuse(`its ${what} is ${shown(value)}. Give a whole number from 1`);
     }
   }
   for (const [what, choices] of Object.entries(choicesOf)) {
@@ -86,11 +83,17 @@ export function checkOptions(
   if (!["undefined", "boolean", "object"].includes(typeof outbox) && outbox !== "memory" || outbox === null) {
     refuse(`there is no { outbox: ${shown(outbox)} }. Say true, "memory" or { group }`);
   }
-  if (options.timeout !== undefined && milliseconds(options.timeout) === 0) {
+  const of = `of the endpoint "${name}"`;
+  if (options.hold !== undefined) milliseconds(options.hold, `{ hold } ${of}`);
+  if (options.timeout !== undefined && milliseconds(options.timeout, `{ timeout } ${of}`) === 0) {
     refuse(`in a timeout of 0 no handler has ended. Give it more, or leave { timeout } out`);
   }
   if (options.redeliver !== undefined && !Array.isArray(options.redeliver)) {
     refuse(`{ redeliver } is no list of waits. Give one, as in ["1m", "1h"]`);
+  }
+  for (const wait of options.redeliver ?? []) milliseconds(wait, `a wait in { redeliver } ${of}`);
+  if (options.extensions !== undefined && !Array.isArray(options.extensions)) {
+    refuse(`{ extensions } are no list. Give one of what the transport makes, as in [memory.queue({ … })]`);
   }
   if (options.order !== undefined && options.order !== "key") refuse(`there is no { order } but "key"`);
   if (options.audit !== undefined) checkDestination(options.audit, `{ audit } of "${name}"`);
@@ -121,8 +124,8 @@ export function checkOptions(
   }
   if (typeof outbox === "object") {
     const { group = 1 } = outbox;
-    if (!Number.isSafeInteger(group) || group < 1) refuse(`its group is ${group}. Give a whole number from 1`);
-    if (inboxWindowOf(options) === 0) refuse(`an inbox window of 0 knows no message. Leave it out`);
+    if (!Number.isSafeInteger(group) || group < 1) refuse(`its group is ${shown(group)}. Give a whole number from 1`);
+    if (inboxWindowOf(options, name) === 0) refuse(`an inbox window of 0 knows no message. Leave it out`);
   }
   if (isStored(options) || builder.sagas.length > 0) checkBatches(builder);
 }

@@ -139,8 +139,9 @@ export const endpointOptionNames: OptionNames<EndpointOptions> = {
 export const outboxSettingNames: OptionNames<OutboxSettings> = { group: true, inboxWindow: true };
 
 /** For how long its inbox knows a message, in milliseconds. */
-export function inboxWindowOf({ outbox }: EndpointOptions): number {
-  return milliseconds((typeof outbox === "object" ? outbox.inboxWindow : undefined) ?? defaultInboxWindow);
+export function inboxWindowOf({ outbox }: EndpointOptions, endpoint = ""): number {
+  const given = typeof outbox === "object" ? outbox.inboxWindow : undefined;
+  return milliseconds(given ?? defaultInboxWindow, `{ inboxWindow } of the endpoint "${endpoint}"`);
 }
 
 /** Whether its messages are handled in units of work. */

@@ -4,6 +4,7 @@ import { applicationHeaders, headerCount, headerText, names } from "../envelope/
 import { parseMessageType } from "../envelope/message_type.ts";
 import { fromHeaders } from "../envelope/wire.ts";
 import { ConfigurationError, UnsupportedError } from "../errors/configuration.ts";
+import { shown } from "../errors/shown.ts";
 import type { ExceptionInfo } from "../errors/exception_info.ts";
 import { referred } from "../pipeline/reference.ts";
 import type { Serializers } from "../serialization/negotiation.ts";
@@ -31,11 +32,13 @@ export class EndpointErrorQueue implements ErrorQueue {
   readonly #serializers: Serializers;
   readonly #call: string;
   readonly #now: () => number;
+  readonly #open: () => Promise<void>;
 
   /**
    * @param addresses `aside`: where the messages lie; `endpoint`: where they are put back
    * @param call what the application called, for errors
    * @param now epoch milliseconds
+   * @param open connects, where the bus was not started; left out: it is open
    */
   constructor(
     transport: Transport,
@@ -43,6 +46,7 @@ export class EndpointErrorQueue implements ErrorQueue {
     serializers: Serializers,
     call: string,
     now: () => number,
+    open: () => Promise<void> = () => Promise.resolve(),
   ) {
     this.#transport = transport;
     this.#queue = queueName(addresses.aside) ?? addresses.aside;
@@ -50,6 +54,7 @@ export class EndpointErrorQueue implements ErrorQueue {
     this.#serializers = serializers;
     this.#call = call;
     this.#now = now;
+    this.#open = open;
   }
 
   async *list(
@@ -57,7 +62,10 @@ export class EndpointErrorQueue implements ErrorQueue {
   ): AsyncGenerator<FailedMessage> {
     checkOptionNames(options, listOptionNames, `list() of "${this.#queue}"`);
     const { limit = Infinity, after, signal } = options;
-    const admin = this.#admin();
+    if (!(limit >= 0)) {
+      throw new ConfigurationError(`Cannot list ${shown(limit)} of "${this.#queue}": { limit } is a number from 0`);
+    }
+    const admin = await this.#admin();
     let given = 0;
     let reached = after === undefined;
     let from: string | undefined;
@@ -94,8 +102,8 @@ export class EndpointErrorQueue implements ErrorQueue {
     which: Selection,
     work: (delivery: Delivery, receiver: Receiver) => Promise<void>,
   ): Promise<number> {
-    const admin = this.#admin();
     const chosen = this.#chooser(which);
+    const admin = await this.#admin();
     const failures: unknown[] = [];
     let count = 0;
     const opened: { receiver?: Receiver } = {};
@@ -134,6 +142,8 @@ export class EndpointErrorQueue implements ErrorQueue {
     if (which === "all") return () => true;
     if (typeof which === "function") return (delivery) => decided(which(this.#describe(delivery)), this.#queue);
     if (!Array.isArray(which)) throw noSelection(which, `"${this.#queue}"`, `, or a filter`);
+    const other = which.find((id: unknown) => typeof id !== "string");
+    if (other !== undefined) throw noSelection([other], `"${this.#queue}"`, `, or a filter`);
     const ids = new Set(which);
     return (delivery) => ids.has(idOf(delivery.frame));
   }
@@ -191,9 +201,14 @@ export class EndpointErrorQueue implements ErrorQueue {
     }
   }
 
-  #admin(): Admin {
-    if (this.#transport.admin !== undefined) return this.#transport.admin;
-    throw new UnsupportedError(this.#transport.name, this.#call, `Use the broker's own tools`);
+  async #admin(): Promise<Admin> {
+    const { admin } = this.#transport;
+    if (admin === undefined) throw this.#unsupported();
+    await this.#open();
+    return admin;
+  }
+  #unsupported(): UnsupportedError {
+    return new UnsupportedError(this.#transport.name, this.#call, `Use the broker's own tools`);
   }
 }
 
@@ -204,7 +219,7 @@ export class EndpointErrorQueue implements ErrorQueue {
  */
 export function noSelection(which: unknown, from: string, more = ""): ConfigurationError {
   return new ConfigurationError(
-    `Cannot choose from ${from} by ${typeof which === "string" ? `"${which}"` : typeof which}. ` +
+    `Cannot choose from ${from} by ${shown(which)}. ` +
       `Give "all", a list of message ids${more}`,
   );
 }

@@ -1,8 +1,10 @@
 /** The bus: what an application calls. @module */
 import type { Command } from "../contracts/command.ts";
 import type { Contract } from "../contracts/contract.ts";
+import { definitionOf } from "../contracts/definition.ts";
 import type { Event } from "../contracts/event.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
+import { shown } from "../errors/shown.ts";
 import { joined, transact } from "../outbox/transactions.ts";
 import type { UnitOfWork } from "../outbox/unit_of_work.ts";
 import type { Middleware, SendMiddleware } from "../pipeline/context.ts";
@@ -10,7 +12,7 @@ import { type CallKind, callOptionsError, unitOptionsError } from "../pipeline/c
 import { checkedMiddleware } from "../pipeline/middleware.ts";
 import { noOptions } from "../pipeline/draft.ts";
 import { HeldMessages } from "../pipeline/held_messages.ts";
-import type { BusObserver } from "../pipeline/observers.ts";
+import { type BusObserver, checkedObserver } from "../pipeline/observers.ts";
 import type { SendTarget } from "../pipeline/outgoing_message.ts";
 import type {
   PublishOptions,
@@ -27,9 +29,11 @@ import type { SagaInstances } from "../sagas/instances.ts";
 import type { Saga } from "../sagas/saga.ts";
 import type { Change, DeployMode, Transport } from "../spi/transport.ts";
 import type { Awaitable } from "../values/awaitable.ts";
+import { isSignal, noSignal } from "../values/abortable.ts";
 import { checkName } from "../values/destination.ts";
 import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 import type { Bus, Connection } from "./bus.ts";
+import { checkBusOptions } from "./bus_checks.ts";
 import { BusCore, type Defaults } from "./bus_core.ts";
 import { BusLife } from "./bus_life.ts";
 import { BusStreams } from "./bus_streams.ts";
@@ -48,6 +52,7 @@ import type { MessageStream } from "./stream.ts";
 import { topologyOf } from "./topology.ts";
 
 const signalName: OptionNames<{ readonly signal?: AbortSignal }> = { signal: true };
+const deployModes: readonly DeployMode[] = ["plan", "check", "apply"];
 const stopOptionNames: OptionNames<StopOptions> = { deadline: true };
 
 /** The bus: see {@linkcode Bus}. */
@@ -61,6 +66,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
 
   constructor(options: BusOptions<Tx>, transport: Transport, defaults: Defaults) {
     this.name = checkName("a bus", options.name);
+    checkBusOptions(options);
     this.#core = new BusCore(options, transport, (definition) => this.#endpoints.owner(definition), defaults);
     this.#core.onIntroduced = () => this.#endpoints.forget();
     this.#life = new BusLife(this.#core, this.#endpoints);
@@ -103,7 +109,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
     return this;
   }
   observe(observer: BusObserver): () => void {
-    return this.#core.observers.add(observer);
+    return this.#core.observers.add(checkedObserver(observer, this.name));
   }
 
   async connect(runnable: Runnable<Tx>, options: EndpointOptions = {}): Promise<Connection> {
@@ -205,6 +211,12 @@ export class MessageBus<Tx> implements Bus<Tx> {
 
   async transaction<Result>(work: (tx: Tx, sender: Sender) => Awaitable<Result>): Promise<Result> {
     this.#life.check("begin a transaction");
+    if (typeof work !== "function") {
+      throw new ConfigurationError(
+        `Cannot begin a transaction on the bus "${this.name}": ${shown(work)} is no function. ` +
+          `Give one, as in bus.transaction(async (tx, sender) => { … })`,
+      );
+    }
     const { storage, services, outbound } = this.#core;
     if (storage?.given === true) {
       // The store is the one whose transactions the bus' type tells of.
@@ -236,12 +248,13 @@ export class MessageBus<Tx> implements Bus<Tx> {
     contract: Contract<never, Out, unknown>,
     options: { readonly signal?: AbortSignal } = {},
   ): MessageStream<Out> {
+    definitionOf(contract, "the contract to stream");
     return this.#streams.open(contract, options);
   }
   sink<In>(event: Event<In, unknown>, options?: PublishOptions<never>): WritableStream<In>;
   sink<In>(command: Command<In, unknown, unknown>, options?: SendOptions<never>): WritableStream<In>;
   sink<In>(contract: Contract<In, unknown, unknown>, options: SendOptions<never> = noOptions): WritableStream<In> {
-    const kind = contract.kind === "event" ? "publish" : "send";
+    const kind = definitionOf(contract, "the contract of a sink").kind === "event" ? "publish" : "send";
     return new WritableStream<In>({
       write: (message) => this.#send(kind, contract, message, options, this.#core.outbound),
     });
@@ -249,7 +262,9 @@ export class MessageBus<Tx> implements Bus<Tx> {
 
   async start(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     checkOptionNames(options, signalName, `start() on "${this.name}"`);
-    await this.#life.start(options.signal);
+    const { signal } = options;
+    if (signal !== undefined && !isSignal(signal)) throw noSignal(signal, `start() on "${this.name}"`);
+    await this.#life.start(signal);
     await this.#streams.opened();
   }
   // deno-lint-ignore require-await -- async, so that a deadline that is none rejects
@@ -287,10 +302,17 @@ export class MessageBus<Tx> implements Bus<Tx> {
     const own = this.#endpoints.addressOf(endpoint) ?? routing.queue(endpoint);
     const addresses = { aside: routing.queue(endpoint, suffix), endpoint: own };
     const { serializers, clock } = services;
-    return new EndpointErrorQueue(transport, addresses, serializers, `bus.${call}("${endpoint}")`, () => clock.now());
+    return new EndpointErrorQueue(
+      transport,
+      addresses,
+      serializers,
+      `bus.${call}("${endpoint}")`,
+      () => clock.now(),
+      () => this.#life.reach(),
+    );
   }
   sagas<S extends Shape>(saga: Saga<S>): SagaInstances<S> {
-    this.#life.check(`ask for instances of "${saga.name}"`);
+    this.#life.check("ask for instances of a saga");
     return sagaInstances(saga, this.#core, this.#endpoints, (endpoint) => this.errors(endpoint));
   }
   parked(): ParkedMessages {
@@ -311,6 +333,11 @@ export class MessageBus<Tx> implements Bus<Tx> {
   }
   async deploy(mode: DeployMode): Promise<readonly Change[]> {
     this.#life.checkNotStopped("deploy");
+    if (!deployModes.includes(mode)) {
+      throw new ConfigurationError(
+        `Cannot deploy ${shown(mode)} on the bus "${this.name}": say "plan", "check" or "apply"`,
+      );
+    }
     const { registry, routing, transport } = this.#core;
     const plans = this.#endpoints.plan(this.#core);
     await this.#life.openTransport();

@@ -111,7 +111,7 @@ export class RequestClient implements Requests, Sink {
         `Cannot request "${definition.name}": an event has no owner that could answer. Publish it`,
       );
     }
-    const timeoutInMs = milliseconds(options.timeout ?? defaultTimeout);
+    const timeoutInMs = milliseconds(options.timeout ?? defaultTimeout, "{ timeout } of a request");
     options.signal?.throwIfAborted();
     within.signal?.throwIfAborted();
     const { holder } = within;

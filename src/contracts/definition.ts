@@ -1,5 +1,6 @@
 /** What a contract holds at run time, for the library's own use. @module */
 import { ConfigurationError, InvalidNameError } from "../errors/configuration.ts";
+import { shown } from "../errors/shown.ts";
 import type { Extension } from "../spi/transport.ts";
 import { checkName, type Destination, isDestination } from "../values/destination.ts";
 import { milliseconds } from "../values/duration.ts";
@@ -81,14 +82,23 @@ export function define(identity: Identity, options: object): Definition {
   checkOptionNames(options, optionNames, `the contract "${name}"`);
   const version = given.version ?? 1;
   if (!Number.isSafeInteger(version) || version < 1) {
-    throw new ConfigurationError(`Cannot give "${name}" the version ${version}: it must be a whole number from 1`);
+    throw new ConfigurationError(
+      `Cannot give "${name}" the version ${shown(version)}: it must be a whole number from 1`,
+    );
   }
   const priority = given.priority ?? 0;
   if (!Number.isInteger(priority) || priority < 0 || priority > 255) {
-    throw new ConfigurationError(`Cannot give "${name}" the priority ${priority}: it must be whole, from 0 to 255`);
+    throw new ConfigurationError(
+      `Cannot give "${name}" the priority ${shown(priority)}: it must be whole, from 0 to 255`,
+    );
   }
   if (given.key !== undefined && typeof given.key !== "function") {
     throw new ConfigurationError(`Cannot use the key of "${name}": it must be a function from the message to a text`);
+  }
+  if (given.extensions !== undefined && !Array.isArray(given.extensions)) {
+    throw new ConfigurationError(
+      `Cannot use the extensions of "${name}": they are no list. Give one of what the transport makes`,
+    );
   }
   if (given.routingKey !== undefined && typeof given.routingKey !== "function") {
     throw new ConfigurationError(`Cannot use the routing key of "${name}": it must be a function to a text`);
@@ -100,12 +110,14 @@ export function define(identity: Identity, options: object): Definition {
     key: given.key as ((message: unknown) => string) | undefined,
     routingKey: given.routingKey as ((message: unknown) => string) | undefined, // as the key
     extensions: given.extensions ?? [],
-    ttlInMs: given.ttl === undefined ? undefined : positive(name, milliseconds(given.ttl)),
+    ttlInMs: given.ttl === undefined
+      ? undefined
+      : positive(name, milliseconds(given.ttl, `{ ttl } of the contract "${name}"`)),
     priority,
     base: given.extends === undefined ? undefined : baseOf(name, given.extends),
     to: given.to === undefined ? undefined : checkOwner(identity, given.to),
     reply: validating(given.reply, `the reply of "${name}"`),
-    replies: given.replies === undefined ? undefined : namedReplies(given.replies),
+    replies: given.replies === undefined ? undefined : namedReplies(given.replies, name),
     upcasts: [],
   });
 }
@@ -186,16 +198,22 @@ function checkContractName(name: unknown): void {
 function checkOwner({ kind, name }: Identity, to: unknown): Destination {
   if (kind === "event") {
     throw new ConfigurationError(
-      `Cannot send "${name}" to "${String(to)}": an event has no owner. Route it to a topic`,
+      `Cannot send "${name}" to ${shown(to)}: an event has no owner. Route it to a topic`,
     );
   }
   if (isDestination(to)) return to;
   throw new ConfigurationError(
-    `Cannot send "${name}" to "${String(to)}": that is not an address. Write "queue:orders" or "topic:orders.submit"`,
+    `Cannot send "${name}" to ${shown(to)}: that is not an address. Write "queue:orders" or "topic:orders.submit"`,
   );
 }
 
-function namedReplies(replies: Replies): Readonly<Record<string, Definition>> {
+function namedReplies(replies: Replies, name: string): Readonly<Record<string, Definition>> {
+  if (typeof replies !== "object" || Array.isArray(replies) || Object.keys(replies ?? {}).length === 0) {
+    throw new ConfigurationError(
+      `Cannot use the replies of "${name}": they are no object of contracts by kind. ` +
+        `Write replies: { found: OrderFound, missing: OrderMissing }`,
+    );
+  }
   const named: Record<string, Definition> = Object.create(null);
   for (const [kind, reply] of Object.entries(replies)) named[kind] = definitionOf(reply, `the reply "${kind}"`);
   return named;

@@ -1,7 +1,9 @@
 /** Headers: the application's own, and the library's names. @module */
+import { ConfigurationError } from "../errors/configuration.ts";
 import { InvalidHeaderError } from "../errors/sending.ts";
 import type { FrameHeaders, NativeValue } from "../spi/frame.ts";
 import { toBase64 } from "../values/base64.ts";
+import { otherThanObject } from "../values/kind_of.ts";
 
 /**
  * What an application's header may hold; other native values arrive as text (`bigint`, `Date` as ISO, bytes as base64).
@@ -59,9 +61,13 @@ const control = /[\u0000-\u0008\u000a-\u001f\u007f]/;
  * Checks the headers of a message to be sent.
  *
  * @param contract the name of the message's
- * @throws {InvalidHeaderError} for a name or a value that cannot be sent
+ * @throws {InvalidHeaderError} for a name or a value that cannot be sent, {@linkcode ConfigurationError} if they are none
  */
 export function checkHeaders(headers: Headers, contract: string): void {
+  const given = otherThanObject(headers);
+  if (given !== undefined) {
+    throw new ConfigurationError(`Cannot send "${contract}" with these headers: they are ${given}. Give an object`);
+  }
   const entries = Object.entries(headers);
   const refuse = (name: string, why: string): never => {
     throw new InvalidHeaderError(name, why, contract);

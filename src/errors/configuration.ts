@@ -96,10 +96,11 @@ export class InvalidDurationError extends ConfigurationError {
    * Puts it into words.
    *
    * @param value as it was given
+   * @param use what it was given as, as in `{ timeout } of the endpoint "orders"`
    */
-  constructor(value: unknown, why = "it is not a duration") {
+  constructor(value: unknown, why = "it is not a duration", use?: string) {
     super(
-      `Cannot use ${shown(value)} as a duration: ${why}. ` +
+      `Cannot use ${shown(value)} as ${use ?? "a duration"}: ${why}. ` +
         `Give milliseconds ≥ 0, or digits with a unit: "250ms", "5s", "1.5h"`,
       { details: { value } },
     );

@@ -4,6 +4,7 @@ import type { Contract, Kind } from "../contracts/contract.ts";
 import { definitionOf } from "../contracts/definition.ts";
 import type { Event } from "../contracts/event.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
+import { shown } from "../errors/shown.ts";
 import type { Consumer } from "../pipeline/consumer.ts";
 import type { Handler, Middleware } from "../pipeline/context.ts";
 import { systemClock } from "../runtime/system_clock.ts";
@@ -121,7 +122,7 @@ class InProcessMediator implements Mediator {
   #check(value: unknown, what: string): void {
     if (typeof value === "function") return;
     throw new ConfigurationError(
-      `Cannot add ${what} to "${this.name}": it must be a function, and is ${typeof value}`,
+      `Cannot add ${what} to "${this.name}": it must be a function, and is ${shown(value)}`,
     );
   }
 }

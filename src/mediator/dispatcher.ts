@@ -102,7 +102,7 @@ export class Dispatcher implements Dispatching {
     options: AnyOptions | undefined,
     origin: Origin | undefined,
   ): Promise<unknown> {
-    const timeoutInMs = milliseconds(timeout);
+    const timeoutInMs = milliseconds(timeout, "{ timeout } of a request");
     const { name } = definitionOf(contract, "the contract to request");
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     const controller = new AbortController();

@@ -9,7 +9,7 @@ import { isOf } from "../pipeline/bindings.ts";
 import type { ConsumeContext, HandlerContext, Responded } from "../pipeline/context.ts";
 import type { RequestOptions, ScheduleToken, SendOptions } from "../pipeline/sending.ts";
 import type { InUnit } from "../spi/store.ts";
-import type { ContextKey } from "../values/context_key.ts";
+import { checkContextKey, type ContextKey } from "../values/context_key.ts";
 import { type AnyOptions, Call, type Dispatching, type Origin } from "./call.ts";
 import { checkAnswer } from "./answer.ts";
 
@@ -89,6 +89,7 @@ export class MediatedContext implements HandlerContext<unknown, unknown, undefin
   }
 
   get<T>(key: ContextKey<T>): T {
+    checkContextKey(key);
     // The key's type says what was set under it: `set` takes nothing else.
     const anyKey = key as unknown as ContextKey<unknown>;
     const items = this.#call?.items;
@@ -99,6 +100,7 @@ export class MediatedContext implements HandlerContext<unknown, unknown, undefin
     );
   }
   set<T>(key: ContextKey<T>, value: NoInfer<T>): void {
+    checkContextKey(key);
     const call = this.#made;
     call.items ??= new Map();
     // Kept by the key's identity; `get` gives it back with the key's type.

@@ -48,7 +48,9 @@ export class StoreSchedules implements Schedules {
     const { clock, sendPipeline } = this.#services();
     const now = clock.now();
     const dueAt = Math.max(now, dueTimeOf(when, now, definition.name));
-    const latestAt = options.late === undefined ? undefined : dueAt + milliseconds(options.late);
+    const latestAt = options.late === undefined
+      ? undefined
+      : dueAt + milliseconds(options.late, "{ late } of a schedule");
     const kind = definition.kind === "event" ? "publish" : "send";
     const call = this.#services().newId();
     const name = options.token === undefined ? undefined : checkName(options.token, definition.name);

@@ -1,5 +1,6 @@
 /** Batches of messages. @module */
 import { ConfigurationError } from "../errors/configuration.ts";
+import { shown } from "../errors/shown.ts";
 import { HandlerTimeoutError } from "../errors/receiving.ts";
 import { toError } from "../errors/thrown.ts";
 import { milliseconds } from "../values/duration.ts";
@@ -61,11 +62,13 @@ export function checkBatchOptions(options: BatchOptions, endpoint: string): Chec
   checkOptionNames(options, optionNames, `a batch of "${endpoint}"`);
   const size = options.size ?? 10;
   if (!Number.isSafeInteger(size) || size < 1) {
-    throw new ConfigurationError(`Cannot collect batches of ${size} on "${endpoint}": give a whole number from 1`);
+    throw new ConfigurationError(
+      `Cannot collect batches of ${shown(size)} on "${endpoint}": give a whole number from 1`,
+    );
   }
   return {
     size,
-    withinInMs: milliseconds(options.within ?? "1s"),
+    withinInMs: milliseconds(options.within ?? "1s", `{ within } of a batch of "${endpoint}"`),
     // What is collected are messages of the contract that the options were given with.
     by: options.by as ((message: unknown) => string) | undefined,
     alone: options.alone ?? false,

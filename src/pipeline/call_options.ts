@@ -1,6 +1,7 @@
 /** What single calls may say: JavaScript has nobody else to tell of a typo. @module */
 import { ConfigurationError } from "../errors/configuration.ts";
-import { type OptionNames, unknownOption } from "../values/option_names.ts";
+import { isSignal, noSignal } from "../values/abortable.ts";
+import { noOptionsAtAll, type OptionNames, unknownOption } from "../values/option_names.ts";
 import type { PublishOptions, RequestOptions, ScheduleOptions, SendOptions } from "./sending.ts";
 
 /** What is called. */
@@ -57,6 +58,11 @@ const refused: Readonly<Record<CallKind, Readonly<Record<string, string>>>> = {
  * @returns an error which says why, or names the nearest
  */
 export function callOptionsError(kind: CallKind, options: object, whose: string): ConfigurationError | undefined {
+  if (typeof options !== "object" || options === null) {
+    return noOptionsAtAll(options, [...known[kind]], called(kind, whose));
+  }
+  const { signal } = options as { readonly signal?: AbortSignal | undefined };
+  if (signal !== undefined && !isSignal(signal)) return noSignal(signal, called(kind, whose));
   const names = known[kind];
   for (const name in options) {
     if (names.has(name)) continue;
@@ -66,10 +72,14 @@ export function callOptionsError(kind: CallKind, options: object, whose: string)
   return undefined;
 }
 
+function called(kind: CallKind, whose: string): string {
+  return `${kind}() on "${whose}"`;
+}
+
 /** Apart: it is hardly ever called, and the check that is called for each message stays small. */
 function errorOf(kind: CallKind, name: string, options: object, whose: string): ConfigurationError | undefined {
   const why = refused[kind][name];
-  if (why === undefined) return unknownOption(name, [...known[kind]], `${kind}() on "${whose}"`);
+  if (why === undefined) return unknownOption(name, [...known[kind]], called(kind, whose));
   // Options that several calls share may leave open what this one has not.
   if ((options as Record<string, unknown>)[name] === undefined) return undefined;
   return new ConfigurationError(`Cannot use { ${name} } for ${kind}() on "${whose}": ${why}`, {

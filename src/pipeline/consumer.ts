@@ -2,6 +2,7 @@
 import type { Contract } from "../contracts/contract.ts";
 import { definitionOf } from "../contracts/definition.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
+import { shown } from "../errors/shown.ts";
 import type { ConsumeContext, Handler } from "./context.ts";
 import type { Awaitable } from "../values/awaitable.ts";
 import { checkName } from "../values/destination.ts";
@@ -76,7 +77,7 @@ export function consumer<Out, Reply>(
   checkOptionNames(options, optionNames, `a consumer of "${contract.name}"`);
   if (typeof handler !== "function") {
     throw new ConfigurationError(
-      `Cannot make a consumer of "${contract.name}": its handler must be a function, and is ${typeof handler}`,
+      `Cannot make a consumer of "${contract.name}": its handler must be a function, and is ${shown(handler)}`,
     );
   }
   return {

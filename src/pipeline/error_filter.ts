@@ -1,5 +1,6 @@
 /** Which errors count. @module */
 import { ConfigurationError } from "../errors/configuration.ts";
+import { shown } from "../errors/shown.ts";
 import { type ErrorClass, matches } from "../values/error_class.ts";
 
 /** Says whether an error counts. Must not throw: thrown is taken for `false`. */
@@ -38,7 +39,7 @@ function compile(entries: RetryFilter["handle"] & object, list: string, where: s
   return entries.map((entry: ErrorClass | ErrorPredicate, index) => {
     if (typeof entry !== "function") {
       throw new ConfigurationError(
-        `Cannot use ${list}[${index}] of ${where}: it is ${String(entry)}, no class and no function ` +
+        `Cannot use ${list}[${index}] of ${where}: it is ${shown(entry)}, no class and no function ` +
           `(a cycle of imports leaves classes undefined). Give error classes or (error) => boolean`,
       );
     }

@@ -9,7 +9,7 @@ import type { Headers } from "../envelope/headers.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
 import { RequestInTransactionError } from "../errors/sending.ts";
 import type { InUnit } from "../spi/store.ts";
-import type { ContextKey } from "../values/context_key.ts";
+import { checkContextKey, type ContextKey } from "../values/context_key.ts";
 import type { Destination } from "../values/destination.ts";
 import { type Duration, milliseconds } from "../values/duration.ts";
 import { derives, isOf } from "./bindings.ts";
@@ -105,6 +105,7 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
   }
 
   get<T>(key: ContextKey<T>): T {
+    checkContextKey(key);
     // The key's type says what was set under it: `set` takes nothing else.
     const anyKey = key as unknown as ContextKey<unknown>;
     if (this.#consumption.hasItem(anyKey)) return this.#consumption.item(anyKey) as T;
@@ -114,6 +115,7 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
     );
   }
   set<T>(key: ContextKey<T>, value: NoInfer<T>): void {
+    checkContextKey(key);
     // Kept by the key's identity; `get` gives it back with the key's type.
     this.#consumption.setItem(key as unknown as ContextKey<unknown>, value);
   }

@@ -1,5 +1,6 @@
 /** Middleware around handlers. @module */
 import { ConfigurationError } from "../errors/configuration.ts";
+import { shown } from "../errors/shown.ts";
 import { isPromise } from "../values/awaitable.ts";
 import type { ConsumeContext, Middleware, SendMiddleware } from "./context.ts";
 
@@ -121,6 +122,6 @@ function step<Context extends ConsumeContext>(inner: Step<Context>, middleware: 
 export function checkedMiddleware<M extends Middleware | SendMiddleware>(middleware: M, bus: string): M {
   if (typeof middleware === "function") return middleware;
   throw new ConfigurationError(
-    `Cannot add middleware to the bus "${bus}": it must be a function, and is ${typeof middleware}`,
+    `Cannot add middleware to the bus "${bus}": it must be a function, and is ${shown(middleware)}`,
   );
 }

@@ -1,7 +1,10 @@
 /** Who watches a bus. @module */
 import type { Contract } from "../contracts/contract.ts";
 import type { Headers } from "../envelope/headers.ts";
+import { ConfigurationError } from "../errors/configuration.ts";
+import { shown } from "../errors/shown.ts";
 import { isPromise } from "../values/awaitable.ts";
+import { type OptionNames, unknownOption } from "../values/option_names.ts";
 
 /** A message that something happened to. */
 export interface Observed {
@@ -134,6 +137,46 @@ export interface BusObserver {
   status?(status: ObservedStatus): void;
   /** What a message has done to an instance of a saga is committed. */
   instance?(instance: ObservedInstance): void;
+}
+
+const observerNames: OptionNames<BusObserver> = {
+  sent: true,
+  published: true,
+  received: true,
+  consumed: true,
+  retried: true,
+  faulted: true,
+  unhandled: true,
+  held: true,
+  status: true,
+  instance: true,
+};
+
+/**
+ * Refuses what would be told nothing. An object of a class may have functions of its own; what else has one under a name
+ * that there is not has a typo.
+ *
+ * @throws {ConfigurationError} which says what there is to be told of
+ */
+export function checkedObserver(observer: BusObserver, bus: string): BusObserver {
+  const names = Object.keys(observerNames);
+  if (typeof observer !== "object" || observer === null) {
+    throw new ConfigurationError(
+      `Cannot have ${shown(observer)} observe the bus "${bus}": it is no object. ` +
+        `Give one that has some of { ${names.join(", ")} }, as in bus.observe({ faulted: ({ error }) => … })`,
+    );
+  }
+  for (const name of names) {
+    const told = observer[name as keyof BusObserver];
+    if (told === undefined || typeof told === "function") continue;
+    throw new ConfigurationError(`Cannot have { ${name} } observe the bus "${bus}": it is no function. Give one`);
+  }
+  if (![Object.prototype, null].includes(Object.getPrototypeOf(observer))) return observer;
+  for (const [name, value] of Object.entries(observer)) {
+    if (typeof value !== "function" || Object.hasOwn(observerNames, name)) continue;
+    throw unknownOption(name, names, `an observer of the bus "${bus}"`);
+  }
+  return observer;
 }
 
 /** The observers of one bus. */

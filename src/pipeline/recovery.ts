@@ -46,7 +46,7 @@ export function byRule(rule: Recoverability): Decide {
     if (recovery === "retry") return { then: "retry", waitInMs: 0 };
     if (recovery === "error") return giveUp;
     if (recovery === "discard") return drop;
-    return { then: "redeliver", delayInMs: milliseconds(recovery.delay) };
+    return { then: "redeliver", delayInMs: milliseconds(recovery.delay, "{ delay } of what { recoverability } said") };
   };
 }
 

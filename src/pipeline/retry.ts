@@ -1,5 +1,6 @@
 /** Tries at once, or after a short wait, while the delivery is held. @module */
 import { ConfigurationError } from "../errors/configuration.ts";
+import { shown } from "../errors/shown.ts";
 import { exponentialBackoff, incrementalBackoff } from "../values/backoff.ts";
 import { type Duration, formatDuration, milliseconds } from "../values/duration.ts";
 import type { Random } from "../values/random.ts";
@@ -106,7 +107,7 @@ export const retry: Retry = {
   },
   interval(n, wait, filter = {}) {
     const limit = checkedCount(n, "n", "retry.interval");
-    const every = milliseconds(wait);
+    const every = milliseconds(wait, "the wait of retry.interval");
     return policy("retry.interval", `interval, ${limit} × ${formatDuration(every)}`, limit, () => every, filter);
   },
   intervals(waits, filter = {}) {
@@ -116,7 +117,7 @@ export const retry: Retry = {
       );
     }
     // Copied: what the caller does to the list later must not change the policy.
-    const all = waits.map((wait: Duration) => milliseconds(wait));
+    const all = waits.map((wait: Duration) => milliseconds(wait, "a wait of retry.intervals"));
     const text = `intervals, ${all.map(formatDuration).join(", ") || "none"}`;
     return policy("retry.intervals", text, all.length, (at) => all[at] ?? 0, filter);
   },
@@ -186,6 +187,6 @@ function ruleOf(policy: RetryPolicy, where: string): Rule {
 function checkedCount(count: number, name: string, where: string): number {
   if (Number.isSafeInteger(count) && count >= 0) return count;
   throw new ConfigurationError(
-    `Cannot make ${where} with ${name} ${String(count)}: it counts retries. Give a whole number ≥ 0, as in 5`,
+    `Cannot make ${where} with ${name} ${shown(count)}: it counts retries. Give a whole number ≥ 0, as in 5`,
   );
 }

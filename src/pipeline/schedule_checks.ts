@@ -2,8 +2,8 @@
 import type { Contract } from "../contracts/contract.ts";
 import { type Definition, definitionOf } from "../contracts/definition.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
-import { milliseconds } from "../values/duration.ts";
-import { epochMilliseconds } from "../values/instant.ts";
+import { type Duration, milliseconds } from "../values/duration.ts";
+import { epochMilliseconds, type Instant } from "../values/instant.ts";
 import type { When } from "./sending.ts";
 
 /** @throws {ConfigurationError} for what is no contract, or a query */
@@ -21,9 +21,15 @@ export function checkSchedule(contract: Contract): Definition {
  * @throws {ConfigurationError} if it does not say when
  */
 export function dueTimeOf(when: When, now: number, contract: string): number {
-  const given: unknown = when;
-  if (typeof given !== "object" || given === null || !("in" in given || "at" in given)) {
-    throw new ConfigurationError(`Cannot schedule "${contract}": say when, as in { in: "1h" } or { at: new Date(…) }`);
+  // From JavaScript it may be a text or a date by itself, or say both.
+  const given: { readonly in?: Duration; readonly at?: Instant } = typeof when === "object" && when !== null
+    ? when
+    : {};
+  const both = given.in !== undefined && given.at !== undefined;
+  if (!both && "in" in given && given.at === undefined) {
+    return now + milliseconds(given.in as Duration, "{ in } of a schedule"); // which checks it
   }
-  return "in" in when ? now + milliseconds(when.in) : epochMilliseconds(when.at);
+  if (!both && "at" in given) return epochMilliseconds(given.at as Instant); // as above
+  const why = both ? "both { in } and { at } say when, so say one" : "say when";
+  throw new ConfigurationError(`Cannot schedule "${contract}": ${why}, as in { in: "1h" } or { at: new Date(…) }`);
 }

@@ -2,6 +2,7 @@
 import type { Definition } from "../contracts/definition.ts";
 import { checkId } from "../envelope/ids.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
+import { shown } from "../errors/shown.ts";
 import { InvalidMessageError } from "../errors/sending.ts";
 import { type Duration, milliseconds } from "../values/duration.ts";
 import { otherThanObject } from "../values/kind_of.ts";
@@ -43,14 +44,14 @@ export function checkPlain({ name }: Definition, message: unknown): void {
 /** @throws {InvalidMessageError} if a key is not text */
 export function checkKey(definition: Definition, key: unknown): string {
   if (typeof key === "string") return key;
-  throw new InvalidMessageError(definition.name, "send", [`its key is ${String(key)}, and must be text`]);
+  throw new InvalidMessageError(definition.name, "send", [`its key is ${shown(key)}, and must be text`]);
 }
 
 /** @throws {ConfigurationError} if a priority is not whole, from 0 to 255 */
 export function checkPriority(definition: Definition, priority: number): number {
   if (Number.isInteger(priority) && priority >= 0 && priority <= 255) return priority;
   throw new ConfigurationError(
-    `Cannot send "${definition.name}" with the priority ${String(priority)}: it must be whole, from 0 to 255`,
+    `Cannot send "${definition.name}" with the priority ${shown(priority)}: it must be whole, from 0 to 255`,
   );
 }
 
@@ -60,7 +61,7 @@ export function checkPriority(definition: Definition, priority: number): number 
  * @throws {ConfigurationError} if it is 0, {@linkcode InvalidDurationError} if it is none
  */
 export function checkTtl(definition: Definition, ttl: Duration): number {
-  const time = milliseconds(ttl);
+  const time = milliseconds(ttl, "{ ttl }");
   if (time > 0) return time;
   throw new ConfigurationError(`Cannot send "${definition.name}" with a ttl of 0: it would have expired. Give it more`);
 }

@@ -278,7 +278,7 @@ export class SendPipeline {
 
 /** Epoch milliseconds; `undefined`: now. */
 function dueTime({ delay }: SendOptions<unknown>, { dueAt }: Special, now: number): number | undefined {
-  const due = dueAt ?? (delay === undefined ? undefined : now + milliseconds(delay));
+  const due = dueAt ?? (delay === undefined ? undefined : now + milliseconds(delay, "{ delay }"));
   return due === undefined || due <= now ? undefined : due;
 }
 

@@ -4,6 +4,7 @@ import { ConfigurationError } from "../errors/configuration.ts";
 import { shown } from "../errors/shown.ts";
 import { checkName } from "../values/destination.ts";
 import { type Duration, milliseconds } from "../values/duration.ts";
+import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 import { isSchema } from "../values/schema.ts";
 import { correlatedBy, type Correlation, correlations } from "./correlation.ts";
 import {
@@ -15,8 +16,23 @@ import {
   type Unhandled,
 } from "./definition.ts";
 import { keyed } from "./keys.ts";
+import type { SagaOptions } from "./options.ts";
 import { RuleBook } from "./rule_book.ts";
 import { Vocabulary } from "./vocabulary.ts";
+
+const optionNames: OptionNames<SagaOptions<object, string, unknown, string, never>> = {
+  data: true,
+  states: true,
+  requires: true,
+  indexes: true,
+  events: true,
+  timeouts: true,
+  version: true,
+  upgrades: true,
+  history: true,
+  finalized: true,
+  concurrency: true,
+};
 
 /** The options of a saga, before anything about them is known. */
 export type GivenOptions = Readonly<Record<string, unknown>>;
@@ -35,6 +51,7 @@ export function buildSaga(name: unknown, options: unknown, write: unknown): Saga
         `Write saga("${saga}", { data, states, events }, ({ initially, when }) => […])`,
     );
   }
+  checkOptionNames(options, optionNames, `the saga "${saga}"`);
   const given: GivenOptions = { ...options };
   const refused = (what: string, why: string, next: string) =>
     new ConfigurationError(`Cannot use the ${what} of the saga "${saga}": ${why}. ${next}`);
@@ -42,10 +59,13 @@ export function buildSaga(name: unknown, options: unknown, write: unknown): Saga
   const { data } = given;
   if (!isSchema(data)) throw refused("data", "it is not a Standard Schema", "Give one, as zod's, or type<…>()");
   const states = statesOf(given["states"], refused);
+  if (Array.isArray(given["timeouts"])) {
+    throw refused("timeouts", "they are a list", `Write timeouts: { paymentDue: "15m" }`);
+  }
   const timeouts = new Map(
     Object.entries(given["timeouts"] ?? {}).map(([timeout, length]) => [
       checkKey(timeout, "timeouts", refused),
-      milliseconds(length as Duration), // which checks it
+      milliseconds(length as Duration, `the timeout "${timeout}" of the saga "${saga}"`), // which checks it
     ]),
   );
   const events = eventsOf(saga, given["events"], refused);

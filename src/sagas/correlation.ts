@@ -4,6 +4,7 @@ import { definitionOf } from "../contracts/definition.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
 import { shown } from "../errors/shown.ts";
 import type { KeyOf } from "../values/exact.ts";
+import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 import type { EventDefinition, Missing } from "./definition.ts";
 
 /** What an event does to an instance; the words show up in the compiler's message. */
@@ -72,6 +73,8 @@ export interface On<in Data, in Index extends keyof Data = never> {
   ): Correlation<Message, Reply, "needs an existing saga">;
 }
 
+const onOptionNames: OptionNames<OnOptions> = { onMissing: true };
+
 /** A correlation with what is not in its type. */
 interface MadeCorrelation extends Correlation {
   readonly by: EventDefinition["by"];
@@ -107,7 +110,9 @@ export function correlations(saga: string): On<object> {
         `Give one from the message to the instance's ${what}`,
     );
   }
-  function missing({ onMissing = "fault" }: OnOptions, contract: Contract): Missing {
+  function missing(options: OnOptions, contract: Contract): Missing {
+    checkOptionNames(options, onOptionNames, `"${contract.name}" of the saga "${saga}"`);
+    const { onMissing = "fault" } = options;
     if (["discard", "fault", "redeliver", "run"].includes(onMissing)) return onMissing;
     throw new ConfigurationError(
       `Cannot correlate "${contract.name}" of the saga "${saga}": { onMissing: ${shown(onMissing)} } is unknown. ` +

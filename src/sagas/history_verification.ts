@@ -1,4 +1,5 @@
 /** Whether what instances have done is still possible by a changed saga, found without running it. @module */
+import { ConfigurationError } from "../errors/configuration.ts";
 import { finalState, type SagaDefinition, type Step } from "./definition.ts";
 import { everyStep, waysThrough } from "./flow.ts";
 import type { SagaHistoryEntry } from "./instances.ts";
@@ -40,6 +41,12 @@ export function verifyHistory(
   const plan = new Plan(definition);
   const findings: SagaHistoryFinding[] = [];
   for (const { id, entries } of recorded) {
+    if (!Array.isArray(entries)) {
+      throw new ConfigurationError(
+        `Cannot verify histories of "${definition.name}": "${id}" has no list of { entries }. ` +
+          `Give [{ id, entries }], the entries as bus.sagas(…).history(id) gave them`,
+      );
+    }
     const broken = new Set<string>();
     for (const entry of entries) {
       const { incarnation, version } = entry;

@@ -138,14 +138,14 @@ export class RuleBook {
   check(returned: unknown): void {
     if (!Array.isArray(returned) || returned.some((each) => !this.#behaviors.has(each))) {
       throw this.#refused(
-        "its rules",
+        "rules",
         "they are no list of initially(…), during(…) and their like",
         "Return [initially(…), …]",
       );
     }
     for (const behavior of this.#behaviors) {
       if (!returned.includes(behavior)) {
-        throw this.#refused("its rules", "some were written, but not returned", "Return all of them in one list");
+        throw this.#refused("rules", "some were written, but not returned", "Return all of them in one list");
       }
     }
     for (const { where, placed } of this.#written.values()) {

@@ -70,7 +70,7 @@ export class StepList {
     if (typeof outcome !== "object" || outcome === null) {
       throw this.#refused("request", "the outcome is missing", "Give { timeout, completed, faulted, timedOut }");
     }
-    const timeoutInMs = milliseconds(outcome.timeout);
+    const timeoutInMs = milliseconds(outcome.timeout, `{ timeout } of .request() in ${this.#where}`);
     if (timeoutInMs === 0) {
       throw this.#refused("request", "its timeout is 0", "Give it time, as in { timeout: " + '"30s"' + " }");
     }

@@ -1,7 +1,8 @@
 /** Every order in which things may happen. @module */
 import { ConfigurationError } from "../errors/configuration.ts";
 import { toError } from "../errors/thrown.ts";
-import type { Awaitable } from "../values/awaitable.ts";
+import { type Awaitable, isPromise } from "../values/awaitable.ts";
+import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 import { ExplorationError } from "./errors.ts";
 import { createTestHarness, type TestHarness } from "./harness.ts";
 import type { HarnessOptions } from "./harness_options.ts";
@@ -34,6 +35,7 @@ export interface Exploration {
   readonly exhaustive: boolean;
 }
 
+const optionNames: OptionNames<ExploreOptions> = { harness: true, steps: true, repeats: true, limit: true };
 const mostOrders = 10_000;
 
 /**
@@ -76,9 +78,24 @@ export async function explore<Tx = undefined>(
   options: ExploreOptions<Tx>,
   invariant: (harness: TestHarness<Tx>, exploring: Exploring) => Awaitable<string | void>,
 ): Promise<Exploration> {
-  const { repeats = 1, limit = mostOrders } = options;
-  const names = Object.keys(options.steps);
-  if (names.length === 0) throw new ConfigurationError("There is nothing to explore. Give { steps } at least one");
+  checkOptionNames(options, optionNames, "explore()");
+  const { harness, steps = {}, repeats = 1, limit = mostOrders } = options;
+  if (typeof harness !== "function" || typeof invariant !== "function") {
+    throw new ConfigurationError(
+      `Cannot explore without ${typeof harness === "function" ? "an invariant" : "{ harness }"}. ` +
+        `Write explore({ harness: () => ({ consumers }), steps: { pay: (harness) => … } }, (harness) => { … })`,
+    );
+  }
+  const none = Object.entries(steps).find(([, step]) => typeof step !== "function");
+  if (none !== undefined) {
+    throw new ConfigurationError(`Cannot take the step "${none[0]}": it is no function. Write (harness) => …`);
+  }
+  const names = Object.keys(steps);
+  if (names.length === 0) {
+    throw new ConfigurationError(
+      "Cannot explore without a step: there would be nothing to order. Give { steps } at least one",
+    );
+  }
   if (!Number.isSafeInteger(repeats) || repeats < 0 || !Number.isSafeInteger(limit) || limit < 1) {
     throw new ConfigurationError(
       `Cannot explore ${limit} orders with ${repeats} repeated steps. Give whole numbers: a limit from 1, repeats from 0`,
@@ -113,7 +130,13 @@ async function tryOne<Tx>(
   complete: boolean,
   invariant: (harness: TestHarness<Tx>, exploring: Exploring) => Awaitable<string | void>,
 ): Promise<void> {
-  const harness = await createTestHarness(make());
+  const made: HarnessOptions<Tx> = make();
+  if (isPromise(made)) {
+    throw new ConfigurationError(
+      `Cannot explore what { harness } gives: it is a promise. Give what createTestHarness takes, not what it makes`,
+    );
+  }
+  const harness = await createTestHarness(made);
   const fail = (problem: string, cause?: unknown): never => {
     throw new ExplorationError(order, problem, harness.timeline().toString(), cause === undefined ? {} : { cause });
   };

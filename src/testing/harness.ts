@@ -7,6 +7,7 @@ import type { Contract } from "../contracts/contract.ts";
 import { definitionOf } from "../contracts/definition.ts";
 import type { Event } from "../contracts/event.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
+import { shown } from "../errors/shown.ts";
 import type {
   PublishOptions,
   RequestOptions,
@@ -182,7 +183,14 @@ class Harness<Tx> implements TestHarness<Tx> {
   constructor(options: HarnessOptions<Tx>) {
     checkOptionNames(options, harnessOptionNames, "a test harness");
     const { consumers = [], configure, seed = 1, start, byReference = false, timeout, ...rest } = options;
-    this.#timeoutInMs = milliseconds(timeout ?? defaultTimeout);
+    if (!Array.isArray(consumers) || (configure !== undefined && typeof configure !== "function")) {
+      throw new ConfigurationError(
+        Array.isArray(consumers)
+          ? `Cannot use { configure } of a test harness: ${shown(configure)} is no function. Write (bus) => { … }`
+          : `Cannot use { consumers } of a test harness: they are no list. Give one, as in consumers: [submitOrder]`,
+      );
+    }
+    this.#timeoutInMs = milliseconds(timeout ?? defaultTimeout, "{ timeout } of a test harness");
     this.clock = new VirtualClock(start === undefined ? {} : { start });
     const random = seededRandom(seed);
     const transport = testTransport(testBroker(byReference));
@@ -243,10 +251,12 @@ class Harness<Tx> implements TestHarness<Tx> {
 
   async settled(options: { readonly timeout?: Duration } = {}): Promise<void> {
     checkOptionNames(options, settledNames, "settled()");
-    await this.#settling.settle(options.timeout === undefined ? this.#timeoutInMs : milliseconds(options.timeout));
+    await this.#settling.settle(
+      options.timeout === undefined ? this.#timeoutInMs : milliseconds(options.timeout, "{ timeout } of settled()"),
+    );
   }
   async advance(duration: Duration): Promise<void> {
-    await this.#settling.advance(this.clock.now() + milliseconds(duration), this.#timeoutInMs);
+    await this.#settling.advance(this.clock.now() + milliseconds(duration, "what to advance by"), this.#timeoutInMs);
   }
 
   sent<In>(contract: Contract<In, unknown, unknown, "command" | "query">): MessageQuery<In> {

@@ -1,4 +1,5 @@
-/** Waits that a signal ends. @module */
+/** Signals, and waits that one ends. @module */
+import { ConfigurationError } from "../errors/configuration.ts";
 
 /**
  * Waits for a promise until a signal aborts. Leaves no listener behind.
@@ -14,4 +15,17 @@ export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Pr
   } finally {
     signal.removeEventListener("abort", abort);
   }
+}
+
+/** Whether it is a signal: from JavaScript it may be the controller, or anything. */
+export function isSignal(value: unknown): value is AbortSignal {
+  return typeof value === "object" && value !== null && "throwIfAborted" in value && "addEventListener" in value;
+}
+
+/** What one that is none deserves; `whose` as in `start() on "orders"`. */
+export function noSignal(value: unknown, whose: string): ConfigurationError {
+  const why = value instanceof AbortController
+    ? "it is the controller. Give its signal"
+    : "it is no AbortSignal. Give one";
+  return new ConfigurationError(`Cannot use the { signal } of ${whose}: ${why}, as in AbortSignal.timeout(60_000)`);
 }

@@ -32,9 +32,9 @@ export interface ExponentialBackoff {
  * @throws {ConfigurationError} if `initial` is above `max`
  */
 export function incrementalBackoff(options: IncrementalBackoff): Backoff {
-  const initial = milliseconds(options.initial);
-  const step = milliseconds(options.step);
-  const max = options.max === undefined ? Number.MAX_SAFE_INTEGER : milliseconds(options.max);
+  const initial = milliseconds(options.initial, "{ initial } of a backoff");
+  const step = milliseconds(options.step, "{ step } of a backoff");
+  const max = options.max === undefined ? Number.MAX_SAFE_INTEGER : milliseconds(options.max, "{ max } of a backoff");
   ordered("incremental", "initial", initial, max);
   return (retry) => Math.min(max, initial + step * retry);
 }
@@ -52,8 +52,8 @@ export function exponentialBackoff(options: ExponentialBackoff, random: Random =
   if ((options.max as Duration | undefined) === undefined) {
     throw new ConfigurationError(`Cannot back off exponentially without a limit. Give { max }, as in max: "30s"`);
   }
-  const min = milliseconds(options.min);
-  const max = milliseconds(options.max);
+  const min = milliseconds(options.min, "{ min } of a backoff");
+  const max = milliseconds(options.max, "{ max } of a backoff");
   const jitter = options.jitter ?? 0.2;
   if (min === 0) {
     throw new ConfigurationError(`Cannot double a wait of 0 ms. Give a { min } above 0, as in min: "100ms"`);

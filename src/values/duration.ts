@@ -13,6 +13,7 @@ const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 
  * Turns a {@linkcode Duration} into milliseconds.
  *
  * @param duration milliseconds, finite and ≥ 0, or digits with a unit: `"250ms"`, `"1.5h"`
+ * @param use for the error: what it is given as, as in `{ timeout } of the endpoint "orders"`
  * @returns whole milliseconds, rounded up: no wait ends early
  * @throws {InvalidDurationError} if negative, not finite, malformed (`"5 s"`, `"1e3s"`) or longer than 8.64e15 ms
  * @example
@@ -22,24 +23,25 @@ const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 
  * milliseconds("1.5s"); // 1500
  * ```
  */
-export function milliseconds(duration: Duration): number {
+export function milliseconds(duration: Duration, use?: string): number {
   if (typeof duration === "number") {
-    if (!Number.isFinite(duration)) throw new InvalidDurationError(duration, "it is not finite");
-    if (duration < 0) throw new InvalidDurationError(duration, "it is negative");
+    if (!Number.isFinite(duration)) throw new InvalidDurationError(duration, "it is not finite", use);
+    if (duration < 0) throw new InvalidDurationError(duration, "it is negative", use);
     // Adding 0 makes 0 of -0, which would show in texts and comparisons.
-    return bounded(duration, Math.ceil(duration) + 0);
+    return bounded(duration, Math.ceil(duration) + 0, use);
   }
-  if (typeof duration !== "string") throw new InvalidDurationError(duration);
+  if (typeof duration !== "string") throw new InvalidDurationError(duration, undefined, use);
   const match = pattern.exec(duration);
   if (match === null) {
     throw new InvalidDurationError(
       duration,
       (duration as string).startsWith("-") ? "it is negative" : "it is not digits with a unit, ms, s, m, h or d",
+      use,
     );
   }
   const [, whole = "", fraction, unit = ""] = match;
   const size = units[unit] ?? NaN;
-  return bounded(duration, fraction === undefined ? Number(whole) * size : exact(whole, fraction, size));
+  return bounded(duration, fraction === undefined ? Number(whole) * size : exact(whole, fraction, size), use);
 }
 
 /**
@@ -62,7 +64,9 @@ function exact(whole: string, fraction: string, unit: number): number {
   return Number((BigInt(whole + fraction) * BigInt(unit) + scale - 1n) / scale);
 }
 
-function bounded(given: unknown, duration: number): number {
-  if (duration > longest) throw new InvalidDurationError(given, "it is longer than 8.64e15 ms, some 273,000 years");
+function bounded(given: unknown, duration: number, use: string | undefined): number {
+  if (duration > longest) {
+    throw new InvalidDurationError(given, "it is longer than 8.64e15 ms, some 273,000 years", use);
+  }
   return duration;
 }

@@ -1,5 +1,6 @@
 /** The names that options may have: JavaScript has nobody else to tell of a typo. @module */
 import { ConfigurationError } from "../errors/configuration.ts";
+import { shown } from "../errors/shown.ts";
 
 /** The names of all options of a kind: one that is added to the type must be added here. */
 export type OptionNames<Options> = Readonly<Record<NameOf<Options>, true>>;
@@ -19,10 +20,9 @@ export function checkOptionNames(options: object, names: Readonly<Record<string,
 }
 
 /** From JavaScript anything may be given, and a text would be taken for a list of its letters. */
-function noOptionsAtAll(given: unknown, known: readonly string[], whose: string): ConfigurationError {
-  const what = typeof given === "string" ? `"${given}"` : String(given);
+export function noOptionsAtAll(given: unknown, known: readonly string[], whose: string): ConfigurationError {
   return new ConfigurationError(
-    `Cannot use ${what} as the options of ${whose}: they are an object. It may have { ${known.join(", ")} }`,
+    `Cannot use ${shown(given)} as the options of ${whose}: they are an object. It may have { ${known.join(", ")} }`,
   );
 }
 

@@ -60,7 +60,7 @@ export function isOutcomeUnknown(error: unknown): boolean {
 
 /** The folder that a file is in. */
 export function folderOf(path: string): string {
-  return path.replace(/[\\/]?[^\\/]*$/, "") || ".";
+  return path.replace(/[\\/]?[^\\/]*$/, "") || (/^[\\/]/.test(path) ? path.slice(0, 1) : ".");
 }
 
 /** An error of SQLite as one of the library, where its meaning is known; any other as it is. */

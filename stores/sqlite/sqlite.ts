@@ -59,5 +59,8 @@ export function sqlite(options: string | SqliteOptions): Store<SqliteTransaction
       "a prefix has 1 to 40 letters, digits and _, begins with no digit and not with sqlite_",
     );
   }
-  return new SqliteStore({ path, synchronous, prefix, lockTimeoutMs: milliseconds(lockTimeout) }, files);
+  return new SqliteStore(
+    { path, synchronous, prefix, lockTimeoutMs: milliseconds(lockTimeout, "{ lockTimeout }") },
+    files,
+  );
 }

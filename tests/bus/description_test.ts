@@ -10,12 +10,18 @@ import {
   memory,
   retry,
   saga,
+  type Serializer,
   type,
 } from "@hero/messaging";
 import { RecordingTelemetry } from "../support/recording_telemetry.ts";
 import { test } from "../support/runner.ts";
 
 class Refused extends Error {}
+/** JSON by another name. */
+function called(contentType: string): Serializer {
+  const json = jsonSerializer();
+  return { contentType, serialize: (value) => json.serialize(value), deserialize: (...of) => json.deserialize(...of) };
+}
 const Charge = command<{ orderId: string }>("billing.charge");
 const Base = event<{ orderId: string }>("billing.happened");
 const Charged = event<{ orderId: string }>("billing.charged", { extends: Base });
@@ -161,8 +167,8 @@ test("describe() tells what the bus was told, and what stands for what it was no
     prefix: "p-",
     deploy: "check",
     sendBuffer: 5,
-    serializer: { ...jsonSerializer(), contentType: "application/x-own" },
-    serializers: [{ ...jsonSerializer(), contentType: "application/x-other" }],
+    serializer: called("application/x-own"),
+    serializers: [called("application/x-other")],
     routes: { "queue:charges": [Charge], "topic:all": [Base] },
     naming: {
       queue: function loud(name) {

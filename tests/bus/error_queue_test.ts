@@ -6,6 +6,7 @@ import {
   createBus,
   query,
   RequestFaultError,
+  StoppedError,
   UnknownEndpointError,
 } from "../../mod.ts";
 import type { Bus } from "../../mod.ts";
@@ -297,4 +298,29 @@ trial("what is no selection is refused, where it would choose nothing", async (t
     await assertRejects(() => bus.parked().release(which), ConfigurationError, `Give "all", a list of message ids`);
   }
   assertEquals(await ids(bus), ["m-1"]);
+});
+
+trial("a bus that was not started looks at error queues, and takes nothing from the endpoint", async (t) => {
+  const { bus } = await started(t);
+  await sendAll(bus, ["1", "2", "3"]);
+  await t.settled();
+  await bus.pause("work");
+  await bus.send(Work, { id: "4" });
+
+  const operator = t.bus();
+  operator.endpoint("work");
+  const errors = operator.errors("work");
+  assertEquals((await all(errors.list())).map(({ messageId }) => messageId), ["m-1", "m-2", "m-3"]);
+  assertEquals(await errors.discard(["m-1"]), 1);
+  assertEquals(await errors.requeue(["m-2"]), 1);
+  assertEquals(await all(operator.skipped("work").list()), []);
+  await operator.stop();
+  await assertRejects(() => errors.requeue("all"));
+  assertEquals(await ids(bus), ["m-3"]);
+  assertEquals((await bus.counts("work")).waiting, 2);
+
+  const late = t.bus();
+  late.endpoint("work");
+  await late.stop();
+  await assertRejects(() => late.errors("work").requeue("all"), StoppedError);
 });

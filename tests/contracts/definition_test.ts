@@ -6,6 +6,7 @@ import { event } from "../../src/contracts/event.ts";
 import { fault } from "../../src/contracts/fault.ts";
 import { query } from "../../src/contracts/query.ts";
 import { ConfigurationError, InvalidDurationError, InvalidNameError } from "../../src/errors/configuration.ts";
+import { shown } from "../../src/errors/shown.ts";
 import { type } from "../../src/values/schema.ts";
 import { test } from "../support/runner.ts";
 
@@ -53,7 +54,7 @@ test("the library's own prefixes are not the application's", () => {
 for (const version of [0, -1, 1.5, NaN, Infinity, 2 ** 53, "2"]) {
   test(`version ${String(version)} is refused`, () => {
     const error = assertThrows(() => event("orders.bad", untyped({ version })), ConfigurationError);
-    assertStringIncludes(error.message, `"orders.bad" the version ${version}`);
+    assertStringIncludes(error.message, `"orders.bad" the version ${shown(version)}`);
   });
 }
 

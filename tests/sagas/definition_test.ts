@@ -287,3 +287,12 @@ test("a saga is a consumer of its events that a bus alone can run, and plain to 
   const { version, history, finalized, concurrency, onUnhandled } = definitionOfSaga(One)!;
   assertEquals([version, history, finalized, concurrency, onUnhandled], [1, false, "removed", "optimistic", "fault"]);
 });
+
+test("an option that there is not is refused, with the nearest that there is", () => {
+  const write: Write = (rules) => [rules["initially"]!(when(rules, "submitted"))];
+  assertStringIncludes(refused(write, { state: "a" }), "Write { states }");
+  assertStringIncludes(refused(write, { timeouts: ["due"] }), "they are a list");
+  assertStringIncludes(refused(write, { timeouts: { due: "15 min" } }), `the timeout "due" of the saga "orders"`);
+  const events = (on: Anything) => ({ paid: on(Paid, (m: { id: string }) => m.id, { onMising: "discard" }) });
+  assertStringIncludes(refused(write, { events }), "Write { onMissing }");
+});

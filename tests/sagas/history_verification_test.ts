@@ -220,3 +220,9 @@ for (const [what, changedSaga, second, kind, why] of cases) {
 test("verifyHistory takes sagas alone", () => {
   assertThrows(() => verifyHistory({} as Saga<Shape>, []), ConfigurationError, "it is no saga");
 });
+
+test("what is no history is refused", () => {
+  for (const recorded of ["x", [{ id: "1" }], [{ id: "1", entries: {} }]] as never[]) {
+    assertThrows(() => verifyHistory(Order, recorded), ConfigurationError, "has no list of { entries }");
+  }
+});

@@ -87,7 +87,7 @@ test("a step that fails, and an invariant that throws, are what is wrong", async
 
 test("nothing to explore, and bounds that are none, are refused", async () => {
   const { harness } = noting();
-  await assertRejects(() => explore({ harness, steps: {} }, () => {}), ConfigurationError, "nothing to explore");
+  await assertRejects(() => explore({ harness, steps: {} }, () => {}), ConfigurationError, "without a step");
   for (const bounds of [{ repeats: -1 }, { repeats: 0.5 }, { limit: 0 }, { limit: NaN }]) {
     await assertRejects(() => explore({ harness, steps: steps("a"), ...bounds }, () => {}), ConfigurationError);
   }
@@ -150,4 +150,16 @@ test("the shortest order in which a saga breaks a promise is found, and none onc
   assertStringIncludes(error.message, "explore.refunded");
   const { exhaustive } = await exploreOrders(false);
   assert(exhaustive);
+});
+
+test("what cannot be explored is refused before anything is tried", async () => {
+  const { harness } = noting();
+  const refused = async (options: object | undefined, invariant: unknown, says: string) =>
+    void await assertRejects(() => explore(options as never, invariant as never), ConfigurationError, says);
+  await refused(undefined, () => {}, "as the options of explore()");
+  await refused({ steps: steps("a") }, () => {}, "without { harness }");
+  await refused({ harness, steps: steps("a") }, undefined, "without an invariant");
+  await refused({ harness, steps: { a: "pay" } }, () => {}, `the step "a": it is no function`);
+  await refused({ harness, step: steps("a") }, () => {}, "Write { steps }");
+  await refused({ harness: () => Promise.resolve({}), steps: steps("a") }, () => {}, "it is a promise");
 });

@@ -179,3 +179,9 @@ test("harness: one after another and side by side, each sees its own messages al
   }
   assertEquals(timers, 0);
 });
+
+test("consumers that are no list, and a configure that is no function, are refused", async () => {
+  const consumer = { consumers: {} } as never;
+  await assertRejects(() => createTestHarness(consumer), ConfigurationError, "they are no list");
+  await assertRejects(() => createTestHarness({ configure: 5 } as never), ConfigurationError, "5 is no function");
+});

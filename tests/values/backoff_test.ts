@@ -47,7 +47,7 @@ test("exponential waits that cannot work are refused when they are made", () => 
     [{ min: 0, max: "1s" }, "Cannot double a wait of 0 ms"],
     [{ min: "1s", max: Infinity }, "not finite"],
     [{ min: -1, max: "1s" }, "negative"],
-    [{ max: "1s" }, "as a duration"],
+    [{ max: "1s" }, "{ min } of a backoff"],
     ...[-0.1, 1.1, NaN, "a lot"].map((jitter): [Record<string, unknown>, string] => [
       { min: "1s", max: "2s", jitter },
       "Give 0 to 1",

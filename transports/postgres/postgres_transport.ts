@@ -1,6 +1,7 @@
 /** The entry point's function. @module */
 import type { Sql } from "postgres";
 import { ConfigurationError, InvalidNameError } from "../../src/errors/configuration.ts";
+import { shown } from "../../src/errors/shown.ts";
 import type { Store } from "../../src/spi/store.ts";
 import type { Transport } from "../../src/spi/transport.ts";
 import { type Duration, milliseconds } from "../../src/values/duration.ts";
@@ -56,7 +57,11 @@ export function postgresTransport<Tx>(
 ): Transport {
   checkOptionNames(options, optionNames, "postgresTransport()");
   const { lease = "30s", pollInterval = "500ms", maxUnsent = 10_000 } = options;
-  const settings = { leaseMs: milliseconds(lease), pollMs: milliseconds(pollInterval), maxUnsent };
+  const settings = {
+    leaseMs: milliseconds(lease, "{ lease }"),
+    pollMs: milliseconds(pollInterval, "{ pollInterval }"),
+    maxUnsent,
+  };
   const refuse = (what: string): never => {
     throw new ConfigurationError(`Cannot make a PostgreSQL transport: ${what}`);
   };
@@ -68,6 +73,9 @@ export function postgresTransport<Tx>(
   if (where instanceof PostgresStore) return new PostgresTransport(where, namesOf(where), settings);
   // A client of postgres.js is a function that has `begin` as well.
   if (typeof where === "function") return postgresTransport(optionsOf(where), options);
+  if (typeof where !== "string" && (typeof where !== "object" || where === null)) {
+    return refuse(`${shown(where)} is no place for its tables. Give a URL, or the store that postgres() made`);
+  }
   if (typeof where !== "string" && "begin" in where) {
     return refuse(`the store is none of postgres(). Give that, or a URL`);
   }

@@ -44,7 +44,7 @@ export function unreached(
   node: { readonly host: string; readonly port: number; readonly vhost: string },
 ): Error {
   const at = `${node.host}:${node.port}`;
-  const text = textOf(error);
+  const text = textOf(error).trim();
   if (/ACCESS.REFUSED/.test(text)) return accessRefused(error, `${at}, vhost ${node.vhost}`, "connect to");
   // The client does not pass on what the broker says of the vhost.
   if (/Expected ConnectionOpenOk/.test(text)) {

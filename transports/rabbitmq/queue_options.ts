@@ -300,13 +300,17 @@ export function queueArguments(name: string, options: QueueSettings): Readonly<R
   if (options.maxLength !== undefined) args["x-max-length"] = options.maxLength;
   if (options.maxLengthBytes !== undefined) args["x-max-length-bytes"] = options.maxLengthBytes;
   if (options.overflow !== undefined) args["x-overflow"] = options.overflow;
-  if (options.messageTtl !== undefined) args["x-message-ttl"] = milliseconds(options.messageTtl);
+  if (options.messageTtl !== undefined) {
+    args["x-message-ttl"] = milliseconds(options.messageTtl, "{ messageTtl } of rabbitmq.queue()");
+  }
   if (options.deadLetter !== undefined) {
     const { exchange, routingKey } = options.deadLetter;
     args["x-dead-letter-exchange"] = exchange;
     if (routingKey !== undefined) args["x-dead-letter-routing-key"] = routingKey;
   }
   // The broker takes no milliseconds here.
-  if (options.maxAge !== undefined) args["x-max-age"] = `${Math.ceil(milliseconds(options.maxAge) / 1_000)}s`;
+  if (options.maxAge !== undefined) {
+    args["x-max-age"] = `${Math.ceil(milliseconds(options.maxAge, "{ maxAge } of rabbitmq.queue()") / 1_000)}s`;
+  }
   return { ...args, ...options.arguments };
 }

@@ -73,7 +73,11 @@ export function sqliteTransport(
 ): Transport {
   checkOptionNames(options, optionNames, "sqliteTransport()");
   const { lease = "30s", pollInterval = "500ms", maxUnsent = 10_000 } = options;
-  const settings = { leaseMs: milliseconds(lease), pollMs: milliseconds(pollInterval), maxUnsent };
+  const settings = {
+    leaseMs: milliseconds(lease, "{ lease }"),
+    pollMs: milliseconds(pollInterval, "{ pollInterval }"),
+    maxUnsent,
+  };
   const refuse = (what: string): never => {
     throw new ConfigurationError(`Cannot make a SQLite transport: ${what}`);
   };
@@ -104,6 +108,11 @@ export function sqliteTransport(
     );
   }
   // A store that nobody else has: its tables are never made, its connections and its writer are what is wanted.
-  const own = new SqliteStore({ path: where, synchronous, prefix, lockTimeoutMs: milliseconds(lockTimeout) }, files);
+  const own = new SqliteStore({
+    path: where,
+    synchronous,
+    prefix,
+    lockTimeoutMs: milliseconds(lockTimeout, "{ lockTimeout }"),
+  }, files);
   return new SqliteTransport(own, { ...settings, prefix: `${prefix}queue_` });
 }

@@ -1,6 +1,11 @@
 /** Runs a saga on an endpoint. @module */
 import { definitionOf } from "../../contracts/definition.ts";
-import { SagaCompensatingError, SagaNotFoundError, UnhandledSagaEventError } from "../../errors/saga.ts";
+import {
+  InvalidSagaDataError,
+  SagaCompensatingError,
+  SagaNotFoundError,
+  UnhandledSagaEventError,
+} from "../../errors/saga.ts";
 import type { UnitOfWork } from "../../outbox/unit_of_work.ts";
 import type { Consumption } from "../../pipeline/consumption.ts";
 import type { ConsumeContext, HandlerContext } from "../../pipeline/context.ts";
@@ -9,6 +14,7 @@ import type { Serializer } from "../../spi/serializer.ts";
 import type { SagaRow } from "../../spi/rows.ts";
 import { type Awaitable, isPromise } from "../../values/awaitable.ts";
 import { exponentialBackoff } from "../../values/backoff.ts";
+import { otherThanObject } from "../../values/kind_of.ts";
 import type { EventDefinition, SagaDefinition } from "../definition.ts";
 import { type Handled, newInstance, type Occurrence, type SagaInstance } from "../instance.ts";
 import { handle, mustWait } from "../machine.ts";
@@ -109,6 +115,10 @@ export class SagaRunner {
     const { services } = work.consumption;
     // As its correlation's types say.
     const data = event.by.kind === "start" ? event.by.create(work.context.message as never) : {};
+    const other = otherThanObject(data);
+    if (other !== undefined) {
+      throw new InvalidSagaDataError(this.saga.name, id, [`it is ${other}, and must be an object`]);
+    }
     return this.#handle(work, undefined, newInstance(id, services.newId(), data), occurrenceOfEvent(event, work));
   }
 

@@ -1,5 +1,6 @@
 /** The instances of a saga in the bus' store, for operators. @module */
 import { ConfigurationError } from "../../errors/configuration.ts";
+import { shown } from "../../errors/shown.ts";
 import { SagaNotFoundError, SagaRequestAbandonedError } from "../../errors/saga.ts";
 import type { Storage } from "../../outbox/storage.ts";
 import { transact } from "../../outbox/transactions.ts";
@@ -9,6 +10,7 @@ import type { Serializer } from "../../spi/serializer.ts";
 import type { SagaRow } from "../../spi/rows.ts";
 import type { Unit } from "../../spi/store.ts";
 import { epochMilliseconds, type Instant } from "../../values/instant.ts";
+import { checkOptionNames, type OptionNames } from "../../values/option_names.ts";
 import type { Shape } from "../context.ts";
 import { finalState, type SagaDefinition } from "../definition.ts";
 import type { SagaInstance } from "../instance.ts";
@@ -22,6 +24,7 @@ import { fromRow } from "./instance_row.ts";
 import { save } from "./saving.ts";
 
 const pageSize = 100;
+const setOptionNames: OptionNames<{ readonly reason: string; readonly by?: string }> = { reason: true, by: true };
 
 /** What the instances of a saga need of its bus. */
 export interface SagaHome {
@@ -46,8 +49,16 @@ export class StoreSagaInstances<S extends Shape> implements SagaInstances<S> {
   }
 
   async get(id: string): Promise<SagaView<S> | undefined> {
+    this.#checkId(id);
     const row = await this.#load(id);
     return row === undefined ? undefined : await this.#view(row);
+  }
+  /** From JavaScript it may be the number that it is elsewhere, under which nothing is found. */
+  #checkId(id: unknown): void {
+    if (typeof id === "string" && id !== "") return;
+    throw new ConfigurationError(
+      `Cannot look for the instance ${shown(id)} of "${this.#saga.name}": its id is text. Give it as one`,
+    );
   }
   #load(id: string): Promise<SagaRow | undefined> {
     return this.#read((unit) => unit.load(this.#saga.name, id, false));
@@ -71,6 +82,7 @@ export class StoreSagaInstances<S extends Shape> implements SagaInstances<S> {
   }
 
   async *history(id: string): AsyncGenerator<SagaHistoryEntry> {
+    this.#checkId(id);
     const { storage } = this.#home;
     let after: number | undefined;
     for (;;) {
@@ -84,9 +96,12 @@ export class StoreSagaInstances<S extends Shape> implements SagaInstances<S> {
   async set(
     id: string,
     correction: SagaCorrection<S>,
-    { reason, by }: { readonly reason: string; readonly by?: string },
+    options: { readonly reason: string; readonly by?: string },
   ): Promise<void> {
+    this.#checkId(id);
     const saga = this.#saga;
+    checkOptionNames(options, setOptionNames, `set() of the saga "${saga.name}"`);
+    const { reason, by } = options;
     const { storage, services } = this.#home;
     if (typeof reason !== "string" || reason === "") {
       throw new ConfigurationError(
@@ -123,6 +138,7 @@ export class StoreSagaInstances<S extends Shape> implements SagaInstances<S> {
   }
 
   async redeliver(id: string): Promise<number> {
+    this.#checkId(id);
     const row = await this.#load(id);
     const instance = row === undefined ? undefined : await fromRow(this.#saga, row, this.#serializer);
     const count = await this.#home.requeue(id, instance);
@@ -132,6 +148,7 @@ export class StoreSagaInstances<S extends Shape> implements SagaInstances<S> {
   }
 
   async forget(id: string): Promise<boolean> {
+    this.#checkId(id);
     const saga = this.#saga;
     const { storage, services } = this.#home;
     const row = await this.#load(id);

@@ -268,3 +268,35 @@ trial("data that the saga's schema refuses is not written, whether rules or a ha
   assertEquals(given.map(({ exceptions: [first] }) => first?.type), ["InvalidSagaDataError", "InvalidSagaDataError"]);
   await assertRejects(() => counters.set("1", { data: { n: 0 } }, { reason: "x" }), InvalidSagaDataError);
 });
+
+trial("an id that is no text, and a change without options, are refused: nothing would be found", async (t) => {
+  const bus = t.bus();
+  bus.add(OrderSaga);
+  await bus.start();
+  const orders = bus.sagas(OrderSaga);
+  for (const id of [undefined, 5, ""] as never[]) {
+    for (const call of [() => orders.get(id), () => orders.redeliver(id), () => orders.forget(id)]) {
+      await assertRejects(call, ConfigurationError, "its id is text");
+    }
+    await assertRejects(() => all(orders.history(id)), ConfigurationError, "its id is text");
+    await assertRejects(() => orders.set(id, {}, { reason: "x" }), ConfigurationError, "its id is text");
+  }
+  await assertRejects(() => orders.set("1", {}, undefined as never), ConfigurationError, "as the options of set()");
+});
+
+const Odd = saga("odd", {
+  data: type<object>(),
+  states: ["kept"],
+  events: (on) => ({ begun: on.start(Ended, (m) => m.id, () => undefined as never) }),
+}, ({ initially, when }) => [initially(when("begun").transitionTo("kept"))]);
+
+trial("an instance that begins without data is refused: its rules would fail on it", async (t) => {
+  const bus = t.bus();
+  bus.add(Odd);
+  await bus.start();
+  await bus.publish(Ended, { id: "1" });
+  await t.settled();
+  const [failed] = await all(bus.errors("odd").list());
+  assertEquals(failed?.exceptions[0]?.type, "InvalidSagaDataError");
+  assertEquals(await bus.sagas(Odd).get("1"), undefined);
+});

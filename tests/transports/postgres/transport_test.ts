@@ -17,6 +17,10 @@ test("PostgreSQL transport: what cannot work is refused where it is written", ()
   }
   assertThrows(() => postgresTransport({ url, schema: `a"b` }), InvalidNameError);
   assertThrows(() => postgresTransport("mysql://localhost"), ConfigurationError);
+  for (const where of [undefined, null, 5] as never[]) {
+    assertThrows(() => postgresTransport(where), ConfigurationError, `${where} is no place for its tables`);
+    assertThrows(() => postgres(where), ConfigurationError, `${where} as the options of postgres()`);
+  }
   assertThrows(() => postgresTransport(url, { lease: 10 }), ConfigurationError);
   assertThrows(() => postgresTransport(url, { pollInterval: 0 }), ConfigurationError);
   assertThrows(() => postgresTransport(url, { maxUnsent: 0.5 }), ConfigurationError);
