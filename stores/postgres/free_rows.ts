@@ -62,12 +62,13 @@ export class FreeRows {
       `INSERT INTO ${names.table("outbox")} AS o (bus, id, unit, destination, content_type, headers, body, ` +
       `written_due_at, expires_at, due_at, free_at, fence) `;
     const due = "CASE WHEN written = 0 THEN now ELSE greatest(-9e15, least(9e15, ceil(written)))::bigint END AS due";
-    const times = "written, expires, due, CASE WHEN due <= now THEN now + lease ELSE due END, " +
+    const times = (expires: string) =>
+      `written, ${expires}, due, CASE WHEN due <= now THEN now + lease ELSE due END, ` +
       "CASE WHEN due <= now THEN 1 ELSE 0 END";
     const written = " ON CONFLICT DO NOTHING RETURNING o.place, o.fence, o.id, o.free_at, o.bus";
     const frame = "$1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::bytea";
     const later = (condition: string) =>
-      `${into}SELECT ${frame}, ${times} FROM (SELECT *, ${due} FROM (SELECT ${nowMs} AS now, ` +
+      `${into}SELECT ${frame}, ${times("expires")} FROM (SELECT *, ${due} FROM (SELECT ${nowMs} AS now, ` +
       `$8::text::float8 AS written, $9::text::float8 AS expires, $10::text::bigint AS lease OFFSET 0) AS c) AS w` +
       `${condition}${written}`;
     const atOnce = (condition: string) =>
@@ -77,7 +78,7 @@ export class FreeRows {
     this.#oneIfChanged = { later: later(` WHERE ${ifOneChanged}`), atOnce: atOnce(` WHERE ${ifOneChanged}`) };
     const many = (condition: string) =>
       `${into}SELECT bus, id, unit, destination, content_type, headers, ` +
-      `substring($${keysFrom - 1}::bytea FROM start + 1 FOR size), ${times} FROM ` +
+      `substring($${keysFrom - 1}::bytea FROM start + 1 FOR size), ${times(`nullif(expires, 'NaN')`)} FROM ` +
       `(SELECT *, ${due} FROM (SELECT ${nowMs} AS now OFFSET 0) AS c, ${rowsOfLists(1, columns)}${condition}) AS w ` +
       `ORDER BY n${written}`;
     this.#many = many("");
@@ -85,7 +86,7 @@ export class FreeRows {
     this.#oneOf = { later: `${recorded} ${this.#one.later}`, atOnce: `${recorded} ${this.#one.atOnce}` };
     const shared = (parts: string, condition: string) =>
       `WITH ${inbox.recordingFresh(keysFrom)}, ${parts}` +
-      `sent AS (${many(" WHERE of IS NULL OR of IN (SELECT n FROM fresh)")}) ` +
+      `sent AS (${many(" WHERE of = 0 OR of IN (SELECT n FROM fresh)")}) ` +
       `SELECT place, fence, id, free_at, bus, NULL::bigint FROM sent UNION ALL ` +
       `SELECT NULL, NULL, NULL, NULL, NULL, n FROM fresh${condition}`;
     this.#shared = shared("", "");
@@ -194,7 +195,7 @@ export class FreeRows {
     const bodies = new Bytes();
     let keys = 0;
     const all = units.flatMap(({ bus, key, rows, leaseMs }) => {
-      const of = key === undefined ? null : ++keys;
+      const of = key === undefined ? 0 : ++keys;
       return rows.map((row) => ({ bus, of, row, leaseMs, ...bodies.add(row.frame.body) }));
     });
     const texts = (of: (row: OutboxRow) => string): string => listOf(all.map(({ row }) => column(of(row))));
@@ -208,7 +209,7 @@ export class FreeRows {
       listOf(all.map(({ start }) => start)),
       listOf(all.map(({ size }) => size)),
       listOf(all.map(({ row }) => row.dueAt)),
-      listOf(all.map(({ row }) => row.expiresAt ?? null)),
+      listOf(all.map(({ row }) => row.expiresAt ?? "NaN")),
       listOf(all.map(({ leaseMs }) => Math.ceil(leaseMs))),
       listOf(all.map(({ of }) => of)),
       bodies.all,

@@ -6,7 +6,18 @@ import type { Changes, InstanceKey, SagaChange, SagaRow } from "../../src/spi/ro
 import { storeName } from "./errors.ts";
 import type { Names } from "./names.ts";
 import type { SqlRow, SqlValue } from "./sql_client.ts";
-import { Bytes, bytesOf, column, listOf, refusal, rowsOf, rowsOfLists, type Statement } from "./statement.ts";
+import {
+  Bytes,
+  bytesOf,
+  column,
+  listOf,
+  noText,
+  refusal,
+  rowsOf,
+  rowsOfLists,
+  type Statement,
+  textOrNull,
+} from "./statement.ts";
 
 /** An instance, of a bus. */
 export interface BusInstance extends InstanceKey {
@@ -30,7 +41,7 @@ const list = "op text, saga text, id text, was text, was_version bigint, incarna
   "data_schema bigint, state text, start int, size int, types text, indexes text";
 const briefList = "of bigint, op text, bus text, saga text, id text, was text, was_version bigint, incarnation text, " +
   "version bigint, data_schema bigint, state text, start int, size int, types text, indexes text";
-const briefNames = briefList.split(", ").map((each) => each.split(" ")[0]!); // it has a name
+const briefColumns = briefList.split(", ").map((each) => each.split(" ") as [name: string, type: string]);
 const indexList = "saga text, name text, value text, id text";
 
 /** The sagas' statements. */
@@ -160,10 +171,10 @@ export class Sagas {
    * @param locked what becomes of one that others have locked
    */
   changingSeveral(first: number, locked: "awaited" | "passed over"): string {
-    const [table, lists] = [this.#table, briefNames.length];
+    const [table, lists] = [this.#table, briefColumns.length];
     const same = "s.bus = c.bus AND s.saga = c.saga AND s.id = c.id";
     const made = `incarnation, version, data_schema, state, ` +
-      `substring($${first + lists}::bytea FROM start + 1 FOR size), types, indexes`;
+      `substring($${first + lists}::bytea FROM start + 1 FOR size), ${textOrNull("types")}, indexes`;
     const lock = locked === "awaited" ? "FOR UPDATE" : "FOR UPDATE SKIP LOCKED";
     const at = (op: string): string => `ctid = ANY (ARRAY(SELECT at FROM locked WHERE op = '${op}')) RETURNING 1`;
     return `changing AS MATERIALIZED (SELECT * FROM ${rowsOfLists(first, briefList)} ` +
@@ -182,7 +193,9 @@ export class Sagas {
     const bytes = new Bytes();
     const rows = changes.toSorted((a, b) => nameOf(a) < nameOf(b) ? -1 : 1)
       .map(({ of, bus, change }): Columns => ({ of, bus: column(bus), ...changeOf(change, bytes) }));
-    const lists = briefNames.map((name) => listOf(rows.map((row) => row[name] ?? null)));
+    const lists = briefColumns.map(([name, type]) =>
+      listOf(rows.map((row) => row[name] ?? (type === "text" ? noText : -1)))
+    );
     return [...lists, bytes.all];
   }
 

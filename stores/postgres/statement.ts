@@ -50,12 +50,19 @@ export function rowsOfLists(first: number, columns: string): string {
   return `ROWS FROM (${lists.join(", ")}) WITH ORDINALITY AS r(${each.map(([name]) => name).join(", ")}, n)`;
 }
 
-/** A list as the text of an array. */
-export function listOf(values: readonly (string | number | null)[]): string {
+/** A list as the text of an array. Nothing in it is NULL: with `array_nulls = off` that is a text of four letters. */
+export function listOf(values: readonly (string | number)[]): string {
   const items = values.map((value) =>
-    typeof value === "string" ? `"${value.replace(/["\\]/g, "\\$&")}"` : value === null ? "NULL" : String(value)
+    typeof value === "string" ? `"${value.replace(/["\\]/g, "\\$&")}"` : String(value)
   );
   return `{${items.join(",")}}`;
+}
+
+/** What stands in a list for a text that is not there: {@linkcode column} gives nothing such. */
+export const noText = "\x1a";
+/** A text of a list as it was. */
+export function textOrNull(column: string): string {
+  return `nullif(${column}, E'\\x1a')`;
 }
 
 /** Bodies one after the other: bytes have no place in JSON. */

@@ -64,6 +64,32 @@ withSettings(
   },
 );
 
+withSettings(["array_nulls = off"], "what is not there is written as such", async (opened) => {
+  const store = await opened.store();
+  const saga = (id: string, types: string | undefined) => opened.saga({ id, types });
+  // Ready in one turn, so that they share a commit: new, as they were, and gone, and messages with and without a limit.
+  for (const version of [1, 2, 3]) {
+    const units = await Promise.all(["a", "b", "c"].map(async (id) => {
+      const unit = await store.begin(opened.scope({ inbox: [opened.key(`${id} ${version}`)], leaseMs: 0 }));
+      return [id, unit, await unit.load("order", id, false)] as const;
+    }));
+    await Promise.all(units.map(([id, unit, before]) => {
+      const after = version === 3 ? undefined : { ...saga(id, id === "a" ? undefined : `types ${id}`), version };
+      const expiresAt = id === "b" ? undefined : opened.clock.now() + 3_600_000;
+      const rows = [1, 2].map((at) => opened.row({ id: `${id} ${version} ${at}`, expiresAt }));
+      return unit.commit(opened.changes({ sagas: [{ before, after }], outbox: rows }));
+    }));
+    const reader = await store.begin(opened.scope());
+    const found = await Promise.all(["a", "b"].map((id) => reader.load("order", id, false)));
+    const expected = version === 3 ? [undefined, undefined] : [["data of a", undefined], ["data of b", "types b"]];
+    assertEquals(found.map((row) => row && [new TextDecoder().decode(row.data), row.types]), expected);
+    await reader.rollback();
+  }
+  const leased = await store.outbox.claim(opened.bus, 100, 60_000);
+  const endless = leased.filter(({ row }) => row.expiresAt === undefined).map(({ row }) => row.id);
+  assertEquals([leased.length, endless.every((id) => id.startsWith("b")), endless.length], [18, true, 6]);
+});
+
 for (const isolation of ["repeatable read", "serializable"]) {
   const settings = [`default_transaction_isolation = '${isolation}'`];
 
