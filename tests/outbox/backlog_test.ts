@@ -67,12 +67,15 @@ trial("telemetry and health tell what waits, for how long, and how fast it leave
     dropped: 0,
   });
   assert(last.oldestInMs >= 20_000 && last.oldestInMs <= 40_000, `${last.oldestInMs} ms`);
+  const outbox = () => bus.health().parts.find(({ name }) => name === "outbox");
+  assertEquals(outbox()?.status, "healthy");
+  await t.pass(30_000);
+  assertEquals([outbox()?.status, outbox()?.reason], ["degraded", "The oldest of 3 messages is due for 70 s"]);
   broker.away = false;
   await t.pass(120_000);
   const rates = telemetry.told.map(({ sentPerSecond }) => sentPerSecond);
   assert(rates.some((rate) => rate > 0 && rate <= 3), rates.join());
-  const part = bus.health().parts.find(({ name }) => name === "outbox");
-  assertEquals(part, {
+  assertEquals(outbox(), {
     name: "outbox",
     status: "healthy",
     backlog: { waiting: 0, parked: 0, oldestInMs: 0, sent: 3, sentPerSecond: 0, dropped: 0 },

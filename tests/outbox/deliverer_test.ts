@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { command, DisconnectedError, event } from "../../mod.ts";
+import { ClosedError, command, DisconnectedError, event } from "../../mod.ts";
 import type { Outgoing, Transport } from "../../src/spi/transport.ts";
 import { memoryDatabase, memoryStore } from "../../stores/memory/mod.ts";
 import { memory } from "../../transports/memory/mod.ts";
@@ -307,6 +307,23 @@ trial("what could not be sent while its lease lasted is left to whoever has it b
   await t.pass(60_000);
   assertEquals(seen, [["1"], ["1", "2"]]);
   await buses[0]?.stop({ deadline: 0 });
+});
+
+trial("what a transport that closes gives back waits for no backoff: whoever is there sends it", async (t) => {
+  let closing = true;
+  const given = ({ to }: Outgoing): Error | undefined => {
+    if (to !== "topic:deliverer.done" || !closing) return undefined;
+    closing = false;
+    return new ClosedError("the connection");
+  };
+  const bus = t.bus({ store: memoryStore(), transport: failing(t, given) });
+  const done: string[] = [];
+  bus.endpoint("work", { outbox: true }).handle(Work, (_, ctx) => ctx.publish(Done, { by: "1" }));
+  bus.endpoint("done").handle(Done, ({ by }) => void done.push(by));
+  await bus.start();
+  await bus.send(Work, { id: "1" });
+  await t.settled();
+  assertEquals([closing, done], [false, ["1"]]);
 });
 
 trial("a stop waits for what has been committed to be sent, and for the store to know", async (t) => {

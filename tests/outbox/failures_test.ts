@@ -45,6 +45,29 @@ trial("a unit that met another is run again, and no try of the retry policy is s
   assertEquals(bus.statistics("work").retried, 0);
 });
 
+trial("units that meet others wait before they run again, longer and longer, each for a time of its own", async (t) => {
+  const gaps: (readonly number[])[] = [];
+  for (const random of [0.25, 0.75]) {
+    const store = new ScriptedStore();
+    store.script = (call, time) => {
+      if (call === "commit" && time <= 6) throw new ConflictError("a row");
+    };
+    const times: number[] = [];
+    const bus = t.bus({ store, random: () => random });
+    bus.endpoint("work", { outbox: true }).handle(Work, () => void times.push(t.clock.now()));
+    await bus.start();
+    await bus.send(Work, { id: "1" });
+    await t.pass(10_000);
+    gaps.push(times.slice(1).map((time, run) => time - times[run]!));
+    await bus.stop();
+  }
+  for (const each of gaps) {
+    assertEquals(each, each.toSorted((a, b) => a - b));
+    assert(each[0]! > 0 && each.at(-1)! <= 1000 && new Set(each).size === 6, String(each));
+  }
+  assert(gaps[0]!.every((gap, run) => gap < gaps[1]![run]!), gaps.join(" | "));
+});
+
 trial("units that meet others for ever are given up, by the retry policy", async (t) => {
   const store = new ScriptedStore();
   store.script = (call) => {

@@ -82,3 +82,21 @@ onPostgres("ten that have looked, and then deploy at once, make the tables once"
     for (const store of stores) await store.close();
   }
 });
+
+for (const key of [undefined, "k"]) {
+  const which = key === undefined ? "without" : "with";
+  onPostgres(
+    `a claim ${which} keys passes over rows that another transaction has locked, and waits for none`,
+    async (opened) => {
+      const { bench: { sql, schema }, bus } = opened;
+      const store = await opened.store();
+      const rows = [1, 2, 3].map((id) => opened.row({ id: String(id), key: key && `${key}${id}` }));
+      await (await store.begin(opened.scope({ leaseMs: 0 }))).commit(opened.changes({ outbox: rows }));
+      await sql.begin(async (tx) => {
+        await tx.unsafe(`SELECT FROM "${schema}".hero_outbox WHERE id = '1' FOR UPDATE`);
+        assertEquals((await store.outbox.claim(bus, 2, 60_000)).map(({ row }) => row.id), ["2", "3"]);
+      });
+      assertEquals((await store.outbox.claim(bus, 2, 60_000)).map(({ row }) => row.id), ["1"]);
+    },
+  );
+}

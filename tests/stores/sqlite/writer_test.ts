@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ConflictError } from "../../../src/errors/store.ts";
+import { ConflictError, OutcomeUnknownError } from "../../../src/errors/store.ts";
 import { Connection, File } from "../../../stores/sqlite/database.ts";
 import { Writer } from "../../../stores/sqlite/writer.ts";
 import { virtualTime } from "../../conformance/test_clock.ts";
@@ -27,6 +27,9 @@ async function watched(
       return {
         run: (...values) => {
           said.push(sql);
+          if (sql === "COMMIT" && said.includes("the disk fails")) {
+            throw Object.assign(new Error("disk I/O error"), { code: "ERR_SQLITE_ERROR", errcode: 1034 });
+          }
           return statement.run(...values);
         },
         get: (...values) => statement.get(...values),
@@ -142,4 +145,17 @@ test("what may be lost in a power cut does not wait for the disk, unless it shar
     writer.commit();
     assertEquals(await writer.writeLax(level), normal);
     assertEquals(writer.writeAtOnce(level), { result: full });
+  }));
+
+test("a disk that fails within a commit leaves an unknown outcome to all who share it, and none is done again", () =>
+  watched(async (writer, said) => {
+    said.push("the disk fails");
+    const outcomes = await Promise.allSettled([1, 2].map((n) => writer.write(insert(n))));
+    for (const outcome of outcomes) {
+      assert(outcome.status === "rejected" && outcome.reason instanceof OutcomeUnknownError);
+      assertEquals((outcome.reason.cause as Error).message, "disk I/O error");
+    }
+    assertEquals(commits(said), 1);
+    said.length = 0;
+    assertEquals([await writer.write(insert(3)), await writer.write(count)], [3, 1]);
   }));
