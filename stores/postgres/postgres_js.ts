@@ -3,7 +3,6 @@ import type { Options, Row, Sql, TransactionSql } from "postgres";
 import { ConfigurationError } from "../../src/errors/configuration.ts";
 import { type ArrayType, arrayTypesOf, arrayTypesQuery, registerArrays } from "./array_types.ts";
 import { registerBytes } from "./bytes.ts";
-import { ConfigurationError } from "../../src/errors/configuration.ts";
 import type { Client } from "./client.ts";
 import { deferredSql } from "./deferred_sql.ts";
 import { stateOf } from "./errors.ts";
