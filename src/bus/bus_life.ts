@@ -4,6 +4,7 @@ import { type PluginStatus, ReportedStatus } from "../pipeline/plugin_status.ts"
 import { abortable } from "../values/abortable.ts";
 import { milliseconds } from "../values/duration.ts";
 import { queueName } from "../values/destination.ts";
+import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 import type { Connection } from "./bus.ts";
 import type { BusCore } from "./bus_core.ts";
 import type { Counts, StopOptions } from "./control.ts";
@@ -13,6 +14,8 @@ import type { Endpoints } from "./endpoints.ts";
 import { topologyOf } from "./topology.ts";
 
 const defaultDeadline = "30s";
+/** What {@linkcode StopOptions} may name. */
+export const stopOptionNames: OptionNames<StopOptions> = { deadline: true };
 
 type State = "new" | "starting" | "running" | "stopping" | "stopped";
 
@@ -208,8 +211,11 @@ export class BusLife {
       throw error;
     }
     let disconnecting: Promise<void> | undefined;
-    const disconnect = (options: StopOptions = {}): Promise<void> =>
-      disconnecting ??= this.#disconnect(builder.name, runtime, options);
+    // deno-lint-ignore require-await -- async, so that options that are none reject
+    const disconnect = async (options: StopOptions = {}): Promise<void> => {
+      checkOptionNames(options, stopOptionNames, `disconnect() of "${builder.name}"`);
+      return disconnecting ??= this.#disconnect(builder.name, runtime, options);
+    };
     return { endpoint: builder.name, disconnect, [Symbol.asyncDispose]: () => disconnect() };
   }
 

@@ -1,6 +1,7 @@
 /** The streams of one bus. @module */
 import type { Contract } from "../contracts/contract.ts";
 import { type Consumer, consumer } from "../pipeline/consumer.ts";
+import { isSignal, noSignal } from "../values/abortable.ts";
 import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 import type { Connection } from "./bus.ts";
 import type { BusLife } from "./bus_life.ts";
@@ -35,6 +36,8 @@ export class BusStreams {
     options: { readonly signal?: AbortSignal },
   ): MessageStream<Out> {
     checkOptionNames(options, optionNames, `stream() on "${this.#bus}"`);
+    const { signal } = options;
+    if (signal !== undefined && !isSignal(signal)) throw noSignal(signal, `stream() on "${this.#bus}"`);
     const name = `${this.#bus}-stream-${++this.#count}`;
     let connection: Connection | undefined;
     const stream = messageStream<Out>({
@@ -50,7 +53,7 @@ export class BusStreams {
         });
       },
       close: async () => await connection?.disconnect({ deadline: 0 }),
-    }, { signal: options.signal, stopping: this.#life.stopping });
+    }, { signal, stopping: this.#life.stopping });
     const opened = stream.opened.catch(() => {}).finally(() => this.#opening.delete(opened));
     this.#opening.add(opened);
     return stream;

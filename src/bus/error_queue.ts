@@ -10,6 +10,7 @@ import { referred } from "../pipeline/reference.ts";
 import type { Serializers } from "../serialization/negotiation.ts";
 import { type Frame, type FrameHeaders, withHeaders } from "../spi/frame.ts";
 import type { Address, Admin, Delivery, Outgoing, Receiver, Sink, Transport } from "../spi/transport.ts";
+import { isSignal, noSignal } from "../values/abortable.ts";
 import { isPromise } from "../values/awaitable.ts";
 import { queueName } from "../values/destination.ts";
 import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
@@ -65,6 +66,10 @@ export class EndpointErrorQueue implements ErrorQueue {
     if (!(limit >= 0)) {
       throw new ConfigurationError(`Cannot list ${shown(limit)} of "${this.#queue}": { limit } is a number from 0`);
     }
+    if (after !== undefined && typeof after !== "string") {
+      throw new ConfigurationError(`Cannot list "${this.#queue}" after ${shown(after)}: give a message's id`);
+    }
+    if (signal !== undefined && !isSignal(signal)) throw noSignal(signal, `list() of "${this.#queue}"`);
     const admin = await this.#admin();
     let given = 0;
     let reached = after === undefined;

@@ -35,7 +35,7 @@ import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 import type { Bus, Connection } from "./bus.ts";
 import { checkBusOptions } from "./bus_checks.ts";
 import { BusCore, type Defaults } from "./bus_core.ts";
-import { BusLife } from "./bus_life.ts";
+import { BusLife, stopOptionNames } from "./bus_life.ts";
 import { BusStreams } from "./bus_streams.ts";
 import type { BusOptions } from "./bus_options.ts";
 import { checkRunnable, type Runnable } from "../pipeline/consumer.ts";
@@ -53,7 +53,6 @@ import { topologyOf } from "./topology.ts";
 
 const signalName: OptionNames<{ readonly signal?: AbortSignal }> = { signal: true };
 const deployModes: readonly DeployMode[] = ["plan", "check", "apply"];
-const stopOptionNames: OptionNames<StopOptions> = { deadline: true };
 
 /** The bus: see {@linkcode Bus}. */
 export class MessageBus<Tx> implements Bus<Tx> {

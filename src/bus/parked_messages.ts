@@ -4,10 +4,13 @@ import { applicationHeaders, headerText, names } from "../envelope/headers.ts";
 import { parseMessageType } from "../envelope/message_type.ts";
 import type { OutboxRow } from "../spi/rows.ts";
 import type { Due, Parked } from "../spi/store.ts";
+import { isSignal, noSignal } from "../values/abortable.ts";
+import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 import type { ParkedMessage, ParkedMessages } from "./control.ts";
 import { noSelection } from "./error_queue.ts";
 
 const rowsAtOnce = 100;
+const listOptionNames: OptionNames<{ readonly signal?: AbortSignal }> = { signal: true };
 
 interface Place {
   readonly due: Pick<Due<OutboxRow>, "parked" | "unpark">;
@@ -23,7 +26,10 @@ export class StoreParkedMessages implements ParkedMessages {
     this.#storage = storage;
   }
 
-  async *list({ signal }: { readonly signal?: AbortSignal } = {}): AsyncGenerator<ParkedMessage> {
+  async *list(options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<ParkedMessage> {
+    checkOptionNames(options, listOptionNames, "list() of what is parked");
+    const { signal } = options;
+    if (signal !== undefined && !isSignal(signal)) throw noSignal(signal, "list() of what is parked");
     for (const { due, bus, of } of this.#all()) {
       let after: string | undefined;
       for (;;) {
@@ -43,7 +49,8 @@ export class StoreParkedMessages implements ParkedMessages {
       for await (const { messageId } of this.list()) all.push(messageId);
       ids = all;
     }
-    if (!Array.isArray(ids)) throw noSelection(ids, "what is parked");
+    const other = Array.isArray(ids) ? ids.find((id: unknown) => typeof id !== "string") : undefined;
+    if (!Array.isArray(ids) || other !== undefined) throw noSelection(ids, "what is parked");
     if (ids.length === 0) return 0;
     let count = 0;
     for (const { due, bus } of this.#all()) count += await due.unpark(bus, ids);

@@ -33,7 +33,7 @@ export class UnhandledSagaEventError extends HeroError {
   constructor(saga: string, id: string, state: string, event: string, options?: ErrorOptions) {
     super(
       `The instance "${id}" of "${saga}" is in "${state}", where no rule takes "${event}". ` +
-        `Add a rule, ignore("${event}"), or onUnhandled`,
+        `Add a rule, ignore("${event}"), or onUnhandled; where it comes too early, { redeliver } on the endpoint`,
       { ...options, details: { saga, id, state, event } },
     );
   }

@@ -66,6 +66,11 @@ export function checkBatchOptions(options: BatchOptions, endpoint: string): Chec
       `Cannot collect batches of ${shown(size)} on "${endpoint}": give a whole number from 1`,
     );
   }
+  if (options.by !== undefined && typeof options.by !== "function") {
+    throw new ConfigurationError(
+      `Cannot collect batches by ${shown(options.by)} on "${endpoint}": give a function from the message to a text`,
+    );
+  }
   return {
     size,
     withinInMs: milliseconds(options.within ?? "1s", `{ within } of a batch of "${endpoint}"`),

@@ -2,6 +2,8 @@
 import type { Command } from "../contracts/command.ts";
 import type { Contract } from "../contracts/contract.ts";
 import type { Event } from "../contracts/event.ts";
+import { ConfigurationError } from "../errors/configuration.ts";
+import { toError } from "../errors/thrown.ts";
 import type { InUnit } from "../spi/store.ts";
 import { unitOptionsError } from "./call_options.ts";
 import type { Consumption } from "./consumption.ts";
@@ -65,7 +67,13 @@ export class Batch implements BatchContext<unknown>, SendTarget {
   }
 
   fail(item: ConsumeContext, error: Error): void {
-    this.#failed.set(item, error);
+    // It would be handled as if it had not failed.
+    if (!this.#items.some(({ context }) => context === item)) {
+      throw new ConfigurationError(
+        `Cannot fail this on "${this.endpoint}": it is no message of this batch. Give one of those the handler was given`,
+      );
+    }
+    this.#failed.set(item, toError(error));
   }
   /** What single messages failed with. */
   get failures(): ReadonlyMap<Consumption, Error> {

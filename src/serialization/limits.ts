@@ -1,5 +1,6 @@
 /** How much a serializer writes and reads. @module */
 import { ConfigurationError } from "../errors/configuration.ts";
+import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 
 /** What keeps a hostile body from doing harm. Both directions obey: what is written can be read. */
 export interface SerializerLimits {
@@ -12,12 +13,15 @@ export interface SerializerLimits {
   readonly maxBytes?: number;
 }
 
+const optionNames: OptionNames<SerializerLimits> = { maxDepth: true, maxBytes: true };
+
 /**
  * Fills in the defaults.
  *
  * @throws {ConfigurationError} if a limit is not a whole number within its range
  */
 export function limitsOf(options: SerializerLimits): Required<SerializerLimits> {
+  checkOptionNames(options, optionNames, "jsonSerializer()");
   const { maxDepth = 64, maxBytes = 8 * 1024 * 1024 } = options;
   if (!Number.isInteger(maxDepth) || maxDepth < 1 || maxDepth > 1000) {
     throw new ConfigurationError(`Cannot use ${maxDepth} as maxDepth: give a whole number from 1 to 1000`);

@@ -4,11 +4,14 @@ import {
   type BusObserver,
   command,
   ConfigurationError,
+  consumer,
   contextKey,
   createBus,
   event,
   InvalidDurationError,
   jsonSerializer,
+  memory,
+  memoryBroker,
   memoryStore,
   query,
 } from "../../mod.ts";
@@ -186,4 +189,40 @@ test("a context key that is none is refused, where it is made and where it is us
   await bus.request(Work, {});
   await bus.stop();
   assertEquals(errors.map((error) => error instanceof ConfigurationError), [true, true]);
+});
+
+test("signals and options of streams, lists and connections that are none are refused, and nothing waits for them", async () => {
+  const bus = createBus({ name: "shop", store: memoryStore() });
+  bus.endpoint("orders").handle(Work, () => {});
+  await bus.start();
+  for (const signal of [any(5), any(new AbortController())]) {
+    assertThrows(() => bus.stream(Done, { signal }), ConfigurationError, `{ signal } of stream() on "shop"`);
+    await assertRejects(() => Array.fromAsync(bus.errors("orders").list({ signal })), ConfigurationError, "{ signal }");
+    await assertRejects(() => Array.fromAsync(bus.parked().list({ signal })), ConfigurationError, "{ signal }");
+  }
+  await assertRejects(
+    () => Array.fromAsync(bus.errors("orders").list({ after: any(5) })),
+    ConfigurationError,
+    "after 5",
+  );
+  await assertRejects(() => Array.fromAsync(bus.parked().list(any(null))), ConfigurationError, "null as the options");
+  await assertRejects(() => bus.parked().release(any([5])), ConfigurationError, "by [5]");
+  const connection = await bus.connect(consumer(Done, () => {}));
+  for (const options of [any(5), any(null), any({ timeout: 5 })]) {
+    await assertRejects(
+      () => connection.disconnect(options),
+      ConfigurationError,
+      `disconnect() of "shop-javascript.done"`,
+    );
+  }
+  await connection.disconnect();
+  await bus.stop();
+});
+
+test("options of what is made in memory, and of the serializer, are checked as all others", () => {
+  for (const make of [memoryStore, memoryBroker, jsonSerializer, memory, memory.queue]) {
+    for (const options of [any(5), any(null), any({ max: 1 })]) {
+      assertThrows(() => make(options), ConfigurationError, "()");
+    }
+  }
 });

@@ -92,3 +92,21 @@ trial("two messages with one id are handled as one, and share its fate", async (
   await send("bad", "bad", "c");
   assertEquals(bus.statistics("rows").faulted, 3);
 });
+
+trial("to fail what is no message of the batch is refused: it would be handled as if it had not failed", async (t) => {
+  const { bus, send } = await started(t, { size: 2 }, (_, context) => context.fail({} as never, new Error("this row")));
+  await send("a", "b");
+  const failed = await all(bus.errors("rows").list());
+  assertEquals(failed.map(({ exceptions }) => exceptions[0]?.type), ["ConfigurationError", "ConfigurationError"]);
+});
+
+trial("a message that fails alone without an error fails all the same", async (t) => {
+  const { bus, send } = await started(t, { size: 2 }, ([first], context) => {
+    if (first !== undefined) context.fail(first, undefined as never);
+  });
+  await send("a", "b");
+  const failed = await all(bus.errors("rows").list());
+  assertEquals(failed.map(({ messageId, exceptions }) => [messageId, exceptions[0]?.type]), [
+    ["a", "NonErrorThrownError"],
+  ]);
+});

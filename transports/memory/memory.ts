@@ -40,6 +40,8 @@ export interface Memory {
   queue(options: MemoryQueueOptions): Extension;
 }
 
+const brokerOptionNames: OptionNames<{ readonly byReference?: boolean }> = { byReference: true };
+const queueOptionNames: OptionNames<MemoryQueueOptions> = { maxQueueLength: true, deadLetterExpired: true };
 /** What {@linkcode MemoryOptions} may name. */
 const optionNames: OptionNames<MemoryOptions> = {
   byReference: true,
@@ -78,6 +80,7 @@ export const memory: Memory = Object.assign(
   },
   {
     queue: (options: MemoryQueueOptions): Extension => {
+      checkOptionNames(options, queueOptionNames, "memory.queue()");
       if (options.maxQueueLength !== undefined) checkBound(options.maxQueueLength);
       return { transport: "memory", value: options };
     },
@@ -90,6 +93,7 @@ export const memory: Memory = Object.assign(
  * @param options `byReference`: as {@linkcode MemoryOptions.byReference}, for all its buses
  */
 export function memoryBroker(options: { readonly byReference?: boolean } = {}): MemoryBroker {
+  checkOptionNames(options, brokerOptionNames, "memoryBroker()");
   return new Broker(options.byReference ?? false);
 }
 

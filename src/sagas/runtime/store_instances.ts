@@ -12,7 +12,7 @@ import type { Unit } from "../../spi/store.ts";
 import { epochMilliseconds, type Instant } from "../../values/instant.ts";
 import { checkOptionNames, type OptionNames } from "../../values/option_names.ts";
 import type { Shape } from "../context.ts";
-import { finalState, type SagaDefinition } from "../definition.ts";
+import { finalState, initialState, type SagaDefinition } from "../definition.ts";
 import type { SagaInstance } from "../instance.ts";
 import type { SagaCorrection, SagaHistoryEntry, SagaInstances, SagaView } from "../instances.ts";
 import { isOver } from "../machine.ts";
@@ -24,6 +24,9 @@ import { fromRow } from "./instance_row.ts";
 import { save } from "./saving.ts";
 
 const pageSize = 100;
+const findOptionNames: OptionNames<{ readonly after?: string; readonly limit?: number }> = { after: true, limit: true };
+const pruneOptionNames: OptionNames<{ readonly limit?: number }> = { limit: true };
+const correctionNames: OptionNames<SagaCorrection<Shape>> = { state: true, data: true };
 const setOptionNames: OptionNames<{ readonly reason: string; readonly by?: string }> = { reason: true, by: true };
 
 /** What the instances of a saga need of its bus. */
@@ -60,15 +63,29 @@ export class StoreSagaInstances<S extends Shape> implements SagaInstances<S> {
       `Cannot look for the instance ${shown(id)} of "${this.#saga.name}": its id is text. Give it as one`,
     );
   }
+  #checkLimit(limit: unknown): void {
+    if (Number.isSafeInteger(limit) && Number(limit) >= 1) return;
+    throw new ConfigurationError(
+      `Cannot use { limit: ${shown(limit)} } for the saga "${this.#saga.name}". Give a whole number from 1`,
+    );
+  }
   #load(id: string): Promise<SagaRow | undefined> {
     return this.#read((unit) => unit.load(this.#saga.name, id, false));
   }
 
   async find(
     where: Partial<S["data"]>,
-    { after, limit = pageSize }: { readonly after?: string; readonly limit?: number } = {},
+    options: { readonly after?: string; readonly limit?: number } = {},
   ): Promise<readonly SagaView<S>[]> {
     const saga = this.#saga;
+    checkOptionNames(options, findOptionNames, `find() of the saga "${saga.name}"`);
+    const { after, limit = pageSize } = options;
+    this.#checkLimit(limit);
+    if (typeof where !== "object" || where === null) {
+      throw new ConfigurationError(
+        `Cannot find instances of "${saga.name}" by ${shown(where)}: give values of its { indexes }, or {} for all`,
+      );
+    }
     const by = Object.keys(where).length === 0 ? {} : whereOf(saga, "find", where);
     const rows = await this.#read((unit) => unit.find(saga.name, by, after, limit));
     const views: SagaView<S>[] = [];
@@ -78,6 +95,13 @@ export class StoreSagaInstances<S extends Shape> implements SagaInstances<S> {
 
   async count(state?: string): Promise<number> {
     const { storage } = this.#home;
+    const states = [initialState, ...this.#saga.states, finalState];
+    if (state !== undefined && !states.includes(state)) {
+      throw new ConfigurationError(
+        `Cannot count the instances of "${this.#saga.name}" in ${shown(state)}: it has no such state. ` +
+          `Use one of ${states.map(shown).join(", ")}`,
+      );
+    }
     return await storage.store.sagas.count(storage.bus, this.#saga.name, state);
   }
 
@@ -108,6 +132,7 @@ export class StoreSagaInstances<S extends Shape> implements SagaInstances<S> {
         `Cannot change the instance "${id}" of "${saga.name}" without a { reason }: its history is to say why`,
       );
     }
+    checkOptionNames(correction, correctionNames, `a correction of the instance "${id}" of "${saga.name}"`);
     const { state, data } = correction;
     if (state !== undefined && state !== finalState && !saga.states.includes(state)) {
       throw new ConfigurationError(
@@ -171,8 +196,11 @@ export class StoreSagaInstances<S extends Shape> implements SagaInstances<S> {
     return row !== undefined || deleted > 0;
   }
 
-  async prune(before: Instant, { limit = 1_000 }: { readonly limit?: number } = {}): Promise<number> {
+  async prune(before: Instant, options: { readonly limit?: number } = {}): Promise<number> {
     const { storage } = this.#home;
+    checkOptionNames(options, pruneOptionNames, `prune() of the saga "${this.#saga.name}"`);
+    const { limit = 1_000 } = options;
+    this.#checkLimit(limit);
     return await storage.store.sagas.forget(storage.bus, this.#saga.name, { before: epochMilliseconds(before) }, limit);
   }
 

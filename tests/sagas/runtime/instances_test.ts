@@ -284,6 +284,26 @@ trial("an id that is no text, and a change without options, are refused: nothing
   await assertRejects(() => orders.set("1", {}, undefined as never), ConfigurationError, "as the options of set()");
 });
 
+trial(
+  "bounds, states and corrections that are none are refused: they would say nothing, and find nothing",
+  async (t) => {
+    const bus = t.bus();
+    bus.add(OrderSaga);
+    await bus.start();
+    const orders = bus.sagas(OrderSaga);
+    await assertRejects(() => orders.find(undefined as never), ConfigurationError, "{} for all");
+    await assertRejects(() => orders.find({}, { max: 5 } as never), ConfigurationError, "find() of the saga");
+    for (const limit of [-1, 0, "5", NaN] as never[]) {
+      await assertRejects(() => orders.find({}, { limit }), ConfigurationError, "Give a whole number from 1");
+      await assertRejects(() => orders.prune(new Date(), { limit }), ConfigurationError, "Give a whole number from 1");
+    }
+    await assertRejects(() => orders.count("payed" as never), ConfigurationError, `in "payed": it has no such state`);
+    const set = (correction: unknown) => orders.set("1", correction as never, { reason: "x" });
+    await assertRejects(() => set({ sate: "paid" }), ConfigurationError, "Write { state }");
+    await assertRejects(() => set(null), ConfigurationError, "a correction of the instance");
+  },
+);
+
 const Odd = saga("odd", {
   data: type<object>(),
   states: ["kept"],
