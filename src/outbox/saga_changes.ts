@@ -32,15 +32,6 @@ export class SagaChanges {
     return only.id === id && only.saga === saga ? 0 : undefined;
   }
 
-  /** Rows of the store as the unit leaves them: changed, or gone. */
-  over(rows: readonly SagaRow[]): readonly SagaRow[] {
-    if (this.all.length === 0) return rows;
-    return rows.flatMap((row) => {
-      const change = this.of(row.saga, row.id);
-      return change === undefined ? [row] : change.after === undefined ? [] : [change.after];
-    });
-  }
-
   /**
    * @param before as it was loaded, by this unit or from the store
    * @param happened to be kept

@@ -171,13 +171,18 @@ export class UnitOfWork implements OpenUnit {
     const unit = this.#unit;
     return lock || unit.loadNow === undefined ? unit.load(saga, id, lock) : unit.loadNow(saga, id);
   }
-  /** All instances that have these values in their indexes, in order of their ids. */
+  /** A row that was found before, as the unit has left it since; `undefined`: it is gone. */
+  left(row: SagaRow): SagaRow | undefined {
+    const change = this.#sagas?.of(row.saga, row.id);
+    return change === undefined ? row : change.after;
+  }
+  /** All instances that have these values in their indexes in the store, in order of their ids. */
   async find(saga: string, where: Readonly<Record<string, string>>): Promise<readonly SagaRow[]> {
     const found: SagaRow[] = [];
     for (;;) {
       const page = await this.#unit.find(saga, where, found.at(-1)?.id, pageSize);
       found.push(...page);
-      if (page.length < pageSize) return this.#sagas?.over(found) ?? found;
+      if (page.length < pageSize) return found;
     }
   }
   /**

@@ -4,7 +4,7 @@ import { saga, type } from "../../mod.ts";
 import { further } from "../../src/sagas/undos.ts";
 import { test } from "../support/runner.ts";
 import { Driven } from "./fake_effects.ts";
-import { CardError, CheckAddress, Failed, Noted, Packed, Paid, Submitted } from "./orders.ts";
+import { CardError, CheckAddress, Failed, Noted, Packed, Paid, Submitted, Undo } from "./orders.ts";
 
 type Data = { log: string[] };
 const log = (one: Driven) => (one.instance.data as Data).log;
@@ -121,4 +121,23 @@ test("the further of two points is the one that more undos lie behind", () => {
   assertEquals(further(undos, "c", "gone"), "c");
   assertEquals(further(undos, undefined, "c"), undefined);
   assertEquals(further(undos, "c", undefined), undefined);
+});
+
+test("an instance that has come to its end is over once all is undone", async () => {
+  const Ended = saga("ended", {
+    data: type<object>(),
+    states: ["a"],
+    events: (on) => ({ begun: on.start(Submitted, (m) => m.id, () => ({})), failed: on(Failed, (m) => m.id) }),
+  }, ({ initially, during, when }) => [
+    initially(
+      when("begun").compensateWith("it", (undo) => undo.send(Undo, () => ({ what: "it" }))).transitionTo("a"),
+    ),
+    during("a", when("failed").finalize().compensate()),
+  ]);
+  const one = new Driven(Ended);
+  await one.event("begun");
+  await one.event("failed", { id: "1", reason: "" });
+  assertEquals([one.state, one.over], ["final", false]);
+  await one.compensated();
+  assertEquals([one.asked.filter((each) => each.startsWith("send")), one.over], [["send orders.undo"], true]);
 });

@@ -25,6 +25,7 @@ const Orders = saga("orders", {
       })
       .transitionTo("paid"),
     when("noted").transitionTo("paid.packed"),
+    when("failed").transitionTo("paid").transitionTo("waiting"),
     when("packed").send(Ship, (ctx) => ({ id: ctx.need("paymentId") })),
   ),
   during(
@@ -60,6 +61,12 @@ test("a state is not entered without what it requires", async () => {
   const error = await assertRejects(() => one.event("paid", { id: "1", paymentId: "" }), MissingSagaDataError);
   assertEquals(error.details, { saga: "orders", id: "1", state: "paid", property: "paymentId" });
   assertEquals(one.state, "waiting");
+  // Nor on the way to another.
+  await assertRejects(
+    () => one.event("failed", { id: "1", reason: "" }),
+    MissingSagaDataError,
+    '"paymentId" in "paid"',
+  );
   await assertRejects(() => one.event("noted", { text: "1" }), MissingSagaDataError, '"paymentId" in "paid.packed"');
 });
 

@@ -1,9 +1,9 @@
 /** An event for several instances, of which one is not ready: it is handled by all once, or by none yet. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { memoryStore, saga, type } from "../../mod.ts";
 import { counting } from "../support/counting_store.ts";
-import { type Trial, trial } from "../support/trial.ts";
-import { Failed, GetState, Noted, Packed, Paid, Submitted } from "./orders.ts";
+import { all, type Trial, trial } from "../support/trial.ts";
+import { Failed, GetState, Noted, Packed, Paid, Ship, Submitted } from "./orders.ts";
 
 const Orders = saga("order", {
   data: type<{ city: string; seen: number }>(),
@@ -15,6 +15,7 @@ const Orders = saga("order", {
     failed: on(Failed, (m) => m.id),
     noted: on.where(Noted, (m) => ({ city: m.text })),
     packed: on(Packed, (m) => m.id),
+    shipped: on.where(Ship, (m) => ({ city: places.get(m.id)! })),
     asked: on(GetState, (m) => m.id),
   }),
 }, ({ initially, during, duringAny, when, onUnhandled }) => [
@@ -32,9 +33,12 @@ const Orders = saga("order", {
       })),
     when("failed").compensate(),
   ),
+  duringAny(when("shipped").then((ctx) => void ctx.saga.seen++)),
   duringAny(when("asked").respond((ctx) => ({ state: `${ctx.state} ${ctx.saga.seen}` }))),
   onUnhandled((_, event) => event === "noted" ? "redeliver" : "fault"),
 ]);
+/** Where what is shipped goes. */
+const places = new Map([["1", "Ulm"]]);
 /** Whether undos fail. */
 let failing = false;
 /** Which instances have noted, in order. */
@@ -95,4 +99,17 @@ trial("instances that one event is for are handled in order of id, and written b
   assertEquals(counts.commits, 1);
   assertEquals(order, ["1", "10", "2", "3"]);
   assertEquals(await states(), ["ready 1", "ready 1", "ready 1", "ready 1"]);
+});
+
+trial("an event that turns out to have no value of an index is for none, not for all: it is given up", async (t) => {
+  const { bus, states } = await started(t);
+  await bus.send(Ship, { id: "1" });
+  await t.settled();
+  assertEquals(await states(), ["early 1", "early 1", "early 1"]);
+  await bus.send(Ship, { id: "nowhere" });
+  await t.pass(60_000);
+  assertEquals(await states(), ["early 1", "early 1", "early 1"]);
+  const [failed] = await all(bus.errors("order").list());
+  assertEquals(failed?.exceptions[0]?.type, "ConfigurationError");
+  assertStringIncludes(failed?.exceptions[0]?.message ?? "", `"shipped" is for: it gives no value of an index`);
 });

@@ -98,6 +98,10 @@ test("a transition between two states within one neither leaves nor enters that 
 
 test("a transition to the state that the instance is in is none", async () => {
   assertEquals(await walk("b", "b"), []);
+  const one = new Driven(Walk, { log: [] });
+  await one.event("begun", { id: "1", total: 1 });
+  await one.event("noted", { text: "a.x" });
+  assertEquals(one.effects.transitions, ["initial → a.x"]);
 });
 
 test("a state that is entered may lead on at once; then the rest of it is not entered", async () => {

@@ -123,15 +123,16 @@ export class SagaRunner {
   }
 
   async #indexed(work: Work, event: EventDefinition, rows: readonly SagaRow[]): Promise<void> {
-    if (rows.length === 0) return await this.#missing(work, event, "such values in its indexes");
     const { unit, lock, context, consumption } = work;
     const occurrence = occurrenceOfEvent(event, work);
     const found: { readonly row: SagaRow; readonly instance: SagaInstance }[] = [];
     for (const row of rows) {
-      // Others may have changed it since it was found: a lock is worth nothing without another look.
-      const now = lock ? await unit.load(this.saga.name, row.id, true) : row;
+      // It may have changed since it was found, by another rule for the same message or by others: a lock is worth
+      // nothing without another look.
+      const now = lock ? await unit.load(this.saga.name, row.id, true) : unit.left(row);
       if (now !== undefined) found.push({ row: now, instance: await this.#read(work, now) });
     }
+    if (found.length === 0) return await this.#missing(work, event, "such values in its indexes");
     // If one of them could not handle it yet, it would come again to all.
     const waiting = found.find(({ instance }) =>
       mustWait(
@@ -163,8 +164,10 @@ export class SagaRunner {
     throw new SagaNotFoundError(saga.name, event.name, by);
   }
 
-  async #answer(work: Work, row: SagaRow): Promise<void> {
+  async #answer(work: Work, asked: SagaRow): Promise<void> {
     const { envelope: { requestId = "", type } } = work.consumption;
+    const row = work.unit.left(asked);
+    if (row === undefined) return drop(work.consumption, "stale");
     const instance = await this.#read(work, row);
     const open = instance.requests[requestId];
     if (open === undefined) return drop(work.consumption, "stale");

@@ -23,6 +23,11 @@ const Sum = saga("sum", {
   ),
 ]);
 
+/** Long enough for a change in memory that is not held off; no time passes. */
+async function unlessHeldOff(): Promise<void> {
+  for (let left = 500; left > 0; left--) await undefined;
+}
+
 trial(
   "a rule that others were quicker than begins again on what they have left, and then holds them off",
   async (t) => {
@@ -50,7 +55,10 @@ trial(
       const { total } = (await sums.get("1"))!.data;
       const set = sums.set("1", { data: { total: total + 100 } }, { reason: "quicker" });
       if (store.count("commit") - before <= 2) await set;
-      else heldOff.push(set);
+      else {
+        heldOff.push(set);
+        await unlessHeldOff();
+      }
     };
     await bus.publish(Added, { id: "1", by: 1 });
     await t.pass(60_000);
@@ -62,3 +70,45 @@ trial(
     assertEquals([heldOff.length, (await sums.get("1"))?.version], [1, 5]);
   },
 );
+
+for (const how of ["id", "index"] as const) {
+  trial(`a pessimistic rule keeps others from an instance from its first look on, found by ${how}`, async (t) => {
+    const Held = saga("held", {
+      data: type<{ total: number; tag: string }>(),
+      states: ["open"],
+      indexes: ["tag"],
+      concurrency: "pessimistic",
+      events: (on) => ({
+        opened: on.start(Opened, (m) => m.id, (m) => ({ total: 0, tag: m.id })),
+        added: how === "id" ? on(Added, (m) => m.id) : on.where(Added, (m) => ({ tag: m.id })),
+      }),
+    }, ({ initially, during, when }) => [
+      initially(when("opened").transitionTo("open")),
+      during("open", when("added").then((ctx) => void (ctx.saga.total += ctx.message.by))),
+    ]);
+    const database = memoryDatabase();
+    const store = new ScriptedStore(database);
+    const bus = t.bus({ store, name: "sums" });
+    bus.add(Held);
+    await bus.start();
+    await bus.publish(Opened, { id: "1" });
+    await t.settled();
+    const other = t.bus({ store: memoryStore({ database }), name: "sums" });
+    other.add(Held);
+    await other.start();
+    await other.pause("held");
+    const before = store.count("commit");
+    const heldOff: Promise<void>[] = [];
+    store.script = async (call) => {
+      if (call !== "commit") return;
+      heldOff.push(other.sagas(Held).set("1", { data: { total: 100, tag: "1" } }, { reason: "later" }));
+      await unlessHeldOff();
+    };
+    await bus.publish(Added, { id: "1", by: 1 });
+    await t.pass(60_000);
+    await Promise.all(heldOff);
+    assertEquals([heldOff.length, store.count("commit") - before], [1, 1]);
+    const held = await other.sagas(Held).get("1");
+    assertEquals([held?.data.total, held?.version], [100, 3]);
+  });
+}

@@ -109,6 +109,16 @@ trial("an event that is to come again is given up in the end", async (t) => {
   assertEquals(bus.statistics("order").deferred, 10);
 });
 
+trial("an event that gives no id, or an empty one, is given up as a mistake; no instance has it", async (t) => {
+  const { bus } = await started(t);
+  await bus.publish(Submitted, { id: "", total: 5 });
+  await bus.publish(Submitted, { id: undefined as unknown as string, total: 5 }); // as from JavaScript
+  await t.pass(60_000);
+  const failed = await all(bus.errors("order").list());
+  assertEquals(failed.map(({ exceptions: [first] }) => first?.type), ["ConfigurationError", "ConfigurationError"]);
+  assertEquals(await bus.sagas(OrderSaga).count(), 0);
+});
+
 trial("an event that no rule of the state takes fails, and the instance stays as it is", async (t) => {
   const { bus } = await started(t);
   await bus.publish(Submitted, { id: "1", total: 5 });

@@ -1,6 +1,7 @@
 /** Sagas on every store: many instances, one hot one, two processes on one, and what lasts over a restart. */
 import { assert, assertEquals } from "@std/assert";
 import { command, event, saga, type } from "../../../mod.ts";
+import { turn } from "../../../src/testing/turn.ts";
 import { counting } from "../../support/counting_store.ts";
 import { onStores } from "./on_stores.ts";
 
@@ -34,7 +35,37 @@ onStores("a reply never overtakes the state that it is for: 1,000 that are answe
   assertEquals([await bus.sagas(RunSaga).count("final"), (await bus.counts("run")).failed], [1_000, 0]);
 });
 
-function counterSaga(concurrency: "optimistic" | "pessimistic", waitInMs: number) {
+/** Two that come are let go together; so often: then nobody waits any more. */
+class Meetings {
+  #left: number;
+  #first: (() => void) | undefined;
+
+  constructor(times: number) {
+    this.#left = times;
+  }
+
+  /** How many are still to be. */
+  get left(): number {
+    return this.#left;
+  }
+
+  async meet(): Promise<void> {
+    if (this.#left === 0) return;
+    const first = this.#first;
+    if (first === undefined) return await new Promise<void>((resolve) => this.#first = resolve);
+    this.#first = undefined;
+    this.#left--;
+    first();
+  }
+}
+
+/** A few turns of the event loop, in which others come to be handled. */
+async function turns(): Promise<void> {
+  for (let left = 5; left > 0; left--) await turn();
+}
+
+/** @param between called between reading the total and writing it */
+function counterSaga(concurrency: "optimistic" | "pessimistic", between: () => Promise<void>) {
   return saga("counter", {
     data: type<{ total: number }>(),
     states: ["counting"],
@@ -49,7 +80,7 @@ function counterSaga(concurrency: "optimistic" | "pessimistic", waitInMs: number
       "counting",
       when("added").then(async (ctx) => {
         const before = ctx.saga.total;
-        if (waitInMs > 0) await new Promise((resolve) => setTimeout(resolve, waitInMs));
+        await between();
         ctx.saga.total = before + ctx.message.by;
       }),
     ),
@@ -58,7 +89,12 @@ function counterSaga(concurrency: "optimistic" | "pessimistic", waitInMs: number
 
 for (const concurrency of ["optimistic", "pessimistic"] as const) {
   onStores(`two processes change one instance at once, slowly, and nothing is lost (${concurrency})`, async (on) => {
-    const Counter = counterSaga(concurrency, 3);
+    // One that is let in alone would wait for the other in vain.
+    const meetings = new Meetings(concurrency === "optimistic" ? 2 : 0);
+    const Counter = counterSaga(concurrency, async () => {
+      await meetings.meet();
+      await turns();
+    });
     const [one, other] = [on.bus(), on.bus()];
     for (const bus of [one, other]) {
       bus.add(Counter, { concurrency: 8 });
@@ -68,6 +104,7 @@ for (const concurrency of ["optimistic", "pessimistic"] as const) {
     await Promise.all(Array.from({ length: 60 }, (_, at) => one.publish(Added, { id: "1", by: 1 + at })));
     const total = 60 * 61 / 2;
     await on.until("all have been added", async () => (await one.sagas(Counter).get("1"))?.data.total === total);
+    assertEquals(meetings.left, 0);
     for (const bus of [one, other]) await bus.stop();
     const after = on.bus();
     after.add(Counter);
@@ -83,8 +120,7 @@ for (const concurrency of ["optimistic", "pessimistic"] as const) {
   onStores(
     `two processes start one instance at once: there is one, and both have been counted (${concurrency})`,
     async (on) => {
-      const starting = new Map<string, number>();
-      let met = 0;
+      const starting = new Map<string, Meetings>();
       const Shared = saga("shared", {
         data: type<{ total: number }>(),
         states: ["open"],
@@ -96,14 +132,8 @@ for (const concurrency of ["optimistic", "pessimistic"] as const) {
       }, ({ initially, during, when }) => {
         const start = (event: "begun" | "joined") =>
           when(event).then(async (ctx) => {
-            const before = starting.get(ctx.id) ?? 0;
-            starting.set(ctx.id, before + 1);
-            // Until the other is here as well. Where the store lets one in alone, it is not let in before this one ends.
-            const most = concurrency === "optimistic" ? 1_000 : 20;
-            for (let turns = 0; turns < most && starting.get(ctx.id) === 1; turns++) {
-              await new Promise((resolve) => setTimeout(resolve, 2));
-            }
-            if (before === 0 && (starting.get(ctx.id) ?? 0) > 1) met++;
+            await starting.get(ctx.id)?.meet();
+            await turns();
             ctx.saga.total++;
           }).transitionTo("open");
         return [
@@ -122,12 +152,14 @@ for (const concurrency of ["optimistic", "pessimistic"] as const) {
       }
       const ids = Array.from({ length: 10 }, (_, at) => `i${at}`);
       for (const id of ids) {
+        // As above.
+        starting.set(id, new Meetings(concurrency === "optimistic" ? 1 : 0));
         await Promise.all([one.publish(Begun, { id }), one.publish(Joined, { id })]);
         await on.until(`both to have joined ${id}`, async () => (await one.sagas(Shared).get(id))?.data.total === 2);
       }
       assertEquals(await one.sagas(Shared).count(), ids.length);
       assertEquals((await one.counts("shared")).failed, 0);
-      if (concurrency === "optimistic") assert(met > 0, "No two have made one instance at once");
+      assertEquals([...starting].filter(([, { left }]) => left > 0), [], "Not all were made by two at once");
     },
   );
 }
@@ -135,7 +167,7 @@ for (const concurrency of ["optimistic", "pessimistic"] as const) {
 onStores(
   "1,000 events for one instance, 64 at once, cost little more than a write each, and none is lost",
   async (on) => {
-    const Counter = counterSaga("optimistic", 0);
+    const Counter = counterSaga("optimistic", () => Promise.resolve());
     const counts = { commits: 0 };
     const bus = on.bus((store) => counting(store, counts));
     bus.add(Counter, { concurrency: 64 });
