@@ -6,8 +6,15 @@ const smallest = 64;
 /** Sixteen places of the table are a line of the processor's cache. */
 const neighbourBits = 4;
 const neighbours = 1 << neighbourBits;
-/** Of each character, up to `f`: its value as a hexadecimal digit in lower case; −1: it is none. */
-const digits = Int8Array.from({ length: 103 }, (_, code) => "0123456789abcdef".indexOf(String.fromCharCode(code)));
+/**
+ * Who meets another at its place goes on so far from there: into the next line, as all neighbours may be taken, and one
+ * to the side, so that a search that goes on comes to each place.
+ */
+const step = neighbours + 1;
+/** Times `step`, it is 1, in 32 bits: how many steps it is from one place to another. */
+const stepInverse = 0xf0f0f0f1;
+/** Of each character of ASCII: its value as a hexadecimal digit in lower case; −1: it is none. */
+const digits = Int8Array.from({ length: 128 }, (_, code) => "0123456789abcdef".indexOf(String.fromCharCode(code)));
 const dash = 45;
 
 /** Where {@linkcode readUuid} puts what it has read. */
@@ -21,7 +28,7 @@ function hex(text: string, at: number): number {
   const b = text.charCodeAt(at + 1);
   const c = text.charCodeAt(at + 2);
   const d = text.charCodeAt(at + 3);
-  if (a > 102 || b > 102 || c > 102 || d > 102) return -1;
+  if ((a | b | c | d) > 127) return -1;
   return (digits[a]! << 12) | (digits[b]! << 8) | (digits[c]! << 4) | digits[d]!; // within the table
 }
 
@@ -52,6 +59,9 @@ export class UuidRing {
   #table = new Int32Array(smallest * 2);
   #first = 0;
   #size = 0;
+  /** What was looked for last, and where: mostly it is what is added next. */
+  #soughtText: string | undefined;
+  #soughtAt = 0;
   /** Who chooses ids must not know which of them have one place. Nothing that can be seen depends on it. */
   readonly #factors = crypto.getRandomValues(new Uint32Array(wordsEach)).map((factor) => factor | 1);
 
@@ -66,7 +76,11 @@ export class UuidRing {
 
   /** Whether a text is a UUID, as far as its first 36 characters, and is here; `undefined`: it is no UUID. */
   has(text: string): boolean | undefined {
-    return readUuid(text) ? this.#table[this.#find()] !== 0 : undefined;
+    if (!readUuid(text)) return undefined;
+    const at = this.#find();
+    this.#soughtText = text;
+    this.#soughtAt = at;
+    return this.#table[at] !== 0;
   }
 
   /**
@@ -78,17 +92,21 @@ export class UuidRing {
   add(text: string, until: number): boolean {
     // Before: it reads as well.
     if (this.#size === this.#times.length) this.#grow();
-    // Mostly it was looked for just now.
-    if (text !== readText && !readUuid(text)) return false;
+    const isRead = text === readText;
+    if (!isRead && !readUuid(text)) return false;
+    const at = isRead && text === this.#soughtText ? this.#soughtAt : this.#find();
+    this.#soughtText = undefined;
     const place = (this.#first + this.#size++) & (this.#times.length - 1);
-    this.#words.set(read, place * wordsEach);
+    const words = this.#words;
+    for (let word = 0; word < wordsEach; word++) words[place * wordsEach + word] = read[word]!;
     this.#times[place] = until;
-    this.#table[this.#find()] = place + 1;
+    this.#table[at] = place + 1;
     return true;
   }
 
   /** Forgets those whose time is before `now`, at most so many; gives how many it forgot. */
   sweep(limit: number, now: number): number {
+    this.#soughtText = undefined;
     let count = 0;
     for (; count < limit && this.#size > 0 && this.#times[this.#first]! < now; count++) {
       this.#read(this.#first);
@@ -110,7 +128,7 @@ export class UuidRing {
         words[from] === read[0] && words[from + 1] === read[1] && words[from + 2] === read[2] &&
         words[from + 3] === read[3]
       ) break;
-      at = (at + 1) & (table.length - 1);
+      at = (at + step) & (table.length - 1);
     }
     return at;
   }
@@ -141,10 +159,10 @@ export class UuidRing {
     const table = this.#table;
     const most = table.length - 1;
     let gap = at;
-    for (let next = (gap + 1) & most; table[next] !== 0; next = (next + 1) & most) {
+    for (let next = (gap + step) & most; table[next] !== 0; next = (next + step) & most) {
       this.#read(table[next]! - 1);
       // It may fill the gap where its own place is not behind it.
-      if (((next - this.#home()) & most) < ((next - gap) & most)) continue;
+      if ((stepsTo(next, this.#home()) & most) < (stepsTo(next, gap) & most)) continue;
       table[gap] = table[next]!;
       gap = next;
     }
@@ -152,6 +170,7 @@ export class UuidRing {
   }
 
   #grow(): void {
+    this.#soughtText = undefined;
     const [words, times, first] = [this.#words, this.#times, this.#first];
     this.#words = new Uint32Array(words.length * 2);
     this.#times = new Float64Array(times.length * 2);
@@ -166,4 +185,9 @@ export class UuidRing {
       this.#table[this.#find()] = place + 1;
     }
   }
+}
+
+/** How many steps lead to a place from another, of as many bits as places have. */
+function stepsTo(place: number, from: number): number {
+  return Math.imul(place - from, stepInverse);
 }

@@ -58,3 +58,34 @@ test("UUID ring: what is no UUID, or another spelling of one, is not taken for o
   }
   assertEquals(ring.size, 1);
 });
+
+test("UUID ring: ids that all end alike find their places, and are forgotten as others", () => {
+  const ring = new UuidRing();
+  const ids = Array.from(
+    { length: 3_000 },
+    (_, at) => `${at.toString(16).padStart(8, "0")}-0000-7000-8000-000000000000`,
+  );
+  for (const [at, id] of ids.entries()) assertEquals([ring.has(id), ring.add(id, at)], [false, true]);
+  assertEquals(ids.filter((id) => ring.has(id) !== true), []);
+  assertEquals(ring.sweep(Infinity, 1_500), 1_500);
+  assertEquals(ids.filter((id, at) => ring.has(id) !== (at >= 1_500)), []);
+});
+
+test("UUID ring: what was looked for is added in its own place, whatever was looked for and added in between", () => {
+  const newId = createUuidV7({ now: () => 1_000 });
+  const [one, other] = [new UuidRing(), new UuidRing()];
+  const added: string[] = [];
+  for (let round = 0; round < 500; round++) {
+    const [a, b] = [newId(), newId()];
+    one.has(a);
+    one.has(b);
+    one.add(b, 1);
+    other.has(a);
+    one.add(a, 1);
+    other.add(a, 1);
+    added.push(a, b);
+  }
+  assertEquals([one.size, other.size], [1_000, 500]);
+  assertEquals(added.filter((id) => one.has(id) !== true), []);
+  assertEquals(added.filter((id, at) => other.has(id) !== (at % 2 === 0)), []);
+});
