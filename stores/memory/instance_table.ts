@@ -14,6 +14,9 @@ export class InstanceTable {
   #hashes = new Int32Array(smallest);
   #rows: (SagaRow | undefined)[] = emptyRows(smallest);
   #size = 0;
+  /** What was looked for last, and its hash: mostly one is looked for, checked and written. */
+  #lastId = "";
+  #lastHash = 0;
   /** Who chooses ids must not know which of them have one hash. Nothing that can be seen depends on it. */
   readonly #seeds = crypto.getRandomValues(new Uint32Array(2));
 
@@ -98,10 +101,20 @@ export class InstanceTable {
 
   /** Never 0. */
   #hash(id: string): number {
+    if (id !== this.#lastId || this.#lastHash === 0) {
+      this.#lastHash = this.#hashAnew(id);
+      this.#lastId = id;
+    }
+    return this.#lastHash;
+  }
+  #hashAnew(id: string): number {
     const factor = this.#seeds[0]! | 1;
-    let hash = this.#seeds[1]! ^ id.length;
-    for (let at = 0; at < id.length; at++) {
-      hash = Math.imul(hash ^ id.charCodeAt(at), factor);
+    const { length } = id;
+    let hash = this.#seeds[1]! ^ length;
+    // Two letters at a time.
+    for (let at = 0; at < length; at += 2) {
+      const second = at + 1 < length ? id.charCodeAt(at + 1) : 0;
+      hash = Math.imul(hash ^ id.charCodeAt(at) ^ (second << 16), factor);
       hash = (hash << 13) | (hash >>> 19);
     }
     hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
