@@ -1,6 +1,6 @@
 /** Settles deliveries, in batches. @module */
 import { toError } from "../errors/thrown.ts";
-import { macrotask } from "../runtime/macrotask.ts";
+import { macrotask, turnsTaken } from "../runtime/macrotask.ts";
 import type { Clock } from "../spi/clock.ts";
 import type { Telemetry } from "../spi/telemetry.ts";
 import type { Receiver, Settlement } from "../spi/transport.ts";
@@ -25,6 +25,7 @@ export class Settler {
   #held = false;
   /** How many were settled without the event loop having had a turn, as far as is known here. */
   #inARow = 0;
+  #turns = 0;
   #unsettled = 0;
   #trouble: { readonly error: Error; readonly at: number } | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
@@ -87,6 +88,9 @@ export class Settler {
     const batch = this.#pending;
     if (batch === undefined) return;
     this.#pending = undefined;
+    const turns = turnsTaken();
+    if (turns !== this.#turns) this.#inARow = 0;
+    this.#turns = turns;
     this.#inARow += batch.length;
     if (this.#seen !== undefined) this.#show(batch);
     this.#tell(batch, 1);

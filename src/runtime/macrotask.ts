@@ -11,6 +11,7 @@ const immediate: TypedPropertyDescriptor<Macrotask> | undefined = Object.getOwnP
   "setImmediate",
 );
 let found: Macrotask | undefined;
+let taken = 0;
 
 /** Where there is no `setImmediate`: a message to oneself. A channel each, as an open port keeps a process alive. */
 function byMessage(run: () => void): void {
@@ -28,5 +29,13 @@ function byMessage(run: () => void): void {
  */
 export function macrotask(run: () => void): void {
   found ??= immediate?.value ?? immediate?.get?.call(globalThis) ?? byMessage;
-  found(run);
+  found(() => {
+    taken++;
+    run();
+  });
+}
+
+/** How many turns have been taken so: who counts what is done in a row begins anew with each, whoever asked for it. */
+export function turnsTaken(): number {
+  return taken;
 }

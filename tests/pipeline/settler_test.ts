@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { macrotask } from "../../src/runtime/macrotask.ts";
 import { Settler } from "../../src/pipeline/settler.ts";
 import type { Delivery, Receiver, Settlement } from "../../src/spi/transport.ts";
 import { trial } from "../support/trial.ts";
@@ -94,4 +95,24 @@ trial("a settler that is closed tries nothing again, keeps no timer, and holds u
   await t.pass(60_000);
   // What was under way then has failed once, too.
   assertEquals([asked, t.clock.pending], [["move", "move"], 0]);
+});
+
+trial("a settler rests after so many in a row, but not where the event loop has had a turn meanwhile", async (t) => {
+  const { receiver, asked } = failing(() => undefined);
+  const settler = new Settler(receiver, t.clock, { telemetry: undefined, bus: "app", endpoint: "orders" });
+  const settle = (count: number): void => {
+    for (let left = count; left > 0; left -= 100) {
+      settler.hold();
+      for (let at = 0; at < 100; at++) settler.settle({ delivery, outcome: "accept" });
+      settler.letGo();
+    }
+  };
+  settle(6_000);
+  await new Promise<void>((resolve) => macrotask(resolve));
+  settle(6_000);
+  assertEquals([asked.length, settler.unsettled], [12_000, 0]);
+  settle(6_000);
+  assertEquals(asked.length < 18_000, true);
+  await settler.drained();
+  assertEquals(asked.length, 18_000);
 });
