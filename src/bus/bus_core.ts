@@ -120,7 +120,10 @@ export class BusCore {
       bus: name,
       sender: { address: this.routing.queue(name), host },
       routing: this.routing,
-      capabilities: transport.capabilities,
+      // What changes frames is to get them as bytes.
+      capabilities: transforms.length === 0
+        ? transport.capabilities
+        : { ...transport.capabilities, keepsFrames: false },
       transport: transport.name,
       serializer: serializers.default,
       clock,

@@ -54,6 +54,20 @@ export function writeMeta(envelope: Envelope): string {
   return text === "" ? end : flat(`{${text.slice(1)}${end === "{}" ? "" : ","}${end.slice(1)}`);
 }
 
+/** How many characters an envelope's own texts have, as `hero-type` and `hero-meta` may say them, unquoted. */
+export function lengthOf(envelope: Envelope): number {
+  const { type, conversationId, messageId, correlationId, initiatorId, requestId, host } = envelope;
+  const { sourceAddress, destinationAddress, responseAddress, faultAddress } = envelope;
+  let length = type.length + endOf(sourceAddress, host).length;
+  if (destinationAddress !== undefined) length += destinationAddress.length;
+  if (conversationId !== undefined && conversationId !== messageId) length += conversationId.length;
+  if (correlationId !== undefined) length += correlationId.length;
+  if (initiatorId !== undefined) length += initiatorId.length;
+  if (requestId !== undefined) length += requestId.length;
+  if (responseAddress !== undefined) length += responseAddress.length;
+  return faultAddress === undefined ? length : length + faultAddress.length;
+}
+
 /** Whether it is known, without a look at it, that its id tells when it was sent. */
 function isToldByItsId(envelope: Envelope): boolean {
   return envelope instanceof SentEnvelope && envelope.idTellsTime;

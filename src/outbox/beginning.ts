@@ -8,6 +8,7 @@ import { headerText, names } from "../envelope/headers.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import { wait } from "../pipeline/recovery.ts";
 import { referred } from "../pipeline/reference.ts";
+import { envelopeIn } from "../pipeline/text_frame.ts";
 import type { InboxKey, InstanceKey } from "../spi/rows.ts";
 import { type Backoff, exponentialBackoff } from "../values/backoff.ts";
 import type { Random } from "../values/random.ts";
@@ -25,14 +26,18 @@ export function conflictBackoff(random: Random): Backoff {
 /**
  * The place of a message in the inbox of its endpoint.
  *
+ * @param now from when on it is kept
  * @throws {UnreadableMessageError} if nothing tells it from others
  */
-export function keyOf({ envelope, delivery: { frame }, deferral, services }: Consumption): InboxKey {
-  if (referred(frame) !== undefined || headerText(frame.headers[names.id])) {
+export function keyOf(
+  { envelope, delivery: { frame }, deferral, services }: Consumption,
+  now: number = services.clock.now(),
+): InboxKey {
+  if (referred(frame) !== undefined || envelopeIn(frame) !== undefined || headerText(frame.headers[names.id])) {
     return {
       endpoint: services.name,
       messageId: inboxId(envelope.messageId, deferral),
-      keepUntil: services.clock.now() + services.inboxWindowMs,
+      keepUntil: now + services.inboxWindowMs,
     };
   }
   throw new UnreadableMessageError(`it has no header "${names.id}", by which the endpoint's inbox would know it`);

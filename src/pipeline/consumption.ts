@@ -14,6 +14,7 @@ import type { Cause } from "./draft.ts";
 import type { EndpointServices } from "./endpoint_services.ts";
 import type { ObservedDelivery, Unhandled } from "./observers.ts";
 import type { SendTarget } from "./outgoing_message.ts";
+import { notesOf } from "./text_frame.ts";
 import type { OpenUnit } from "./unit.ts";
 
 /** What becomes of the message when its handling is over. Left out: it is accepted. */
@@ -78,7 +79,7 @@ export class Consumption implements Cause {
     this.services = services;
     this.delivery = delivery;
     this.sequence = sequence;
-    this.attempt = 1 + headerCount(delivery.frame.headers[names.attempts]);
+    this.attempt = 1 + headerCount(notesOf(delivery.frame)[names.attempts]);
     this.target = services.outbound;
   }
 
@@ -100,11 +101,11 @@ export class Consumption implements Cause {
   }
   /** How often it has been sent back to come later. */
   get redeliveries(): number {
-    return headerCount(this.delivery.frame.headers[names.redeliveries]);
+    return headerCount(notesOf(this.delivery.frame)[names.redeliveries]);
   }
   /** How often a handler has put it off. */
   get deferral(): number {
-    return headerCount(this.delivery.frame.headers[names.deferral]);
+    return headerCount(notesOf(this.delivery.frame)[names.deferral]);
   }
   get sender(): SenderInfo {
     return this.services;

@@ -1,5 +1,8 @@
 /** A message as the transport gets it. @module */
+import { isLarger } from "../envelope/body.ts";
+import type { Envelope } from "../envelope/envelope.ts";
 import { names, noHeaders, sizeOfHeaders } from "../envelope/headers.ts";
+import { lengthOf } from "../envelope/meta.ts";
 import { toHeaders } from "../envelope/wire.ts";
 import { MessageTooLargeError, UnserializableError } from "../errors/sending.ts";
 import type { Frame } from "../spi/frame.ts";
@@ -7,6 +10,7 @@ import type { Serializer } from "../spi/serializer.ts";
 import type { Capabilities } from "../spi/transport.ts";
 import type { SendTarget } from "./outgoing_message.ts";
 import type { Reference } from "./reference.ts";
+import { TextFrame } from "./text_frame.ts";
 
 /** What frames depend on. */
 export interface Framing {
@@ -32,14 +36,14 @@ export function frameOf(
   { capabilities, serializer }: Framing,
 ): Frame {
   if (capabilities.references === true && keeps !== true) return content;
-  const { envelope, message } = content;
-  const { body, types } = serialized(message, contract, serializer);
-  const frame: Frame = { contentType: serializer.contentType, headers: toHeaders(envelope, types), body };
-  if (body.byteLength > capabilities.maxFrameBytes) {
-    throw new MessageTooLargeError(contract, "body", body.byteLength, capabilities.maxFrameBytes);
+  const asText = capabilities.keepsFrames === true && keeps !== true && serializer.toText !== undefined;
+  const frame = asText ? textFrame(content, contract, serializer) : byteFrame(content, contract, serializer);
+  if (isLarger(frame, capabilities.maxFrameBytes)) {
+    throw new MessageTooLargeError(contract, "body", frame.body.byteLength, capabilities.maxFrameBytes);
   }
+  const { envelope } = content;
   // Cheap bound first: most messages have a handful of short headers.
-  if (envelope.headers !== noHeaders || types !== undefined || envelope.trace !== undefined || !isShort(frame)) {
+  if (!isShort(frame, envelope)) {
     const limit = Math.min(mostHeaderBytes, capabilities.maxHeaderBytes);
     const size = sizeOfHeaders(frame.headers);
     if (size > limit) throw new MessageTooLargeError(contract, "headers", size, limit);
@@ -47,20 +51,36 @@ export function frameOf(
   return frame;
 }
 
-/** A serializer does not know whose message it is: an error of it is told with that. */
-function serialized(message: unknown, contract: string, serializer: Serializer): ReturnType<Serializer["serialize"]> {
+function textFrame({ envelope, message }: Reference, contract: string, serializer: Serializer): Frame {
   try {
-    return serializer.serialize(message);
+    const { text, types } = serializer.toText!(message); // asked before
+    return new TextFrame(serializer.contentType, envelope, text, types);
   } catch (error) {
-    if (!(error instanceof UnserializableError)) throw error;
-    const { path, why, excess, cause } = error;
-    if (excess === undefined) throw new UnserializableError(path, why, { contract, cause });
-    throw new MessageTooLargeError(contract, "body", excess.sizeInBytes, excess.limitInBytes, { cause: error });
+    throw named(error, contract);
   }
 }
 
-/** Whether what the library itself says of a message is as short as it usually is. */
-function isShort({ headers }: Frame): boolean {
-  const { [names.type]: type, [names.meta]: meta } = headers;
-  return String(type).length + String(meta).length <= fewCharacters;
+function byteFrame({ envelope, message }: Reference, contract: string, serializer: Serializer): Frame {
+  try {
+    const { body, types } = serializer.serialize(message);
+    return { contentType: serializer.contentType, headers: toHeaders(envelope, types), body };
+  } catch (error) {
+    throw named(error, contract);
+  }
+}
+
+/** A serializer does not know whose message it is: an error of it is told with that. */
+function named(error: unknown, contract: string): unknown {
+  if (!(error instanceof UnserializableError)) return error;
+  const { path, why, excess, cause } = error;
+  if (excess === undefined) return new UnserializableError(path, why, { contract, cause });
+  return new MessageTooLargeError(contract, "body", excess.sizeInBytes, excess.limitInBytes, { cause: error });
+}
+
+/** Whether the headers are the library's own alone, and as short as they usually are. */
+function isShort(frame: Frame, envelope: Envelope): boolean {
+  if (envelope.headers !== noHeaders || envelope.trace !== undefined) return false;
+  if (frame instanceof TextFrame) return frame.types === undefined && lengthOf(envelope) <= fewCharacters;
+  const { [names.type]: type, [names.meta]: meta, [names.types]: types } = frame.headers;
+  return types === undefined && String(type).length + String(meta).length <= fewCharacters;
 }

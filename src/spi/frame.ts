@@ -15,6 +15,11 @@ export interface Frame {
   /** The payload alone: a view, whose buffer may hold more than it. */
   readonly body: Uint8Array;
   /**
+   * The payload as text, where it is known, which spares reading it from `body`: where the transport keeps frames as they
+   * are ({@linkcode Capabilities.keepsFrames}), `body` is made of it once it is asked for.
+   */
+  readonly text?: string | undefined;
+  /**
    * The message itself where the transport moves references ({@linkcode Capabilities.references}); `body` is then
    * empty. Opaque to the transport, which passes it on as it is.
    */

@@ -57,6 +57,11 @@ export interface Capabilities {
    */
   readonly references?: boolean;
   /**
+   * The transport never leaves the process and passes each frame on as the very object that it is. Where the format is a
+   * text, the core then makes bytes of it for whoever asks for {@linkcode Frame.body}, and none otherwise.
+   */
+  readonly keepsFrames?: boolean;
+  /**
    * `send` settles each message before it returns, unless it asks to wait: the core then collects nothing to send it
    * together. It does not keep the batch, which is used again.
    */

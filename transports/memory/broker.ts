@@ -1,4 +1,5 @@
 /** What several transports may share. @module */
+import { isLarger } from "../../src/envelope/body.ts";
 import { ConfigurationError } from "../../src/errors/configuration.ts";
 import { BackpressureError, MessageTooLargeError, UnroutableError } from "../../src/errors/sending.ts";
 import type { Clock } from "../../src/spi/clock.ts";
@@ -104,7 +105,7 @@ export class Broker implements MemoryBroker, QueueServices, ReceiverServices {
    */
   send(outgoing: Outgoing, crowd: Crowd): Error | string | undefined {
     const { frame, to, dueAt } = outgoing;
-    if (frame.body.byteLength > maxFrameBytes) {
+    if (isLarger(frame, maxFrameBytes)) {
       return new MessageTooLargeError(outgoing.messageId, "body", frame.body.byteLength, maxFrameBytes);
     }
     const routes = this.#routes(outgoing);

@@ -56,6 +56,7 @@ export class MemoryTransport implements Transport, Member, Crowd {
       maxFrameBytes,
       maxHeaderBytes: 2 ** 20,
       references: broker.byReference,
+      keepsFrames: true,
       immediate: true,
       uncounted: true,
     };

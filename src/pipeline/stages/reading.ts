@@ -4,7 +4,7 @@ import { fromHeaders } from "../../envelope/wire.ts";
 import { headerText, names } from "../../envelope/headers.ts";
 import { UnreadableMessageError } from "../../errors/receiving.ts";
 import type { FrameTransform } from "../../spi/frame_transform.ts";
-import type { Frame, FrameHeaders } from "../../spi/frame.ts";
+import { type Frame, type FrameHeaders, withHeaders } from "../../spi/frame.ts";
 import { isPromise } from "../../values/awaitable.ts";
 import { otherThanObject } from "../../values/kind_of.ts";
 import { messageType } from "../../envelope/message_type.ts";
@@ -12,6 +12,7 @@ import type { Match, Reading } from "../bindings.ts";
 import type { Consumption } from "../consumption.ts";
 import type { TypeByTopic } from "../endpoint_services.ts";
 import { referred } from "../reference.ts";
+import { envelopeIn, TextFrame } from "../text_frame.ts";
 
 /**
  * Reads the envelope of a frame.
@@ -29,6 +30,11 @@ export function open(consumption: Consumption): void {
   const reference = referred(frame);
   if (reference !== undefined) {
     consumption.envelope = reference.envelope;
+    return;
+  }
+  const said = envelopeIn(frame);
+  if (said !== undefined) {
+    consumption.envelope = said;
     return;
   }
   const envelope = fromHeaders(frame, services.newId);
@@ -51,15 +57,21 @@ export function read(consumption: Consumption): void | Promise<void> {
 
 /** What was done last when it was sent is undone first. */
 export async function restored(frame: Frame, transforms: readonly FrameTransform[]): Promise<Frame> {
-  let plain = frame;
+  // They may spread it.
+  let plain = frame instanceof TextFrame ? withHeaders(frame, frame.headers) : frame;
   for (const transform of transforms.toReversed()) plain = await transform.restore(plain);
   return plain;
 }
 
-function decode(consumption: Consumption, { contentType, headers, body }: Frame): void | Promise<void> {
+function decode(consumption: Consumption, frame: Frame): void | Promise<void> {
+  const { contentType, text } = frame;
   const { serializers } = consumption.services;
   const serializer = serializers.pick(contentType === "" ? undefined : contentType);
-  return match(consumption, serializer.deserialize(body, headerText(headers[names.types])));
+  const types = frame instanceof TextFrame ? frame.types : headerText(frame.headers[names.types]);
+  const value = text === undefined || serializer.fromText === undefined
+    ? serializer.deserialize(frame.body, types)
+    : serializer.fromText(text, types);
+  return match(consumption, value);
 }
 
 function match(consumption: Consumption, value: unknown): void | Promise<void> {

@@ -1,0 +1,129 @@
+/** Messages whose bytes and headers nobody may ask for. */
+import { assertEquals, assertRejects } from "@std/assert";
+import {
+  createBus,
+  event,
+  type FrameTransform,
+  jsonSerializer,
+  memory,
+  memoryBroker,
+  MessageTooLargeError,
+  type Serializer,
+} from "@hero/messaging";
+import { test } from "../support/runner.ts";
+import { trial } from "../support/trial.ts";
+
+const Said = event<{ readonly words: readonly string[]; readonly at: Date }>("talk.said");
+
+/** What a serializer is asked for, in order. */
+function noted(asked: string[], { textToo = true }: { readonly textToo?: boolean } = {}): Serializer {
+  const json = jsonSerializer();
+  const bytes: Serializer = {
+    contentType: json.contentType,
+    serialize: (value) => (asked.push("to bytes"), json.serialize(value)),
+    deserialize: (body, types) => (asked.push("from bytes"), json.deserialize(body, types)),
+  };
+  if (!textToo) return bytes;
+  return {
+    ...bytes,
+    toText: (value) => (asked.push("to text"), json.toText!(value)),
+    fromText: (text, types) => (asked.push("from text"), json.fromText!(text, types)),
+  };
+}
+
+test("within the process no bytes are made, and what comes is what a broker would deliver", async () => {
+  const asked: string[] = [];
+  const bus = createBus({ name: "talk", transport: memory(), serializer: noted(asked) });
+  const come: unknown[] = [];
+  bus.endpoint("ears").handle(Said, (said, context) => void come.push(said, context.sentAt instanceof Date));
+  await bus.start();
+  const words = ["one"];
+  const at = new Date(5);
+  const sending = bus.publish(Said, { words, at });
+  words.push("two");
+  at.setTime(6);
+  await sending;
+  await bus.stop();
+  assertEquals([asked, come], [["to text", "from text"], [{ words: ["one"], at: new Date(5) }, true]]);
+});
+
+trial("whoever asks for the bytes or the headers of a message gets those that a broker would get", async (t) => {
+  const bus = t.bus({ name: "talk" });
+  bus.endpoint("ears").handle(Said, () => {});
+  await bus.start();
+  await bus.pause("ears");
+  await bus.publish(Said, { words: ["é"], at: new Date(5) }, { messageId: "a" });
+  const [delivery] = await t.peek("ears");
+  const { headers, body, contentType } = delivery!.frame;
+  assertEquals(new TextDecoder().decode(body), `{"words":["é"],"at":"1970-01-01T00:00:00.005Z"}`);
+  assertEquals(contentType, "application/json");
+  assertEquals([headers["hero-id"], headers["hero-type"], headers["hero-types"]], ["a", "talk.said", "at=date"]);
+});
+
+test("a serializer that reads bytes alone is given bytes", async () => {
+  const broker = memoryBroker();
+  const asked: string[] = [];
+  const sender = createBus({ name: "mouth", transport: memory({ broker }) });
+  const receiver = createBus({
+    name: "talk",
+    transport: memory({ broker }),
+    serializer: noted(asked, { textToo: false }),
+  });
+  const come: unknown[] = [];
+  receiver.endpoint("ears").handle(Said, ({ words }) => void come.push(...words));
+  await Promise.all([sender.start(), receiver.start()]);
+  await sender.publish(Said, { words: ["one"], at: new Date(5) });
+  await Promise.all([sender.stop(), receiver.stop()]);
+  assertEquals([asked, come], [["from bytes"], ["one"]]);
+});
+
+const reversal: FrameTransform = {
+  name: "reversal",
+  apply: (frame) => ({ ...frame, body: frame.body.toReversed() }),
+  restore: (frame) => ({ ...frame, body: frame.body.toReversed() }),
+};
+
+test("what restores frames may spread them, also those of a bus that changes none", async () => {
+  const broker = memoryBroker();
+  const sender = createBus({ name: "mouth", transport: memory({ broker }) });
+  const receiver = createBus({
+    name: "talk",
+    transport: memory({ broker }),
+    transforms: [{ ...reversal, restore: (frame) => ({ ...frame, body: frame.body.slice() }) }],
+  });
+  const come: unknown[] = [];
+  receiver.endpoint("ears").handle(Said, ({ words }) => void come.push(...words));
+  await Promise.all([sender.start(), receiver.start()]);
+  await sender.publish(Said, { words: ["one"], at: new Date(5) });
+  await Promise.all([sender.stop(), receiver.stop()]);
+  assertEquals(come, ["one"]);
+});
+
+test("headers are those of the moment of sending, and each handler's are its own", async () => {
+  const bus = createBus({ name: "talk", transport: memory() });
+  const come: unknown[] = [];
+  for (const name of ["left", "right"]) {
+    bus.endpoint(name).handle(Said, (_, { headers }) => {
+      come.push({ ...headers });
+      Reflect.set(headers, "tone", name);
+    });
+  }
+  await bus.start();
+  const headers = { tone: "low" };
+  const sending = bus.publish(Said, { words: [], at: new Date(5) }, { headers });
+  headers.tone = "high";
+  await sending;
+  await bus.stop();
+  assertEquals([come, headers], [[{ tone: "low" }, { tone: "low" }], { tone: "high" }]);
+});
+
+test("a sender that says too much of itself is told so, though nobody has asked for its headers", async () => {
+  const bus = createBus({ name: "talk", transport: memory(), host: { machine: "m".repeat(20_000) } });
+  await bus.start();
+  await assertRejects(
+    () => bus.publish(Said, { words: [], at: new Date(5) }),
+    MessageTooLargeError,
+    "headers",
+  );
+  await bus.stop();
+});
