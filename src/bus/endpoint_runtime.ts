@@ -57,6 +57,9 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
   #paused = false;
   #stopped = false;
   #progressAt: number;
+  /** What is delivered is being handled: when it was is looked at once for all that ends meanwhile. */
+  #delivering = false;
+  #progressed = false;
   #idle: PromiseWithResolvers<void> | undefined;
 
   constructor(plan: EndpointPlan, services: EndpointServices, source: Source) {
@@ -126,8 +129,18 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
     if (!this.#immediate) return this.#intake.add(batch);
     // What handlers were done with at once makes room for the next batch at once, where that costs no network.
     this.#settler?.hold();
+    this.#delivering = true;
+    this.services.look.share();
     this.#intake.add(batch);
+    this.services.look.end();
+    this.#delivering = false;
+    if (this.#progressed) this.#progress();
     this.#settler?.letGo();
+  }
+
+  #progress(): void {
+    this.#progressed = this.#delivering;
+    if (!this.#delivering) this.#progressAt = this.services.clock.now();
   }
 
   lost(deliveries: readonly Delivery[], reason: Error): void {
@@ -159,7 +172,7 @@ export class EndpointRuntime implements Sink, IntakeOwner, ConsumptionOwner {
     else if (!consumption.lost && !this.#stopped) {
       this.#settler?.settle(outcome === undefined ? new Acceptance(delivery) : { delivery, ...outcome });
     }
-    this.#progressAt = this.services.clock.now();
+    this.#progress();
     const counted = consumption.handled && !consumption.lost && !consumption.stopping;
     this.#intake.finished(delivery, consumption.sequence, consumption.error, counted);
     if (this.#gates.length > 0) this.#regulate();

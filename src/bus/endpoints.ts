@@ -11,6 +11,7 @@ import { NotStartedError } from "../errors/lifecycle.ts";
 import type { Middleware } from "../pipeline/context.ts";
 import type { EndpointServices } from "../pipeline/endpoint_services.ts";
 import { typesByTopic } from "../pipeline/stages/reading.ts";
+import { SharedLook } from "../pipeline/shared_look.ts";
 import { Statistics } from "../pipeline/statistics.ts";
 import type { Address, Source } from "../spi/transport.ts";
 import { checkName, queueName } from "../values/destination.ts";
@@ -187,6 +188,7 @@ export class Endpoints {
         keepsFailed: plan.options.keepFailed ?? true,
         ordered: plan.ordered,
         inboxWindowMs: plan.inboxWindowMs,
+        look: new SharedLook(core.services.clock),
         overtaking: plan.options.overtaking === "allowed",
         sendMiddleware: builder?.sendMiddleware ?? [],
         settling: { receiver: undefined },

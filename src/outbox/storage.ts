@@ -239,8 +239,9 @@ export class Storage implements UnitOwner {
     rows: readonly OutboxRow[],
     leased: readonly Leased<OutboxRow>[],
     messages: readonly OutgoingMessage[],
+    now: number | undefined,
   ): void {
-    this.#sweeper.sweep();
+    this.#sweeper.sweep(now);
     if (rows.length === 0) return;
     const made = new Map<string, OutgoingMessage>();
     const own = new Set(leased.map(({ row }) => row.id));

@@ -18,9 +18,8 @@ export class Sweeper {
     this.#services = services;
   }
 
-  /** To be called whenever there is an occasion: it looks at the time first. */
-  sweep(): void {
-    const now = this.#services().clock.now();
+  /** To be called whenever there is an occasion: it looks at the time first, unless told what it was lately. */
+  sweep(now: number = this.#services().clock.now()): void {
     this.#sweptAt ??= now;
     if (now - this.#sweptAt < everyMs) return;
     this.#sweptAt = now;

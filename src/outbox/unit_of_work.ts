@@ -39,6 +39,8 @@ export class UnitOfWork implements OpenUnit {
   #told: (() => void)[] | undefined;
   /** How often the units of the same attempt before it have met another. */
   conflicts = 0;
+  /** When it began, if that is known. */
+  begunAt: number | undefined;
   #opened = false;
   #ended = false;
 
@@ -256,7 +258,7 @@ export class UnitOfWork implements OpenUnit {
     this.#ended = true;
     const changes = this.#changes(this.#rows ?? none);
     const leased = this.#unit.commitNow(changes);
-    this.#owner.committed(changes.outbox, leased, none);
+    this.#owner.committed(changes.outbox, leased, none, this.begunAt);
     this.#tell();
   }
 
@@ -285,7 +287,7 @@ export class UnitOfWork implements OpenUnit {
       if (heldSince !== undefined) this.#owner.ended(this.#inbox, heldSince);
     }
     enlisted?.committed((message) => this.#owner.sent(message));
-    this.#owner.committed(outbox, leased, messages);
+    this.#owner.committed(outbox, leased, messages, undefined);
     this.#tell();
   }
 

@@ -17,11 +17,16 @@ export interface UnitOwner {
   carries(message: OutgoingMessage): boolean;
   /** The broker has a message by a unit's own commit. */
   sent(message: OutgoingMessage): void;
-  /** Sends what a commit has left to this process. */
+  /**
+   * Sends what a commit has left to this process.
+   *
+   * @param now what the time was lately, if it was looked at
+   */
   committed(
     rows: readonly OutboxRow[],
     leased: readonly Leased<OutboxRow>[],
     messages: readonly OutgoingMessage[],
+    now: number | undefined,
   ): void;
   /** Warns of a unit that has held the store's only writer for too long. */
   ended(inbox: readonly InboxKey[], heldSince: number): void;

@@ -93,6 +93,7 @@ class Attempt {
   readonly #consumption: Consumption;
   readonly #storage: Storage;
   readonly #attempt: number;
+  readonly #begunAt: number;
   readonly #inbox: readonly InboxKey[];
   #conflictWait: Backoff | undefined;
   /** What had become of the message when it was last to be committed. */
@@ -100,7 +101,8 @@ class Attempt {
 
   constructor(consumption: Consumption, storage: Storage) {
     // A query is asked again at will.
-    this.#inbox = consumption.definition?.kind === "query" ? [] : [keyOf(consumption)];
+    this.#begunAt = consumption.services.look.now();
+    this.#inbox = consumption.definition?.kind === "query" ? [] : [keyOf(consumption, this.#begunAt)];
     this.#consumption = consumption;
     this.#storage = storage;
     this.#attempt = consumption.attempt;
@@ -112,6 +114,7 @@ class Attempt {
     const unit = this.#beginNow();
     if (unit === undefined) return this.run(next);
     if (unit.duplicates[0] === true) return this.#skip(unit, "duplicate");
+    unit.begunAt = this.#begunAt;
     enter(consumption, unit);
     let committing = false;
     let running: void | Promise<void>;

@@ -15,6 +15,7 @@ import type { Requests } from "./requests.ts";
 import type { Routing } from "./routing.ts";
 import type { Schedules } from "./schedules.ts";
 import type { SendPipeline } from "./send_pipeline.ts";
+import type { SharedLook } from "./shared_look.ts";
 import type { Statistics } from "./statistics.ts";
 
 /** The type of what came by a topic, for foreign senders that do not say. */
@@ -51,6 +52,8 @@ export interface EndpointServices extends BusServices {
   /** Messages of a key must not pass each other, in any process. */
   readonly ordered: boolean;
   readonly overtaking: boolean;
+  /** The time as it was when what came together began to be handled, for what need not know it to the millisecond. */
+  readonly look: SharedLook;
   /** For how long its inbox, if it has one, knows a message. */
   readonly inboxWindowMs: number;
   /** The receiver that settles in the commits of units, once the endpoint is open; `undefined`: none does. */
