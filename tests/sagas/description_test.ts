@@ -157,6 +157,31 @@ test("verify finds nothing wrong with what is whole, and each kind of mistake", 
   assertEquals(verify(definitionOf(asleep)).map(({ kind }) => kind), ["never begins"]);
 });
 
+test("verify sees a timeout that only one way through a rule takes back", () => {
+  const Began = event<{ readonly id: string }>("verified.began");
+  const Went = event<{ readonly id: string }>("verified.went");
+  const findings = (taken: "sometimes" | "always") =>
+    verify(definitionOf(saga("timed", {
+      data: type<object>(),
+      states: ["waiting", "leaving"],
+      timeouts: { due: "1m" },
+      events: (on) => ({ began: on.start(Began, (m) => m.id, () => ({})), went: on(Went, (m) => m.id) }),
+    }, ({ initially, during, when, timeout }) => [
+      initially(when("began").schedule("due").transitionTo("waiting")),
+      during(
+        "waiting",
+        timeout("due").finalize(),
+        (taken === "sometimes"
+          ? when("went").if(() => true, (then) => then.unschedule("due"))
+          : when("went").ifElse(() => true, (then) => then.unschedule("due"), (other) => other.unschedule("due")))
+          .transitionTo("leaving"),
+      ),
+      during("leaving", when("went").finalize()),
+    ]))).map(({ kind }) => kind);
+  assertEquals(findings("sometimes"), ["timeout never cleared"]);
+  assertEquals(findings("always"), []);
+});
+
 test("what completes by a condition has a way out of every state", () => {
   const Began = event<{ readonly id: string }>("counted.began");
   const counted = saga("counted", {

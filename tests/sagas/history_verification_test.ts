@@ -217,6 +217,31 @@ for (const [what, changedSaga, second, kind, why] of cases) {
   });
 }
 
+test("what an operator has set is allowed, wherever it led, if the state is there", () => {
+  const Kept = saga("kept", {
+    data: type<object>(),
+    states: ["open", "set aside"],
+    events: (on) => ({ submitted: on.start(Submitted, (m) => m.id, () => ({})), paid: on(Paid, (m) => m.id) }),
+  }, ({ initially, during, when }) => [
+    initially(when("submitted").transitionTo("open")),
+    during("set aside", when("paid").finalize()),
+  ]);
+  const entry = (kind: "set" | "event", to: string): RecordedSagaHistory => ({
+    id: "1",
+    entries: [{
+      incarnation: "a",
+      version: 2,
+      kind,
+      name: kind === "set" ? undefined : "paid",
+      transitions: [{ from: "open", to }],
+      state: to,
+    }],
+  });
+  assertEquals(verifyHistory(Kept, [entry("set", "set aside")]), []);
+  assertEquals(verifyHistory(Kept, [entry("event", "set aside")]).map(({ kind }) => kind), ["not taken"]);
+  assertEquals(verifyHistory(Kept, [entry("set", "gone")]).map(({ kind }) => kind), ["unknown state"]);
+});
+
 test("verifyHistory takes sagas alone", () => {
   assertThrows(() => verifyHistory({} as Saga<Shape>, []), ConfigurationError, "it is no saga");
 });

@@ -45,6 +45,24 @@ test("explore takes each step in every order, also some of them and one twice, t
   assertEquals(report, { orders: 12, exhaustive: true });
 });
 
+test("what a step leads to has all happened before the next, and before the invariant is asked", async () => {
+  const Follows = event<{ readonly name: string; readonly left: number }>("explore.follows");
+  const seen: string[] = [];
+  const chain = [
+    consumer(Act, ({ name }, ctx) => ctx.publish(Follows, { name, left: 5 })),
+    consumer(Follows, async ({ name, left }, ctx) => {
+      if (left > 0) await ctx.publish(Follows, { name, left: left - 1 });
+      else seen.push(name);
+    }),
+  ];
+  const harness = (): HarnessOptions => {
+    seen.length = 0;
+    return { consumers: chain };
+  };
+  const report = await explore({ harness, steps: steps("a", "b") }, (_, { order }) => assertEquals(seen, order));
+  assertEquals(report.orders, 12);
+});
+
 test("without repeats each step is taken once, and a limit is told", async () => {
   const { harness } = noting();
   assertEquals(await explore({ harness, steps: steps("a", "b", "c"), repeats: 0 }, () => {}), {

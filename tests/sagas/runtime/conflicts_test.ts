@@ -39,6 +39,8 @@ trial(
     bus.endpoint("told").handle(Told, (message) => void told.push(message));
     const journal = new Journal();
     bus.observe(journal);
+    const observed: unknown[] = [];
+    bus.observe({ instance: ({ kind, data }) => void observed.push([kind, data]) });
     await bus.start();
     await bus.publish(Opened, { id: "1" });
     await t.settled();
@@ -64,6 +66,8 @@ trial(
     await t.pass(60_000);
     assertEquals(store.count("commit") - before, 3);
     assertEquals(told, [{ total: 201, attempt: 1 }]);
+    // What was not committed has not happened.
+    assertEquals(observed, [["event", { total: 0 }], ["event", { total: 201 }]]);
     assertEquals([journal.of("retried"), (await bus.counts("sum")).failed], [[], 0]);
     // Who was held off was so until then, and comes after.
     await Promise.all(heldOff);

@@ -3,7 +3,6 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   ConfigurationError,
   event,
-  InvalidInstantError,
   InvalidSagaDataError,
   NotStartedError,
   saga,
@@ -13,27 +12,8 @@ import {
 } from "../../../mod.ts";
 import { memoryDatabase, memoryStore } from "../../../stores/memory/mod.ts";
 import { all, trial } from "../../support/trial.ts";
+import { Begun, Ended, JobSaga } from "./jobs.ts";
 import { Cancelled, OrderSaga, Paid, Submitted } from "./orders.ts";
-
-const Begun = event<{ id: string; at: Date }>("jobs.begun");
-const Ended = event<{ id: string }>("jobs.ended");
-
-/** Keeps everything. */
-const JobSaga = saga("job", {
-  data: type<{ at: Date; team: string }>(),
-  states: ["running", "billing"],
-  indexes: ["team"],
-  timeouts: { late: "1h" },
-  history: true,
-  finalized: "archived",
-  events: (on) => ({
-    begun: on.start(Begun, (m) => m.id, (m) => ({ at: m.at, team: m.id.slice(0, 1) })),
-    ended: on(Ended, (m) => m.id),
-  }),
-}, ({ initially, during, when, timeout }) => [
-  initially(when("begun").schedule("late").transitionTo("running")),
-  during("running", when("ended").unschedule("late").transitionTo("billing").finalize(), timeout("late").finalize()),
-]);
 
 trial("instances are got by id, found by index, a page at a time, and counted by state", async (t) => {
   const bus = t.bus();
@@ -78,72 +58,6 @@ trial("a saga that is none of this bus is refused, and so is one of a name that 
   await assertRejects(() => twice.start(), ConfigurationError, `"order" on "other"`);
 });
 
-trial(
-  "what happens to an instance is kept: when, by which message, from where to where; also of one that is over",
-  async (t) => {
-    const bus = t.bus();
-    bus.add(JobSaga);
-    await bus.start();
-    const jobs = bus.sagas(JobSaga);
-    const at = new Date(5);
-    await bus.publish(Begun, { id: "x1", at }, { messageId: "m1" });
-    await t.settled();
-    const begun = new Date(t.clock.now());
-    await t.pass(60_000);
-    await bus.publish(Ended, { id: "x1" }, { messageId: "m2" });
-    await t.settled();
-    const [first, second, ...more] = await all(jobs.history("x1"));
-    assertEquals(more, []);
-    assertEquals(first, {
-      at: begun,
-      incarnation: first!.incarnation,
-      version: 1,
-      kind: "event",
-      name: "begun",
-      message: { id: "x1", at },
-      messageId: "m1",
-      conversationId: "m1",
-      by: "queue:app",
-      transitions: [{ from: "initial", to: "running" }],
-      state: "running",
-      reason: undefined,
-    });
-    assertEquals([second!.version, second!.name, second!.transitions, second!.state], [
-      2,
-      "ended",
-      [{ from: "running", to: "billing" }, { from: "billing", to: "final" }],
-      "final",
-    ]);
-    const archived = await jobs.get("x1");
-    assertEquals([archived?.state, archived?.data], ["final", { at, team: "x" }]);
-    assertEquals(await jobs.find({ team: "x" }), [], "what is over is found by its id alone");
-    assertEquals([await jobs.count(), await jobs.count("final")], [1, 1]);
-    assertEquals(await all(jobs.history("none")), []);
-  },
-);
-
-trial("a saga that keeps nothing has no history, but of what was done by hand", async (t) => {
-  const bus = t.bus();
-  bus.add(OrderSaga);
-  await bus.start();
-  await bus.publish(Submitted, { id: "1", total: 7 });
-  await t.settled();
-  const orders = bus.sagas(OrderSaga);
-  assertEquals(await all(orders.history("1")), []);
-  await orders.set("1", { state: "paid", data: { total: 1, customer: "1" } }, { reason: "paid in cash", by: "eve" });
-  const [kept, ...more] = await all(orders.history("1"));
-  assertEquals(more, []);
-  assertEquals([kept?.kind, kept?.by, kept?.reason, kept?.transitions, kept?.version], [
-    "set",
-    "eve",
-    "paid in cash",
-    [{ from: "waiting", to: "paid" }],
-    2,
-  ]);
-  const now = await orders.get("1");
-  assertEquals([now?.state, now?.data, now?.timeouts], ["paid", { total: 1, customer: "1" }, ["due"]]);
-});
-
 trial("an instance that is set to be over is gone, and its timeouts with it; what cannot be is refused", async (t) => {
   const database = memoryDatabase();
   const bus = t.bus({ store: memoryStore({ database }) });
@@ -186,28 +100,6 @@ trial("what is kept of an instance that is over is forgotten, and of one that is
   await t.settled();
   assertEquals(await jobs.forget("x2"), true);
   assertEquals([await jobs.count(), await all(jobs.history("x2"))], [0, []]);
-});
-
-trial("histories are pruned by age, a bounded number at once; instances go on without", async (t) => {
-  const bus = t.bus();
-  bus.add(JobSaga);
-  await bus.start();
-  const jobs = bus.sagas(JobSaga);
-  for (const id of ["x1", "x2", "x3"]) await bus.publish(Begun, { id, at: new Date(5) });
-  await t.settled();
-  await t.pass(60_000);
-  const noon = new Date(t.clock.now());
-  await bus.publish(Ended, { id: "x1" });
-  await t.settled();
-  const left = async (id: string) => (await all(jobs.history(id))).map(({ name }) => name);
-  assertEquals(await jobs.prune(new Date(0)), 0);
-  assertEquals([await jobs.prune(noon, { limit: 2 }), await jobs.prune(noon, { limit: 2 })], [2, 1]);
-  assertEquals([await left("x1"), await left("x2"), await left("x3")], [["ended"], [], []]);
-  assertEquals([(await jobs.get("x1"))?.state, (await jobs.get("x2"))?.state], ["final", "running"]);
-  await bus.publish(Ended, { id: "x2" });
-  await t.settled();
-  assertEquals(await left("x2"), ["ended"]);
-  await assertRejects(() => jobs.prune(new Date(NaN)), InvalidInstantError);
 });
 
 trial("messages of an instance that were given up are handled again, and no others", async (t) => {

@@ -159,6 +159,7 @@ trial("a question to an instance writes nothing, and is answered within its unit
   assertEquals(await bus.request(GetState, { id: "1" }), { state: "waiting", total: 5 });
   assertEquals(database.counts.inbox, inbox);
   assertEquals(journal.of("consumed").at(-1), "consumed orders.get-state 1");
+  assertEquals((await bus.sagas(OrderSaga).get("1"))?.version, 1);
 });
 
 trial("a message that comes again, or many at once, changes an instance once each", async (t) => {

@@ -1,9 +1,10 @@
 /** What is stored of instances: other versions, and what cannot be read. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { event, saga, SagaVersionAheadError, type, UnreadableSagaError } from "../../../mod.ts";
+import { event, saga, SagaVersionAheadError, type Schema, type, UnreadableSagaError } from "../../../mod.ts";
 import type { Bus } from "../../../src/bus/bus.ts";
 import type { SagaRow } from "../../../src/spi/rows.ts";
 import { memoryDatabase, memoryStore } from "../../../stores/memory/mod.ts";
+import { sqliteTrial } from "../../support/sqlite_trial.ts";
 import { all, type Trial, trial } from "../../support/trial.ts";
 
 const Begun = event<{ id: string; name: string }>("people.begun");
@@ -85,6 +86,55 @@ trial("an instance of a later version is refused, its message kept, and its row 
   assertEquals(await again.errors("person").requeue("all"), 1);
   await t.settled();
   assertEquals((await again.sagas(Third).get("1"))?.data.met, 2, "nothing is lost");
+});
+
+sqliteTrial("a row in a file says of which version its data is", async (t, file) => {
+  const begun = file.bus();
+  begun.add(First);
+  await begun.start();
+  await begun.publish(Begun, { id: "1", name: "Ada Lovelace" });
+  await t.settled();
+  await begun.stop();
+  const later = file.bus();
+  later.add(Third);
+  await later.start();
+  for (let times = 1; times <= 2; times++) {
+    await later.publish(Met, { id: "1" });
+    await t.settled();
+    assertEquals((await later.sagas(Third).get("1"))?.data, { first: "Ada", last: "Lovelace", met: times });
+  }
+  await later.stop();
+  const earlier = file.bus();
+  earlier.add(First);
+  await earlier.start();
+  await assertRejects(() => earlier.sagas(First).get("1"), SagaVersionAheadError);
+});
+
+trial("an instance whose data the schema does not take any more is refused, and its message kept", async (t) => {
+  const database = await written(t);
+  const data: Schema<unknown, { name: string }> = {
+    "~standard": {
+      version: 1,
+      vendor: "test",
+      validate: (value) => {
+        const { name } = value as { name: string };
+        return name.includes(" ") ? { issues: [{ message: "has a blank", path: ["name"] }] } : { value: { name } };
+      },
+    },
+  };
+  const Stricter = saga("person", {
+    data,
+    states: ["here"],
+    events: (on) => ({ met: on(Met, (m) => m.id) }),
+  }, ({ during, when }) => [during("here", when("met").then(() => {}))]);
+  const bus = t.bus({ store: memoryStore({ database }) });
+  bus.add(Stricter);
+  await bus.start();
+  await assertRejects(() => bus.sagas(Stricter).get("1"), UnreadableSagaError, "its data is wrong: name: has a blank");
+  await bus.publish(Met, { id: "1" });
+  await t.settled();
+  const [parked] = await all(bus.errors("person").list());
+  assertEquals([parked?.contract?.name, parked?.exceptions[0]?.type], ["people.met", "UnreadableSagaError"]);
 });
 
 trial(
