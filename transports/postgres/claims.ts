@@ -32,6 +32,10 @@ export class Claims implements LeaseOwner {
   readonly #sink: Sink;
   readonly #holdMs: number;
   readonly #leases: Leases;
+  /** A renewal is under way. */
+  #renewing = false;
+  /** What is to be renewed after that, unless it has been renewed by then. */
+  readonly #toRenew = new Set<Lease>();
   #closed = false;
 
   /**
@@ -129,23 +133,37 @@ export class Claims implements LeaseOwner {
     this.lose([...this.#leases.all]);
   }
 
-  /** As {@linkcode LeaseOwner.renew}. */
+  /** As {@linkcode LeaseOwner.renew}. One at a time: on a slow wire others would wait behind, and keep connections. */
   renew(leases: readonly Lease[]): void {
-    const { database, messages, leaseMs } = this.#services;
-    const until = database.clock.now() + leaseMs;
-    messages.renew(database, leases, leaseMs).then((gone) => {
-      for (const lease of leases) {
-        lease.until = Math.max(lease.until, until);
-        lease.unanswered = 0;
+    for (const lease of leases) this.#toRenew.add(lease);
+    if (!this.#renewing) void this.#renew();
+  }
+
+  async #renew(): Promise<void> {
+    const { database, messages, leaseMs, failed } = this.#services;
+    this.#renewing = true;
+    while (this.#toRenew.size > 0 && !this.#closed) {
+      const leases = [...this.#toRenew].filter((lease) => this.#leases.has(lease));
+      this.#toRenew.clear();
+      if (leases.length === 0) break;
+      const until = database.clock.now() + leaseMs;
+      try {
+        const gone = await messages.renew(database, leases, leaseMs);
+        for (const lease of leases) {
+          lease.until = Math.max(lease.until, until);
+          lease.unanswered = 0;
+          this.#toRenew.delete(lease);
+        }
+        this.lose(leases.filter((lease) => gone.has(lease)));
+      } catch (error) {
+        if (this.#closed) break;
+        failed(error);
+        for (const lease of leases) lease.unanswered = 0;
+        const now = database.clock.now();
+        this.lose(leases.filter((lease) => lease.until <= now));
       }
-      this.lose(leases.filter((lease) => gone.has(lease)));
-    }, (error) => {
-      if (this.#closed) return;
-      this.#services.failed(error);
-      for (const lease of leases) lease.unanswered = 0;
-      const now = database.clock.now();
-      this.lose(leases.filter((lease) => lease.until <= now));
-    });
+    }
+    this.#renewing = false; // in the very turn in which nothing was left
   }
 
   /** As {@linkcode LeaseOwner.overdue}. */

@@ -32,6 +32,7 @@ class Told extends Messages {
   readonly asked: string[] = [];
   readonly #claims: PromiseWithResolvers<Claimed>[] = [];
   readonly #releases: (() => void)[] = [];
+  readonly #renewals: PromiseWithResolvers<ReadonlySet<Held>>[] = [];
 
   override claim(...[, , limit, , accepted]: Parameters<Messages["claim"]>): Promise<Claimed> {
     this.asked.push(`claim ${limit}${accepted.map(({ place }) => ` accept ${place}`).join("")}`);
@@ -48,6 +49,13 @@ class Told extends Messages {
     return new Promise((resolve) => void this.#releases.push(resolve));
   }
 
+  override renew(...[, held]: Parameters<Messages["renew"]>): Promise<ReadonlySet<Held>> {
+    this.asked.push(`renew ${placesOf(held)}`);
+    const renewal = Promise.withResolvers<ReadonlySet<Held>>();
+    this.#renewals.push(renewal);
+    return renewal.promise;
+  }
+
   /** The claim under way has found these. */
   async claimed(...places: readonly number[]): Promise<void> {
     this.#claims.shift()?.resolve({ found: found(...places), accepted: new Set(), dueInMs: Infinity });
@@ -55,6 +63,13 @@ class Told extends Messages {
   }
   async refused(): Promise<void> {
     this.#claims.shift()?.reject(new Error("It is not there"));
+    await rest();
+  }
+  /** The renewal under way is answered: these leases have ended; or it has failed. */
+  async renewed(gone: readonly Held[] | Error = []): Promise<void> {
+    const renewal = this.#renewals.shift();
+    if (gone instanceof Error) renewal?.reject(gone);
+    else renewal?.resolve(new Set(gone));
     await rest();
   }
   async givenBack(): Promise<void> {
@@ -231,4 +246,35 @@ test("what a commit has accepted makes room, and is no reason to look where noth
   bench.receiver.freed();
   await bench.pass(5);
   assertEquals(bench.asked, ["claim 2"]);
+});
+
+test("one renewal is under way at a time; what has become due meanwhile goes with the next", async () => {
+  const bench = new Bench({ credit: 3 });
+  await bench.start(1, 2);
+  await bench.pass(6_000);
+  await bench.wake();
+  await bench.messages.claimed(3);
+  await bench.pass(4_000);
+  const begun = bench.asked.length;
+  assertEquals(bench.asked.at(-1), "renew 1 2");
+  await bench.pass(10_000); // others are due as well, and all were looked at again
+  assertEquals(bench.asked.slice(begun), []);
+  await bench.messages.renewed();
+  assertEquals(bench.asked.slice(begun), ["renew 3"]); // and not once more what has just been renewed
+  await bench.messages.renewed();
+  assertEquals(bench.asked.slice(begun), ["renew 3"]);
+});
+
+test("a renewal that fails is asked for again at once where it was missed meanwhile, without what is gone", async () => {
+  const bench = new Bench({ credit: 2 });
+  await bench.start(1, 2);
+  await bench.pass(10_000);
+  const begun = bench.asked.length;
+  await bench.pass(5_000);
+  await bench.accept(1);
+  await bench.messages.claimed(); // with which it was accepted
+  const since = bench.asked.length;
+  assertEquals(bench.asked.slice(begun, since).filter((asked) => asked.startsWith("renew")), []);
+  await bench.messages.renewed(new Error("It is not there"));
+  assertEquals(bench.asked.slice(since), ["renew 2"]);
 });
