@@ -1,17 +1,14 @@
 /** The connections of a store over postgres.js. @module */
-import type { Options, Sql } from "postgres";
 import { ClosedError } from "../../src/errors/transport.ts";
 import { abortable } from "../../src/values/abortable.ts";
-import type { Client } from "./client.ts";
+import type { Dial } from "./dial.ts";
 import { closedName } from "./errors.ts";
-import { Inlined } from "./inlined.ts";
+import { Line, type LineOwner } from "./line.ts";
+import { Silence } from "./silence.ts";
 import { type Patience, type Waiting, WaitingLine } from "./waiting.ts";
 
 /** As many statements, each a transaction of its own, are on one connection at once. */
 const mostShared = 16;
-
-/** Makes one connection. */
-export type Dial = (options: Options<Record<string, never>>) => Sql;
 
 /**
  * What a connection is for. `statement`: shared by several. `flight`: statements that are sent at once, and wait for
@@ -30,57 +27,26 @@ interface Waiter extends Waiting {
 }
 
 /**
- * One connection: a client that may open no second one, on which BEGIN is an ordinary statement that others may follow
- * at once. `sql.begin` would wait for its answer; `sql.reserve` loses a connection whenever it cannot open one.
- */
-export class Line {
-  readonly sql: Sql;
-  readonly inlined: Inlined = new Inlined();
-  /** How many have it; `Infinity`: one has it for itself. */
-  users = 0;
-  lost = false;
-  readonly #pool: LinePool;
-
-  constructor(pool: LinePool, dial: Dial) {
-    this.#pool = pool;
-    this.sql = dial({
-      max: 1,
-      // The client would take what waits in a transaction for idle.
-      idle_timeout: 0,
-      max_lifetime: null,
-      onclose: () => this.close(),
-    });
-  }
-
-  /** Nothing more goes through it. */
-  close(): void {
-    dialNoMore(this.sql); // also where its end has begun and waits for what was queued
-    if (this.lost) return;
-    this.lost = true;
-    // What was queued must not be sent on another connection, outside of its transaction.
-    void this.sql.end({ timeout: 0 }).catch(() => {});
-    this.#pool.forget(this);
-  }
-}
-
-/**
  * So many connections, made when they are needed. Statements of their own share them; transactions do not. Where these
  * have all, one more is made, and kept, for all else: what an application waits for in its transaction may need it, as
  * may what renews a lease meanwhile.
  */
-export class LinePool {
+export class LinePool implements LineOwner {
   readonly #dial: Dial;
   readonly #max: number;
   readonly #lines = new Set<Line>();
+  readonly #silence: Silence;
   readonly #waiters: WaitingLine<Waiter>;
   /** Transactions that may not begin yet, as there are as many as there may be: each then waits among the others. */
   readonly #behind: WaitingLine<Waiter>;
   #transactions = 0;
   #ended = false;
 
-  constructor(dial: Dial, max: number, patience: Patience) {
+  /** @param answerMs how long a connection may owe an answer, unless the server says that it is at work */
+  constructor(dial: Dial, max: number, patience: Patience, answerMs: number) {
     this.#dial = dial;
     this.#max = max;
+    this.#silence = new Silence(this.#lines, dial, patience.clock, answerMs);
     this.#waiters = new WaitingLine(patience, max);
     this.#behind = new WaitingLine(patience, max);
   }
@@ -104,9 +70,19 @@ export class LinePool {
     this.#serve();
   }
 
-  /** It is no more. */
+  /** As {@linkcode LineOwner.owed}. */
+  owed(): void {
+    this.#silence.owed();
+  }
+
+  /** As {@linkcode LineOwner.forget}. */
   forget(line: Line): void {
     if (this.#lines.delete(line)) this.#serve();
+  }
+
+  /** Another process stands before the server, which cannot say for whom it is at work: all are waited for. */
+  relayed(): void {
+    void this.#silence.end();
   }
 
   /** Closes all. */
@@ -116,10 +92,7 @@ export class LinePool {
     this.#lines.clear();
     const closed = new ClosedError(closedName);
     for (const each of [this.#waiters, this.#behind]) each.end(closed);
-    await Promise.all(lines.map((line) => {
-      line.lost = true;
-      return line.sql.end({ timeout: 5 });
-    }));
+    await Promise.all([this.#silence.end(), ...lines.map((line) => line.end())]);
   }
 
   async #wait(use: Use, admitted: boolean, signal: AbortSignal | undefined): Promise<Line> {
@@ -178,21 +151,4 @@ export class LinePool {
       next.resolve(line);
     }
   }
-}
-
-/** How connections are made: the client with its options, and what a pool says of each. */
-export function dialer(client: Client, url: string | undefined, options: Options<Record<string, never>>): Dial {
-  return (own) => {
-    const all = { ...options, ...own };
-    return url === undefined ? client(all) : client(url, all);
-  };
-}
-
-/**
- * Has a client that ends open no connection any more. postgres.js begins to open one again for what is queued when the
- * last is lost, and `end` does not stop it: the connection would be there, and the process with it, until the server
- * ends. It asks for a socket each time; one that never comes holds nothing.
- */
-export function dialNoMore(sql: Sql): void {
-  Object.assign(sql.options, { socket: () => new Promise(() => {}) });
 }

@@ -1,6 +1,7 @@
 /** What may stand between a client of postgres.js and its database. @module */
 import type { Row, Sql } from "postgres";
 import type { Clock } from "../../src/spi/clock.ts";
+import type { Line } from "./line.ts";
 
 /** So often it is tried to have the server that another client had: others may take it in between. */
 const mostTries = 5;
@@ -16,9 +17,9 @@ export interface Pooler {
 }
 
 /** Whether a pooler stands there: it names a server's process of its own. */
-export async function isPooled(sql: Sql): Promise<boolean> {
-  const found = await sql.unsafe<Row[]>("SELECT pg_catalog.pg_backend_pid()").values();
-  return Number(found[0]?.[0]) !== found.state.pid;
+export async function isPooled(line: Line): Promise<boolean> {
+  const [[process] = []] = await line.answer(line.sql.unsafe("SELECT pg_catalog.pg_backend_pid()"));
+  return Number(process) !== line.process;
 }
 
 /**

@@ -45,6 +45,13 @@ export interface PostgresOptions extends PostgresTableOptions {
    */
   readonly poolTimeout?: Duration;
   /**
+   * How long a connection may owe an answer, at least 1 ms. Then the server is asked on another whether it is at work for
+   * it, as it is where a statement takes long or waits for a lock. If it is not, or does not say so within as long again,
+   * the connection is ended, and what waits for it told at once; else it is asked again after as long. How long it may
+   * take to connect is postgres.js' own `connect_timeout`. Default: `"10s"`.
+   */
+  readonly answerTimeout?: Duration;
+  /**
    * Whether statements are prepared. Not behind a pooler that shares connections by transaction, unless it keeps prepared
    * statements. Left out: they are, where no pooler is seen.
    */
@@ -75,6 +82,7 @@ const optionNames: OptionNames<PostgresOptions> = {
   connection: true,
   max: true,
   poolTimeout: true,
+  answerTimeout: true,
   prepare: true,
   listen: true,
 };
@@ -120,12 +128,15 @@ export function postgres(
       pollMs,
     });
   }
-  const { url, connection = {}, max = 10, poolTimeout = "1m", prepare, listen = true } = given;
+  const { url, connection = {}, max = 10, prepare, listen = true } = given;
+  const { poolTimeout = "1m", answerTimeout = "10s" } = given;
   if (!Number.isInteger(max) || max < 1) {
     throw new ConfigurationError(`Cannot use { max: ${max} }. Say how many connections there may be, at least 1`);
   }
   const poolMs = milliseconds(poolTimeout, "{ poolTimeout }");
   if (poolMs < 1) throw new ConfigurationError(`Cannot use { poolTimeout: ${poolTimeout} }. Say at least 1 ms`);
+  const answerMs = milliseconds(answerTimeout);
+  if (answerMs < 1) throw new ConfigurationError(`Cannot use { answerTimeout: ${answerTimeout} }. Say at least 1 ms`);
   const where = placeOf(url, connection);
   // postgres.js would print what the server notes, as that a table exists already, among what the application prints.
   const quiet = { onnotice: () => {}, ...connection };
@@ -134,7 +145,7 @@ export function postgres(
   return new PostgresStore<TransactionSql>({
     load: async (clock) => {
       const patience = { clock, ms: poolMs, where };
-      return new PostgresJs(await loadClient(), { url, options: quiet, max, prepare, listenUrl, patience });
+      return new PostgresJs(await loadClient(), { url, options: quiet, max, prepare, listenUrl, patience, answerMs });
     },
     where,
     names,

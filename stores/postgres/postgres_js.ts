@@ -1,12 +1,14 @@
 /** postgres.js as a store uses it. @module */
-import type { Options, Row, Sql, TransactionSql } from "postgres";
+import type { Options, PendingQuery, Row, Sql, TransactionSql } from "postgres";
 import { ConfigurationError } from "../../src/errors/configuration.ts";
 import { type ArrayType, arrayTypesOf, arrayTypesQuery, registerArrays } from "./array_types.ts";
 import { registerBytes } from "./bytes.ts";
 import type { Client } from "./client.ts";
 import { deferredSql } from "./deferred_sql.ts";
 import { stateOf } from "./errors.ts";
-import { type Dial, dialer, dialNoMore, type Line, LinePool } from "./line_pool.ts";
+import { type Dial, dialer, dialNoMore } from "./dial.ts";
+import type { Line } from "./line.ts";
+import { LinePool } from "./line_pool.ts";
 import { isPooled, lookAtPooler } from "./pooler.ts";
 import type { Patience } from "./waiting.ts";
 import type {
@@ -30,6 +32,8 @@ export interface PostgresJsOptions {
   /** Where to listen, if elsewhere. */
   readonly listenUrl: string | undefined;
   readonly patience: Patience;
+  /** How long a connection may owe an answer, in milliseconds. */
+  readonly answerMs: number;
 }
 
 /** Which statements may be prepared. */
@@ -60,7 +64,7 @@ class Connection implements SqlConnection<TransactionSql> {
     return this.#line.lost;
   }
   query(text: string, values: readonly SqlValue[] = []): Promise<readonly SqlRow[]> {
-    return ask(this.#line.sql, text, values, this.#preparing.statements);
+    return this.#line.answer(statement(this.#line.sql, text, values, this.#preparing.statements));
   }
   together(
     before: string,
@@ -74,7 +78,7 @@ class Connection implements SqlConnection<TransactionSql> {
     const found = inlined.textOf(text, values);
     if (found === undefined) return undefined;
     const all = [before, found.text, after].filter((each) => each !== "").join(";");
-    const answer = ask(sql, all, [], false).then(lastOf);
+    const answer = this.#line.answer(statement(sql, all, [], false)).then(lastOf);
     answer.catch((error) => {
       if (found.prepares) inlined.forget(text);
       // Others have taken it away, or a pooler has given this connection another server.
@@ -94,7 +98,7 @@ export class PostgresJs implements SqlClient<TransactionSql> {
   readonly #pool: LinePool;
   readonly #preparing: Preparing;
   /** Whether it is to be seen what stands before the database. */
-  #looks: boolean;
+  #looks = true;
   /** Whether it was said that statements are to be prepared. */
   readonly #told: boolean;
   readonly #patience: Patience;
@@ -106,9 +110,8 @@ export class PostgresJs implements SqlClient<TransactionSql> {
   /** What handlers of this store are given. */
   readonly #deferred = new WeakSet<object>();
 
-  constructor(client: Client, { url, options, max, prepare, listenUrl, patience }: PostgresJsOptions) {
+  constructor(client: Client, { url, options, max, prepare, listenUrl, patience, answerMs }: PostgresJsOptions) {
     this.max = max;
-    this.#looks = prepare !== false;
     this.#told = prepare === true;
     this.#patience = patience;
     const preparing = this.#preparing = { statements: prepare !== false, names: prepare !== false };
@@ -121,7 +124,7 @@ export class PostgresJs implements SqlClient<TransactionSql> {
       return sql;
     };
     this.#dial = dial;
-    this.#pool = new LinePool(dial, max, patience);
+    this.#pool = new LinePool(dial, max, patience, answerMs);
     this.#listenDial = listenUrl === undefined ? dial : dialer(client, listenUrl, options);
     let helpers: Sql | undefined;
     this.#helpers = () => helpers ??= dial({ max: 1 });
@@ -141,9 +144,9 @@ export class PostgresJs implements SqlClient<TransactionSql> {
     const line = found instanceof Promise ? await found : found;
     try {
       // With the first statement, by which a store sees that its database is there.
-      if (this.#looks) await this.#look(line.sql);
-      if (this.#arrays === undefined) await this.#learn(line.sql);
-      return await ask(line.sql, text, values, this.#preparing.statements);
+      if (this.#looks) await this.#look(line);
+      if (this.#arrays === undefined) await this.#learn(line);
+      return await line.answer(statement(line.sql, text, values, this.#preparing.statements));
     } finally {
       this.#pool.release(line, use);
     }
@@ -155,12 +158,13 @@ export class PostgresJs implements SqlClient<TransactionSql> {
    *
    * @throws {ConfigurationError} if it was said to prepare, and the pooler does not keep it
    */
-  async #look(sql: Sql): Promise<void> {
-    if (await isPooled(sql)) {
-      if (this.#told) await this.#check(sql);
+  async #look(line: Line): Promise<void> {
+    if (await isPooled(line)) {
+      this.#pool.relayed();
+      if (this.#told) await this.#check(line.sql);
       else {
         this.#preparing.statements = this.#preparing.names = false;
-        Object.assign(sql.options, { prepare: false }); // read at each statement
+        Object.assign(line.sql.options, { prepare: false }); // read at each statement
       }
     }
     this.#looks = false;
@@ -180,16 +184,18 @@ export class PostgresJs implements SqlClient<TransactionSql> {
     if (shares) this.#preparing.names = false;
   }
 
-  async #learn(sql: Sql): Promise<void> {
-    const arrays = arrayTypesOf(await ask(sql, arrayTypesQuery, [], this.#preparing.statements));
-    registerArrays(sql, this.#arrays = arrays);
+  async #learn(line: Line): Promise<void> {
+    const query = statement(line.sql, arrayTypesQuery, [], this.#preparing.statements);
+    registerArrays(line.sql, this.#arrays = arrayTypesOf(await line.answer(query)));
   }
 
   join(tx: TransactionSql): JoinedSession {
     checkTransaction(tx);
-    const query: SqlSession["query"] = (text, values = []) => ask(tx, text, values, this.#preparing.statements);
+    const ask = async (text: string, values: readonly SqlValue[], prepare: boolean): Promise<readonly SqlRow[]> =>
+      await statement(tx, text, values, prepare).values();
+    const query: SqlSession["query"] = (text, values = []) => ask(text, values, this.#preparing.statements);
     // A unit's own takes nothing once it has ended, and no savepoint in a text.
-    return this.#deferred.has(tx) ? { query } : { query, script: (text) => ask(tx, text, [], false) };
+    return this.#deferred.has(tx) ? { query } : { query, script: (text) => ask(text, [], false) };
   }
 
   defer(use: UseTransaction<TransactionSql>): TransactionSql {
@@ -239,16 +245,15 @@ function lastOf(found: readonly SqlRow[]): readonly SqlRow[] {
   return last !== undefined && "command" in last ? last as readonly unknown[] as readonly SqlRow[] : found;
 }
 
-/** Positions instead of names: those may be transformed by the options. */
-async function ask(
+/** A statement that is sent when its answer is asked for. */
+function statement(
   sql: Pick<TransactionSql, "unsafe">,
   text: string,
   values: readonly SqlValue[],
   prepare: boolean,
-): Promise<readonly SqlRow[]> {
-  const query = sql.unsafe<Row[]>(text, [...values] as (string | number | null)[], {
+): PendingQuery<Row[]> {
+  return sql.unsafe<Row[]>(text, [...values] as (string | number | null)[], {
     // Without values, each text may be another.
     prepare: prepare && values.length > 0,
   });
-  return await query.values() as readonly SqlRow[]; // arrays, by `values`
 }

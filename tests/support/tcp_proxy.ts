@@ -18,6 +18,7 @@ export class TcpProxy {
   readonly #server: Server;
   readonly #wires = new Set<Wire>();
   #refusing = false;
+  #taken = 0;
   #drops: Sieve = () => false;
   #piece = Infinity;
 
@@ -46,6 +47,11 @@ export class TcpProxy {
   /** How many connections go through it. */
   get connections(): number {
     return this.#wires.size;
+  }
+
+  /** How many connections it has taken so far. */
+  get taken(): number {
+    return this.#taken;
   }
 
   /** Breaks all connections; new ones are taken. Resolves when both ends are gone. */
@@ -91,6 +97,7 @@ export class TcpProxy {
   }
 
   #connect(client: Socket): void {
+    this.#taken++;
     if (this.#refusing) {
       client.on("error", () => {});
       client.destroy();

@@ -80,7 +80,13 @@ export function postgresTransport<Tx>(
     return refuse(`the store is none of postgres(). Give that, or a URL`);
   }
   // A store that nobody else has: its tables are never made, its connections are what is wanted.
-  const own = typeof where !== "string" && "client" in where ? postgres(where) : postgres(where);
+  // Soon enough for a lease to be renewed by another connection in time.
+  const answerTimeout = Math.min(settings.leaseMs / 3, 10_000);
+  const own = typeof where === "string"
+    ? postgres({ url: where, answerTimeout })
+    : "client" in where
+    ? postgres(where)
+    : postgres({ answerTimeout, ...where });
   if (!(own instanceof PostgresStore)) return refuse(`the store is none of postgres()`);
   return new PostgresTransport(own, namesOf(own), settings);
 }

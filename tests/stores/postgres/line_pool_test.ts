@@ -6,7 +6,8 @@ import { ConfigurationError } from "../../../src/errors/configuration.ts";
 import { turn } from "../../../src/testing/turn.ts";
 import { VirtualClock } from "../../../src/testing/virtual_clock.ts";
 import { postgres } from "../../../stores/postgres/mod.ts";
-import { type Line, LinePool, type Use } from "../../../stores/postgres/line_pool.ts";
+import type { Line } from "../../../stores/postgres/line.ts";
+import { LinePool, type Use } from "../../../stores/postgres/line_pool.ts";
 import { postgresTransport } from "../../../transports/postgres/mod.ts";
 import { test } from "../../support/runner.ts";
 import { onPostgres, type Opened } from "./opened.ts";
@@ -23,6 +24,7 @@ function pool(max: number) {
     },
     max,
     { clock, ms: 1_000, where: "the database" },
+    60_000,
   );
   const taken: string[] = [];
   /** Takes one, and notes when it has it. */

@@ -2,7 +2,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import client from "postgres";
 import { systemClock } from "../../../src/runtime/system_clock.ts";
-import { dialer, LinePool } from "../../../stores/postgres/line_pool.ts";
+import { dialer } from "../../../stores/postgres/dial.ts";
+import { LinePool } from "../../../stores/postgres/line_pool.ts";
 import { PostgresJs } from "../../../stores/postgres/postgres_js.ts";
 import { test } from "../../support/runner.ts";
 import { TcpProxy } from "../../support/tcp_proxy.ts";
@@ -37,7 +38,7 @@ async function connections(proxy: TcpProxy, url: string): Promise<number> {
 }
 
 onWire("a connection that is lost with statements queued behind it is not made again", async (proxy, url) => {
-  const pool = new LinePool(dialer(client, url, options), 1, patience);
+  const pool = new LinePool(dialer(client, url, options), 1, patience, 60_000);
   const { sql } = await pool.take("transaction");
   await sql.unsafe("BEGIN");
   // One with values is answered before the next is sent.
@@ -62,6 +63,7 @@ onWire("a listener that ends while it is about to connect again does not", async
     max: 1,
     prepare: true,
     patience,
+    answerMs: 60_000,
     listenUrl: undefined,
   });
   const stop = await driver.listen("nobody_speaks", () => {});

@@ -1,8 +1,11 @@
 /** Behind a pooler that shares connections by transaction, nothing needs a session. */
 import process from "node:process";
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import client from "postgres";
 import { command, ConfigurationError, createBus, event } from "../../../mod.ts";
 import { postgres, type PostgresOptions } from "../../../stores/postgres/mod.ts";
+import { PostgresJs } from "../../../stores/postgres/postgres_js.ts";
+import { FakeClock } from "../../support/fake_clock.ts";
 import { test } from "../../support/runner.ts";
 import { canStartPgbouncer, startPgbouncer } from "../../support/servers/pgbouncer.ts";
 import { Opened } from "./opened.ts";
@@ -88,5 +91,44 @@ test(
 test(
   "PostgreSQL: a store that is told to prepare does, behind a pooler of which nobody can say that it may not",
   () => preparesBehindPooler(1),
+  { skip: skip ?? missing },
+);
+
+test(
+  "PostgreSQL: behind a pooler, where the server cannot say for whom it is at work, all are waited for",
+  async () => {
+    const pooler = await startPgbouncer(6_440 + process.pid % 400, new URL(url), 1);
+    /** Whether it is minded that a statement takes long. */
+    const minds = async (through: string, prepare: boolean | undefined): Promise<boolean> => {
+      const clock = new FakeClock();
+      const patience = { clock, ms: 60_000, where: "the database" };
+      const options = { onnotice: () => {} };
+      const all = { options, max: 1, prepare, patience, answerMs: 100, listenUrl: undefined };
+      const driver = new PostgresJs(client, { url: through, ...all });
+      try {
+        await driver.query("SELECT 1");
+        clock.advance(1_000); // what was looked at before it was seen what stands there
+        const answer = driver.query("SELECT 2");
+        await undefined;
+        const minded = clock.waiting > 0;
+        await answer;
+        return minded;
+      } finally {
+        await driver.close();
+      }
+    };
+    try {
+      const found = [];
+      for (const prepare of [undefined, false]) {
+        found.push([
+          await minds(url, prepare),
+          await minds(pooler.url, prepare),
+        ]);
+      }
+      assertEquals(found, [[true, false], [true, false]]);
+    } finally {
+      await pooler[Symbol.asyncDispose]();
+    }
+  },
   { skip: skip ?? missing },
 );

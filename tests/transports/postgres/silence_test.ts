@@ -1,8 +1,15 @@
 /** A wire to the database that says nothing any more, and does not break either. */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { OutcomeUnknownError, StoreUnavailableError } from "../../../src/errors/store.ts";
+import type { Duration } from "../../../src/values/duration.ts";
+import type { PostgresTransportOptions } from "../../../transports/postgres/mod.ts";
 import type { Transport } from "../../../src/spi/transport.ts";
+import { topology } from "../../conformance/transport/trial.ts";
 import { TcpProxy } from "../../support/tcp_proxy.ts";
 import { onQueues, type Rig } from "./rig.ts";
+
+/** Long before the system gives a connection up by itself. */
+const tenLeases = 10_000;
 
 /** Runs on two transports, of which the first goes through a wire that can fall silent. */
 function onWire(
@@ -11,14 +18,20 @@ function onWire(
     rig: Rig,
     wire: { readonly cutOff: Transport; readonly other: Transport; readonly proxy: TcpProxy },
   ) => Promise<void>,
+  lease: Duration = "1s",
 ): void {
-  onQueues(name, ["q"], async (rig) => {
+  onQueues(name, ["q", "p"], async (rig) => {
     const there = new URL(rig.bench.url);
     const proxy = await TcpProxy.to(Number(there.port || 5432));
     there.port = String(proxy.port);
     try {
-      const options = { lease: "1s", pollInterval: "50ms" } as const;
-      const cutOff = await rig.connect(options, { url: String(there), listen: false });
+      const options: PostgresTransportOptions = { lease, pollInterval: "50ms" };
+      const cutOff = await rig.connect(options, {
+        url: String(there),
+        listen: false,
+        max: 1,
+        connection: { connect_timeout: 1 },
+      });
       await run(rig, { cutOff, other: await rig.connect(options), proxy });
     } finally {
       await proxy[Symbol.asyncDispose]();
@@ -40,18 +53,88 @@ onWire("a lease is lost when it ends, also where nobody answers whether it is re
   await next.accept();
 });
 
-onWire("a receiver whose connection is silent says so, and goes on when that has broken", async (rig, wire) => {
+onWire("a receiver whose connection is silent says so, and takes another by itself", async (rig, wire) => {
   const { cutOff, other, proxy } = wire;
   const inbox = await rig.receive(cutOff, "q");
   await rig.hungry(inbox);
   const states = rig.states.length;
   proxy.stall();
-  await rig.until("it to say so", () => rig.states.slice(states).includes("degraded"));
   await rig.send(other, "queue:q", { text: "more" });
-  await proxy.cut();
-  await rig.came(inbox, 1);
+  await rig.came(inbox, 1, tenLeases);
   await inbox.accept();
-  await rig.until("it to be well", () => rig.states.at(-1) === "up");
+  assert(rig.states.slice(states).includes("degraded"));
+  await rig.until("it to be well", () => rig.states.at(-1) === "up", tenLeases);
+});
+
+onWire("a receiver takes another connection as soon as there are some", async (rig, wire) => {
+  const { cutOff, other, proxy } = wire;
+  const inbox = await rig.receive(cutOff, "q");
+  await rig.hungry(inbox);
+  proxy.drop(() => true);
+  proxy.stall();
+  const taken = proxy.taken;
+  await rig.until("it to try", () => proxy.taken > taken, tenLeases);
+  proxy.drop(() => false);
+  await rig.send(other, "queue:q", { text: "more" });
+  await rig.came(inbox, 1, tenLeases);
+  await inbox.accept();
+});
+
+onWire("what a receiver holds is renewed by another connection before its lease ends", async (rig, wire) => {
+  const { cutOff, other, proxy } = wire;
+  const inbox = await rig.receive(cutOff, "q", { credit: 2 });
+  await rig.send(other, "queue:q", { text: "held" });
+  await rig.came(inbox, 1);
+  proxy.stall();
+  const leasedUntil = async (): Promise<number> =>
+    Number((await rig.select("SELECT leased_until FROM hero_queue_messages"))[0]?.["leased_until"]);
+  const first = await leasedUntil();
+  await rig.until("it to be renewed", async () => await leasedUntil() > first);
+  assertEquals(inbox.lostDeliveries.length, 0);
+  await inbox.accept();
+  assertEquals(await other.admin?.count("q"), { waiting: 0, active: 0, delayed: 0 });
+}, "3s");
+
+onWire("what is sent on a silent connection is told of as unknown, and the next is sent", async (rig, wire) => {
+  const { cutOff, other, proxy } = wire;
+  await rig.send(cutOff, "queue:q", { text: "before" });
+  proxy.stall();
+  await assertRejects(() => rig.send(cutOff, "queue:q", { text: "lost" }), OutcomeUnknownError);
+  await rig.send(cutOff, "queue:q", { text: "after" });
+  assertEquals((await other.admin?.count("q"))?.waiting, 2);
+});
+
+onWire("a settlement on a silent connection is written by another", async (rig, wire) => {
+  const { cutOff, other, proxy } = wire;
+  const inbox = await rig.receive(cutOff, "q", { credit: 2 });
+  await rig.send(other, "queue:q", { text: "a" }, { text: "b" });
+  await rig.came(inbox, 2);
+  proxy.stall();
+  const [first, second] = inbox.unsettled;
+  await inbox.accept(first && [first]);
+  proxy.stall();
+  await inbox.settle({ outcome: "move", to: "queue:p", headers: {} }, second && [second]);
+  assertEquals(await other.admin?.count("q"), { waiting: 0, active: 0, delayed: 0 });
+  assertEquals((await other.admin?.count("p"))?.waiting, 1);
+});
+
+onWire("an operator whose connection is silent is told so, and answered at the next call", async (_rig, wire) => {
+  const { cutOff, proxy } = wire;
+  await cutOff.admin?.count("q");
+  for (
+    const ask of [
+      () => cutOff.admin?.count("q"),
+      () => cutOff.admin?.purge("q"),
+      () => cutOff.admin?.browse("q", undefined, 10),
+      () => cutOff.deploy(topology(["q"]), "check"),
+      () => cutOff.cancel?.("1"),
+    ]
+  ) {
+    await ask();
+    proxy.stall();
+    await assertRejects(async () => await ask(), StoreUnavailableError);
+    await ask();
+  }
 });
 
 onQueues(

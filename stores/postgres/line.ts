@@ -1,0 +1,99 @@
+/** One connection. @module */
+import type { PendingQuery, Row, Sql } from "postgres";
+import { type Dial, dialNoMore } from "./dial.ts";
+import { Inlined } from "./inlined.ts";
+import type { Answering } from "./silence.ts";
+import type { SqlRow } from "./sql_client.ts";
+import { Wire } from "./wire.ts";
+
+/** Whose connection it is. */
+export interface LineOwner {
+  /** It owes an answer. */
+  owed(): void;
+  /** It is no more. */
+  forget(line: Line): void;
+}
+
+/**
+ * A client that may open no second connection, on which BEGIN is an ordinary statement that others may follow at once.
+ * `sql.begin` would wait for its answer; `sql.reserve` loses a connection whenever it cannot open one.
+ */
+export class Line implements Answering {
+  readonly sql: Sql;
+  readonly inlined: Inlined = new Inlined();
+  /** How many have it; `Infinity`: one has it for itself. */
+  users = 0;
+  lost = false;
+  owed = 0;
+  answered = 0;
+  readonly #owner: LineOwner;
+  readonly #wire: Wire;
+  /** By which the server's process is known. */
+  #first: PendingQuery<Row[]> | undefined;
+  #process: number | undefined;
+
+  constructor(owner: LineOwner, dial: Dial) {
+    this.#owner = owner;
+    this.sql = dial({
+      max: 1,
+      // The client would take what waits in a transaction for idle.
+      idle_timeout: 0,
+      max_lifetime: null,
+      onclose: () => this.close(),
+    });
+    this.#wire = new Wire(this.sql);
+  }
+
+  get process(): number | undefined {
+    return this.#process ??= processOf(this.#first);
+  }
+
+  get idle(): boolean {
+    return this.users === 0;
+  }
+
+  /**
+   * Gives a statement's answer, and minds that it is owed until then. Positions instead of names: those may be
+   * transformed by the options.
+   */
+  async answer(query: PendingQuery<Row[]>): Promise<readonly SqlRow[]> {
+    if (this.#process === undefined) this.#first ??= query;
+    if (this.owed++ === 0) this.#owner.owed();
+    try {
+      return await query.values();
+    } finally {
+      this.owed--;
+      this.answered++;
+      if (this.#first === query) [this.#process, this.#first] = [processOf(query), undefined];
+    }
+  }
+
+  /** Nothing more goes through it. */
+  close(): void {
+    dialNoMore(this.sql); // also where its end has begun and waits for what was queued
+    if (this.lost) return;
+    this.lost = true;
+    // What was queued must not be sent on another connection, outside of its transaction.
+    void this.sql.end({ timeout: 0 }).catch(() => {});
+    this.#owner.forget(this);
+  }
+
+  abandon(): void {
+    this.close();
+    this.#wire.destroy();
+  }
+
+  /** Ends it when what is asked of it is answered, or after some seconds. */
+  async end(): Promise<void> {
+    this.lost = true;
+    await this.sql.end({ timeout: 5 });
+    this.#wire.destroy();
+  }
+}
+
+/** The client notes at a statement on which connection it has sent it. */
+function processOf(query: PendingQuery<Row[]> | undefined): number | undefined {
+  const state: unknown = query && Reflect.get(query, "state");
+  const pid: unknown = typeof state === "object" && state !== null ? Reflect.get(state, "pid") : undefined;
+  return typeof pid === "number" ? pid : undefined;
+}
