@@ -70,7 +70,10 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
   const more = of === "schedules" ? ", token" : "";
   const clock = `clock AS MATERIALIZED (SELECT ${nowMs} AS now)`;
   const now = "(SELECT now FROM clock)";
-  const head = `o.bus = $1::text AND NOT o.parked AND NOT o.waits`;
+  const first = `o.bus = $1::text AND NOT o.parked AND NOT o.waits`;
+  const head = `${first} AND o.again_at IS NULL`;
+  /** Its sending failed. */
+  const putOff = `${first} AND o.again_at IS NOT NULL`;
   /** Where to find the rows of a key, which are then taken by their order in time: as they lie in the index of keys. */
   const ofKey = (row: string) =>
     `${t} o, ${oneOfMany} WHERE o.bus = $1::text AND o."key" = ${row}."key" AND NOT o.parked`;
@@ -101,14 +104,25 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
     ? "false"
     : `(SELECT true FROM ${names.table("cancelled")} x WHERE x.bus = $1::text AND x.token = o.token ` +
       `AND x.unit = o.unit LIMIT 1) IS NOT NULL`;
-  const heads = (columns: string, limit: number) =>
-    `heads AS MATERIALIZED (SELECT ${columns}, o."key" FROM ${t} o, ${oneOfMany} WHERE ${head} AND o.due_at <= ${now} ` +
-    `AND o.free_at <= ${now} ORDER BY o.due_at, o.place LIMIT ${Math.trunc(limit)} FOR UPDATE OF o SKIP LOCKED)`;
+  const locked = (which: string, order: string, limit: number) =>
+    `SELECT o.ctid AS at, o.place, o.due_at, o."key" FROM ${t} o, ${oneOfMany} WHERE ${which} AND o.free_at <= ${now} ` +
+    `ORDER BY ${order} LIMIT ${Math.trunc(limit)} FOR UPDATE OF o SKIP LOCKED`;
+  const heads = (limit: number) =>
+    `fresh AS MATERIALIZED (${locked(`${head} AND o.due_at <= ${now}`, "o.due_at, o.place", limit)}), ` +
+    `again AS MATERIALIZED (${locked(`${putOff} AND o.again_at <= ${now}`, "o.again_at", limit)}), ` +
+    `heads AS MATERIALIZED (SELECT * FROM fresh UNION ALL SELECT * FROM again ` +
+    `ORDER BY due_at, place LIMIT ${Math.trunc(limit)})`;
+  /** Since when one of these may be claimed: nothing of its key goes before it. */
+  const freeSince = (which: string, order: string) =>
+    `(SELECT o.free_at FROM ${t} o WHERE ${which} AND o.free_at <= ${now} AND (o."key" IS NULL OR NOT EXISTS ` +
+    `(SELECT FROM ${t} p WHERE p.bus = $1::text AND p."key" = o."key" AND NOT p.parked ` +
+    `AND (p.due_at, p.place) < (o.due_at, o.place))) ORDER BY ${order} LIMIT 1)`;
   // What is sent now is due no sooner than what was sent before it, though the clock was set back in between: unless that
   // would hold up all of the key for longer.
   const lastOfKey = `CASE WHEN r."key" IS NOT NULL THEN (SELECT o.due_at FROM ${ofKey("r")} ` +
     `AND o.written_due_at = 0 AND o.due_at > ${now} AND o.due_at <= ${now} + ${mostSetBackMs} ` +
     `ORDER BY o.due_at DESC, o.place DESC LIMIT 1) END`;
+  const until = "greatest(-9e15, least(9e15, ceil(r.free)))::bigint";
   const parked = `SELECT ${found.join(", ")} FROM ${t} o WHERE o.bus = $1::text AND o.parked`;
   return {
     /**
@@ -140,7 +154,7 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
      * so that each claim from a long backlog is planned anew, for longer than it runs.
      */
     claim: (limit) =>
-      `WITH ${clock}, ${heads("o.place, o.due_at", limit)}, ` +
+      `WITH ${clock}, ${heads(limit)}, ` +
       `standing AS MATERIALIZED (SELECT h.*, f.place AS first FROM heads h LEFT JOIN LATERAL (SELECT o.place FROM ` +
       `${ofKey("h")} ORDER BY o.due_at, o.place LIMIT 1) f ON h."key" IS NOT NULL), ` +
       `leaders AS MATERIALIZED (SELECT place, "key", due_at, row_number() OVER (ORDER BY due_at, place) AS rank ` +
@@ -159,7 +173,7 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
       `${among("SELECT first FROM standing WHERE first <> place")} FOR SHARE OF o SKIP LOCKED), ` +
       `marked AS (UPDATE ${t} o SET waits = true WHERE ${among(passed)} AND ${lazily} RETURNING 1), ` +
       `changed AS (UPDATE ${t} o SET waits = o.place NOT IN (SELECT place FROM leaders), fence = o.fence + 1, ` +
-      `free_at = ${now} + $2::text::bigint WHERE ${among("SELECT place FROM taken")} AND ${lazily} ` +
+      `free_at = ${now} + $2::text::bigint, again_at = NULL WHERE ${among("SELECT place FROM taken")} AND ${lazily} ` +
       `RETURNING true, o.due_at, o.free_at, ${unwanted}, ${found.join(", ")}) ` +
       `SELECT * FROM changed UNION ALL SELECT false${", NULL".repeat(found.length + 3)} FROM marked`,
     /**
@@ -167,8 +181,8 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
      * has. By `ctid`, as the rows are locked; one that was changed since the statement began is left to the next.
      */
     claimFree: (limit) =>
-      `WITH ${clock}, ${heads("o.ctid AS at", limit)} ` +
-      `UPDATE ${t} o SET fence = o.fence + 1, free_at = ${now} + $2::text::bigint ` +
+      `WITH ${clock}, ${heads(limit)} ` +
+      `UPDATE ${t} o SET fence = o.fence + 1, free_at = ${now} + $2::text::bigint, again_at = NULL ` +
       `WHERE o.ctid = ANY (ARRAY(SELECT at FROM heads)) AND NOT EXISTS (SELECT FROM heads WHERE "key" IS NOT NULL) ` +
       `AND ${lazily} ` +
       `RETURNING true, o.due_at, o.free_at, ${unwanted}, ${found.join(", ")}`,
@@ -180,8 +194,9 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
     later:
       `WITH r AS MATERIALIZED (SELECT * FROM ${
         rowsOf("$1", postponedList)
-      }), changed AS (UPDATE ${t} o SET free_at = greatest(-9e15, least(9e15, ceil(r.free)))::bigint, ` +
-      `error = r.error, parked = r.park, attempts = o.attempts + 1, fence = o.fence + 1 ` +
+      }), changed AS (UPDATE ${t} o SET free_at = ${until}, ` +
+      `again_at = CASE WHEN NOT r.park AND ${until} > ${nowMs} THEN ${until} END, error = r.error, ` +
+      `parked = r.park, attempts = o.attempts + 1, fence = o.fence + 1 ` +
       `FROM r WHERE ${among("SELECT place FROM r")} AND ${each} RETURNING o.bus, o."key", o.parked), ` +
       `gone AS (SELECT * FROM changed WHERE parked) ${noted}`,
     /** What the transaction has noted; gives as many rows as there are free now. */
@@ -199,22 +214,22 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
      * Bus; gives since or until when, and now. Of those that are due and leased only the first are looked at: a planner
      * that does not know how few there are would otherwise read the whole table for them.
      */
-    next: `WITH ${clock} SELECT coalesce((SELECT o.free_at FROM ${t} o WHERE ${head} AND o.due_at <= ${now} ` +
-      `AND o.free_at <= ${now} AND (o."key" IS NULL OR NOT EXISTS (SELECT FROM ${t} p WHERE p.bus = $1::text ` +
-      `AND p."key" = o."key" AND NOT p.parked AND (p.due_at, p.place) < (o.due_at, o.place))) ` +
-      `ORDER BY o.due_at, o.place LIMIT 1), ` +
+    next: `WITH ${clock} SELECT coalesce(least(${freeSince(`${head} AND o.due_at <= ${now}`, "o.due_at, o.place")}, ` +
+      `${freeSince(`${putOff} AND o.again_at <= ${now}`, "o.again_at")}), ` +
       `least((SELECT min(o.due_at) FROM ${t} o WHERE ${head} AND o.due_at > ${now}), ` +
+      `(SELECT min(o.again_at) FROM ${t} o WHERE ${putOff} AND o.again_at > ${now}), ` +
       `(SELECT min(f.free_at) FROM (SELECT o.free_at FROM ${t} o, ${oneOfMany} WHERE ${head} AND o.due_at <= ${now} ` +
       `ORDER BY o.due_at, o.place LIMIT ${mostLeased}) f WHERE f.free_at > ${now}))), ${now}`,
     stats: `WITH ${clock} SELECT (SELECT count(*) FROM ${t} o WHERE o.bus = $1::text), ` +
       `(SELECT count(*) FROM ${t} o WHERE o.bus = $1::text AND o.parked), ` +
-      `(SELECT min(o.due_at) FROM ${t} o WHERE ${head} AND o.due_at <= ${now})`,
+      `least((SELECT min(o.due_at) FROM ${t} o WHERE ${head} AND o.due_at <= ${now}), ` +
+      `(SELECT min(o.due_at) FROM ${t} o WHERE o.bus = $1::text AND o.again_at IS NOT NULL AND o.due_at <= ${now}))`,
     /** Bus, limit. */
     parked: `${parked} ORDER BY o.id LIMIT $2::text::bigint`,
     parkedAfter: `${parked} AND o.id > $3::text ORDER BY o.id LIMIT $2::text::bigint`,
     /** Bus, ids. */
     unpark: `WITH ${clock} UPDATE ${t} o SET parked = false, attempts = 0, waits = false, due_at = clock.now, ` +
-      `free_at = clock.now FROM clock WHERE o.bus = $1::text AND o.parked ` +
+      `free_at = clock.now, again_at = NULL FROM clock WHERE o.bus = $1::text AND o.parked ` +
       `AND o.id = ANY (ARRAY(SELECT json_array_elements_text($2::text::json))) RETURNING 1`,
   };
 }

@@ -13,6 +13,7 @@ import { sagaHistory } from "./migrations/0002_saga_history.ts";
 import { cancelled } from "./migrations/0003_cancelled.ts";
 import { outboxInPlace } from "./migrations/0004_outbox_in_place.ts";
 import { runway } from "./migrations/0005_runway.ts";
+import { putOff } from "./migrations/0006_put_off.ts";
 import type { Names } from "./names.ts";
 import { historyOf } from "./saga_history.ts";
 import { type Open, type Settings, StoreLife } from "./store_life.ts";
@@ -48,7 +49,7 @@ export class PostgresStore<Tx> implements JoinableStore<Tx> {
       maxBytes: 2 ** 28, // a value has 1 GB at most, and bytes travel as text
     };
     this.#tables = new Tables(names);
-    this.#migrations = new Migrations(names, [tables, sagaHistory, cancelled, outboxInPlace, runway]);
+    this.#migrations = new Migrations(names, [tables, sagaHistory, cancelled, outboxInPlace, runway, putOff]);
     this.#life = new StoreLife(settings, this.#tables);
     this.#units = new Units(settings, this.#tables, this.#life);
     const session = (doing: string): Session => this.#life.check(doing);

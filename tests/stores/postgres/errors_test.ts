@@ -145,6 +145,7 @@ onPostgres("tables that are missing are a TopologyError, which names the databas
     ["create", "migration:0003_cancelled"],
     ["create", "migration:0004_outbox_in_place"],
     ["create", "migration:0005_runway"],
+    ["create", "migration:0006_put_off"],
   ]);
   await store.close();
 });

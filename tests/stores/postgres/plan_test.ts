@@ -13,22 +13,25 @@ import { isWhole, listOf, type Plan, planOf, readBy, stepsOf } from "./plans.ts"
 
 const size = 20_000;
 
-/** Many rows of every kind: due, behind others of a hot key, leased, not yet due, parked. */
+/** Many rows of every kind: due, behind others of a hot key, leased, not yet due, parked, put off. */
 async function fill({ bench: { sql, schema } }: Opened): Promise<void> {
-  const columns =
-    "bus, id, unit, key, destination, content_type, headers, body, written_due_at, due_at, free_at, waits, parked";
+  const columns = "bus, id, unit, key, destination, content_type, headers, body, written_due_at, due_at, free_at, " +
+    "waits, parked, again_at";
   const kinds = [
-    ["due", "NULL", "1", "1", "false", "false"],
-    ["hot", "'hot'", "1", "1", "n > 1", "false"],
-    ["leased", "NULL", "1", "9e14", "false", "false"],
-    ["later", "'k' || n", "9e14", "9e14", "false", "false"],
-    ["parked", "'k' || n", "1", "1", "false", "true"],
+    ["due", "NULL", "1", "1", "false", "false", "NULL"],
+    ["hot", "'hot'", "1", "1", "n > 1", "false", "NULL"],
+    ["leased", "NULL", "1", "9e14", "false", "false", "NULL"],
+    ["later", "'k' || n", "9e14", "9e14", "false", "false", "NULL"],
+    ["parked", "'k' || n", "1", "1", "false", "true", "NULL"],
+    ["failed", "'k' || n", "0", "9e14", "false", "false", "9e14"],
   ] as const;
   for (const [table, more, value] of [["outbox", "", ""], ["schedules", ", token", ", n"]] as const) {
-    for (const [kind, key, due, free, waits, parked] of kinds) {
+    for (const [kind, key, due, free, waits, parked, again] of kinds) {
       await sql.unsafe(
         `INSERT INTO "${schema}".hero_${table} (${columns}${more}) SELECT 'app', '${kind}' || n, 'u', ${key}, 'queue:q', ` +
-          `'t', '[]', 'x', 0, ${due}, ${free}, ${waits}, ${parked}${value === "" ? "" : `, '${kind}' || n`} ` +
+          `'t', '[]', 'x', 0, ${due}, ${free}, ${waits}, ${parked}, ${again}${
+            value === "" ? "" : `, '${kind}' || n`
+          } ` +
           `FROM generate_series(1, ${kind === "leased" ? 200 : size}) n`,
       );
     }
@@ -49,7 +52,7 @@ async function fill({ bench: { sql, schema } }: Opened): Promise<void> {
   for (const [table, more, value] of [["outbox", "", ""], ["schedules", ", token", ", n"]] as const) {
     await sql.unsafe(
       `INSERT INTO "${schema}".hero_${table} (${columns}${more}) SELECT 'other', 'due' || n, 'u', NULL, 'queue:q', 't', ` +
-        `'[]', 'x', 0, 1, 1, false, false${value} FROM generate_series(1, ${size}) n`,
+        `'[]', 'x', 0, 1, 1, false, false, NULL${value} FROM generate_series(1, ${size}) n`,
     );
   }
 }

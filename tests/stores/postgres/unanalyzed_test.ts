@@ -1,5 +1,5 @@
 /** What is due is found by the order of an index, also while the planner takes it for a few rows. */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { DueTable } from "../../../stores/postgres/due_table.ts";
 import { Names } from "../../../stores/postgres/names.ts";
 import type { Statement } from "../../../stores/postgres/statement.ts";
@@ -50,6 +50,19 @@ unanalyzed("a claim reads no more than it gives where many buses share a table",
   await fill(opened, "CASE n % 10 WHEN 0 THEN 'app' ELSE 'bus' || n % 100 END");
   await opened.bench.sql.unsafe(`ANALYZE "${opened.bench.schema}".hero_outbox`);
   assertEquals(await mostReadBy(opened, claims(table)), Array(4).fill(limit));
+});
+
+unanalyzed("a claim passes over nothing that is put off, however much that is", async (opened, table) => {
+  const { bench: { sql, schema } } = opened;
+  await fill(opened, "'app'", "9e14");
+  await sql.unsafe(`UPDATE "${schema}".hero_outbox SET again_at = free_at`);
+  await sql.unsafe(
+    `INSERT INTO "${schema}".hero_outbox (bus, id, unit, destination, content_type, headers, body, written_due_at, ` +
+      `due_at, free_at, again_at) SELECT 'app', 'due' || n, 'u', 'queue:q', 't', '[]', '', 0, 2, 2, ` +
+      `CASE WHEN n > ${limit / 2} THEN 2 END FROM generate_series(1, ${limit}) n`,
+  );
+  const read = await mostReadBy(opened, claims(table));
+  assert(read.every((rows) => rows <= 2 * limit), String(read));
 });
 
 unanalyzed("when the next is due is found without sorting what is leased", async (opened, table) => {
