@@ -47,6 +47,7 @@ export class FreeRows {
   readonly #inbox: Inbox;
   readonly #sagas: Sagas;
   readonly #one: WrittenOne;
+  readonly #unleased: string;
   readonly #many: string;
   readonly #shared: string;
   /** With changes of instances, of which none is waited for; and of one unit, which waits. */
@@ -76,6 +77,7 @@ export class FreeRows {
       `${condition}${written}`;
     this.#one = { later: later(""), atOnce: atOnce("") };
     this.#oneIfChanged = { later: later(` WHERE ${ifOneChanged}`), atOnce: atOnce(` WHERE ${ifOneChanged}`) };
+    this.#unleased = `${into}SELECT ${frame}, 0, $8::text::float8, ${nowMs}, ${nowMs}, 0 ON CONFLICT DO NOTHING`;
     const many = (condition: string) =>
       `${into}SELECT bus, id, unit, destination, content_type, headers, ` +
       `substring($${keysFrom - 1}::bytea FROM start + 1 FOR size), ${times(`nullif(expires, 'NaN')`)} FROM ` +
@@ -114,6 +116,12 @@ export class FreeRows {
     return key === undefined
       ? { text: this.#one[when], values }
       : { text: this.#oneOf[when], values: [...values, ...this.#inbox.one(key)] };
+  }
+
+  /** Writes a row that is due at once, and that nobody has leased. */
+  writeUnleased(bus: string, row: OutboxRow): Statement {
+    const values = this.#valuesOf({ bus, key: undefined, change: undefined, rows: [row], leaseMs: 0 }, row);
+    return { text: this.#unleased, values: [...values.slice(0, 7), values[8] ?? null] };
   }
 
   #changing(

@@ -80,7 +80,8 @@ export class JoinedUnit<Tx> implements Unit<Tx> {
     explain: (error: unknown) => unknown,
   ): Promise<readonly Leased<OutboxRow>[]> {
     try {
-      await script(`SAVEPOINT ${savepoint};${scriptOf(statements)};RELEASE SAVEPOINT ${savepoint}`);
+      // Released before anything is written: a subtransaction that has written costs a number of its own.
+      await script(`SAVEPOINT ${savepoint};RELEASE SAVEPOINT ${savepoint};${scriptOf(statements)}`);
     } catch (error) {
       if (stateOf(error) === noTransaction) throw new TransactionEndedError(storeName, { cause: error });
       throw explain(error);

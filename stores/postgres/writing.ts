@@ -109,7 +109,11 @@ export class Writing {
     const statements: Statement[] = [];
     statements.push(...this.#change(bus, sagas));
     statements.push(...this.#schedule(bus, schedules, false));
-    if (outbox.length > 0) statements.push(this.#with.tables.outbox.insert(bus, outbox, undefined, false));
+    const { tables } = this.#with;
+    // It is planned each time: the statement that looks at others of a row's key is dear to plan.
+    if (outbox.every((row) => row.key === undefined && row.dueAt === 0)) {
+      statements.push(...outbox.map((row) => tables.free.writeUnleased(bus, row)));
+    } else statements.push(tables.outbox.insert(bus, outbox, undefined, false));
     // Said when it is committed, and not at all if it is not.
     if (outbox.length > 0) statements.push(saying(this.#with.channel, notice("outbox", bus)));
     if (schedules.length > 0) statements.push(saying(this.#with.channel, notice("schedules", bus)));

@@ -62,3 +62,30 @@ onPostgres(
     assertEquals(done, ["by a handler's"]);
   },
 );
+
+const Moved = event<{ text: string }>("joining.moved", { key: () => "one" });
+
+onPostgres(
+  "what is joined keeps its key, its time to live and its delay, and is scheduled and taken back",
+  async (opened) => {
+    const { url, schema, sql } = opened.bench;
+    const come: string[] = [];
+    const bus = createBus({ name: "joining", store: postgres({ url, schema }) });
+    bus.endpoint("all")
+      .handle(Done, ({ text }, { expiresAt }) => void come.push(expiresAt === undefined ? text : `${text}, expires`))
+      .handle(Moved, ({ text }) => void come.push(text));
+    await bus.start();
+    await sql.begin(async (tx) => {
+      for (const text of ["moved 1", "moved 2", "moved 3"]) await bus.publish(Moved, { text }, { tx });
+      await bus.publish(Done, { text: "brief" }, { tx, ttl: "1h" });
+      await bus.publish(Done, { text: "delayed" }, { tx, delay: 1 });
+      await bus.schedule(Done, { text: "scheduled" }, { in: 1 }, { tx });
+      const token = await bus.schedule(Done, { text: "taken back" }, { in: "1h" }, { tx });
+      await bus.unschedule(token, { tx });
+    });
+    await opened.until("all have come", () => come.length >= 6);
+    await bus.stop();
+    assertEquals(come.filter((text) => text.startsWith("moved")), ["moved 1", "moved 2", "moved 3"]);
+    assertEquals(come.toSorted(), ["brief, expires", "delayed", "moved 1", "moved 2", "moved 3", "scheduled"]);
+  },
+);
