@@ -1,21 +1,18 @@
 /** Publishing, with confirms. @module */
 import type { ConfirmChannel, Message } from "amqplib";
-import { ClosedError, DisconnectedError, TopologyError } from "../../src/errors/transport.ts";
-import { MessageTooLargeError, NotConfirmedError, UnroutableError } from "../../src/errors/sending.ts";
+import { ClosedError } from "../../src/errors/transport.ts";
+import { NotConfirmedError, UnroutableError } from "../../src/errors/sending.ts";
 import type { Clock } from "../../src/spi/clock.ts";
 import { Deque } from "../../src/values/deque.ts";
+import { blame } from "./blame.ts";
 import type { Connection } from "./connection.ts";
 import { asBuffer } from "./frame.ts";
-import { accessRefused, codeOf, codes, entityIn, textOf, transportName } from "./errors.ts";
+import { transportName } from "./errors.ts";
 import { type Parcel, unwritable } from "./parcel.ts";
 import type { ChannelWire } from "./wire.ts";
 
-/** How often one may be the first on a channel that the broker ends, before it is taken for the reason. */
-const mostFailures = 3;
 /** The most that the broker takes, in milliseconds. */
 const longestExpiration = 2 ** 32 - 1;
-/** As the broker calls the exchange without a name. */
-const defaultExchange = "amq.default";
 /** How old a channel is at least that is made anew as the broker refuses, and how long all wait for that at most. */
 const suspectAfterInMs = 1_000;
 const patienceInMs = 500;
@@ -274,7 +271,12 @@ export class Sender {
     for (let parcel = this.#unconfirmed.popFront(); parcel !== undefined; parcel = this.#unconfirmed.popFront()) {
       if (!parcel.confirmed) again.push(parcel);
     }
-    if (reason !== undefined) this.#blame(again, reason);
+    if (reason !== undefined) {
+      blame(again, reason, (parcel, error) => {
+        parcel.failures = -1;
+        this.#settle(parcel, error);
+      });
+    }
     for (const parcel of again.reverse()) {
       if (parcel.failures < 0) continue;
       parcel.reset();
@@ -283,35 +285,6 @@ export class Sender {
     this.#check();
     // On the next turn it is known whether the connection has ended, too.
     queueMicrotask(() => this.connected());
-  }
-
-  /** Fails those for which the broker ended the channel, and marks them. */
-  #blame(parcels: readonly Parcel[], reason: Error): void {
-    const fail = (parcel: Parcel, error: Error) => {
-      parcel.failures = -1;
-      this.#settle(parcel, error);
-    };
-    const code = codeOf(reason);
-    const named = entityIn(reason);
-    const refused = named?.name === defaultExchange ? "" : named?.name;
-    const guilty = named?.kind === "exchange" ? parcels.filter(({ exchange }) => exchange === refused) : [];
-    if (code === codes.notFound || code === codes.accessRefused) {
-      for (const parcel of guilty) {
-        if (code === codes.accessRefused) {
-          fail(parcel, accessRefused(reason, parcel.to, "send to"));
-        } else if (parcel.mandatory) fail(parcel, new UnroutableError(parcel.name, parcel.to, { cause: reason }));
-        else fail(parcel, new TopologyError([`${parcel.to}: it is missing`], { cause: reason }));
-      }
-      if (guilty.length > 0) return;
-    }
-    const [, limit] = /larger than configured max size (\d+)/.exec(textOf(reason)) ?? [];
-    const large = limit === undefined ? undefined : parcels.find(({ content }) => content.byteLength > Number(limit));
-    if (large !== undefined) {
-      return fail(large, new MessageTooLargeError(large.name, "body", large.content.byteLength, Number(limit)));
-    }
-    const [first] = parcels;
-    if (first === undefined || ++first.failures < mostFailures) return;
-    fail(first, new DisconnectedError(transportName, `send to "${first.to}"`, { cause: reason }));
   }
 
   #check(): void {

@@ -27,6 +27,7 @@ import type { RabbitmqQueueOptions } from "./queue_options.ts";
 import { RabbitReceiver } from "./receiver.ts";
 import type { ReceiverOptions, ReceiverServices } from "./receiver_options.ts";
 import { sourceServices } from "./source.ts";
+import { Standing } from "./standing.ts";
 import type { Taker } from "./taker.ts";
 import { Wiring } from "./wiring.ts";
 
@@ -43,8 +44,7 @@ export class RabbitTransport implements RabbitmqTransport {
   readonly #direct = new Set<DirectReplies>();
   readonly #partitioned = new Set<PartitionedReceiver>();
   readonly #takers = new Set<Taker>();
-  /** By whoever has it: a receiver, or the sorting of dead letters. */
-  readonly #troubles = new Map<object, Error>();
+  readonly #standing = new Standing();
   #host: Host | undefined;
   /** Once it is open. */
   #parts: Wiring | undefined;
@@ -53,8 +53,6 @@ export class RabbitTransport implements RabbitmqTransport {
   #giveUp: ((reason: Error) => void) | undefined;
   /** Taking from {@linkcode unsortedQueue}, once a queue needs it. */
   #sorting: Promise<void> | undefined;
-  #blocked: string | undefined;
-  #cause: Error | undefined;
 
   constructor(settings: Settings) {
     this.#settings = settings;
@@ -87,7 +85,7 @@ export class RabbitTransport implements RabbitmqTransport {
     return {
       connections: Number(consuming?.ready ?? false) + Number(publishing?.ready ?? false),
       reconnects: (consuming?.reconnects ?? 0) + (publishing?.reconnects ?? 0),
-      blocked: this.#blocked,
+      blocked: this.#standing.blocked,
       unconfirmed: sender?.unconfirmed ?? 0,
       waiting: (sender?.outstanding ?? 0) - (sender?.unconfirmed ?? 0),
       inFlight: receivers.reduce((sum, { unsettled }) => sum + unsettled, 0),
@@ -122,10 +120,15 @@ export class RabbitTransport implements RabbitmqTransport {
         if (this.#parts !== undefined) this.#tell();
       },
       down: (cause) => {
-        this.#cause = cause;
+        this.#standing.cause = cause;
         this.#tell();
       },
-      blocked: (reason) => this.#block(reason),
+      blocked: (reason) => {
+        if (this.#standing.blocked === reason) return;
+        this.#standing.blocked = reason;
+        this.#parts?.sender.block(reason !== undefined);
+        this.#tell();
+      },
     });
     const giveUp = (reason: unknown) => {
       void parts.close(0);
@@ -230,7 +233,7 @@ export class RabbitTransport implements RabbitmqTransport {
       ...services,
       ended: () => {
         this.#receivers.delete(receiver);
-        this.#troubles.delete(receiver);
+        this.#standing.troubled(receiver, undefined);
       },
       troubled: (cause) => this.#troubled(receiver, cause),
     }, options);
@@ -267,29 +270,13 @@ export class RabbitTransport implements RabbitmqTransport {
     await parts.close(deadline);
   }
 
-  #block(reason: string | undefined): void {
-    if (this.#blocked === reason) return;
-    this.#blocked = reason;
-    this.#parts?.sender.block(reason !== undefined);
-    this.#tell();
-  }
-
   #troubled(who: object, cause: Error | undefined): void {
-    if (cause === undefined && !this.#troubles.delete(who)) return;
-    if (cause !== undefined) this.#troubles.set(who, cause);
-    this.#tell();
+    if (this.#standing.troubled(who, cause)) this.#tell();
   }
 
   /** Says how it is. */
   #tell(): void {
-    if (this.#closing !== undefined) return;
-    const [trouble] = this.#troubles.values();
-    if (this.#parts?.ready !== true) {
-      this.#host?.status({ state: "down", ...(this.#cause === undefined ? {} : { cause: this.#cause }) });
-    } else if (this.#blocked !== undefined) {
-      this.#host?.status({ state: "degraded", cause: new Error(`The broker takes no messages: ${this.#blocked}`) });
-    } else if (trouble !== undefined) this.#host?.status({ state: "degraded", cause: trouble });
-    else this.#host?.status({ state: "up" });
+    if (this.#closing === undefined) this.#host?.status(this.#standing.status(this.#parts?.ready === true));
   }
 
   #open(doing: string): Wiring {
