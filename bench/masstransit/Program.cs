@@ -137,20 +137,22 @@ async Task<IHost> Rabbit(Action<IBusRegistrationConfigurator> register)
     return host;
 }
 
+async Task AtFullSpeed(IBus bus, int n)
+{
+    BenchConsumer.Expect(n);
+    await Task.WhenAll(Enumerable.Range(0, Publishers).Select(async first =>
+    {
+        for (var i = first; i < n; i += Publishers)
+            await bus.Publish(new BenchMessage(NewId.NextGuid(), payload, 0));
+    }));
+    await BenchConsumer.Done;
+}
+
 async Task OverRabbit(bool cpu)
 {
     using var host = await Rabbit(x => x.AddConsumer<BenchConsumer>());
     var bus = host.Services.GetRequiredService<IBus>();
-    async Task Run(int n)
-    {
-        BenchConsumer.Expect(n);
-        await Task.WhenAll(Enumerable.Range(0, Publishers).Select(async first =>
-        {
-            for (var i = first; i < n; i += Publishers)
-                await bus.Publish(new BenchMessage(NewId.NextGuid(), payload, 0));
-        }));
-        await BenchConsumer.Done;
-    }
+    Task Run(int n) => AtFullSpeed(bus, n);
     if (!cpu) await Measure(Run, 2);
     else
     {
@@ -167,6 +169,8 @@ async Task Paced()
 {
     using var host = await Rabbit(x => x.AddConsumer<BenchConsumer>());
     var bus = host.Services.GetRequiredService<IBus>();
+    // As on the other side: what is compiled while messages are timed holds them up.
+    for (var i = 0; i < 2; i++) await AtFullSpeed(bus, 3 * count);
     foreach (var n in new[] { Math.Max(1, count / 5), count })
     {
         BenchConsumer.Expect(n);
