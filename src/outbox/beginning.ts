@@ -8,7 +8,7 @@ import { headerText, names } from "../envelope/headers.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import { wait } from "../pipeline/recovery.ts";
 import { referred } from "../pipeline/reference.ts";
-import { envelopeIn } from "../pipeline/text_frame.ts";
+import { envelopeIn } from "../envelope/text_frame.ts";
 import type { InboxKey, InstanceKey } from "../spi/rows.ts";
 import { type Backoff, exponentialBackoff } from "../values/backoff.ts";
 import type { Random } from "../values/random.ts";

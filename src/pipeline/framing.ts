@@ -10,7 +10,7 @@ import type { Serializer } from "../spi/serializer.ts";
 import type { Capabilities } from "../spi/transport.ts";
 import type { SendTarget } from "./outgoing_message.ts";
 import type { Reference } from "./reference.ts";
-import { TextFrame } from "./text_frame.ts";
+import { TextFrame } from "../envelope/text_frame.ts";
 
 /** What frames depend on. */
 export interface Framing {

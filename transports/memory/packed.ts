@@ -1,5 +1,8 @@
 /** What waits for long, in little room. @module */
-import { names } from "../../src/envelope/headers.ts";
+import type { Envelope } from "../../src/envelope/envelope.ts";
+import { names, noHeaders } from "../../src/envelope/headers.ts";
+import { ReceivedEnvelope } from "../../src/envelope/received_envelope.ts";
+import { isCommon, TextFrame } from "../../src/envelope/text_frame.ts";
 import type { Frame, FrameHeaders } from "../../src/spi/frame.ts";
 import type { Address } from "../../src/spi/transport.ts";
 import { Deque } from "../../src/values/deque.ts";
@@ -13,19 +16,23 @@ const mostKinds = 8;
 /** What the messages of one sender and contract have in common. */
 interface Kind {
   readonly contentType: string;
-  /** With the id of one of them. */
+  /** With the id of one of them, and how many there are; of texts, none. */
   readonly headers: FrameHeaders;
-  /** How many there are. */
   readonly count: number;
+  /** Of texts: that of one of them. */
+  readonly envelope: Envelope | undefined;
   readonly via: Address;
 }
+
+const unsaid: FrameHeaders = Object.freeze({});
 
 /** So many messages, one after the other. What cannot be packed stands among them as it is. */
 class Block {
   readonly #kinds: Kind[] = [];
   /** The ids. */
   readonly #entries: (string | Message)[] = [];
-  readonly #buffers: (ArrayBufferLike | undefined)[] = [];
+  /** Where their bodies lie, or these themselves. */
+  readonly #bodies: (ArrayBufferLike | string | undefined)[] = [];
   readonly #words = new Uint32Array(blockSize * wordsEach);
   readonly #kindOf = new Uint8Array(blockSize);
   readonly #first: number;
@@ -45,18 +52,17 @@ class Block {
   add(contents: Contents, via: Address, position: number): void {
     const at = this.#entries.length;
     const { frame, key, expiresAt } = contents;
+    if (frame instanceof TextFrame) return this.#addText(frame, contents, via, position);
     const id = frame.headers[names.id];
     const kind = typeof id === "string" && isPlain(frame) && position - this.#first < 2 ** 32
       ? this.#kind(frame, via)
       : undefined;
     if (kind === undefined || typeof id !== "string") {
-      this.#entries.push(new Message(contents, via, position, 1));
-      this.#buffers.push(undefined);
-      return;
+      return this.#addWhole(contents, via, position);
     }
     const { buffer, byteOffset, byteLength } = frame.body;
     this.#entries.push(id);
-    this.#buffers.push(buffer);
+    this.#bodies.push(buffer);
     this.#kindOf[at] = kind;
     this.#words[at * wordsEach] = byteOffset;
     this.#words[at * wordsEach + 1] = byteLength;
@@ -65,23 +71,41 @@ class Block {
     if (expiresAt !== undefined) (this.#times ??= [])[at] = expiresAt;
   }
 
+  #addWhole(contents: Contents, via: Address, position: number): void {
+    this.#entries.push(new Message(contents, via, position, 1));
+    this.#bodies.push(undefined);
+  }
+
+  #addText(frame: TextFrame, contents: Contents, via: Address, position: number): void {
+    const { envelope, text, types } = frame;
+    const at = this.#entries.length;
+    const kind = envelope !== undefined && types === undefined && isCommon(envelope) && position - this.#first < 2 ** 32
+      ? this.#textKind(frame.contentType, envelope, via)
+      : undefined;
+    if (kind === undefined || envelope === undefined) return this.#addWhole(contents, via, position);
+    this.#entries.push(envelope.messageId);
+    this.#bodies.push(text);
+    this.#kindOf[at] = kind;
+    this.#words[at * wordsEach + 2] = position - this.#first;
+    if (contents.key !== undefined) (this.#keys ??= [])[at] = contents.key;
+    if (contents.expiresAt !== undefined) (this.#times ??= [])[at] = contents.expiresAt;
+  }
+
   /** @param priority of all */
   at(index: number, priority: number): Message | undefined {
     const id = this.#entries[index];
     if (typeof id !== "string") return id;
     const kind = this.#kinds[this.#kindOf[index] ?? 0];
-    const buffer = this.#buffers[index];
+    const body = this.#bodies[index];
     const start = this.#words[index * wordsEach];
     const length = this.#words[index * wordsEach + 1];
     const beyond = this.#words[index * wordsEach + 2] ?? 0;
-    if (kind === undefined || buffer === undefined) return undefined; // which `add` has put there
+    if (kind === undefined || body === undefined) return undefined; // which `add` has put there
     const { contentType, headers, via } = kind;
-    // Its place among the headers is that of the other id.
-    const frame: Frame = {
-      contentType,
-      headers: { ...headers, [names.id]: id },
-      body: new Uint8Array(buffer, start, length),
-    };
+    const frame: Frame = typeof body === "string"
+      ? textOf(kind, id, body)
+      // Its place among the headers is that of the other id.
+      : { contentType, headers: { ...headers, [names.id]: id }, body: new Uint8Array(body, start, length) };
     const contents: Contents = { frame, key: this.#keys?.[index], priority, expiresAt: this.#times?.[index] };
     return new Message(contents, via, this.#first + beyond, 1);
   }
@@ -90,15 +114,41 @@ class Block {
   #kind({ contentType, headers }: Frame, via: Address): number | undefined {
     for (let at = this.#kinds.length - 1; at >= 0; at--) {
       const kind = this.#kinds[at];
-      if (kind !== undefined && kind.contentType === contentType && kind.via === via && isLike(headers, kind)) {
-        return at;
-      }
+      if (
+        kind !== undefined && kind.envelope === undefined && kind.contentType === contentType && kind.via === via &&
+        isLike(headers, kind)
+      ) return at;
     }
-    if (this.#kinds.length === mostKinds) return undefined;
     let count = 0;
     for (const _ in headers) count++;
-    return this.#kinds.push({ contentType, headers, count, via }) - 1;
+    return this.#learn({ contentType, headers, count, envelope: undefined, via });
   }
+
+  #textKind(contentType: string, envelope: Envelope, via: Address): number | undefined {
+    for (let at = this.#kinds.length - 1; at >= 0; at--) {
+      const kind = this.#kinds[at];
+      const like = kind?.envelope;
+      if (
+        kind !== undefined && like !== undefined && kind.contentType === contentType && kind.via === via &&
+        like.type === envelope.type && like.sourceAddress === envelope.sourceAddress && like.host === envelope.host
+      ) return at;
+    }
+    return this.#learn({ contentType, headers: unsaid, count: 0, envelope, via });
+  }
+
+  #learn(kind: Kind): number | undefined {
+    return this.#kinds.length === mostKinds ? undefined : this.#kinds.push(kind) - 1;
+  }
+}
+
+function textOf({ contentType, envelope }: Kind, id: string, text: string): TextFrame {
+  const { type = "", sourceAddress, host } = envelope ?? {};
+  return new TextFrame(
+    contentType,
+    new ReceivedEnvelope(id, type, sourceAddress, host, noHeaders, undefined),
+    text,
+    undefined,
+  );
 }
 
 /** Whether its bytes are all that it is, and stay where they are. */

@@ -12,7 +12,7 @@ import type { Match, Reading } from "../bindings.ts";
 import type { Consumption } from "../consumption.ts";
 import type { TypeByTopic } from "../endpoint_services.ts";
 import { referred } from "../reference.ts";
-import { envelopeIn, TextFrame } from "../text_frame.ts";
+import { envelopeIn, TextFrame } from "../../envelope/text_frame.ts";
 
 /**
  * Reads the envelope of a frame.

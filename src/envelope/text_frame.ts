@@ -1,11 +1,12 @@
 /** Messages whose bytes and headers nobody may ask for. @module */
-import type { Envelope } from "../envelope/envelope.ts";
-import { noHeaders } from "../envelope/headers.ts";
-import { toHeaders } from "../envelope/wire.ts";
-import { Utf8Encoder } from "../serialization/utf8_encoder.ts";
 import type { Frame, FrameHeaders } from "../spi/frame.ts";
+import type { Envelope } from "./envelope.ts";
+import { noHeaders } from "./headers.ts";
+import { topicOf } from "./meta.ts";
+import { SentEnvelope } from "./sent_envelope.ts";
+import { toHeaders } from "./wire.ts";
 
-const encoder = new Utf8Encoder();
+const encoder = new TextEncoder();
 const noNotes: FrameHeaders = Object.freeze({});
 
 /**
@@ -37,6 +38,19 @@ export class TextFrame implements Frame {
   get body(): Uint8Array {
     return this.#body ??= encoder.encode(this.text);
   }
+}
+
+/**
+ * Whether an envelope says no more than its id and type, by whom it was sent, and where: such are alike, and a
+ * `ReceivedEnvelope` says the same.
+ */
+export function isCommon(envelope: Envelope): boolean {
+  const { messageId, type, conversationId, destinationAddress } = envelope;
+  const { correlationId, initiatorId, requestId, responseAddress, expiresAt, trace, headers } = envelope;
+  return envelope instanceof SentEnvelope && envelope.idTellsTime && conversationId === messageId &&
+    destinationAddress === topicOf(type) && correlationId === undefined && initiatorId === undefined &&
+    requestId === undefined && responseAddress === undefined && expiresAt === undefined && trace === undefined &&
+    headers === noHeaders;
 }
 
 /** What the headers of a frame say, where it need not be read. */
