@@ -1,6 +1,6 @@
 /** A store whose process may be killed at each call. */
 import { transactionOf } from "../../../src/spi/transaction.ts";
-import type { Changes, OutboxRow, ScheduleRow } from "../../../src/spi/rows.ts";
+import type { Changes, MessageKey, OutboxRow, ScheduleRow } from "../../../src/spi/rows.ts";
 import type {
   Due,
   InUnit,
@@ -47,11 +47,32 @@ export class KillingStore<Tx> implements Store<Tx> {
     return this.#store.migrations();
   }
   async begin(scope: Scope): Promise<Unit<Tx>> {
+    this.#killer.cross("begin");
+    return this.#begun(await this.#store.begin(scope));
+  }
+  /** On the same way, where nothing has to be waited for. */
+  beginNow(scope: Scope): Unit<Tx> | undefined {
+    this.#killer.cross("begin");
+    const unit = this.#store.beginNow?.(scope);
+    return unit && this.#begun(unit);
+  }
+  foresee(bus: string, messages: readonly MessageKey[]): void {
+    this.#store.foresee?.(bus, messages);
+  }
+  #begun(unit: Unit<Tx>): Unit<Tx> {
     const killer = this.#killer;
-    killer.cross("begin");
-    const unit = await this.#store.begin(scope);
     killer.cross("begun");
+    const { loadNow, commitNow } = unit;
     return {
+      ...loadNow && { loadNow: loadNow.bind(unit) },
+      ...commitNow && {
+        commitNow: (changes: Changes) => {
+          killer.cross("commit");
+          const leased = commitNow.call(unit, changes);
+          killer.cross("committed");
+          return leased;
+        },
+      },
       duplicates: unit.duplicates,
       get tx() {
         killer.cross("ctx.tx");

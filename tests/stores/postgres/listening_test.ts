@@ -122,6 +122,23 @@ for (const rows of ["outbox", "schedules"] as const) {
   );
 }
 
+onPostgres("a store that waits hears of what an operator's process has let go again", async (opened) => {
+  const [waiting, operator] = [await opened.store({ pollInterval: "1h" }), await opened.store()];
+  const { bench: { sql, schema }, bus } = opened;
+  const listens = async () =>
+    (await sql`SELECT 1 FROM pg_stat_activity WHERE query ILIKE 'listen%' AND query LIKE ${`%${schema}%`}`).length > 0;
+  await opened.until("the store to listen", listens);
+  const leased = await (await operator.begin(opened.scope())).commit(opened.changes({ outbox: [opened.row()] }));
+  await operator.outbox.later(leased.map((each) => ({ leased: each, dueAt: 0, error: "failed", park: true })));
+  const next = waiting.outbox.next(bus, never);
+  let woken = false;
+  next.then(() => woken = true);
+  await opened.clock.pass(200);
+  assert(!woken);
+  assertEquals(await operator.outbox.unpark(bus, leased.map(({ row }) => row.id)), 1);
+  await opened.until("the store to be woken", () => woken);
+});
+
 onPostgres("a commit that this process delivers says nothing to others", async (opened) => {
   const { bench: { sql, schema } } = opened;
   const store = await opened.store({ listen: false });
