@@ -124,3 +124,27 @@ test("one composite may lead to the next, also if its steps take their time", as
   for (const event of ["submitted", "packed", "paid"]) await one.event(event);
   assertEquals([one.state, one.over], ["final", true]);
 });
+
+test("a composite that is complete fires when a timeout enters a state that has it", async () => {
+  const Late = saga("late", {
+    data: type<object>(),
+    states: ["early", "ready"],
+    timeouts: { due: 10 },
+    events: (on) => ({
+      begun: on.start(Submitted, (m) => m.id, () => ({})),
+      paid: on(Paid, (m) => m.id),
+      packed: on(Packed, (m) => m.id),
+    }),
+  }, ({ initially, during, when, whenAll, timeout }) => [
+    initially(when("begun").schedule("due").transitionTo("early")),
+    during("early", timeout("due").transitionTo("ready")),
+    during("ready", whenAll("paid", "packed").finalize()),
+  ]);
+  const one = new Driven(Late);
+  await one.event("begun");
+  await one.event("packed");
+  await one.event("paid");
+  assertEquals(one.state, "early");
+  await one.timeout("due");
+  assertEquals(one.state, "final");
+});
