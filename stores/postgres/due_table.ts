@@ -64,7 +64,7 @@ export class DueTable<Row extends OutboxRow> {
       ...bodies.add(row.frame.body),
       written: row.dueAt,
       expires: row.expiresAt ?? null,
-      token: "token" in row ? column((row as unknown as ScheduleRow).token) : null,
+      token: "token" in row && typeof row.token === "string" ? column(row.token) : null,
     }));
     const lease = leaseMs === undefined ? null : String(Math.ceil(leaseMs));
     return {
