@@ -46,7 +46,14 @@ export async function makeLost(channel: Channel): Promise<void> {
   await channel.bindQueue(lost, lost, "");
 }
 
-/** Makes them all. The exchange of the highest is the last: if it is there, all are. */
+/** Rejects if one is not there: not yet, or not any more. */
+export async function checkLevels(channel: Channel): Promise<void> {
+  // Of the highest it is made last: if it is there, all exchanges are.
+  await channel.checkExchange(level(levels - 1));
+  await Promise.all(delayQueues.map((queue) => channel.checkQueue(queue)));
+}
+
+/** Makes them all. */
 export async function makeLevels(channel: Channel): Promise<void> {
   await makeLost(channel);
   await channel.assertExchange(exit, "topic", { alternateExchange: lost });

@@ -3,7 +3,18 @@ import type { Channel } from "amqplib";
 import type { Address } from "../../src/spi/transport.ts";
 import type { Connection } from "./connection.ts";
 import type { Route } from "./addresses.ts";
-import { exit, level, levels, levelsInMs, lost, makeLevels, makeLost, prefix, unitInMs } from "./delay_levels.ts";
+import {
+  checkLevels,
+  exit,
+  level,
+  levels,
+  levelsInMs,
+  lost,
+  makeLevels,
+  makeLost,
+  prefix,
+  unitInMs,
+} from "./delay_levels.ts";
 import { lastExit, leadingOn, makeSteps, stepsOf, withoutLeading } from "./delay_steps.ts";
 import { codeOf, codes } from "./errors.ts";
 import { type Declare, declareAll } from "./pieces.ts";
@@ -33,6 +44,7 @@ export class Delays {
   readonly #ready = new Set<string>();
   #made: Promise<void> | undefined;
   #levels: Promise<void> | undefined;
+  #remaking: Promise<void> | undefined;
   /** How many steps there are; made one call after the other. */
   #steps = 0;
   #stepping: Promise<void> = Promise.resolve();
@@ -74,6 +86,14 @@ export class Delays {
       for (const to of all) ways.push((channel) => lay(channel, to, source));
     }
     await declareAll(this.#connection, ways);
+  }
+
+  /** Makes the levels and steps again, as one is missed. */
+  remake(): Promise<void> {
+    return this.#remaking ??= this.#connection.with(async (channel) => {
+      await makeLevels(channel);
+      await makeSteps(channel, this.#steps);
+    }).finally(() => this.#remaking = undefined);
   }
 
   /** Nothing is known any more: the broker may have lost it. */
@@ -158,10 +178,8 @@ export class Delays {
   }
 
   async #levelsAreThere(): Promise<void> {
-    const top = level(levels - 1);
     try {
-      // The last that is made: if it is there, all are.
-      await this.#connection.with((channel) => channel.checkExchange(top));
+      await this.#connection.with(checkLevels);
     } catch {
       await this.#connection.with(makeLevels);
     }

@@ -176,7 +176,7 @@ export class Outbox implements CopyServices {
         "Schedule it on a bus with a durable store, or send it to a queue",
       );
     }
-    const post = () => {
+    const post = (told: Sent = { settled: (error) => missed(error) }) => {
       const left = dueAt - this.#clock.now();
       if (left > longestInMs) table[own.due] = dueAt;
       else delete table[own.due];
@@ -184,19 +184,25 @@ export class Outbox implements CopyServices {
       const { delayInMs } = route;
       if (delayInMs !== undefined) table["x-delay"] = delayInMs;
       // The plugin returns what is mandatory, as it is in no queue yet. The broker's own expiration would end a delay.
-      this.#sender.add(new Parcel(letter, route, undefined, sent, delayInMs === undefined));
+      this.#sender.add(new Parcel(letter, route, undefined, told, delayInMs === undefined));
+    };
+    /** What keeps it has no consumer that would make it again. */
+    const missed = (error: Error | undefined): void => {
+      if (!(error instanceof UnroutableError)) return sent.settled(error);
+      this.#prepare(this.#delays.remake(), () => post(sent), letter, sent);
     };
     if (this.#delays.reaches(to, dueAt - now)) return post();
+    this.#prepare(this.#delays.prepare(to, dueAt - now), post, letter, sent);
+  }
+
+  /** Posts it once its way is made. */
+  #prepare(way: Promise<void>, post: () => void, { to }: Letter, sent: Sent): void {
     this.#preparing++;
-    this.#delays.prepare(to, dueAt - now).then(
-      post,
-      (error) => sent.settled(toTyped(error, to, "delay what is sent to")),
-    )
-      .then(() => {
-        this.#preparing--;
-        this.#sender.flush();
-        if (this.#preparing === 0) this.#idle?.();
-      });
+    way.then(() => post(), (error) => sent.settled(toTyped(error, to, "delay what is sent to"))).then(() => {
+      this.#preparing--;
+      this.#sender.flush();
+      if (this.#preparing === 0) this.#idle?.();
+    });
   }
 
   /** @throws {UnsupportedError} if the queue that it is for is known to ignore it */

@@ -252,3 +252,40 @@ onNode(
     await transport.close(node.clock.now() + 1_000);
   },
 );
+
+onNode("a level of the delays that an operator deletes is made again for what is due later next", async (node) => {
+  const { transport } = await node.open({ delays: "queues" });
+  await transport.deploy(topology(["levels"], { levelled: [] }), "apply");
+  const inbox = await receive(transport, "levels", 100);
+  const failures: unknown[] = [];
+  const send = (body: string, ms: number, mandatory: boolean): void => {
+    const settled = (error: Error | undefined): void => void (error && failures.push(error));
+    const dueAt = node.clock.now() + ms;
+    void transport.send([{ ...message(body, settled), to: "queue:levels", mandatory, dueAt }]);
+  };
+  const bodies = (): string =>
+    inbox.received.map(({ frame: { body } }) => new TextDecoder().decode(body)).sort().join();
+  send("before", 60, true);
+  await node.until("the first", () => inbox.received.length === 1);
+  for (const level of ["hero.delay.00", "hero.delay.01", "hero.delay.02"]) await node.operator.deleteQueue(level);
+  // One that meets the gap where it enters, and one behind it.
+  send("command", 60, true);
+  send("event", 60, false);
+  await node.until("both", () => inbox.received.length === 3);
+  send("through all", 420, true);
+  await node.until("the last", () => inbox.received.length === 4);
+  assertEquals([bodies(), failures], ["before,command,event,through all", []]);
+  // Another process looks at all of them when it first delays something.
+  for (const level of ["hero.delay.00", "hero.delay.01"]) await node.operator.deleteQueue(level);
+  const other = await node.open({ delays: "queues" });
+  const dueAt = node.clock.now() + 690; // enters above the gap, and needs one of those
+  void other.transport.send([{
+    ...message("other", (error) => void (error && failures.push(error))),
+    to: "queue:levels",
+    dueAt,
+  }]);
+  await node.until("the other's", () => inbox.received.length === 5);
+  assertEquals(failures, []);
+  await other.transport.close(node.clock.now() + 1_000);
+  await transport.close(node.clock.now() + 1_000);
+});
