@@ -3,8 +3,9 @@ import { StoreUnavailableError } from "../../src/errors/store.ts";
 import type { Address, Receiver, Settlement, Sink, Source } from "../../src/spi/transport.ts";
 import { storeName } from "../../stores/postgres/errors.ts";
 import { Claims, type ClaimsOwner } from "./claims.ts";
+import { foundOf, Late } from "./late.ts";
 import type { Lease } from "./leases.ts";
-import { before, type Found, type Held } from "./message.ts";
+import type { Found, Held } from "./message.ts";
 import { maxClaim } from "./message_statements.ts";
 import type { Claimed } from "./messages.ts";
 import { News } from "./news.ts";
@@ -42,9 +43,7 @@ export class PostgresReceiver implements Receiver, Taking, ClaimsOwner, QueueOwn
   #asked = 0;
   /** The last claim found so little that most of what comes may be handed over. */
   #scarce = false;
-  /** Handed over while a claim is under way, which may bring what goes before it. */
-  #late: Handed[] = [];
-  #lateUntil = Infinity;
+  readonly #late = new Late();
   /** Room that is kept for what is being written for it. */
   #reserved = 0;
   #armedFor = Infinity;
@@ -104,8 +103,7 @@ export class PostgresReceiver implements Receiver, Taking, ClaimsOwner, QueueOwn
   /** As {@linkcode Taking.handed}. */
   handed(all: readonly Handed[], until: number): void {
     if (this.#asked === 0) return this.claims.deliver(all.map(foundOf), until);
-    this.#late.push(...all);
-    this.#lateUntil = Math.min(this.#lateUntil, until);
+    this.#late.add(all, until);
     this.#reserved += all.length;
   }
 
@@ -167,7 +165,7 @@ export class PostgresReceiver implements Receiver, Taking, ClaimsOwner, QueueOwn
   /** As {@linkcode QueueOwner.renewed}: what was there is gone. */
   renewed(queue: Queue): void {
     this.claims.loseAll();
-    this.#takeLate();
+    this.#forgetLate();
     this.#queue = queue;
     this.#sink.readdressed();
     this.wake();
@@ -290,21 +288,14 @@ export class PostgresReceiver implements Receiver, Taking, ClaimsOwner, QueueOwn
   /** Delivers what was claimed, and, in order, what was handed over meanwhile. What is behind others goes back. */
   async #deliver(found: readonly Found[], until: number, more: boolean): Promise<void> {
     this.#asked = 0;
-    const lateUntil = this.#lateUntil;
-    const late = this.#takeLate();
-    if (late.length === 0) return this.claims.deliver(found, until);
-    const last = more ? found.at(-1) : undefined;
-    const behind = last === undefined ? [] : late.filter((each) => before(last, each) < 0);
-    const fit = behind.length === 0 ? late : late.filter((each) => !behind.includes(each));
-    this.claims.deliver([...found, ...fit.map(foundOf)].sort(before), Math.min(until, lateUntil));
+    const { fit, until: all, behind } = this.#late.with(found, until, more);
+    this.#forgetLate();
+    this.claims.deliver(fit, all);
     if (behind.length > 0) await this.claims.giveBack(behind, false);
   }
 
-  #takeLate(): readonly Handed[] {
-    const late = this.#late;
-    this.#reserved -= late.length;
-    [this.#late, this.#lateUntil] = [[], Infinity];
-    return late;
+  #forgetLate(): void {
+    this.#reserved -= this.#late.clear();
   }
 
   async #stop(): Promise<void> {
@@ -328,9 +319,4 @@ export class PostgresReceiver implements Receiver, Taking, ClaimsOwner, QueueOwn
       this.wake();
     });
   }
-}
-
-/** What was handed over, as if it had been claimed. */
-function foundOf(handed: Handed): Found {
-  return { ...handed, keeps: false, expired: false };
 }
