@@ -267,7 +267,7 @@ export class Files {
 async function load(): Promise<NativeConstructor> {
   try {
     const { DatabaseSync } = await import("node:sqlite");
-    return DatabaseSync as unknown as NativeConstructor; // the part of it that is used, as all runtimes have it
+    return DatabaseSync;
   } catch (error) {
     throw tooOld(error);
   }
