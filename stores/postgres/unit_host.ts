@@ -2,6 +2,7 @@
 import type { Changes, InboxKey, OutboxRow } from "../../src/spi/rows.ts";
 import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
 import type { KeyedLocks } from "../../src/values/keyed_locks.ts";
+import type { Link } from "../../src/values/linked_list.ts";
 import type { Database, Results } from "./database.ts";
 import type { JoinableUnit } from "./joining.ts";
 import type { Statement } from "./statement.ts";
@@ -21,6 +22,8 @@ export interface RunningUnit extends JoinableUnit {
   end(cause?: unknown): void;
   /** What the store waits for before it closes. */
   readonly over: Promise<void>;
+  /** Its place among those that run. */
+  readonly link: Link<RunningUnit> | undefined;
 }
 
 /** What a unit needs of its store. */
@@ -49,6 +52,6 @@ export interface UnitHost<Tx> {
   ): Promise<readonly Leased<OutboxRow>[]> | undefined;
   /** Somebody may write with it. */
   used(unit: RunningUnit, tx: Tx): void;
-  /** The unit is over. */
-  ended(unit: RunningUnit): void;
+  /** The unit is over; nobody writes with this any more. */
+  ended(unit: RunningUnit, tx: Tx | undefined): void;
 }

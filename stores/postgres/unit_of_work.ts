@@ -2,6 +2,8 @@
 import { StoreUnavailableError, TransactionEndedError } from "../../src/errors/store.ts";
 import type { Changes, InboxKey, InstanceKey, OutboxRow, SagaRow } from "../../src/spi/rows.ts";
 import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
+import { Ending } from "../../src/values/ending.ts";
+import type { Link } from "../../src/values/linked_list.ts";
 import { undo } from "./database.ts";
 import { explain, explainOwn, isAborted, storeName } from "./errors.ts";
 import { type Joined, Joining } from "./joining.ts";
@@ -48,7 +50,9 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
   /** Under way on other connections than the commit will be: it must not pass them. */
   #reads: Set<Promise<unknown>> | undefined;
   #rolledBack: Promise<void> = Promise.resolve();
-  readonly #abort = (): void => this.end(this.#scope.signal.reason);
+  readonly #abort: Ending = new Ending(this);
+  /** As {@linkcode RunningUnit.link}. */
+  link: Link<RunningUnit> | undefined;
 
   /**
    * @param locks that it holds, by name, and gives back
@@ -132,6 +136,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
   end(cause?: unknown): void {
     if (this.#ended !== undefined) return;
     this.#ended = { cause };
+    this.#abort.unit = undefined;
     this.#scope.signal.removeEventListener("abort", this.#abort);
     const connection = this.#held;
     this.#held = undefined;
@@ -139,7 +144,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
     for (const lock of this.#locks) this.#host.locks.release(lock);
     this.#locks.length = 0;
     this.#joining.end();
-    this.#host.ended(this);
+    this.#host.ended(this, this.#tx);
   }
 
   /** As {@linkcode RunningUnit.over}. */

@@ -1,9 +1,12 @@
 /** The units of work of a store. @module */
+import { TransactionEndedError } from "../../src/errors/store.ts";
 import type { Changes, InboxKey, MessageKey, OutboxRow } from "../../src/spi/rows.ts";
 import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
 import { KeyedLocks } from "../../src/values/keyed_locks.ts";
 import { type Awaitable, isPromise } from "../../src/values/awaitable.ts";
+import { LinkedList } from "../../src/values/linked_list.ts";
 import type { Database } from "./database.ts";
+import { storeName } from "./errors.ts";
 import { JoinedUnit, type JoinHost } from "./joined_unit.ts";
 import type { JoinableUnit } from "./joining.ts";
 import type { Known } from "./lookups.ts";
@@ -16,6 +19,12 @@ import { PostgresUnit } from "./unit_of_work.ts";
 import { keysOf, Writing } from "./writing.ts";
 
 const nothing: Known = { handled: [], rows: [] };
+/** Stands for each unit that has ended. */
+const over: JoinableUnit = {
+  join: () => {
+    throw new TransactionEndedError(storeName);
+  },
+};
 
 /** Begins them, gives them what they need, and ends those that are left. */
 export class Units<Tx> implements UnitHost<Tx>, JoinHost {
@@ -24,9 +33,9 @@ export class Units<Tx> implements UnitHost<Tx>, JoinHost {
   readonly #tables: Tables;
   readonly #life: StoreLife<Tx>;
   readonly #writing: Writing;
-  readonly #running = new Set<RunningUnit>();
+  readonly #running = new LinkedList<RunningUnit>();
   /** By what their handlers write with. */
-  readonly #byTx = new WeakMap<object, RunningUnit>();
+  readonly #byTx = new WeakMap<object, JoinableUnit>();
 
   constructor({ where, names: { channel } }: Settings<Tx>, tables: Tables, life: StoreLife<Tx>) {
     this.where = where;
@@ -45,7 +54,7 @@ export class Units<Tx> implements UnitHost<Tx>, JoinHost {
     const held: string[] = [];
     try {
       // In one order, so that no two units wait for each other.
-      for (const each of [...new Set(names)].sort()) {
+      for (const each of names.length > 1 ? [...new Set(names)].sort() : names) {
         if (!this.locks.tryAcquire(each)) await this.locks.acquire(each, signal);
         held.push(each);
       }
@@ -61,7 +70,7 @@ export class Units<Tx> implements UnitHost<Tx>, JoinHost {
       const duplicates = names.map((each, at) => names.indexOf(each) < at || known.handled[at] === true);
       const loaded = instances.map((each, at) => ({ ...each, row: known.rows[at] }));
       const unit = new PostgresUnit(this, scope, held, duplicates, loaded);
-      this.#running.add(unit);
+      unit.link = this.#running.pushBack(unit);
       return unit;
     } catch (error) {
       for (const each of held) this.locks.release(each);
@@ -148,8 +157,10 @@ export class Units<Tx> implements UnitHost<Tx>, JoinHost {
   }
 
   /** As {@linkcode UnitHost.ended}. */
-  ended(unit: RunningUnit): void {
-    this.#running.delete(unit);
+  ended(unit: RunningUnit, tx: Tx | undefined): void {
+    // V8's small collections take all values of a `WeakMap` for alive.
+    if (tx instanceof Object) this.#byTx.set(tx, over);
+    if (unit.link !== undefined) this.#running.remove(unit.link);
   }
 
   #committed(bus: string, { outbox, schedules }: Changes, found: readonly SqlRow[]): readonly Leased<OutboxRow>[] {

@@ -6,7 +6,7 @@ import { type Awaitable, isPromise } from "../../src/values/awaitable.ts";
 import type { Link } from "../../src/values/linked_list.ts";
 import type { Connection, File } from "./database.ts";
 import type { Session } from "./due.ts";
-import { Ending } from "./ending.ts";
+import { Ending } from "../../src/values/ending.ts";
 import { explain, explainOwn, storeName } from "./errors.ts";
 import { type JoinableUnit, type Joined, Transaction } from "./transaction.ts";
 

@@ -1,7 +1,8 @@
 /** What a handler does with `ctx.tx`. */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import type { TransactionSql } from "postgres";
 import { ConfigurationError } from "../../../src/errors/configuration.ts";
+import { PostgresStore } from "../../../stores/postgres/store.ts";
 import { ConflictError, DuplicateError, TransactionEndedError } from "../../../src/errors/store.ts";
 import type { Unit } from "../../../src/spi/store.ts";
 import { onPostgres, type Opened } from "./opened.ts";
@@ -253,4 +254,17 @@ onPostgres("an abort ends a unit whose statement waits, and frees its connection
   await unit.tx`SELECT 1`;
   await unit.commit(opened.changes());
   assertEquals(await names(opened), ["held"]);
+});
+
+onPostgres("a unit that has ended is still known by its transaction, and nothing joins it any more", async (opened) => {
+  const store = await opened.store();
+  const unit = await store.begin(opened.scope());
+  const joined = { statements: () => [], explain: (error: unknown) => error, ended: () => {} };
+  await unit.tx`SELECT 1`;
+  assert(store instanceof PostgresStore);
+  store.unitOf(unit.tx)?.join(joined);
+  await unit.commit(opened.changes());
+  const ended = store.unitOf(unit.tx);
+  assert(ended !== undefined);
+  assertThrows(() => ended.join(joined), TransactionEndedError);
 });
