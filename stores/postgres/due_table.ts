@@ -2,7 +2,7 @@
 import { fromText, headersFromText, headersToText } from "../../src/envelope/stored_text.ts";
 import { UnreadableRowError } from "../../src/errors/store.ts";
 import { toError } from "../../src/errors/thrown.ts";
-import type { OutboxRow, ScheduleRow } from "../../src/spi/rows.ts";
+import type { OutboxRow } from "../../src/spi/rows.ts";
 import type { Leased, Parked, Postponed } from "../../src/spi/store.ts";
 import { type DueStatements, dueStatements, type Taken } from "./due_statements.ts";
 import { storeName } from "./errors.ts";
