@@ -29,13 +29,15 @@ const unsaid: FrameHeaders = Object.freeze({});
 /** So many messages, one after the other. What cannot be packed stands among them as it is. */
 class Block {
   readonly #kinds: Kind[] = [];
-  /** The ids. */
-  readonly #entries: (string | Message)[] = [];
+  /** The ids. All lists have their room from the beginning: one that grows is copied five times, and garbage as often. */
+  readonly #entries = new Array<string | Message | undefined>(blockSize);
   /** Where their bodies lie, or these themselves. */
-  readonly #bodies: (ArrayBufferLike | string | undefined)[] = [];
+  readonly #bodies = new Array<ArrayBufferLike | string | undefined>(blockSize);
   readonly #words = new Uint32Array(blockSize * wordsEach);
   readonly #kindOf = new Uint8Array(blockSize);
   readonly #first: number;
+  /** How many there are. */
+  size = 0;
   /** Made when one has a key, or a time. */
   #keys: (string | undefined)[] | undefined;
   #times: (number | undefined)[] | undefined;
@@ -45,12 +47,7 @@ class Block {
     this.#first = first;
   }
 
-  get size(): number {
-    return this.#entries.length;
-  }
-
   add(contents: Contents, via: Address, position: number): void {
-    const at = this.#entries.length;
     const { frame, key, expiresAt } = contents;
     if (frame instanceof TextFrame) return this.#addText(frame, contents, via, position);
     const id = frame.headers[names.id];
@@ -61,8 +58,9 @@ class Block {
       return this.#addWhole(contents, via, position);
     }
     const { buffer, byteOffset, byteLength } = frame.body;
-    this.#entries.push(id);
-    this.#bodies.push(buffer);
+    const at = this.size++;
+    this.#entries[at] = id;
+    this.#bodies[at] = buffer;
     this.#kindOf[at] = kind;
     this.#words[at * wordsEach] = byteOffset;
     this.#words[at * wordsEach + 1] = byteLength;
@@ -72,19 +70,18 @@ class Block {
   }
 
   #addWhole(contents: Contents, via: Address, position: number): void {
-    this.#entries.push(new Message(contents, via, position, 1));
-    this.#bodies.push(undefined);
+    this.#entries[this.size++] = new Message(contents, via, position, 1);
   }
 
   #addText(frame: TextFrame, contents: Contents, via: Address, position: number): void {
     const { envelope, text, types } = frame;
-    const at = this.#entries.length;
     const kind = envelope !== undefined && types === undefined && isCommon(envelope) && position - this.#first < 2 ** 32
       ? this.#textKind(frame.contentType, envelope, via)
       : undefined;
     if (kind === undefined || envelope === undefined) return this.#addWhole(contents, via, position);
-    this.#entries.push(envelope.messageId);
-    this.#bodies.push(text);
+    const at = this.size++;
+    this.#entries[at] = envelope.messageId;
+    this.#bodies[at] = text;
     this.#kindOf[at] = kind;
     this.#words[at * wordsEach + 2] = position - this.#first;
     if (contents.key !== undefined) (this.#keys ??= [])[at] = contents.key;
