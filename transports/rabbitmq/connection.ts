@@ -182,8 +182,8 @@ export class Connection {
     const { promise: lost, resolve } = Promise.withResolvers<Error>();
     model.on("error", () => {}); // `close` follows
     model.on("close", (error?: Error) => {
-      this.#model = undefined;
-      this.#ready = false;
+      if (this.#model === model) this.#model = undefined;
+      if (this.#model === undefined) this.#ready = false;
       resolve(error ?? new Error("The connection was closed"));
     });
     model.on("blocked", (reason: string) => this.#owner.blocked(reason));
@@ -280,18 +280,18 @@ export function bounded(host: Host, deadline: number, promise: Promise<unknown>)
 /** What the client keeps to itself. */
 interface Wired {
   readonly connection: {
-    readonly stream?: { destroy?(): void };
+    readonly stream?: { destroy?(error: Error): void };
     readonly heartbeater?: { clear?(): void };
     readonly serverProperties?: Readonly<Record<string, unknown>>;
   };
 }
 
 /**
- * Half-open sockets never end by themselves. The client has no call for it, and does not hear of it: its heartbeats
- * would go on, and keep the process alive.
+ * Half-open sockets never end by themselves. The client has no call for it. It hears of it by the error, and then ends
+ * its heartbeats, which would keep the process alive, and what waits for an answer, which would wait for ever.
  */
 function cut(model: ChannelModel): void {
   const { connection } = model as ChannelModel & Wired;
   connection.heartbeater?.clear?.();
-  connection.stream?.destroy?.();
+  connection.stream?.destroy?.(new Error("The connection was cut"));
 }

@@ -1,11 +1,11 @@
 /** How a broker is reached, and reached again. */
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import { createBus } from "../../../src/bus/create_bus.ts";
 import { StartTimeoutError } from "../../../src/errors/lifecycle.ts";
-import { AccessRefusedError } from "../../../src/errors/transport.ts";
+import { AccessRefusedError, DisconnectedError, TopologyError } from "../../../src/errors/transport.ts";
 import { TcpProxy } from "../../support/tcp_proxy.ts";
 import { type PrivateNode, privateNode } from "./private_node.ts";
-import { rabbitmq, type RabbitmqTransport } from "../../../transports/rabbitmq/mod.ts";
+import { rabbitmq, type RabbitmqTls, type RabbitmqTransport } from "../../../transports/rabbitmq/mod.ts";
 import { frame, topology } from "../../conformance/transport/trial.ts";
 
 const onNode = privateNode(5710);
@@ -60,12 +60,41 @@ onNode("the client's certificate can say who it is", async (node) => {
   await transport.close(node.clock.now() + 1_000);
 });
 
-onNode("a certificate of an authority that is not trusted is refused, and told of", async (node) => {
-  const { transport, states, causes, gone } = node.prepare({ url: node.secureUrl });
-  await node.until("the refusal", () => causes.length > 0);
-  assert(!states.includes("up"));
+/** Begins to open, and sees that it is refused, with an error of the library that names the node. */
+async function refused(node: PrivateNode, tls: RabbitmqTls): Promise<string> {
+  const { transport, states, errors, gone } = node.prepare({ url: node.secureUrl, tls });
+  await node.until("the refusal", () => errors.length > 0 || states.includes("up"));
+  const [error] = errors;
+  assertInstanceOf(error, DisconnectedError, `It is ${states}`);
+  assertStringIncludes(error.message, `connect to ${new URL(node.secureUrl).host}`);
   await transport.close(node.clock.now());
   await gone;
+  return error.message;
+}
+
+onNode("a certificate of an authority that is not trusted is refused, and told of", async (node) => {
+  const { client } = node.certificates;
+  await refused(node, { cert: client.cert, key: client.key });
+});
+
+onNode("a client that shows no certificate to a broker that wants one is refused, and told of", async (node) => {
+  await refused(node, { ca: node.certificates.ca.cert });
+});
+
+onNode("the broker's certificate must have the name that is given, whatever the host is called", async (node) => {
+  const { ca, client } = node.certificates;
+  const tls = { ca: ca.cert, cert: client.cert, key: client.key };
+  await refused(node, { ...tls, serverName: "elsewhere.example" });
+  // A way to this machine that its certificate does not name.
+  const url = node.secureUrl.replace("127.0.0.1", "0.0.0.0");
+  const unnamed = node.prepare({ url, tls });
+  await node.until("the refusal", () => unnamed.errors.length > 0 || unnamed.states.includes("up"));
+  assertInstanceOf(unnamed.errors[0], DisconnectedError, `It is ${unnamed.states}`);
+  await unnamed.transport.close(node.clock.now());
+  await unnamed.gone;
+  const { transport } = await node.open({ url, tls: { ...tls, serverName: "localhost" } });
+  await works(transport);
+  await transport.close(node.clock.now() + 1_000);
 });
 
 onNode("of several hosts the next is tried where one is dead, and again when its connections break", async (node) => {
@@ -142,6 +171,22 @@ onNode("credentials are asked for at each connect, so that a password may change
   await proxy[Symbol.asyncDispose]();
 });
 
+onNode("credentials that cannot be had are told of, and asked for again", async (node) => {
+  let sealed = true;
+  const { transport, causes, opened } = node.prepare({
+    credentials: () => {
+      if (sealed) throw new Error("The vault is sealed");
+      return { username: "guest", password: "guest" };
+    },
+  });
+  await node.until("the failure", () => causes.length > 0);
+  assertStringIncludes(causes[0] ?? "", "The vault is sealed");
+  sealed = false;
+  await opened;
+  await works(transport);
+  await transport.close(node.clock.now() + 1_000);
+});
+
 onNode("a vhost is reached by its name, whatever is in it, and one that is missing is named", async (node) => {
   await node.operator.vhost("a/b c");
   const { transport } = await node.open({ url: `${node.url}/a%2Fb%20c`, connectionName: "named" });
@@ -153,8 +198,12 @@ onNode("a vhost is reached by its name, whatever is in it, and one that is missi
 
   const other = node.prepare({ url: `${node.url}/nowhere` });
   await node.until("the refusal", () => other.causes.some((cause) => cause.includes("vhost:nowhere")));
-  await other.transport.close(node.clock.now());
-  await other.gone;
+  assertInstanceOf(other.errors[0], TopologyError);
+  await node.operator.vhost("nowhere"); // the broker's users may make it after its services have begun to start
+  await other.opened;
+  await works(other.transport);
+  await other.transport.close(node.clock.now() + 1_000);
+  await node.operator.deleteVhost("nowhere");
 });
 
 onNode("frames are as large as is asked for, or as the broker takes them where that is less", async (node) => {

@@ -23,6 +23,8 @@ export interface Opening {
   readonly states: string[];
   /** The texts of what was amiss. */
   readonly causes: string[];
+  /** The same, as errors. */
+  readonly errors: Error[];
   /** Resolves when it is open. */
   readonly opened: Promise<void>;
   /** Resolves when it is open, or will never be. */
@@ -103,12 +105,15 @@ async function start(port: number): Promise<PrivateNode> {
     const transport = rabbitmq({ url: node.url, heartbeat: "60s", ...settings });
     const states: string[] = [];
     const causes: string[] = [];
+    const errors: Error[] = [];
     const status: Host["status"] = ({ state, cause }) => {
       states.push(state);
-      if (cause !== undefined) causes.push(cause.message);
+      if (cause === undefined) return;
+      causes.push(cause.message);
+      errors.push(cause);
     };
     const opened = transport.open({ bus: "test", clock, signal: new AbortController().signal, status });
-    return { transport, states, causes, opened, gone: opened.catch(() => {}) };
+    return { transport, states, causes, errors, opened, gone: opened.catch(() => {}) };
   };
   return {
     ...node,

@@ -105,6 +105,28 @@ onNode(
   },
 );
 
+onNode("an alarm is told with the broker's reason, and over with the connection that told of it", async (node) => {
+  const proxy = await TcpProxy.to(node.port);
+  const { transport, states, causes } = await node.open({ url: `amqp://127.0.0.1:${proxy.port}` });
+  await transport.deploy(topology(["q"]), "apply");
+  const failures: (Error | undefined)[] = [];
+  await node.limitMemory(1_000);
+  void transport.send([message("during", (error) => failures.push(error))]);
+  await node.until("the alarm", () => transport.counts.blocked !== undefined, 30_000);
+  assertEquals(states.at(-1), "degraded");
+  assert(/^The broker takes no messages: .*memory/.test(causes.at(-1) ?? ""), causes.at(-1));
+  // Its end is told to a connection that is not there any more.
+  proxy.stall();
+  await node.limitMemory(2_000_000_000);
+  await proxy.cut();
+  await node.until("both back", () => transport.counts.reconnects === 2, 30_000);
+  void transport.send([message("after", (error) => failures.push(error))]);
+  await node.until("both confirms", () => failures.length === 2);
+  assertEquals([failures, states.at(-1), transport.counts.blocked], [[undefined, undefined], "up", undefined]);
+  await transport.close(node.clock.now() + 1_000);
+  await proxy[Symbol.asyncDispose]();
+});
+
 onNode("a consumer whose end nobody told is found, and made again", async (node) => {
   const proxy = await TcpProxy.to(node.port);
   const url = `amqp://127.0.0.1:${proxy.port}`;
