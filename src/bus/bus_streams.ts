@@ -1,7 +1,7 @@
 /** The streams of one bus. @module */
 import type { Contract } from "../contracts/contract.ts";
 import { type Consumer, consumer } from "../pipeline/consumer.ts";
-import { isSignal, noSignal } from "../values/abortable.ts";
+import { checkSignal } from "../values/abortable.ts";
 import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 import type { Connection } from "./bus.ts";
 import type { BusLife } from "./bus_life.ts";
@@ -37,7 +37,7 @@ export class BusStreams {
   ): MessageStream<Out> {
     checkOptionNames(options, optionNames, `stream() on "${this.#bus}"`);
     const { signal } = options;
-    if (signal !== undefined && !isSignal(signal)) throw noSignal(signal, `stream() on "${this.#bus}"`);
+    checkSignal(signal, `stream() on "${this.#bus}"`);
     const name = `${this.#bus}-stream-${++this.#count}`;
     let connection: Connection | undefined;
     const stream = messageStream<Out>({

@@ -10,7 +10,7 @@ import { referred } from "../pipeline/reference.ts";
 import type { Serializers } from "../serialization/negotiation.ts";
 import { type Frame, type FrameHeaders, withHeaders } from "../spi/frame.ts";
 import type { Address, Admin, Delivery, Outgoing, Receiver, Sink, Transport } from "../spi/transport.ts";
-import { isSignal, noSignal } from "../values/abortable.ts";
+import { abortable, checkSignal } from "../values/abortable.ts";
 import { isPromise } from "../values/awaitable.ts";
 import { queueName } from "../values/destination.ts";
 import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
@@ -69,8 +69,8 @@ export class EndpointErrorQueue implements ErrorQueue {
     if (after !== undefined && typeof after !== "string") {
       throw new ConfigurationError(`Cannot list "${this.#queue}" after ${shown(after)}: give a message's id`);
     }
-    if (signal !== undefined && !isSignal(signal)) throw noSignal(signal, `list() of "${this.#queue}"`);
-    const admin = await this.#admin();
+    checkSignal(signal, `list() of "${this.#queue}"`);
+    const admin = await this.#admin(signal);
     let given = 0;
     let reached = after === undefined;
     let from: string | undefined;
@@ -206,14 +206,13 @@ export class EndpointErrorQueue implements ErrorQueue {
     }
   }
 
-  async #admin(): Promise<Admin> {
-    const { admin } = this.#transport;
-    if (admin === undefined) throw this.#unsupported();
-    await this.#open();
+  async #admin(signal?: AbortSignal): Promise<Admin> {
+    const { admin, name } = this.#transport;
+    if (admin === undefined) throw new UnsupportedError(name, this.#call, `Use the broker's own tools`);
+    signal?.throwIfAborted();
+    const opened = this.#open();
+    await (signal === undefined ? opened : abortable(opened, signal));
     return admin;
-  }
-  #unsupported(): UnsupportedError {
-    return new UnsupportedError(this.#transport.name, this.#call, `Use the broker's own tools`);
   }
 }
 

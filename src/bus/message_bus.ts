@@ -29,7 +29,7 @@ import type { SagaInstances } from "../sagas/instances.ts";
 import type { Saga } from "../sagas/saga.ts";
 import type { Change, DeployMode, Transport } from "../spi/transport.ts";
 import type { Awaitable } from "../values/awaitable.ts";
-import { isSignal, noSignal } from "../values/abortable.ts";
+import { checkSignal } from "../values/abortable.ts";
 import { checkName } from "../values/destination.ts";
 import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 import type { Bus, Connection } from "./bus.ts";
@@ -262,7 +262,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
   async start(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     checkOptionNames(options, signalName, `start() on "${this.name}"`);
     const { signal } = options;
-    if (signal !== undefined && !isSignal(signal)) throw noSignal(signal, `start() on "${this.name}"`);
+    checkSignal(signal, `start() on "${this.name}"`);
     await this.#life.start(signal);
     await this.#streams.opened();
   }

@@ -4,7 +4,7 @@ import { applicationHeaders, headerText, names } from "../envelope/headers.ts";
 import { parseMessageType } from "../envelope/message_type.ts";
 import type { OutboxRow } from "../spi/rows.ts";
 import type { Due, Parked } from "../spi/store.ts";
-import { isSignal, noSignal } from "../values/abortable.ts";
+import { checkSignal } from "../values/abortable.ts";
 import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 import type { ParkedMessage, ParkedMessages } from "./control.ts";
 import { noSelection } from "./error_queue.ts";
@@ -29,7 +29,7 @@ export class StoreParkedMessages implements ParkedMessages {
   async *list(options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<ParkedMessage> {
     checkOptionNames(options, listOptionNames, "list() of what is parked");
     const { signal } = options;
-    if (signal !== undefined && !isSignal(signal)) throw noSignal(signal, "list() of what is parked");
+    checkSignal(signal, "list() of what is parked");
     for (const { due, bus, of } of this.#all()) {
       let after: string | undefined;
       for (;;) {

@@ -22,7 +22,17 @@ export function isSignal(value: unknown): value is AbortSignal {
   return typeof value === "object" && value !== null && "throwIfAborted" in value && "addEventListener" in value;
 }
 
-/** What one that is none deserves; `whose` as in `start() on "orders"`. */
+/**
+ * Refuses a signal that is none; there need not be one.
+ *
+ * @param whose as in `start() on "orders"`
+ * @throws {ConfigurationError} which says what it is instead
+ */
+export function checkSignal(value: unknown, whose: string): void {
+  if (value !== undefined && !isSignal(value)) throw noSignal(value, whose);
+}
+
+/** What one that is none deserves; `whose` as for {@linkcode checkSignal}. */
 export function noSignal(value: unknown, whose: string): ConfigurationError {
   const why = value instanceof AbortController
     ? "it is the controller. Give its signal"

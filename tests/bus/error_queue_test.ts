@@ -10,6 +10,9 @@ import {
   UnknownEndpointError,
 } from "../../mod.ts";
 import type { Bus } from "../../mod.ts";
+import type { Admin } from "../../src/spi/transport.ts";
+import { never, ScriptedTransport } from "../support/fakes/scripted_transport.ts";
+import { test } from "../support/runner.ts";
 import { all, type Trial, trial } from "../support/trial.ts";
 
 const Work = command<{ id: string }>("errors.work", { key: ({ id }) => id });
@@ -323,4 +326,24 @@ trial("a bus that was not started looks at error queues, and takes nothing from 
   late.endpoint("work");
   await late.stop();
   await assertRejects(() => late.errors("work").requeue("all"), StoppedError);
+});
+
+test("whoever lists failed messages need not wait for a broker that is away", async () => {
+  const opening = Promise.withResolvers<void>();
+  const admin: Admin = { count: () => never(), browse: () => never(), take: () => never(), purge: () => never() };
+  const transport = new ScriptedTransport({
+    open(host) {
+      opening.resolve();
+      return never(host.signal);
+    },
+  });
+  const bus = createBus({ name: "operations", transport: Object.assign(transport, { admin }) });
+  bus.endpoint("work");
+  const late = new AbortController();
+  const listed = all(bus.errors("work").list({ signal: late.signal }));
+  await opening.promise;
+  late.abort(new RangeError("too late"));
+  await assertRejects(() => listed, RangeError, "too late");
+  await assertRejects(() => all(bus.errors("work").list({ signal: late.signal })), RangeError, "too late");
+  await bus.stop();
 });
