@@ -84,5 +84,5 @@ function checkNaming(naming: NamingPolicy, bus: string, refuse: (why: string) =>
 /** Whether something has these functions: as an object has, or a class. */
 function can(given: unknown, functions: readonly string[]): boolean {
   if (typeof given !== "object" || given === null) return false;
-  return functions.every((each) => typeof (given as Readonly<Record<string, unknown>>)[each] === "function");
+  return functions.every((each) => typeof Reflect.get(given, each) === "function");
 }

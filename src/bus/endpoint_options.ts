@@ -139,7 +139,7 @@ export const endpointOptionNames: OptionNames<EndpointOptions> = {
 export const outboxSettingNames: OptionNames<OutboxSettings> = { group: true, inboxWindow: true };
 
 /** For how long its inbox knows a message, in milliseconds. */
-export function inboxWindowOf({ outbox }: EndpointOptions, endpoint = ""): number {
+export function inboxWindowOf({ outbox }: EndpointOptions, endpoint: string): number {
   const given = typeof outbox === "object" ? outbox.inboxWindow : undefined;
   return milliseconds(given ?? defaultInboxWindow, `{ inboxWindow } of the endpoint "${endpoint}"`);
 }

@@ -107,7 +107,7 @@ export function planEndpoint(
     prefetch,
     holdMs: Math.max(milliseconds(options.hold ?? defaultHoldInMs), milliseconds(options.timeout ?? 0)),
     ordered: options.order === "key",
-    inboxWindowMs: inboxWindowOf(options),
+    inboxWindowMs: inboxWindowOf(options, name),
     bindings,
     declared,
     collectors,

@@ -65,7 +65,7 @@ export class NoTransactionError extends HeroError {
   }
 }
 
-/** A transaction was used after its delivery was settled or lost. */
+/** A transaction was used after its end; a handler's ends when its delivery is settled or lost. */
 export class TransactionEndedError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_TRANSACTION_ENDED";
@@ -76,11 +76,8 @@ export class TransactionEndedError extends HeroError {
    */
   constructor(store: string, options?: ErrorOptions) {
     super(
-      `The transaction of "${store}" has ended: nothing was done. Await all work before the function returns that was given it`,
-      {
-        ...options,
-        details: { store },
-      },
+      `The transaction of "${store}" has ended: nothing was done. Await all work before the function that was given it returns`,
+      { ...options, details: { store } },
     );
   }
 }

@@ -135,7 +135,7 @@ export function postgres(
   }
   const poolMs = milliseconds(poolTimeout, "{ poolTimeout }");
   if (poolMs < 1) throw new ConfigurationError(`Cannot use { poolTimeout: ${poolTimeout} }. Say at least 1 ms`);
-  const answerMs = milliseconds(answerTimeout);
+  const answerMs = milliseconds(answerTimeout, "{ answerTimeout }");
   if (answerMs < 1) throw new ConfigurationError(`Cannot use { answerTimeout: ${answerTimeout} }. Say at least 1 ms`);
   const where = placeOf(url, connection);
   // postgres.js would print what the server notes, as that a table exists already, among what the application prints.

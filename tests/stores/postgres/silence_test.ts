@@ -130,4 +130,5 @@ test("PostgreSQL: of a connection that is given up, the socket is closed though 
 
 test("PostgreSQL: an { answerTimeout } that is none is refused", () => {
   assertThrows(() => postgres({ url, answerTimeout: 0 }), ConfigurationError, "answerTimeout");
+  assertThrows(() => postgres({ url, answerTimeout: "10 s" }), ConfigurationError, "as { answerTimeout }");
 });
