@@ -80,7 +80,7 @@ function named(error: unknown, contract: string): unknown {
 /** Whether the headers are the library's own alone, and as short as they usually are. */
 function isShort(frame: Frame, envelope: Envelope): boolean {
   if (envelope.headers !== noHeaders || envelope.trace !== undefined) return false;
-  if (frame instanceof TextFrame) return frame.types === undefined && lengthOf(envelope) <= fewCharacters;
-  const { [names.type]: type, [names.meta]: meta, [names.types]: types } = frame.headers;
-  return types === undefined && String(type).length + String(meta).length <= fewCharacters;
+  if (frame instanceof TextFrame) return lengthOf(envelope) + (frame.types?.length ?? 0) <= fewCharacters;
+  const { [names.type]: type, [names.meta]: meta, [names.types]: types = "" } = frame.headers;
+  return String(type).length + String(meta).length + String(types).length <= fewCharacters;
 }

@@ -10,6 +10,7 @@ import {
   MessageTooLargeError,
   type Serializer,
 } from "@hero/messaging";
+import { ScriptedTransport } from "../support/fakes/scripted_transport.ts";
 import { test } from "../support/runner.ts";
 import { trial } from "../support/trial.ts";
 
@@ -126,4 +127,17 @@ test("a sender that says too much of itself is told so, though nobody has asked 
     "headers",
   );
   await bus.stop();
+});
+
+test("a message with more types than headers may take is refused, as text and as bytes", async () => {
+  const Dated = event<Readonly<Record<string, Date | string>>>("talk.dated");
+  const dates = Object.fromEntries(Array.from({ length: 2_000 }, (_, at) => [`date${at}`, new Date(at)]));
+  // Else one type would be that of all.
+  const message = { ...dates, by: "hand" };
+  for (const transport of [memory(), new ScriptedTransport()]) {
+    const bus = createBus({ name: "talk", transport });
+    await bus.start();
+    await assertRejects(() => bus.publish(Dated, message), MessageTooLargeError, "headers");
+    await bus.stop();
+  }
 });
