@@ -5,15 +5,10 @@ import { definitionOf } from "../contracts/definition.ts";
 import type { Event } from "../contracts/event.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
 import { shown } from "../errors/shown.ts";
-import { joined, transact } from "../outbox/transactions.ts";
-import type { UnitOfWork } from "../outbox/unit_of_work.ts";
 import type { Middleware, SendMiddleware } from "../pipeline/context.ts";
-import { type CallKind, callOptionsError, unitOptionsError } from "../pipeline/call_options.ts";
 import { checkedMiddleware } from "../pipeline/middleware.ts";
 import { noOptions } from "../pipeline/draft.ts";
-import { HeldMessages } from "../pipeline/held_messages.ts";
 import { type BusObserver, checkedObserver } from "../pipeline/observers.ts";
-import type { SendTarget } from "../pipeline/outgoing_message.ts";
 import type {
   PublishOptions,
   RequestOptions,
@@ -36,6 +31,7 @@ import type { Bus, Connection } from "./bus.ts";
 import { checkBusOptions } from "./bus_checks.ts";
 import { BusCore, type Defaults } from "./bus_core.ts";
 import { BusLife, stopOptionNames } from "./bus_life.ts";
+import { BusSender } from "./bus_sender.ts";
 import { BusStreams } from "./bus_streams.ts";
 import type { BusOptions } from "./bus_options.ts";
 import { checkRunnable, type Runnable } from "../pipeline/consumer.ts";
@@ -61,6 +57,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
   readonly #endpoints: Endpoints = new Endpoints(this.#middleware);
   readonly #core: BusCore;
   readonly #life: BusLife;
+  readonly #sender: BusSender<Tx>;
   readonly #streams: BusStreams;
 
   constructor(options: BusOptions<Tx>, transport: Transport, defaults: Defaults) {
@@ -69,6 +66,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
     this.#core = new BusCore(options, transport, (definition) => this.#endpoints.owner(definition), defaults);
     this.#core.onIntroduced = () => this.#endpoints.forget();
     this.#life = new BusLife(this.#core, this.#endpoints);
+    this.#sender = new BusSender(this.#core, this.#life);
     // What a stream runs is handed no transaction.
     this.#streams = new BusStreams(this.name, this.#life, (source, own) => this.connect(source as Runnable<Tx>, own));
   }
@@ -120,127 +118,36 @@ export class MessageBus<Tx> implements Bus<Tx> {
   }
 
   publish<In>(event: Event<In, unknown>, message: NoInfer<In>, options: PublishOptions<Tx> = noOptions): Promise<void> {
-    return this.#send("publish", event, message, options, this.#core.outbound);
+    return this.#sender.send("publish", event, message, options);
   }
   send<In>(
     command: Command<In, unknown, unknown>,
     message: NoInfer<In>,
     options: SendOptions<Tx> = noOptions,
   ): Promise<void> {
-    return this.#send("send", command, message, options, this.#core.outbound);
-  }
-  #send(
-    kind: "send" | "publish",
-    contract: Contract,
-    message: unknown,
-    options: SendOptions<unknown>,
-    target: SendTarget,
-  ): Promise<void> {
-    try {
-      this.#life.check(kind);
-      if (options !== noOptions) this.#checkOptions(kind, options);
-      if (options.tx !== undefined) return this.#sendIn(options.tx, kind, contract, message, options);
-      return this.#core.services.sendPipeline.send(kind, contract, message, options, undefined, target);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-  #checkOptions(kind: CallKind, options: object): void {
-    const error = callOptionsError(kind, options, this.name);
-    if (error !== undefined) throw error;
-  }
-  /** Apart: what captures its parameters makes room for them at every call. */
-  #sendIn(
-    tx: unknown,
-    kind: "send" | "publish",
-    contract: Contract,
-    message: unknown,
-    options: SendOptions<unknown>,
-  ): Promise<void> {
-    return this.#join(tx, (unit) => this.#send(kind, contract, message, { ...options, tx: undefined }, unit));
-  }
-  // deno-lint-ignore require-await -- async, so that what it refuses rejects
-  async #join<Result>(tx: unknown, work: (unit: UnitOfWork) => Promise<Result>): Promise<Result> {
-    const { storage, services } = this.#core;
-    if (storage === undefined || !storage.given) throw noStore(this.name, "join a transaction");
-    return joined(storage, tx, services.newId, work);
+    return this.#sender.send("send", command, message, options);
   }
   async request<In, Reply>(
     contract: Contract<In, unknown, Reply, "command" | "query">,
     message: NoInfer<In>,
     options: RequestOptions = {},
   ): Promise<Reply> {
-    this.#life.check("request");
-    this.#checkOptions("request", options);
     // The contract's type says what its owner answers; a reply schema has checked it.
-    return await this.#core.requests.request(contract, message, options, undefined, {
-      holder: undefined,
-      signal: undefined,
-    }) as Reply;
+    return await this.#sender.request(contract, message, options) as Reply;
   }
-  async schedule<In>(
+  schedule<In>(
     contract: Contract<In, unknown, unknown>,
     message: NoInfer<In>,
     when: When,
     options: ScheduleOptions<Tx> = {},
   ): Promise<ScheduleToken> {
-    this.#life.check("schedule");
-    this.#checkOptions("schedule", options);
-    const { tx, ...rest } = options;
-    if (tx === undefined) return await this.#schedule(contract, message, when, rest, this.#core.outbound);
-    return await this.#join(tx, (unit) => this.#schedule(contract, message, when, rest, unit));
+    return this.#sender.schedule(contract, message, when, options);
   }
-  #schedule(
-    contract: Contract,
-    message: unknown,
-    when: When,
-    options: ScheduleOptions<unknown>,
-    target: SendTarget,
-  ): Promise<ScheduleToken> {
-    return this.#core.services.schedules.schedule(contract, message, when, options, undefined, target);
+  unschedule(token: ScheduleToken, options: { readonly tx?: Tx } = {}): Promise<void> {
+    return this.#sender.unschedule(token, options);
   }
-  async unschedule(token: ScheduleToken, options: { readonly tx?: Tx } = {}): Promise<void> {
-    this.#life.check("unschedule");
-    this.#checkOptions("unschedule", options);
-    const { tx } = options;
-    const { services: { schedules }, outbound } = this.#core;
-    if (tx === undefined) await schedules.unschedule(token, outbound);
-    else await this.#join(tx, (unit) => schedules.unschedule(token, unit));
-  }
-
-  async transaction<Result>(work: (tx: Tx, sender: Sender) => Awaitable<Result>): Promise<Result> {
-    this.#life.check("begin a transaction");
-    if (typeof work !== "function") {
-      throw new ConfigurationError(
-        `Cannot begin a transaction on the bus "${this.name}": ${shown(work)} is no function. ` +
-          `Give one, as in bus.transaction(async (tx, sender) => { … })`,
-      );
-    }
-    const { storage, services, outbound } = this.#core;
-    if (storage?.given === true) {
-      // The store is the one whose transactions the bus' type tells of.
-      return await transact(storage, services, (unit) => work(unit.tx as Tx, this.#senderInto(unit, unit)));
-    }
-    const held = new HeldMessages();
-    // Without a store there is no transaction to write with: `Tx` is `undefined`.
-    const result = await work(undefined as Tx, this.#senderInto(held, undefined));
-    await held.letGo(outbound);
-    return result;
-  }
-  #senderInto(target: SendTarget, unit: UnitOfWork | undefined): Sender {
-    const tracked = <Result>(sending: Promise<Result>): Promise<Result> => unit?.track(sending) ?? sending;
-    return {
-      publish: (event, message, options = noOptions) => tracked(this.#send("publish", event, message, options, target)),
-      send: (command, message, options = noOptions) => tracked(this.#send("send", command, message, options, target)),
-      schedule: async (contract, message, when, options = {}) => {
-        const refused = unitOptionsError("schedule", options, this.name);
-        const scheduling = refused === undefined
-          ? this.#schedule(contract, message, when, options, target)
-          : Promise.reject(refused);
-        return await tracked(scheduling);
-      },
-      unschedule: (token) => tracked(this.#core.services.schedules.unschedule(token, target)),
-    };
+  transaction<Result>(work: (tx: Tx, sender: Sender) => Awaitable<Result>): Promise<Result> {
+    return this.#sender.transaction(work);
   }
 
   stream<Out>(
@@ -255,7 +162,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
   sink<In>(contract: Contract<In, unknown, unknown>, options: SendOptions<never> = noOptions): WritableStream<In> {
     const kind = definitionOf(contract, "the contract of a sink").kind === "event" ? "publish" : "send";
     return new WritableStream<In>({
-      write: (message) => this.#send(kind, contract, message, options, this.#core.outbound),
+      write: (message) => this.#sender.send(kind, contract, message, options),
     });
   }
 
@@ -343,10 +250,4 @@ export class MessageBus<Tx> implements Bus<Tx> {
     const topology = topologyOf(plans, registry, routing, transport.capabilities);
     return [...await this.#core.deploy(topology, mode), ...await this.#core.deployStore(mode)];
   }
-}
-
-function noStore(bus: string, doing: string): ConfigurationError {
-  return new ConfigurationError(
-    `Cannot ${doing} on the bus "${bus}": it has no store. Give it one: createBus({ store })`,
-  );
 }

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { saga, type } from "../../mod.ts";
+import { macrotask } from "../../src/runtime/macrotask.ts";
 import { test } from "../support/runner.ts";
 import { Driven } from "./fake_effects.ts";
 import { Noted, Submitted } from "./orders.ts";
@@ -126,7 +127,7 @@ test("what runs on the way is waited for", async () => {
     events: (on) => ({ begun: on.start(Submitted, (m) => m.id, () => ({ log: [] })) }),
   }, ({ initially, duringAny, when, whenEnter, beforeEnter, afterLeave }) => {
     const slowly = (text: string) => async (ctx: { readonly saga: Log; readonly state: string }) => {
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await new Promise<void>(macrotask);
       ctx.saga.log.push(`${text} in ${ctx.state}`);
     };
     return [

@@ -8,6 +8,7 @@ import {
   query,
   RequestFaultError,
 } from "../../mod.ts";
+import { macrotask } from "../../src/runtime/macrotask.ts";
 import { createTestHarness, HarnessAssertionError, type HarnessOptions } from "../../src/testing/mod.ts";
 import { test } from "../support/runner.ts";
 import { accept, Accepted, GetOrder, Submit, submit, Submitted, within } from "./harness_support.ts";
@@ -148,7 +149,7 @@ test("harness: who waits for it when it is disposed of is told", async () => {
   await harness.send(Submit, { id: "1" });
   const waiting = harness.settled();
   const rejected = assertRejects(() => waiting, Error, "the test harness");
-  await new Promise((resolve) => setTimeout(resolve, 0));
+  await new Promise<void>(macrotask);
   await harness[Symbol.asyncDispose]();
   await rejected;
   await assertRejects(() => harness.settled(), Error, "the test harness");

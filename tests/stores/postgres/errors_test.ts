@@ -153,9 +153,9 @@ onPostgres("tables that are missing are a TopologyError, which names the databas
 onPostgres("a database that is not there is waited for, until its bus gives up", async (opened) => {
   const store = postgres({ url: "postgres://postgres@127.0.0.1:1/x", schema: opened.bench.schema });
   const abort = new AbortController();
-  const opening = store.open({ bus: "app", clock: opened.clock, signal: abort.signal, status: () => {} });
   const reason = new Error("given up");
-  setTimeout(() => abort.abort(reason), 500);
+  const status = () => abort.abort(reason);
+  const opening = store.open({ bus: "app", clock: opened.clock, signal: abort.signal, status });
   assertEquals(await assertRejects(() => opening), reason);
   await store.close();
 });
