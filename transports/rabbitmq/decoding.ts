@@ -98,7 +98,7 @@ function delivery(bytes: Buffer, start: number): Readonly<Record<string, unknown
 function properties(bytes: Buffer, start: number): Readonly<Record<string, unknown>> | undefined {
   const flags = (bytes[start]! << 8) | bytes[start + 1]!;
   // Any but these are of foreign senders.
-  if ((flags & ~(0x8000 | 0x2000 | 0x1000 | 0x0800 | 0x0100 | 0x0080)) !== 0) return undefined;
+  if ((flags & ~(0x8000 | 0x2000 | 0x1000 | 0x0800 | 0x0100 | 0x0080 | 0x0020 | 0x0008)) !== 0) return undefined;
   let at = start + 2;
   let contentType: string | undefined;
   let headers: Readonly<Record<string, unknown>> | undefined;
@@ -106,6 +106,8 @@ function properties(bytes: Buffer, start: number): Readonly<Record<string, unkno
   let priority: number | undefined;
   let expiration: string | undefined;
   let messageId: string | undefined;
+  let type: string | undefined;
+  let appId: string | undefined;
   if ((flags & 0x8000) !== 0) contentType = known(bytes, at + 1, at += 1 + bytes[at]!);
   if ((flags & 0x2000) !== 0) {
     const end = at + 4 + uint32(bytes, at);
@@ -117,6 +119,8 @@ function properties(bytes: Buffer, start: number): Readonly<Record<string, unkno
   if ((flags & 0x0800) !== 0) priority = bytes[at++];
   if ((flags & 0x0100) !== 0) expiration = bytes.toString("utf8", at + 1, at += 1 + bytes[at]!);
   if ((flags & 0x0080) !== 0) messageId = bytes.toString("utf8", at + 1, at += 1 + bytes[at]!);
+  if ((flags & 0x0020) !== 0) type = known(bytes, at + 1, at += 1 + bytes[at]!);
+  if ((flags & 0x0008) !== 0) appId = known(bytes, at + 1, at += 1 + bytes[at]!);
   return {
     contentType,
     contentEncoding: undefined,
@@ -128,9 +132,9 @@ function properties(bytes: Buffer, start: number): Readonly<Record<string, unkno
     expiration,
     messageId,
     timestamp: undefined,
-    type: undefined,
+    type,
     userId: undefined,
-    appId: undefined,
+    appId,
     clusterId: undefined,
   };
 }

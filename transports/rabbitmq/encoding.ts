@@ -17,6 +17,8 @@ const known: ReadonlySet<string> = new Set([
   "priority",
   "expiration",
   "messageId",
+  "type",
+  "appId",
   "mandatory",
 ]);
 
@@ -25,6 +27,18 @@ const fixedBytes = 96;
 const frameBytes = 8;
 const mostShort = 255;
 const encoder = new TextEncoder();
+// deno-lint-ignore no-control-regex -- they take one byte, too
+const ascii = /^[\u0000-\u007f]*$/;
+/** What a sender says of itself comes with message after message. */
+let lastShort = "";
+
+/** Whether a text is surely short enough for a short string, which has at most 255 bytes. */
+export function isShort(text: string): boolean {
+  if (3 * text.length <= mostShort || text === lastShort) return true;
+  if (text.length > mostShort || !ascii.test(text)) return false;
+  lastShort = text;
+  return true;
+}
 
 /** The most bytes that it can take; `undefined`: it is left to the client, which also knows what cannot be written. */
 export function publicationBytes(
@@ -36,9 +50,13 @@ export function publicationBytes(
   let bytes = fixedBytes + 3 * (exchange.length + routingKey.length) + content.byteLength +
     frameBytes * Math.ceil(content.byteLength / (frameMax - frameBytes));
   for (const name in properties) if (!known.has(name)) return undefined;
-  const { contentType = "", messageId = "", expiration = "", headers = {} } = properties;
+  const { contentType = "", messageId = "", expiration = "", type = "", appId = "", headers = {} } = properties;
   for (const text of [contentType, messageId]) {
     if (typeof text !== "string" || 3 * text.length > mostShort) return undefined;
+    bytes += 3 * text.length;
+  }
+  for (const text of [type, appId]) {
+    if (typeof text !== "string" || !isShort(text)) return undefined;
     bytes += 3 * text.length;
   }
   bytes += String(expiration).length;
@@ -84,7 +102,7 @@ export function writePublication(
 }
 
 function writeHeader(into: Uint8Array, start: number, channel: number, size: number, properties: Options.Publish) {
-  const { contentType, headers, deliveryMode, priority, expiration, messageId } = properties;
+  const { contentType, headers, deliveryMode, priority, expiration, messageId, type, appId } = properties;
   let at = beginFrame(into, start, 2, channel);
   at = uint32(into, at, 0x003c0000); // of basic, with a weight that nobody uses
   at = uint32(into, at, 0); // sizes have 64 bits; what is written here has less than 32
@@ -115,6 +133,14 @@ function writeHeader(into: Uint8Array, start: number, channel: number, size: num
   if (messageId !== undefined) {
     flags |= 0x0080;
     at = shortText(into, at, messageId);
+  }
+  if (type !== undefined) {
+    flags |= 0x0020;
+    at = shortText(into, at, type);
+  }
+  if (appId !== undefined) {
+    flags |= 0x0008;
+    at = shortText(into, at, appId);
   }
   into[flagsAt] = flags >>> 8;
   into[flagsAt + 1] = flags & 0xff;

@@ -6,6 +6,7 @@ import { UnreadableMessageError } from "../../src/errors/receiving.ts";
 import { InvalidHeaderError } from "../../src/errors/sending.ts";
 import type { Frame, FrameHeaders, NativeValue } from "../../src/spi/frame.ts";
 import type { Address } from "../../src/spi/transport.ts";
+import { metaIn } from "./heading.ts";
 
 /** What this transport says in headers of its own, which no receiver sees. */
 export const own = {
@@ -106,6 +107,11 @@ export interface Reading {
 export function read({ content, properties, fields }: Message): Reading {
   const table: Table = properties.headers ?? {};
   const headers: Record<string, NativeValue> = {};
+  const meta = metaIn(properties);
+  if (meta !== undefined) {
+    headers[names.type] = properties.type;
+    headers[names.meta] = meta;
+  }
   let unreadable: Error | undefined;
   for (const name of Object.keys(table)) {
     if (isReserved(name) || (name.charCodeAt(0) === 0x78 && brokers.test(name))) continue; // "x"

@@ -2,6 +2,7 @@
 import type { Message, Options } from "amqplib";
 import { isInfrastructure } from "../../src/envelope/headers.ts";
 import { nativeValue, type Table } from "./frame.ts";
+import { metaIn } from "./heading.ts";
 
 /** By the body of its frame: whoever sends it again changes the headers alone. */
 const origins = new WeakMap<Uint8Array, Message>();
@@ -16,7 +17,8 @@ export function restoreOrigin(body: Uint8Array, properties: Options.Publish, tab
   const origin = origins.get(body);
   if (origin === undefined) return;
   const { contentEncoding, correlationId, replyTo, timestamp, type, appId, headers = {} } = origin.properties;
-  Object.assign(properties, { contentEncoding, correlationId, replyTo, timestamp, type, appId });
+  Object.assign(properties, { contentEncoding, correlationId, replyTo, timestamp });
+  if (metaIn(origin.properties) === undefined) Object.assign(properties, { type, appId }); // else the frame has both
   for (const name of Object.keys(headers)) {
     const value: unknown = headers[name];
     // What the library or the broker wrote tells of the failure.

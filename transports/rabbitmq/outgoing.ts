@@ -1,4 +1,5 @@
 /** What is to be published, as parcels. @module */
+import type { MessageProperties } from "amqplib";
 import { names } from "../../src/envelope/headers.ts";
 import { keys } from "../../src/envelope/meta.ts";
 import { readMeta } from "../../src/envelope/meta_reading.ts";
@@ -6,7 +7,7 @@ import { UnsupportedError } from "../../src/errors/configuration.ts";
 import { BackpressureError, MessageTooLargeError, UnroutableError } from "../../src/errors/sending.ts";
 import { toError } from "../../src/errors/thrown.ts";
 import type { Clock } from "../../src/spi/clock.ts";
-import type { Frame, FrameHeaders } from "../../src/spi/frame.ts";
+import type { FrameHeaders } from "../../src/spi/frame.ts";
 import type { Address, Outgoing } from "../../src/spi/transport.ts";
 import { routeOf } from "./addresses.ts";
 import type { Claim, RabbitDelivery } from "./claims.ts";
@@ -15,6 +16,7 @@ import type { Delays } from "./delays.ts";
 import { isDirect } from "./direct_replies.ts";
 import { toTyped, transportName } from "./errors.ts";
 import { copied, own, type Table, writeHeaders } from "./frame.ts";
+import { metaIn, writeHeading } from "./heading.ts";
 import { restoreOrigin } from "./origins.ts";
 import { type Letter, Parcel, type Sent } from "./parcel.ts";
 import type { Sender } from "./sender.ts";
@@ -25,7 +27,7 @@ export class Outbox implements CopyServices {
   readonly #sender: Sender;
   readonly #delays: Delays;
   readonly #clock: Clock;
-  readonly #routed: (to: Address) => boolean;
+  readonly #choosesBy: (to: Address) => "key" | "headers" | undefined;
   readonly #ignoresPriority: (to: Address) => string | undefined;
   readonly #remake: (to: Address) => Promise<boolean>;
   readonly #maxBytes: number;
@@ -39,8 +41,8 @@ export class Outbox implements CopyServices {
       readonly sender: Sender;
       readonly delays: Delays;
       readonly clock: Clock;
-      /** Whether an address passes messages on by their routing key, which delays need for themselves. */
-      readonly routed: (to: Address) => boolean;
+      /** By what an address chooses who gets a message: its routing key, or its headers. */
+      readonly choosesBy: (to: Address) => "key" | "headers" | undefined;
       /** The queue, known to have no priorities, that alone gets what is sent to an address. */
       readonly ignoresPriority: (to: Address) => string | undefined;
       /** Makes a queue again that was deployed; false: it was not. */
@@ -51,7 +53,7 @@ export class Outbox implements CopyServices {
     this.#sender = services.sender;
     this.#delays = services.delays;
     this.#clock = services.clock;
-    this.#routed = services.routed;
+    this.#choosesBy = services.choosesBy;
     this.#ignoresPriority = services.ignoresPriority;
     this.#remake = services.remake;
     this.#maxBytes = limits.maxMessageBytes;
@@ -89,9 +91,9 @@ export class Outbox implements CopyServices {
     const properties = copied(message, headers, false);
     const table = properties.headers;
     if (via !== undefined) table[own.via] = via;
-    const expiresAt = this.#expiry(message.properties.expiration, table);
+    const expiresAt = this.#expiry(message.properties, table);
     return this.#publish({
-      name: nameIn(table),
+      name: nameOf(table[names.type] ?? message.properties.type),
       to: claim.source,
       key: undefined,
       content: message.content,
@@ -110,7 +112,7 @@ export class Outbox implements CopyServices {
     delete properties.headers[own.via];
     const key = properties.headers[own.key];
     const letter: Letter = {
-      name: nameIn(properties.headers),
+      name: nameOf(properties.headers[names.type] ?? properties.type),
       to,
       key: typeof key === "string" ? key : undefined,
       content: message.content,
@@ -133,7 +135,12 @@ export class Outbox implements CopyServices {
     const mandatory = outgoing.mandatory && !isDirect(to);
     try {
       if (frame.body.byteLength > this.#maxBytes) {
-        throw new MessageTooLargeError(typeOf(frame), "body", frame.body.byteLength, this.#maxBytes);
+        throw new MessageTooLargeError(
+          nameOf(frame.headers[names.type]),
+          "body",
+          frame.body.byteLength,
+          this.#maxBytes,
+        );
       }
       const table = writeHeaders(frame.headers);
       if (table[names.id] === messageId) table[names.id] = undefined; // AMQP has a property for it
@@ -145,7 +152,11 @@ export class Outbox implements CopyServices {
       const properties: Parcel["properties"] = { contentType, headers: table, deliveryMode: 2, messageId, mandatory };
       if (priority !== undefined) properties.priority = this.#checked(priority, to);
       restoreOrigin(content, properties, table);
-      this.#post({ name: typeOf(frame), to, key, content, properties, table, dueAt, expiresAt }, outgoing);
+      if (this.#choosesBy(to) !== "headers") writeHeading(properties, table);
+      this.#post(
+        { name: nameOf(frame.headers[names.type]), to, key, content, properties, table, dueAt, expiresAt },
+        outgoing,
+      );
     } catch (error) {
       outgoing.settled(toError(error));
     }
@@ -169,7 +180,7 @@ export class Outbox implements CopyServices {
       return this.#sender.add(new Parcel(letter, route, expiresAt, sent));
     }
     if (expiresAt !== undefined && expiresAt <= dueAt) return sent.settled(undefined); // it expires before it is due
-    if (this.#routed(to)) {
+    if (this.#choosesBy(to) === "key") { // which delays need for themselves
       throw new UnsupportedError(
         transportName,
         `a delay of what is sent to "${to}", which passes on by routing keys`,
@@ -217,8 +228,9 @@ export class Outbox implements CopyServices {
   }
 
   /** When a message expires that may be of another sender, who says for how long. */
-  #expiry(expiration: unknown, table: Table): number | undefined {
-    const known = table[own.expires] ?? expiryIn(table[names.meta]);
+  #expiry(properties: MessageProperties, table: Table): number | undefined {
+    const { expiration } = properties;
+    const known = table[own.expires] ?? expiryIn(table[names.meta] ?? metaIn(properties));
     if (typeof known === "number") return table[own.expires] = known;
     const left = Number(expiration);
     if (expiration === undefined || !Number.isFinite(left)) return undefined;
@@ -245,12 +257,7 @@ function expiryIn(meta: unknown): number | undefined {
   }
 }
 
-function typeOf({ headers }: Frame): string {
-  return nameIn(headers);
-}
-
 /** The contract's name, for errors. */
-function nameIn(headers: Readonly<Record<string, unknown>>): string {
-  const type = headers[names.type];
+function nameOf(type: unknown): string {
   return typeof type === "string" ? type.replace(/[;,].*$/s, "") : "a message";
 }

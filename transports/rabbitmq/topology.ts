@@ -195,10 +195,10 @@ export class Deployments {
     return count === undefined ? [name] : partsOf(name, count);
   }
 
-  /** Whether an address is known to pass messages on by their routing key. */
-  routes(to: Address): boolean {
+  /** By what an address is known to choose who gets a message; `undefined`: by nothing, all get it. */
+  choosesBy(to: Address): "key" | "headers" | undefined {
     const type = to.startsWith("topic:") ? this.#types.get(to.slice("topic:".length)) : undefined;
-    return type === "direct" || type === "topic";
+    return type === "headers" ? type : type === "direct" || type === "topic" ? "key" : undefined;
   }
 
   /**

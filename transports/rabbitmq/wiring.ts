@@ -49,7 +49,7 @@ export class Wiring {
         sender: this.sender,
         delays: this.delays,
         clock: host.clock,
-        routed: (to) => this.deployments.routes(to),
+        choosesBy: (to) => this.deployments.choosesBy(to),
         ignoresPriority: (to) => this.deployments.ignoresPriority(to),
         remake: (to) => this.deployments.remake(to),
       },

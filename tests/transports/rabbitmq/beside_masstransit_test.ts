@@ -63,10 +63,12 @@ test("rabbitmq: with MassTransit's names, exchanges and queues are those that Ma
     await raw(async (channel) => {
       const message = await channel.get(`${prefix}submit-order_error`, { noAck: true });
       if (message === false) throw new Error("Nothing is in the error queue");
-      const { properties: { headers, messageId, contentType }, content } = message;
+      const { properties: { headers, messageId, contentType, type, appId }, content } = message;
       channel.sendToQueue(`${prefix}submit-order_error`, content, {
         messageId,
         contentType,
+        type,
+        appId,
         headers: { ...headers, "MT-Reason": "fault", "MT-Fault-Message": "no", "MT-Host-MachineName": "kept" },
       });
       await channel.waitForConfirms();

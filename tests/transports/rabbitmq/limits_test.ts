@@ -191,28 +191,30 @@ rig("a delayed message tells where it was sent, whatever levels it passed", asyn
 });
 
 rig("when a message expires is said once, and its copies say it still", async (rig) => {
-  const queue = await rig.queue();
   const expiresAt = rig.clock.now() + 60_000;
-  const saying = frame("twice", { "hero-meta": `{"x":${expiresAt},"s":"queue:a"}` });
-  const header = () =>
+  const meta = { "hero-meta": `{"x":${expiresAt},"s":"queue:a"}` };
+  const header = (queue: string) =>
     rig.raw(async (channel) => {
       const message = await channel.get(queue);
       if (message === false) throw new Error("There is no message");
       channel.nack(message);
       return message.properties.headers?.["hero-amqp-expires"];
     });
-  await rig.send(`queue:${queue}`, "said", { frame: saying, expiresAt });
-  assertEquals(await header(), undefined);
-  const inbox = await rig.receive(queue);
-  await rig.came(inbox, 1);
-  const dueAt = rig.clock.now();
-  await inbox.settle({ outcome: "again", dueAt, headers: {} });
-  await rig.came(inbox, 2);
-  const stopped = inbox.stop();
-  await inbox.settle({ outcome: "release" });
-  await stopped;
-  assertEquals(await header(), expiresAt);
-  await rig.raw((channel) => channel.purgeQueue(queue));
+  // With a type, both are properties.
+  for (const headers of [meta, { ...meta, "hero-type": "a" }]) {
+    const queue = await rig.queue();
+    await rig.send(`queue:${queue}`, "said", { frame: frame("twice", headers), expiresAt });
+    assertEquals(await header(queue), undefined);
+    const inbox = await rig.receive(queue);
+    await rig.came(inbox, 1);
+    await inbox.settle({ outcome: "again", dueAt: rig.clock.now(), headers: {} });
+    await rig.came(inbox, 2);
+    const stopped = inbox.stop();
+    await inbox.settle({ outcome: "release" });
+    await stopped;
+    assertEquals(await header(queue), expiresAt);
+  }
+  const queue = await rig.queue();
   await rig.send(`queue:${queue}`, "unsaid", { expiresAt });
-  assertEquals(await header(), expiresAt);
+  assertEquals(await header(queue), expiresAt);
 });

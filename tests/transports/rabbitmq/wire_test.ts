@@ -76,6 +76,8 @@ test("the frames of a message are read as they were written, in pieces of any si
     priority: 7,
     expiration: 1_500,
     messageId: "an id",
+    type: "orders.placed",
+    appId: `hero:{"s":"${"q".repeat(200)}"}`,
     mandatory: true,
   };
   const bytes = written(publication(content, properties));
@@ -91,6 +93,7 @@ test("the frames of a message are read as they were written, in pieces of any si
     const { contentType, deliveryMode, priority, expiration, messageId } = fields ?? {};
     assertEquals([contentType, deliveryMode, priority], ["application/json", 2, 7]);
     assertEquals([expiration, messageId], ["1500", "an id"]);
+    assertEquals([fields?.["type"], fields?.["appId"]], [properties.type, properties.appId]);
     const parts: Uint8Array[] = [];
     for (let frame = next(); frame !== false; frame = next()) parts.push(frame.content ?? new Uint8Array());
     assert(parts.every((part) => part.byteLength <= frameMax - 8), "A frame is larger than was agreed");
@@ -159,6 +162,8 @@ test("a message that cannot be written here, or that the client refuses, is left
     publication(content, { headers: { ["n".repeat(300)]: 1 } }),
     publication(content, { correlationId: "of a foreign sender" }),
     publication(content, { messageId: "i".repeat(300) }),
+    publication(content, { type: "t".repeat(256) }),
+    publication(content, { appId: "ä".repeat(128) }),
     { ...publication(content), routingKey: "r".repeat(300) },
   ];
   for (const each of left) assertEquals(publicationBytes(each, frameMax), undefined);
