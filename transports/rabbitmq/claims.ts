@@ -9,6 +9,9 @@ import type { Reading } from "./frame.ts";
 
 /** How long what was accepted behind an unfinished message waits for it, before it is acknowledged by itself. */
 const patienceInMs = 50;
+/** Acknowledgements cost a broker, and wake it: what is accepted waits for so many, or for so long. */
+const gatheredCount = 100;
+const gatheringInMs = 2;
 /** AMQP answers no acknowledgement: a question behind it is answered once it was heard. Not more often than this. */
 const askEveryInMs = 20;
 
@@ -61,6 +64,8 @@ export class RabbitDelivery implements Delivery {
 export class Claims {
   /** As the broker was told last; at least 1. */
   prefetch = 1;
+  /** Whether what is accepted may wait for more. */
+  gathers = true;
   readonly #channel: Channel;
   readonly #clock: Clock;
   /** By tag: those that are not acknowledged, and those behind them. */
@@ -79,6 +84,7 @@ export class Claims {
   #scheduled = false;
   #asking = false;
   #askedAt = 0;
+  #endGathering: (() => void) | undefined;
   #endPatience: (() => void) | undefined;
   #endAsking: (() => void) | undefined;
   #over = false;
@@ -115,7 +121,8 @@ export class Claims {
   accept(claim: Claim): void {
     claim.state = "accepted";
     this.#accepted++;
-    this.#schedule();
+    if (!this.gathers || this.#accepted >= Math.min(gatheredCount, this.prefetch / 4)) this.#schedule();
+    else this.#endGathering ??= this.#clock.at(this.#clock.now() + gatheringInMs, this.#flush);
   }
 
   /** Gives it back when the channel ends, which alone keeps its place in the queue. */
@@ -154,6 +161,7 @@ export class Claims {
   /** Writes what can be written now. */
   flush(): void {
     this.#scheduled = false;
+    this.#stopGathering();
     if (!this.#over) this.#try(() => this.#write());
   }
 
@@ -188,6 +196,7 @@ export class Claims {
   /** The channel has ended; gives what was handed out and of which the broker may not have heard. */
   end(): readonly RabbitDelivery[] {
     this.#over = true;
+    this.#stopGathering();
     this.#stopPatience();
     this.#endAsking?.();
     const lost: RabbitDelivery[] = [];
@@ -243,6 +252,11 @@ export class Claims {
     claim.state = "done";
     this.#open--;
     this.#unheard.push(claim);
+  }
+
+  #stopGathering(): void {
+    this.#endGathering?.();
+    this.#endGathering = undefined;
   }
 
   #stopPatience(): void {

@@ -182,6 +182,7 @@ export class RabbitReceiver implements Receiver, Settling, SessionOwner {
     if (this.#session !== undefined) {
       await this.#rounds.run().catch(() => {}); // the channel has ended, and takes nothing either
       const session = this.#session;
+      if (session !== undefined) session.claims.gathers = false;
       for (const claim of [...this.#arrivals.clear(), ...this.#caution.clear()]) this.#giveBack(claim);
       this.#postponing.stop((claim) => this.#giveBack(claim));
       session?.claims.flush();

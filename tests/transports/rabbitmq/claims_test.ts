@@ -49,13 +49,14 @@ test("rabbitmq: behind an unfinished message, less than half the prefetch waits 
 
 test("rabbitmq: half the prefetch does not wait, and never acknowledges past the unfinished", async () => {
   for (const [prefetch, half] of [[10, 5], [9, 5], [2, 1], [1, 1]] as const) {
-    const { told, ...bench } = made(prefetch);
+    const { told, clock, ...bench } = made(prefetch);
     const [first, ...others] = bench.come(half + 1);
     await bench.accept(...others.slice(0, half - 1));
     assertEquals([prefetch, told], [prefetch, []]);
     await bench.accept(others[half - 1]);
     assertEquals([prefetch, told], [prefetch, others.map((_, at) => String(at + 2))]);
     await bench.accept(first);
+    clock.advance(2);
     assertEquals(told.at(-1), "1");
   }
 });
@@ -66,9 +67,11 @@ test("rabbitmq: an unfinished message that is accepted in time takes those behin
   await bench.accept(b);
   clock.advance(30);
   await bench.accept(a);
+  clock.advance(2);
   assertEquals(told, ["+2"]);
   clock.advance(1_000);
   await bench.accept(c);
+  clock.advance(2);
   assertEquals(told, ["+2", "3"]);
 });
 
@@ -78,4 +81,60 @@ test("rabbitmq: what goes back is told before what is accepted, in order", async
   for (const each of [c, b]) if (each !== undefined) claims.release(each);
   await bench.accept(a, d);
   assertEquals(told, ["-2", "-3", "+4"]);
+});
+
+test("rabbitmq: what is accepted turn by turn is acknowledged together, 2 ms after the first", async () => {
+  const { told, clock, ...bench } = made(1_000);
+  const [a, b, c] = bench.come(3);
+  await bench.accept(a);
+  clock.advance(1);
+  await bench.accept(b);
+  assertEquals(told, []);
+  clock.advance(1);
+  assertEquals(told, ["+2"]);
+  await bench.accept(c);
+  clock.advance(1);
+  assertEquals(told, ["+2"]);
+  clock.advance(1);
+  assertEquals(told, ["+2", "3"]);
+});
+
+test("rabbitmq: a hundred do not wait for that, nor a quarter of the prefetch", async () => {
+  for (const [prefetch, enough] of [[1_000, 100], [400, 100], [399, 100], [40, 10], [5, 2], [4, 1], [1, 1]] as const) {
+    const { told, ...bench } = made(prefetch);
+    const claims = bench.come(enough);
+    for (const claim of claims.slice(0, -1)) await bench.accept(claim);
+    assertEquals([prefetch, told], [prefetch, []]);
+    await bench.accept(claims.at(-1));
+    assertEquals([prefetch, told], [prefetch, [enough === 1 ? "1" : `+${enough}`]]);
+  }
+});
+
+test("rabbitmq: nothing waits where nothing more comes, or where what was accepted is wanted now", async () => {
+  const { told, claims, ...bench } = made(1_000);
+  const [a, b, c] = bench.come(3);
+  await bench.accept(a);
+  claims.flush();
+  assertEquals(told, ["1"]);
+  await bench.accept(b);
+  claims.hurry();
+  assertEquals(told, ["1", "2"]);
+  claims.gathers = false;
+  await bench.accept(c);
+  assertEquals(told, ["1", "2", "3"]);
+});
+
+test("rabbitmq: there is a timer only while something waits, and none when the channel ends", async () => {
+  const { claims, clock, ...bench } = made(1_000);
+  const [a, ...others] = bench.come(101);
+  const before = clock.waiting;
+  await bench.accept(a);
+  assertEquals(clock.waiting, before + 1);
+  await bench.accept(...others); // written, and the broker asked whether it has heard: at once for the first time
+  assertEquals(clock.waiting, before);
+  const [b] = bench.come(1);
+  await bench.accept(b);
+  assertEquals(clock.waiting, before + 1);
+  claims.end();
+  assertEquals(clock.waiting, before);
 });
