@@ -1,5 +1,6 @@
 /** The envelope of a message that this bus sends. @module */
 import type { HostInfo } from "../runtime/host.ts";
+import type { Uuid } from "../values/uuid_v7.ts";
 import type { Envelope, Trace } from "./envelope.ts";
 import type { Headers } from "./headers.ts";
 
@@ -27,8 +28,8 @@ export class SentEnvelope implements Envelope {
   readonly destinationAddress: string;
   readonly sentAt: number;
   readonly headers: Headers;
-  /** Its id was made when it was sent, and says so. Where this is not known, the id is looked at. */
-  readonly idTellsTime: boolean;
+  /** Its id as a number, where it was made for it by a source that tells. */
+  readonly uuid: Uuid | undefined;
   readonly #sender: SenderInfo;
   readonly #rest: Rest | undefined;
 
@@ -41,7 +42,7 @@ export class SentEnvelope implements Envelope {
     headers: Headers,
     sender: SenderInfo,
     rest: Rest | undefined,
-    idTellsTime = false,
+    uuid?: Uuid,
   ) {
     this.messageId = messageId;
     this.type = type;
@@ -49,11 +50,15 @@ export class SentEnvelope implements Envelope {
     this.destinationAddress = destinationAddress;
     this.sentAt = sentAt;
     this.headers = headers;
-    this.idTellsTime = idTellsTime;
+    this.uuid = uuid;
     this.#sender = sender;
     this.#rest = rest;
   }
 
+  /** Whether its id was made when it was sent, and says so. Where this is not known, the id is looked at. */
+  get idTellsTime(): boolean {
+    return this.uuid !== undefined && this.uuid.head.time === this.sentAt;
+  }
   get sourceAddress(): string {
     return this.#sender.address;
   }

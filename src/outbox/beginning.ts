@@ -5,6 +5,8 @@ import { DuplicateError } from "../errors/store.ts";
 import { toError } from "../errors/thrown.ts";
 import { AccessRefusedError, ClosedError, TopologyError } from "../errors/transport.ts";
 import { headerText, names } from "../envelope/headers.ts";
+import { NumberedKey } from "../envelope/inbox_key.ts";
+import { SentEnvelope } from "../envelope/sent_envelope.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import { wait } from "../pipeline/recovery.ts";
 import { referred } from "../pipeline/reference.ts";
@@ -34,18 +36,10 @@ export function keyOf(
   now: number = services.clock.now(),
 ): InboxKey {
   if (referred(frame) !== undefined || envelopeIn(frame) !== undefined || headerText(frame.headers[names.id])) {
-    return {
-      endpoint: services.name,
-      messageId: inboxId(envelope.messageId, deferral),
-      keepUntil: now + services.inboxWindowMs,
-    };
+    const uuid = envelope instanceof SentEnvelope ? envelope.uuid : undefined;
+    return new NumberedKey(services.name, envelope.messageId, deferral, now + services.inboxWindowMs, uuid);
   }
   throw new UnreadableMessageError(`it has no header "${names.id}", by which the endpoint's inbox would know it`);
-}
-
-/** What the inbox calls a message: with the number always, as an id may end as a number would. */
-export function inboxId(messageId: string, deferral: number): string {
-  return `${messageId}#${deferral}`;
 }
 
 /**

@@ -1,9 +1,9 @@
 /** Tells a store which units are likely to begin soon. @module */
 import { headerCount, headerText, names } from "../envelope/headers.ts";
+import { inboxId } from "../envelope/inbox_key.ts";
 import { referred } from "../pipeline/reference.ts";
 import type { MessageKey } from "../spi/rows.ts";
 import type { Delivery } from "../spi/transport.ts";
-import { inboxId } from "./beginning.ts";
 import type { Storage } from "./storage.ts";
 
 /** Told of deliveries that wait for their turn. */

@@ -13,6 +13,7 @@ import type { Address, Capabilities } from "../spi/transport.ts";
 import { abortable } from "../values/abortable.ts";
 import { isPromise } from "../values/awaitable.ts";
 import { milliseconds } from "../values/duration.ts";
+import type { Uuid } from "../values/uuid_v7.ts";
 import type { SendKind, SendMiddleware } from "./context.ts";
 import { type Cause, type Draft, nothingSpecial, type Special } from "./draft.ts";
 import { frameOf } from "./framing.ts";
@@ -28,8 +29,8 @@ import type { SendOptions } from "./sending.ts";
 export interface IdSource {
   /** Told the time where it has just been read. */
   (now?: number): string;
-  /** The time in the one that was made last, in epoch milliseconds; left out: it is not known whether there is any. */
-  readonly lastTime?: () => number;
+  /** The one that was made last, as a number; left out: there may be none for it. */
+  readonly last?: () => Uuid;
 }
 
 /** What the pipeline of a bus is made of. */
@@ -97,9 +98,9 @@ export class SendPipeline {
       const now = this.#with.clock.now();
       const { newId } = this.#with;
       const messageId = options.messageId ?? newId(now);
-      const timed = options.messageId === undefined && newId.lastTime?.() === now;
+      const uuid = options.messageId === undefined ? newId.last?.() : undefined;
       return taken(
-        this.#post(kind, plan, message, options, options.headers, cause, target, special, messageId, now, timed),
+        this.#post(kind, plan, message, options, options.headers, cause, target, special, messageId, now, uuid),
         target,
       );
     } catch (thrown) {
@@ -199,7 +200,7 @@ export class SendPipeline {
     special: Special,
     messageId: string,
     now: number,
-    idTellsTime = false,
+    uuid?: Uuid,
   ): OutgoingMessage {
     const { definition } = plan;
     const to = this.#to(plan, options, special);
@@ -243,7 +244,7 @@ export class SendPipeline {
         special.expiresAt ?? (ttl === undefined ? undefined : (dueAt ?? now) + ttl),
         span?.trace ?? cause?.trace,
       ),
-      idTellsTime,
+      uuid,
     );
     const content = new Reference(envelope, message);
     try {

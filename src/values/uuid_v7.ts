@@ -13,12 +13,43 @@ const counterEnd = 4096;
 /** What `crypto.getRandomValues` gives at most at once. */
 const largestPoolInBytes = 65_536;
 
+/** What UUIDs that are made one after the other have in common: all but their last twelve bits. */
+export class UuidHead {
+  /** Epoch milliseconds. */
+  readonly time: number;
+  // 32 bits each, signed; the last twelve are 0.
+  readonly first: number;
+  readonly second: number;
+  readonly third: number;
+  readonly fourth: number;
+
+  constructor(time: number, first: number, second: number, third: number, fourth: number) {
+    this.time = time;
+    this.first = first;
+    this.second = second;
+    this.third = third;
+    this.fourth = fourth;
+  }
+}
+
+/** A UUID as a number: whoever keeps many need not read their texts. */
+export class Uuid {
+  readonly head: UuidHead;
+  /** The last twelve bits. */
+  readonly end: number;
+
+  constructor(head: UuidHead, end: number) {
+    this.head = head;
+    this.end = end;
+  }
+}
+
 /** A source of UUIDv7s. */
 export interface UuidV7Source {
   /** Makes one; who has just read the clock may say what it told. */
   (now?: number): string;
-  /** The time in the one that was made last, in epoch milliseconds. */
-  lastTime(): number;
+  /** The one that was made last. To be called behind that alone. */
+  last(): Uuid;
 }
 
 /**
@@ -59,7 +90,8 @@ export function createUuidV7(
   let high = counterEnd - 1;
   let low = counterEnd - 1;
   /** All but the last twelve bits. */
-  let head = "";
+  let headText = "";
+  let head: UuidHead | undefined;
 
   const begin = (): void => {
     // The upper half is left to count in.
@@ -69,8 +101,15 @@ export function createUuidV7(
     const b = take();
     const c = take();
     const d = take();
-    head = `${text.slice(0, 8)}-${text.slice(8)}-7${digits(high)}-${variants[a >>> 14]}${digits(a & 4095)}-` +
+    headText = `${text.slice(0, 8)}-${text.slice(8)}-7${digits(high)}-${variants[a >>> 14]}${digits(a & 4095)}-` +
       `${digits(b >>> 4)}${digits(((b & 15) << 8) | (c >>> 8))}${digits(((c & 255) << 4) | (d >>> 12))}`;
+    head = new UuidHead(
+      time,
+      Math.floor(time / 0x10000) | 0,
+      ((time % 0x10000) << 16) | 0x7000 | high,
+      ((0x8000 | ((a & 0xc000) >>> 2) | (a & 4095)) << 16) | b,
+      (c << 16) | (d & 0xf000),
+    );
   };
   const newId = (now = clock.now()): string => {
     if (now >= time + 1 && now <= lastTime) {
@@ -84,7 +123,7 @@ export function createUuidV7(
       }
       begin();
     }
-    return head + digits(low);
+    return headText + digits(low);
   };
-  return Object.assign(newId, { lastTime: () => time });
+  return Object.assign(newId, { last: () => new Uuid(head!, low) }); // there is one behind each id
 }

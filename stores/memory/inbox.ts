@@ -1,4 +1,6 @@
 /** What an endpoint has handled, and what it is handling. @module */
+import { uuidIn } from "../../src/envelope/inbox_key.ts";
+import type { InboxKey } from "../../src/spi/rows.ts";
 import type { Awaitable } from "../../src/values/awaitable.ts";
 import { Heap } from "../../src/values/heap.ts";
 import { LoneMap } from "../../src/values/lone_map.ts";
@@ -40,9 +42,11 @@ export class Inbox {
   }
 
   /** Takes a message for a unit; false: it was handled before; `undefined`: another has it. */
-  tryEnter(messageId: string, unit: Handling): boolean | undefined {
+  tryEnter(key: InboxKey, unit: Handling): boolean | undefined {
+    const { messageId } = key;
     if (this.#handling.has(messageId)) return undefined;
-    if (isFirst(messageId) && this.#ring.has(messageId)) return false;
+    const first = uuidIn(key) ?? firstOf(messageId);
+    if (first !== undefined && this.#ring.has(first)) return false;
     if (this.#others.size > 0 && this.#others.has(messageId)) return false;
     this.#handling.set(messageId, unit);
     return true;
@@ -53,14 +57,15 @@ export class Inbox {
    *
    * @param scope whose signal ends the wait, which then rejects with its reason
    */
-  enter(messageId: string, unit: Handling, scope: { readonly signal: AbortSignal }): Awaitable<boolean> {
+  enter(key: InboxKey, unit: Handling, scope: { readonly signal: AbortSignal }): Awaitable<boolean> {
+    const { messageId } = key;
     const other = this.#handling.get(messageId);
     if (other !== undefined) {
       other.awaited();
       // That may have been its end.
       if (this.#handling.get(messageId) === other) return this.#wait(messageId, unit, scope.signal);
     }
-    return this.tryEnter(messageId, unit) ?? this.enter(messageId, unit, scope);
+    return this.tryEnter(key, unit) ?? this.enter(key, unit, scope);
   }
 
   #wait(messageId: string, unit: Handling, signal: AbortSignal): Promise<boolean> {
@@ -99,13 +104,11 @@ export class Inbox {
     next.resolve(true);
   }
 
-  /**
-   * Remembers that it was handled. To be called by the unit that has it.
-   *
-   * @param keepUntil epoch milliseconds
-   */
-  record(messageId: string, keepUntil: number): void {
-    if (keepUntil < this.#ring.latest || !isFirst(messageId) || !this.#ring.add(messageId, keepUntil)) {
+  /** Remembers that it was handled. To be called by the unit that has it. */
+  record(key: InboxKey): void {
+    const { messageId, keepUntil } = key;
+    const first = keepUntil < this.#ring.latest ? undefined : uuidIn(key) ?? firstOf(messageId);
+    if (first === undefined || !this.#ring.add(first, keepUntil)) {
       this.#others.add(messageId);
       this.#expiring.push({ messageId, keepUntil });
     }
@@ -128,7 +131,8 @@ export class Inbox {
   }
 }
 
-/** Whether it is 36 characters that were never put off, `#0`: most likely a UUID, and all that tells it from others. */
-function isFirst(messageId: string): boolean {
-  return messageId.length === 38 && messageId.charCodeAt(36) === 0x23 && messageId.charCodeAt(37) === 0x30;
+/** It, if it is 36 characters that were never put off, `#0`: most likely a UUID, and all that tells it from others. */
+function firstOf(messageId: string): string | undefined {
+  const isFirst = messageId.length === 38 && messageId.charCodeAt(36) === 0x23 && messageId.charCodeAt(37) === 0x30;
+  return isFirst ? messageId : undefined;
 }

@@ -58,7 +58,7 @@ export class MemoryUnit implements Unit<undefined>, Handling {
     const { inbox } = this.#scope;
     const [key] = inbox;
     if (key === undefined || inbox.length > 1) return false;
-    const entered = this.#rows.inbox(key.endpoint).tryEnter(key.messageId, this);
+    const entered = this.#rows.inbox(key.endpoint).tryEnter(key, this);
     if (entered !== undefined) this.#begin(entered ? fresh : known);
     return entered !== undefined;
   }
@@ -69,7 +69,7 @@ export class MemoryUnit implements Unit<undefined>, Handling {
     const [key] = inbox;
     if (key === undefined) return this.#begin([]);
     if (inbox.length > 1) return this.#enterAll(inbox);
-    const entered = this.#rows.inbox(key.endpoint).enter(key.messageId, this, this.#scope);
+    const entered = this.#rows.inbox(key.endpoint).enter(key, this, this.#scope);
     if (isPromise(entered)) return entered.then((first) => this.#begin(first ? fresh : known));
     this.#begin(entered ? fresh : known);
   }
@@ -84,7 +84,7 @@ export class MemoryUnit implements Unit<undefined>, Handling {
         const key = inbox[at]!; // as above
         const before = inbox[order[place - 1] ?? -1];
         if (before !== undefined && compare(before, key) === 0) continue;
-        const entered = this.#rows.inbox(key.endpoint).enter(key.messageId, this, this.#scope);
+        const entered = this.#rows.inbox(key.endpoint).enter(key, this, this.#scope);
         duplicates[at] = !(isPromise(entered) ? await entered : entered);
       }
     } catch (error) {
@@ -248,9 +248,9 @@ export class MemoryUnit implements Unit<undefined>, Handling {
     this.#committed = true;
     for (let at = 0; at < inbox.length; at++) {
       if (this.duplicates[at] !== false) continue;
-      const { endpoint, messageId, keepUntil } = inbox[at]!; // within it
-      if (this.#failed?.has(at)) rows.inbox(endpoint).leave(messageId);
-      else rows.inbox(endpoint).record(messageId, keepUntil);
+      const key = inbox[at]!; // within it
+      if (this.#failed?.has(at)) rows.inbox(key.endpoint).leave(key.messageId);
+      else rows.inbox(key.endpoint).record(key);
     }
     rows.sagas.apply(sagas);
     return outbox.length + schedules.length === 0 ? none : this.#writeDue(outbox, schedules);

@@ -1,4 +1,5 @@
 /** Many UUIDs, each until a time, in little room. @module */
+import type { Uuid } from "../../src/values/uuid_v7.ts";
 
 /** What is kept of each beside its place in the table: four words and a time. */
 const wordsEach = 4;
@@ -19,8 +20,8 @@ const dash = 45;
 
 /** Where {@linkcode readUuid} puts what it has read. */
 const read = new Uint32Array(wordsEach);
-/** The text that was; `undefined`: it holds something else. */
-let readText: string | undefined;
+/** What that was; `undefined`: it holds something else. */
+let readFrom: string | Uuid | undefined;
 
 /** Four digits as a number; negative: they are none. */
 function hex(text: string, at: number): number {
@@ -32,8 +33,19 @@ function hex(text: string, at: number): number {
   return (digits[a]! << 12) | (digits[b]! << 8) | (digits[c]! << 4) | digits[d]!; // within the table
 }
 
-/** Reads the UUID that a text begins with, in the one spelling that it is written back in. */
-function readUuid(text: string): boolean {
+/** Reads a UUID, or the one that a text begins with, in the one spelling that it is written back in. */
+function readUuid(id: string | Uuid): boolean {
+  if (typeof id === "string") return readText(id);
+  const { head, end } = id;
+  read[0] = head.first;
+  read[1] = head.second;
+  read[2] = head.third;
+  read[3] = head.fourth | end;
+  readFrom = id;
+  return true;
+}
+
+function readText(text: string): boolean {
   if (text.charCodeAt(8) !== dash || text.charCodeAt(13) !== dash) return false;
   if (text.charCodeAt(18) !== dash || text.charCodeAt(23) !== dash) return false;
   const a = hex(text, 0), b = hex(text, 4), c = hex(text, 9), d = hex(text, 14);
@@ -43,7 +55,7 @@ function readUuid(text: string): boolean {
   read[1] = (c << 16) | d;
   read[2] = (e << 16) | f;
   read[3] = (g << 16) | h;
-  readText = text;
+  readFrom = text;
   return true;
 }
 
@@ -60,7 +72,7 @@ export class UuidRing {
   #first = 0;
   #size = 0;
   /** What was looked for last, and where: mostly it is what is added next. */
-  #soughtText: string | undefined;
+  #sought: string | Uuid | undefined;
   #soughtAt = 0;
   /** Who chooses ids must not know which of them have one place. Nothing that can be seen depends on it. */
   readonly #factors = crypto.getRandomValues(new Uint32Array(wordsEach)).map((factor) => factor | 1);
@@ -74,11 +86,11 @@ export class UuidRing {
     return this.#size === 0 ? -Infinity : this.#times[(this.#first + this.#size - 1) & (this.#times.length - 1)]!;
   }
 
-  /** Whether a text is a UUID, as far as its first 36 characters, and is here; `undefined`: it is no UUID. */
-  has(text: string): boolean | undefined {
-    if (!readUuid(text)) return undefined;
+  /** Whether an id is here; of a text its first 36 characters count. `undefined`: they are no UUID. */
+  has(id: string | Uuid): boolean | undefined {
+    if (!readUuid(id)) return undefined;
     const at = this.#find();
-    this.#soughtText = text;
+    this.#sought = id;
     this.#soughtAt = at;
     return this.#table[at] !== 0;
   }
@@ -89,13 +101,13 @@ export class UuidRing {
    * @param until no earlier than {@linkcode latest}
    * @returns false: it is no UUID
    */
-  add(text: string, until: number): boolean {
+  add(id: string | Uuid, until: number): boolean {
     // Before: it reads as well.
     if (this.#size === this.#times.length) this.#grow();
-    const isRead = text === readText;
-    if (!isRead && !readUuid(text)) return false;
-    const at = isRead && text === this.#soughtText ? this.#soughtAt : this.#find();
-    this.#soughtText = undefined;
+    const isRead = id === readFrom;
+    if (!isRead && !readUuid(id)) return false;
+    const at = isRead && id === this.#sought ? this.#soughtAt : this.#find();
+    this.#sought = undefined;
     const place = (this.#first + this.#size++) & (this.#times.length - 1);
     const words = this.#words;
     for (let word = 0; word < wordsEach; word++) words[place * wordsEach + word] = read[word]!;
@@ -106,7 +118,7 @@ export class UuidRing {
 
   /** Forgets those whose time is before `now`, at most so many; gives how many it forgot. */
   sweep(limit: number, now: number): number {
-    this.#soughtText = undefined;
+    this.#sought = undefined;
     let count = 0;
     for (; count < limit && this.#size > 0 && this.#times[this.#first]! < now; count++) {
       this.#read(this.#first);
@@ -151,7 +163,7 @@ export class UuidRing {
     const words = this.#words;
     const from = place * wordsEach;
     for (let at = 0; at < wordsEach; at++) read[at] = words[from + at]!;
-    readText = undefined;
+    readFrom = undefined;
   }
 
   /** Takes out of the table, and closes the gap: no search goes on behind one. */
@@ -170,7 +182,7 @@ export class UuidRing {
   }
 
   #grow(): void {
-    this.#soughtText = undefined;
+    this.#sought = undefined;
     const [words, times, first] = [this.#words, this.#times, this.#first];
     this.#words = new Uint32Array(words.length * 2);
     this.#times = new Float64Array(times.length * 2);
