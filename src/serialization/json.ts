@@ -6,6 +6,7 @@ import { restore } from "./json_reader.ts";
 import { toPlainJson } from "./json_writer.ts";
 import { limitsOf, type SerializerLimits } from "./limits.ts";
 import { isPlain } from "./plain.ts";
+import { copyIfPlain } from "./plain_copy.ts";
 import { isShallow, isShallowText, opensFew } from "./shallow.ts";
 import { formatTypes, parseTypes, type TypeTree } from "./type_tree.ts";
 import { Utf8Encoder } from "./utf8_encoder.ts";
@@ -71,6 +72,10 @@ class JsonSerializer implements Serializer {
     if (text !== undefined) return { text: this.#checked(text), types: undefined };
     const { plain, types } = toPlainJson(value, this.#maxDepth);
     return { text: this.#checked(JSON.stringify(plain)), types: types === undefined ? undefined : formatTypes(types) };
+  }
+
+  copy(value: object): object | undefined {
+    return copyIfPlain(value, this.#maxDepth, this.#maxBytes);
   }
 
   fromText(text: string, types: string | undefined): unknown {

@@ -55,4 +55,10 @@ export interface Serializer {
   toText?(value: unknown): SerializedText;
   /** As {@linkcode Serializer.deserialize}, of what {@linkcode Serializer.toText} wrote: also with other limits. */
   fromText?(text: string, types: string | undefined): unknown;
+  /**
+   * What reading what was written of a value would give, for what stays within the process and needs no text either,
+   * where that is plain: objects and arrays, which nobody else holds, of texts, finite numbers, booleans and null.
+   * `undefined`, and the value is to be written, where it is not, or may be more than is allowed.
+   */
+  copy?(value: object): object | undefined;
 }

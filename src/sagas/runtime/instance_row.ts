@@ -4,11 +4,12 @@ import { InvalidSagaDataError, SagaVersionAheadError, UnreadableSagaError } from
 import type { Serializer } from "../../spi/serializer.ts";
 import type { SagaRow } from "../../spi/rows.ts";
 import { type Awaitable, isPromise } from "../../values/awaitable.ts";
+import { copyOfPlain, isSamePlain } from "../../serialization/plain_copy.ts";
 import { issuesOf, type SchemaResult, validates } from "../../values/schema.ts";
 import { finalState, initialState, type SagaDefinition } from "../definition.ts";
 import type { SagaInstance } from "../instance.ts";
 import { isOver } from "../machine.ts";
-import { TextRow } from "./text_row.ts";
+import { KeptRow } from "./kept_row.ts";
 
 /** What the bytes of a row hold. What is empty is left out. */
 interface Document {
@@ -50,9 +51,12 @@ export function fromRow(definition: SagaDefinition, row: SagaRow, serializer: Se
 
 function read(definition: SagaDefinition, row: SagaRow, serializer: Serializer): unknown {
   try {
-    return row instanceof TextRow && serializer.fromText !== undefined
-      ? serializer.fromText(row.text, row.types)
-      : serializer.deserialize(row.data, row.types);
+    if (row instanceof KeptRow) {
+      const { content } = row;
+      if (typeof content === "object") return copyOfPlain(content);
+      if (serializer.fromText !== undefined) return serializer.fromText(content, undefined);
+    }
+    return serializer.deserialize(row.data, row.types);
   } catch (thrown) {
     throw unreadable(definition, row, `its data is damaged: ${toError(thrown).message}`, thrown);
   }
@@ -144,13 +148,19 @@ export function toRow(
   if (compensating !== undefined) document.compensating = compensating;
   const version = (before?.version ?? 0) + 1;
   const index = indexOf(definition, instance);
-  if (kept && serializer.toText !== undefined) {
-    const { text, types } = serializer.toText(document);
-    if (types === undefined) return new TextRow(definition, instance, version, text, index);
-  }
+  const content = kept ? contentOf(document, serializer) : undefined;
+  if (content !== undefined) return new KeptRow(definition, instance, version, content, index);
   const { body, types } = serializer.serialize(document);
   const schema = definition.version;
   return { saga: definition.name, id, incarnation, version, schema, state, data: body, types, index: index ?? {} };
+}
+
+/** `undefined`: it takes types to be read, or its format is no text. */
+function contentOf(document: Document, serializer: Serializer): object | string | undefined {
+  const copy = serializer.copy?.(document);
+  if (copy !== undefined) return copy;
+  const written = serializer.toText?.(document);
+  return written?.types === undefined ? written?.text : undefined;
 }
 
 /** Whether a row says the same as another, but for how often it was written. */
@@ -160,7 +170,10 @@ export function isSame(a: SagaRow, b: SagaRow): boolean {
 }
 
 function isSameData(a: SagaRow, b: SagaRow): boolean {
-  if (a instanceof TextRow && b instanceof TextRow) return a.text === b.text;
+  if (a instanceof KeptRow && b instanceof KeptRow) {
+    const [one, other] = [a.content, b.content];
+    if (typeof one === typeof other) return isSamePlain(one, other);
+  }
   const [one, other] = [a.data, b.data];
   return one.length === other.length && one.every((byte, at) => byte === other[at]);
 }

@@ -6,17 +6,17 @@ const encoder = new TextEncoder();
 const noIndex: SagaRow["index"] = Object.freeze({});
 
 /**
- * A row whose data is the text that a serializer wrote, where the store keeps rows as they are: bytes are made of it
- * when somebody asks for them. One is there for each instance that waits, perhaps a million: it is small, and what a
- * garbage collector looks at is mostly text.
+ * A row whose data is a copy that nobody changes, or the text that a serializer wrote, where the store keeps rows as they
+ * are: bytes are made of it when somebody asks for them. One is there for each instance that waits, perhaps a million:
+ * it is small.
  */
-export class TextRow implements SagaRow {
+export class KeptRow implements SagaRow {
   readonly id: string;
   readonly incarnation: string;
   readonly version: number;
   readonly state: string;
-  /** The data, as `Serializer.toText` gave it; needs no types. */
-  readonly text: string;
+  /** The data, as `Serializer.copy` or `Serializer.toText` gave it; needs no types. */
+  readonly content: object | string;
   readonly #saga: SagaDefinition;
   readonly #index: SagaRow["index"] | undefined;
 
@@ -25,14 +25,14 @@ export class TextRow implements SagaRow {
     saga: SagaDefinition,
     instance: { readonly id: string; readonly incarnation: string; readonly state: string },
     version: number,
-    text: string,
+    content: object | string,
     index: SagaRow["index"] | undefined,
   ) {
     this.id = instance.id;
     this.incarnation = instance.incarnation;
     this.version = version;
     this.state = instance.state;
-    this.text = text;
+    this.content = content;
     this.#saga = saga;
     this.#index = index;
   }
@@ -50,6 +50,6 @@ export class TextRow implements SagaRow {
     return undefined;
   }
   get data(): Uint8Array {
-    return encoder.encode(this.text);
+    return encoder.encode(typeof this.content === "string" ? this.content : JSON.stringify(this.content));
   }
 }
