@@ -34,7 +34,8 @@ const ifChanged = (rows: string): string =>
   `CASE (SELECT count(*) FROM changed) WHEN ${rows} THEN true ` +
   `ELSE ('hero conflict ' || (SELECT count(*) + 1 FROM changed))::integer > 0 END`;
 const ifOneChanged = ifChanged("1");
-const ifAllChanged = ifChanged("(SELECT count(*) FROM changing)");
+/** Whether all of `changing` are `changed`; fails where not. */
+export const ifAllChanged: string = ifChanged("(SELECT count(*) FROM changing)");
 
 /** Texts that write one row, with the same values: one that is due at once is spared what finds out when others are. */
 interface WrittenOne {
@@ -93,7 +94,10 @@ export class FreeRows {
       `SELECT NULL, NULL, NULL, NULL, NULL, n FROM fresh${condition}`;
     this.#shared = shared("", "");
     const changing = (locked: "awaited" | "passed over") =>
-      shared(`${sagas.changingSeveral(changesFrom, locked)}, `, ` WHERE ${ifAllChanged}`);
+      shared(
+        `${sagas.changingSeveral(changesFrom, locked, "of IN (SELECT n FROM fresh)")}, `,
+        ` WHERE ${ifAllChanged}`,
+      );
     this.#sharedChanging = changing("passed over");
     this.#waiting = changing("awaited");
   }

@@ -4,16 +4,9 @@ import type { OutboxRow } from "../../src/spi/rows.ts";
 import type { FreeUnit } from "./free_rows.ts";
 import { digitsOf } from "./hexadecimal.ts";
 import type { Names } from "./names.ts";
+import { allJoined, joined, listIn } from "./separated.ts";
 import type { SqlRow } from "./sql_client.ts";
 import { column, nowMs, type Statement } from "./statement.ts";
-
-/** Between the texts of a list: so they take no escapes, which is most of what an array's text costs on either side. */
-const separator = "\x1f";
-
-/** A list that travels so. Its length stands in a SELECT, as `rowsOfLists` says. */
-function listIn(parameter: string): string {
-  return `unnest((SELECT string_to_array(${parameter}::text, E'\\x1f')))`;
-}
 
 /** Makes the statements. Each gives of the rows that it has written: place, fence, id, when they are free. */
 export class FreshRows {
@@ -87,27 +80,12 @@ function valuesOf(bus: string, rows: readonly OutboxRow[], leaseMs: number): Sta
     dueAt === 0 && expiresAt === undefined && frame.contentType === contentType
   );
   if (!alike) return undefined;
-  const lists: string[] = [];
-  for (
-    const list of [
-      rows.map(({ id }) => column(id)),
-      rows.map(({ group }) => column(group)),
-      rows.map(({ to }) => column(to)),
-      rows.map(({ frame }) => headersToText(frame.headers)),
-      rows.map(({ frame }) => digitsOf(frame.body)),
-    ]
-  ) {
-    const text = joined(list);
-    if (text === undefined) return undefined;
-    lists.push(text);
-  }
-  return [column(bus), column(contentType), String(Math.ceil(leaseMs)), ...lists];
-}
-
-/** A list as one text; `undefined`: the server would take it for a longer one, or for an empty one. */
-function joined(list: readonly string[]): string | undefined {
-  const text = list.join(separator);
-  let length = text === "" ? 0 : 1;
-  for (let at = text.indexOf(separator); at >= 0; at = text.indexOf(separator, at + 1)) length++;
-  return length === list.length ? text : undefined;
+  const lists = allJoined([
+    rows.map(({ id }) => column(id)),
+    rows.map(({ group }) => column(group)),
+    rows.map(({ to }) => column(to)),
+    rows.map(({ frame }) => headersToText(frame.headers)),
+    rows.map(({ frame }) => digitsOf(frame.body)),
+  ]);
+  return lists && [column(bus), column(contentType), String(Math.ceil(leaseMs)), ...lists];
 }

@@ -165,12 +165,13 @@ export class Sagas {
   }
 
   /**
-   * Parts of a statement that make several such changes, those of the units that are `fresh`: `changing` has them, and
-   * `changed` a row for each that has become true. The parameters are those of {@linkcode several}, from `first` on.
+   * Parts of a statement that make several such changes: `changing` has them, and `changed` a row for each that has become
+   * true. The parameters are those of {@linkcode several}, from `first` on.
    *
    * @param locked what becomes of one that others have locked
+   * @param which of them are made
    */
-  changingSeveral(first: number, locked: "awaited" | "passed over"): string {
+  changingSeveral(first: number, locked: "awaited" | "passed over", which: string): string {
     const [table, lists] = [this.#table, briefColumns.length];
     const same = "s.bus = c.bus AND s.saga = c.saga AND s.id = c.id";
     const made = `incarnation, version, data_schema, state, ` +
@@ -178,7 +179,7 @@ export class Sagas {
     const lock = locked === "awaited" ? "FOR UPDATE" : "FOR UPDATE SKIP LOCKED";
     const at = (op: string): string => `ctid = ANY (ARRAY(SELECT at FROM locked WHERE op = '${op}')) RETURNING 1`;
     return `changing AS MATERIALIZED (SELECT * FROM ${rowsOfLists(first, briefList)} ` +
-      `WHERE of IN (SELECT n FROM fresh)), ` +
+      `WHERE ${which}), ` +
       `locked AS MATERIALIZED (SELECT c.op, s.at FROM changing c CROSS JOIN LATERAL (SELECT s.ctid AS at FROM ${table} s ` +
       `WHERE ${same} AND s.version = c.was_version AND s.incarnation = c.was LIMIT 1 ${lock}) s), ` +
       `inserted AS (INSERT INTO ${table} (bus, saga, id, ${contents}) SELECT bus, saga, id, ${made} FROM changing ` +

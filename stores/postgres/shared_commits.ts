@@ -2,24 +2,15 @@
 import { ConflictError, DuplicateError } from "../../src/errors/store.ts";
 import type { Clock } from "../../src/spi/clock.ts";
 import { explainCommit, isLost, stateOf, uniqueViolation } from "./errors.ts";
+import { Flights, type Job } from "./flights.ts";
 import type { FreeUnit } from "./free_rows.ts";
 import type { SqlRow } from "./sql_client.ts";
 import { refused, type Statement } from "./statement.ts";
 import type { Tables } from "./tables.ts";
 
-/** So many are on their way at once: while the disk writes for one, the server works for the next. */
-const mostFlights = 2;
-/** Whoever is on its way for longer waits for another process, and no longer counts: what comes later goes by. */
-const longestFlightMs = 20;
-/** So many units share a commit, and so many bytes. */
-const mostUnits = 64;
-const mostBytes = 2 ** 20;
-
-interface Job {
+interface UnitJob extends Job {
   readonly unit: FreeUnit;
-  readonly signal: AbortSignal;
   readonly resolve: (found: readonly SqlRow[]) => void;
-  readonly reject: (reason: unknown) => void;
 }
 
 /**
@@ -33,10 +24,7 @@ export class SharedCommits {
   readonly #where: string;
   readonly #rows: Tables["free"];
   readonly #fresh: Tables["fresh"];
-  readonly #clock: Clock;
-  #jobs: Job[] = [];
-  #flights = 0;
-  #gathering = false;
+  readonly #flights: Flights<UnitJob>;
 
   /**
    * @param ask runs a statement; rejects as the driver does
@@ -52,7 +40,7 @@ export class SharedCommits {
     this.#where = where;
     this.#rows = free;
     this.#fresh = fresh;
-    this.#clock = clock;
+    this.#flights = new Flights((jobs) => this.#carry(jobs), clock);
   }
 
   /**
@@ -64,60 +52,19 @@ export class SharedCommits {
    */
   async write(unit: FreeUnit, signal: AbortSignal): Promise<readonly SqlRow[]> {
     const { promise, resolve, reject } = Promise.withResolvers<readonly SqlRow[]>();
-    this.#jobs.push({ unit, signal, resolve, reject });
-    if (!this.#gathering && this.#flights < mostFlights) void this.#gather();
+    let bytes = 0;
+    for (const { frame } of unit.rows) bytes += frame.body.byteLength;
+    this.#flights.add({ unit, bytes, signal, resolve, reject });
     return await promise;
   }
 
-  /** What becomes ready in the same turn comes along. */
-  async #gather(): Promise<void> {
-    this.#gathering = true;
-    for (let ready = 0; ready < this.#jobs.length;) {
-      ready = this.#jobs.length;
-      for (let hops = 0; hops < 4; hops++) await undefined;
-    }
-    this.#gathering = false;
-    while (this.#flights < mostFlights) {
-      const jobs = this.#next();
-      if (jobs.length === 0) return;
-      void this.#fly(jobs);
-    }
-  }
-
-  #next(): readonly Job[] {
-    let units = 0;
-    let bytes = 0;
-    // As many flights as there may be: while this process works on what one of them has done, the server does another.
-    const most = Math.min(mostUnits, Math.ceil(this.#jobs.length / (mostFlights - this.#flights)));
-    for (const { unit } of this.#jobs) {
-      for (const { frame } of unit.rows) bytes += frame.body.byteLength;
-      if (units > 0 && (bytes > mostBytes || units >= most)) break;
-      units++;
-    }
-    return this.#jobs.splice(0, units).filter(({ signal, reject }) => {
-      if (signal.aborted) reject(signal.reason);
-      return !signal.aborted;
-    });
-  }
-
-  async #fly(jobs: readonly Job[]): Promise<void> {
-    this.#flights++;
-    let counts = true;
-    const land = (): void => {
-      if (!counts) return;
-      counts = false;
-      this.#flights--;
-      if (!this.#gathering && this.#jobs.length > 0) void this.#gather();
-    };
-    const cancel = this.#clock.at(this.#clock.now() + longestFlightMs, land);
+  async #carry(jobs: readonly UnitJob[]): Promise<void> {
     const [only, ...others] = jobs;
     if (only !== undefined && others.length === 0) await this.#alone(only);
     else await this.#together(jobs);
-    cancel();
-    land();
   }
 
-  async #together(jobs: readonly Job[]): Promise<void> {
+  async #together(jobs: readonly UnitJob[]): Promise<void> {
     const units = jobs.map(({ unit }) => unit);
     try {
       const outcomes = await this.#written(units);
@@ -147,7 +94,7 @@ export class SharedCommits {
     return this.#rows.outcomes(units, statement, await this.#ask(statement));
   }
 
-  async #alone({ unit, resolve, reject }: Job): Promise<void> {
+  async #alone({ unit, resolve, reject }: UnitJob): Promise<void> {
     const statement = this.#rows.write(unit);
     try {
       const [written] = this.#rows.outcomes([unit], statement, await this.#ask(statement));

@@ -8,11 +8,13 @@ import { Database } from "./database.ts";
 import type { Session } from "./due.ts";
 import { closedName } from "./errors.ts";
 import { Foresight } from "./foresight.ts";
+import { JoinedCommits } from "./joined_commits.ts";
 import { Listener } from "./listener.ts";
 import { Lookups } from "./lookups.ts";
 import type { Names } from "./names.ts";
 import { SharedCommits } from "./shared_commits.ts";
 import type { SqlClient } from "./sql_client.ts";
+import type { Statement } from "./statement.ts";
 import type { Tables } from "./tables.ts";
 import { readNotice, saying, Wakes } from "./wakes.ts";
 
@@ -35,13 +37,15 @@ export interface Open<Tx> extends Session {
   readonly lookups: Lookups;
   readonly foresight: Foresight;
   readonly shared: SharedCommits;
+  /** The same, of units that something has joined. */
+  readonly joined: JoinedCommits;
 }
 
 /** Opened by the first of its buses, closed by the last; tells all of them whether the database is there. */
 export class StoreLife<Tx> {
   readonly wakes: Wakes = new Wakes();
   readonly #settings: Settings<Tx>;
-  readonly #tables: Pick<Tables, "inbox" | "sagas" | "free" | "fresh">;
+  readonly #tables: Pick<Tables, "inbox" | "sagas" | "free" | "fresh" | "joined">;
   readonly #end = new AbortController();
   /** Of the buses that have it open. */
   readonly #hosts: Host[] = [];
@@ -51,7 +55,7 @@ export class StoreLife<Tx> {
   #down = false;
   #closed: Promise<void> | undefined;
 
-  constructor(settings: Settings<Tx>, tables: Pick<Tables, "inbox" | "sagas" | "free" | "fresh">) {
+  constructor(settings: Settings<Tx>, tables: Pick<Tables, "inbox" | "sagas" | "free" | "fresh" | "joined">) {
     this.#settings = settings;
     this.#tables = tables;
   }
@@ -156,13 +160,10 @@ export class StoreLife<Tx> {
       });
       this.#listener.start();
     }
-    const shared = new SharedCommits(
-      ({ text, values }) => database.watch(client.query(text, values), (error) => error),
-      where,
-      this.#tables,
-      clock,
-    );
-    return this.#open = { database, wakes, pollMs, say, lookups, foresight, shared };
+    const ask = ({ text, values }: Statement) => database.watch(client.query(text, values), (error) => error);
+    const shared = new SharedCommits(ask, where, this.#tables, clock);
+    const joined = new JoinedCommits(ask, where, this.#tables.joined, clock);
+    return this.#open = { database, wakes, pollMs, say, lookups, foresight, shared, joined };
   }
 
   #report(error: Error | undefined): void {

@@ -5,12 +5,13 @@ import { DueTable } from "./due_table.ts";
 import { FreeRows } from "./free_rows.ts";
 import { FreshRows } from "./fresh_rows.ts";
 import { Inbox } from "./inbox.ts";
+import { JoinedRows } from "./joined_rows.ts";
 import { Leases } from "./leases.ts";
 import type { Names } from "./names.ts";
 import { SagaHistory } from "./saga_history.ts";
 import { Sagas } from "./sagas.ts";
 
-/** All of them; `free` writes to three, `fresh` to two. */
+/** All of them; `free` writes to three, `fresh` and `joined` to two. */
 export class Tables {
   readonly inbox: Inbox;
   readonly sagas: Sagas;
@@ -21,6 +22,7 @@ export class Tables {
   readonly cancelled: Cancelled;
   readonly free: FreeRows;
   readonly fresh: FreshRows;
+  readonly joined: JoinedRows;
 
   constructor(names: Names) {
     this.inbox = new Inbox(names);
@@ -32,5 +34,6 @@ export class Tables {
     this.cancelled = new Cancelled(names);
     this.free = new FreeRows(names, this.inbox, this.sagas);
     this.fresh = new FreshRows(names);
+    this.joined = new JoinedRows(names, this.sagas);
   }
 }

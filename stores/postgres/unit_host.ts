@@ -4,7 +4,7 @@ import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
 import type { KeyedLocks } from "../../src/values/keyed_locks.ts";
 import type { Link } from "../../src/values/linked_list.ts";
 import type { Database, Results } from "./database.ts";
-import type { JoinableUnit } from "./joining.ts";
+import type { JoinableUnit, Joined } from "./joining.ts";
 import type { Statement } from "./statement.ts";
 
 /** What a unit's commit sends. */
@@ -50,6 +50,20 @@ export interface UnitHost<Tx> {
     handled: readonly InboxKey[],
     changes: Changes,
   ): Promise<readonly Leased<OutboxRow>[]> | undefined;
+  /**
+   * Writes it with what has joined it, in one statement, which it may share with other units; false: nothing is written,
+   * and it has to go alone. `undefined`: it takes more.
+   *
+   * @param handled as in {@linkcode write}
+   * @param begin as `JoinedWrite.begin`
+   */
+  shareJoined(
+    scope: Scope,
+    handled: readonly InboxKey[],
+    changes: Changes,
+    joined: readonly Joined[],
+    begin: () => void,
+  ): Promise<boolean> | undefined;
   /** Somebody may write with it. */
   used(unit: RunningUnit, tx: Tx): void;
   /** The unit is over; nobody writes with this any more. */

@@ -6,6 +6,7 @@ import { Ending } from "../../src/values/ending.ts";
 import type { Link } from "../../src/values/linked_list.ts";
 import { undo } from "./database.ts";
 import { explain, explainOwn, isAborted, storeName } from "./errors.ts";
+import { HeldLocks } from "./held_locks.ts";
 import { type Joined, Joining } from "./joining.ts";
 import { Members } from "./members.ts";
 import { sagaOf } from "./sagas.ts";
@@ -24,10 +25,9 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
   readonly duplicates: readonly boolean[];
   readonly #host: UnitHost<Tx>;
   readonly #scope: Scope;
-  readonly #locks: string[];
+  readonly #locks: HeldLocks;
   readonly #loaded: readonly LoadedInstance[];
   readonly #joining = new Joining();
-  #holdsSaga = false;
   readonly #members = new Members({
     send: (...texts) => this.#send(...texts),
     run: async (text) => await this.#held?.query(text),
@@ -68,7 +68,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
     this.#loaded = loaded;
     this.#host = host;
     this.#scope = scope;
-    this.#locks = [...locks];
+    this.#locks = new HeldLocks(host.locks, locks);
     this.duplicates = duplicates;
     scope.signal.addEventListener("abort", this.#abort, { once: true });
   }
@@ -88,7 +88,10 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
     if (loaded !== undefined) return loaded.row && sagaOf(loaded.row);
     const { bus } = this.#scope;
     // Within the process, whoever waits holds no connection.
-    if (lock && this.#opening === undefined) await this.#lock(bus, saga, id);
+    if (lock && this.#opening === undefined) {
+      await this.#locks.lockSaga(bus, saga, id, this.#scope.signal);
+      this.#checkEnd();
+    }
     const { text, values } = this.#host.load(bus, saga, id, lock);
     const [found] =
       await (lock
@@ -141,8 +144,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
     const connection = this.#held;
     this.#held = undefined;
     if (connection !== undefined) this.#rolledBack = undo(connection);
-    for (const lock of this.#locks) this.#host.locks.release(lock);
-    this.#locks.length = 0;
+    this.#locks.release();
     this.#joining.end();
     this.#host.ended(this, this.#tx);
   }
@@ -155,15 +157,18 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
   async #write(changes: Changes): Promise<readonly Leased<OutboxRow>[]> {
     const { database } = this.#host;
     const handled = this.#handled();
-    const joined = this.#joining.begin();
-    const shared = joined.length === 0 ? this.#host.share(this.#scope, handled, changes) : undefined;
-    if (shared !== undefined) {
-      const leased = await shared;
+    const { all } = this.#joining;
+    if (all.length === 0) {
+      const shared = this.#host.share(this.#scope, handled, changes);
+      if (shared !== undefined) return await shared;
+    } else if (await this.#host.shareJoined(this.#scope, handled, changes, all, () => this.#goesOut()) === true) {
       this.#joining.committed([]);
-      return leased;
+      return [];
     }
+    const joined = this.#joining.begin();
     const written = this.#host.write(this.#scope, handled, [], changes);
     const statements = [...joined, ...written.statements];
+    this.#goesOut();
     try {
       return written.committed(this.#joining.committed(await database.write(statements, this.#scope.signal)));
     } catch (error) {
@@ -177,8 +182,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
     const written = this.#host.write(this.#scope, [], failed, changes);
     if (connection.lost) throw new StoreUnavailableError(storeName, database.where, "the connection was lost");
     const all = [...this.#joining.begin(), ...written.statements];
-    // Too late for a signal: what is sent is sent.
-    this.#scope.signal.removeEventListener("abort", this.#abort);
+    this.#goesOut();
     this.#held = undefined;
     // A transaction that has failed answers COMMIT with a rollback, and no error: something must ask.
     const statements = all.length > 0 ? all : [{ text: "SELECT 1", values: [] }];
@@ -188,6 +192,12 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
       await this.#begun;
       throw this.#refusal ?? written.explain(this.#joining.explain(error));
     }
+  }
+
+  /** It is on its way: too late for a signal. */
+  #goesOut(): void {
+    this.#checkEnd();
+    this.#scope.signal.removeEventListener("abort", this.#abort);
   }
 
   #check(): void {
@@ -277,23 +287,6 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
   /** Whose records are written with the commit. */
   #handled(): readonly InboxKey[] {
     return this.#scope.inbox.filter((_, at) => !this.duplicates[at] && !this.#members.failed(at));
-  }
-
-  async #lock(bus: string, saga: string, id: string): Promise<void> {
-    const name = `saga ${JSON.stringify([bus, saga, id])}`;
-    if (this.#locks.includes(name)) return;
-    const { locks } = this.#host;
-    if (!locks.tryAcquire(name)) {
-      // With one in hand it waits for no other, so that no two units wait for each other; `commit` finds the conflict.
-      if (this.#holdsSaga) return;
-      await locks.acquire(name, this.#scope.signal);
-      if (this.#ended !== undefined) {
-        locks.release(name);
-        throw ended(this.#ended.cause);
-      }
-    }
-    this.#locks.push(name);
-    this.#holdsSaga = true;
   }
 }
 

@@ -8,7 +8,7 @@ import { LinkedList } from "../../src/values/linked_list.ts";
 import type { Database } from "./database.ts";
 import { storeName } from "./errors.ts";
 import { JoinedUnit, type JoinHost } from "./joined_unit.ts";
-import type { JoinableUnit } from "./joining.ts";
+import type { JoinableUnit, Joined } from "./joining.ts";
 import type { Known } from "./lookups.ts";
 import type { SqlRow } from "./sql_client.ts";
 import type { Statement } from "./statement.ts";
@@ -144,6 +144,18 @@ export class Units<Tx> implements UnitHost<Tx>, JoinHost {
     if (unit === undefined) return undefined;
     return this.#life.check("commit").shared.write(unit, scope.signal)
       .then((found) => this.#committed(scope.bus, changes, found));
+  }
+
+  /** As {@linkcode UnitHost.shareJoined}. */
+  shareJoined(
+    scope: Scope,
+    handled: readonly InboxKey[],
+    changes: Changes,
+    joined: readonly Joined[],
+    begin: () => void,
+  ): Promise<boolean> | undefined {
+    const unit = this.#writing.joined(scope, handled, changes, joined);
+    return unit && this.#life.check("commit").joined.write({ ...unit, signal: scope.signal, begin });
   }
 
   /** As {@linkcode JoinHost.writeJoined}. */

@@ -5,8 +5,11 @@ import type { Leased, Scope } from "../../src/spi/store.ts";
 import type { Call } from "./cancelled.ts";
 import type { Before } from "./due_table.ts";
 import { explainOwn } from "./errors.ts";
+import { mostBytes } from "./flights.ts";
 import type { FreeUnit } from "./free_rows.ts";
 import type { BusKey } from "./inbox.ts";
+import type { JoinedWrite } from "./joined_commits.ts";
+import type { Joined } from "./joining.ts";
 import type { SqlRow } from "./sql_client.ts";
 import { refused, type Statement } from "./statement.ts";
 import type { Tables } from "./tables.ts";
@@ -102,6 +105,25 @@ export class Writing {
     if (change !== undefined && (key === undefined || !this.#with.tables.sagas.isBrief(change))) return undefined;
     if (key === undefined && outbox.length === 0) return undefined;
     return { bus, key: key && { ...key, bus }, change, rows: outbox, leaseMs };
+  }
+
+  /**
+   * A unit with what has joined it, if that can be written with others, and if the unit has no more than inbox records and
+   * changes of instances' rows.
+   */
+  joined(
+    { bus }: Scope,
+    handled: readonly InboxKey[],
+    { sagas, outbox, schedules }: Changes,
+    joined: readonly Joined[],
+  ): Omit<JoinedWrite, "signal" | "begin"> | undefined {
+    const alike = joined[0]?.alike;
+    let bytes = 0;
+    for (const each of joined) bytes += each.bytes ?? 0;
+    if (alike === undefined || bytes > mostBytes || joined.some((each) => each.alike !== alike)) return undefined;
+    if (outbox.length + schedules.length > 0 || sagas.length > 0 && handled.length === 0) return undefined;
+    if (!sagas.every((change) => this.#with.tables.sagas.isBrief(change))) return undefined;
+    return { rows: { bus, keys: keysOf(bus, handled), changes: sagas }, alike, joined, bytes };
   }
 
   /** Within a transaction that others commit. */

@@ -2,13 +2,12 @@
 import { ClaimLostError } from "../../src/errors/receiving.ts";
 import { UnroutableError } from "../../src/errors/sending.ts";
 import type { Enlistment, Outgoing, Settlement } from "../../src/spi/transport.ts";
-import type { JoinableUnit } from "../../stores/postgres/joining.ts";
-import { refused } from "../../stores/postgres/statement.ts";
-import { Flight, refusalOf } from "./flight.ts";
-import { News } from "./news.ts";
+import type { Alike, JoinableUnit } from "../../stores/postgres/joining.ts";
+import { refusalOf } from "./flight.ts";
+import { JoinedSends, JoinedSettlements } from "./joined.ts";
 import type { PostgresReceiver } from "./receiver.ts";
 import type { Services } from "./services.ts";
-import { readSettled, settleStatements, type Settling } from "./settling.ts";
+import type { Settling } from "./settling.ts";
 
 /**
  * Sends and settlements of one unit of work. They are kept until it commits, and written in that very flight: that they are
@@ -18,11 +17,14 @@ export class PostgresEnlistment implements Enlistment {
   readonly #services: Services;
   readonly #unit: JoinableUnit;
   readonly #receiver: PostgresReceiver | undefined;
+  readonly #usual: Alike;
   /** What it has sent last. */
-  #flight: Flight | undefined;
+  #sends: JoinedSends | undefined;
 
-  constructor(services: Services, unit: JoinableUnit, receiver: PostgresReceiver | undefined) {
+  /** @param usual writes what asks for nothing unusual, of several units at once */
+  constructor(services: Services, unit: JoinableUnit, receiver: PostgresReceiver | undefined, usual: Alike) {
     this.#services = services;
+    this.#usual = usual;
     this.#unit = unit;
     this.#receiver = receiver;
   }
@@ -55,43 +57,13 @@ export class PostgresEnlistment implements Enlistment {
   }
 
   #joinSends(batch: readonly Outgoing[]): void {
-    const flight = new Flight(this.#services, batch, true);
-    this.#flight = flight;
-    this.#unit.join({
-      statements: () => flight.begin(),
-      explain: (error) => flight.explain(error), // what it was bound to may have gone
-      ended: (results) => results === undefined ? flight.undone() : void flight.committed(results),
-    });
+    this.#sends = new JoinedSends(this.#services, batch, this.#usual);
+    this.#unit.join(this.#sends);
   }
 
   #joinSettlements(receiver: PostgresReceiver, wanted: readonly Settling[]): void {
-    const services = this.#services;
-    const made = settleStatements(services.messages, wanted, receiver.abandoned, true);
-    const [one] = wanted;
-    // As most units do: what is sent and what is accepted are one statement.
-    const together = made.acceptsOne && one !== undefined && this.#flight?.accept(one.lease) === true;
     try {
-      this.#unit.join({
-        statements: () => {
-          if (wanted.some(({ lease }) => !receiver.claims.holds(lease))) throw new ClaimLostError(receiver.queue.name);
-          return together ? [] : made.statements;
-        },
-        explain: (error) => {
-          if (refused(error, "claim") !== undefined) return new ClaimLostError(receiver.queue.name, { cause: error });
-          const { settlement } = made.moved[refused(error, "route") ?? -1] ?? {};
-          return settlement?.outcome === "move"
-            ? new UnroutableError("a moved message", settlement.to, { cause: error })
-            : error;
-        },
-        ended: (results) => {
-          if (results === undefined) return receiver.claims.undo(wanted);
-          const news = new News();
-          readSettled(services, wanted, made, results, receiver.queue.id, news);
-          receiver.claims.settled(wanted);
-          services.announce(news);
-          receiver.freed();
-        },
-      });
+      this.#unit.join(new JoinedSettlements(this.#services, receiver, wanted, this.#usual, this.#sends));
     } catch (error) {
       receiver.claims.undo(wanted);
       throw error;

@@ -134,6 +134,6 @@ export class Flight {
 }
 
 /** Whether it goes to one address, now, and in no order. */
-function isUsual({ alsoTo, key, dueAt }: Outgoing): boolean {
+export function isUsual({ alsoTo, key, dueAt }: Outgoing): boolean {
   return alsoTo.length === 0 && key === undefined && dueAt === undefined;
 }

@@ -1,4 +1,5 @@
 /** The table of messages. @module */
+import type { StatementPart } from "../../stores/postgres/joining.ts";
 import type { Names } from "../../stores/postgres/names.ts";
 import type { SqlRow } from "../../stores/postgres/sql_client.ts";
 import type { Statement } from "../../stores/postgres/statement.ts";
@@ -8,6 +9,7 @@ import { News } from "./news.ts";
 import { type SendKind, type SendOneKind, sendOneStatement, sendStatement } from "./send_statements.ts";
 import { listOf } from "./statements.ts";
 import type { QueueDatabase } from "./transacting.ts";
+import { type UsualKind, usualPart } from "./usual_statements.ts";
 
 /** What is asked of a database that answers. */
 type Asked = Pick<QueueDatabase, "query" | "write" | "end" | "clock">;
@@ -33,6 +35,7 @@ export class Messages {
   readonly sql: MessageStatements;
   readonly #names: Names;
   readonly #sends = new Map<string, string>();
+  readonly #usual = new Map<string, StatementPart>();
 
   /** @param names of the queues' tables */
   constructor(names: Names) {
@@ -54,6 +57,14 @@ export class Messages {
     let text = this.#sends.get(key);
     if (text === undefined) this.#sends.set(key, text = sendOneStatement(this.#names, kind));
     return { text, values };
+  }
+
+  /** Writes what several units send and accept that asks for nothing unusual. */
+  usual(kind: UsualKind): StatementPart {
+    const key = `${kind.sends} ${kind.special} ${kind.offers} ${kind.accepts}`;
+    let part = this.#usual.get(key);
+    if (part === undefined) this.#usual.set(key, part = usualPart(this.#names, kind));
+    return part;
   }
 
   /** Follows, in the transaction, what notes keys. Its last gives the queues that have got something to take. */

@@ -34,6 +34,7 @@ import type { Services } from "./services.ts";
 import { Sweeping } from "./sweeping.ts";
 import { Entities, type Queue, refuse, transportName } from "./topology.ts";
 import { sessionOf, transact } from "./transacting.ts";
+import { Usual } from "./usual.ts";
 
 /** What a transport is made with, checked. */
 export interface Settings {
@@ -46,6 +47,8 @@ export interface Settings {
 interface Open {
   readonly host: Host;
   readonly services: Services;
+  /** What units send and accept at once. */
+  readonly usual: Usual;
   readonly sender: Sender;
   readonly notices: Notices;
   readonly sweeping: Sweeping;
@@ -134,7 +137,7 @@ export class PostgresTransport<Tx> implements Transport {
     };
     const sender = new Sender(services, this.#settings.maxUnsent);
     const sweeping = new Sweeping(services);
-    this.#open = { host, services, sender, notices, sweeping };
+    this.#open = { host, services, usual: new Usual(services), sender, notices, sweeping };
     sweeping.start();
   }
 
@@ -179,12 +182,12 @@ export class PostgresTransport<Tx> implements Transport {
   }
 
   enlist(tx: unknown, receiver: Receiver | undefined): Enlistment | undefined {
-    const { services } = this.#check("join a transaction");
+    const { services, usual } = this.#check("join a transaction");
     const unit = this.#store.unitOf(tx);
     if (unit === undefined) return undefined;
-    if (receiver === undefined) return new PostgresEnlistment(services, unit, undefined);
+    if (receiver === undefined) return new PostgresEnlistment(services, unit, undefined, usual);
     if (!(receiver instanceof PostgresReceiver) || !receiver.isOf(services)) return undefined;
-    return new PostgresEnlistment(services, unit, receiver);
+    return new PostgresEnlistment(services, unit, receiver, usual);
   }
 
   close(deadline: number): Promise<void> {

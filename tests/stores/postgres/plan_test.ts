@@ -4,6 +4,7 @@ import { Cancelled } from "../../../stores/postgres/cancelled.ts";
 import { DueTable } from "../../../stores/postgres/due_table.ts";
 import { FreeRows } from "../../../stores/postgres/free_rows.ts";
 import { Inbox } from "../../../stores/postgres/inbox.ts";
+import { JoinedRows } from "../../../stores/postgres/joined_rows.ts";
 import { Names } from "../../../stores/postgres/names.ts";
 import { Sagas } from "../../../stores/postgres/sagas.ts";
 import type { Statement } from "../../../stores/postgres/statement.ts";
@@ -123,6 +124,10 @@ async function statementsOf(opened: Opened): Promise<Readonly<Record<string, Sta
     change: changes[1],
     rows: [opened.row(), opened.row()],
   });
+  const rows = new JoinedRows(names, sagas);
+  const joined = { part: { queries: "nothing AS (SELECT)", select: "SELECT 1 WHERE false", columns: 1 }, values: [] };
+  const keys = changes.map((_, at) => ({ ...unit.key, messageId: `joined${at}` }));
+  statements["joined rows"] = rows.write([{ bus, keys, changes }], joined)!;
   const schedules = new DueTable<ScheduleRow>(names, "schedules");
   schedules.remove(bus, ["due7"]).slice(0, 2).forEach((each, at) => statements[`schedules: remove ${at}`] = each);
   return statements;

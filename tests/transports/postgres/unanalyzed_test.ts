@@ -4,6 +4,7 @@ import { Names } from "../../../stores/postgres/names.ts";
 import { messageStatements } from "../../../transports/postgres/message_statements.ts";
 import type { Statement } from "../../../stores/postgres/statement.ts";
 import { sendOneStatement, sendStatement } from "../../../transports/postgres/send_statements.ts";
+import { usualPart } from "../../../transports/postgres/usual_statements.ts";
 import { listOf, planOf, readBy, stepsOf } from "../../stores/postgres/plans.ts";
 import { onQueues } from "./rig.ts";
 
@@ -41,6 +42,12 @@ function bounded(names: Names, [work, keyed]: readonly string[]): readonly (read
     JSON.stringify(some.map((each) => ({ a: queue, k, i: String(each), c: "t", h: "[]", s: 0, z: 0 })));
   const send = (keyed: boolean) => sendStatement(names, { keyed, offers: false, strict: false });
   const one = sendOneStatement(names, { offers: false, strict: true, accepts: true });
+  const usual = (special: boolean, offers: boolean) => {
+    const { queries, select } = usualPart(names, { sends: true, special, offers, accepts: true });
+    const lists = [["queue:work"], ["x"], ["[]"], ["00"], ...special ? [["t"], ["0"], ["NaN"], ["t"]] : []];
+    const values = [...lists.map((list) => list.join("")), ...special ? [] : ["t"]];
+    return [`WITH ${queries} ${select}`, [...held, ...values, ...offers ? [`{${work}}`, "{50}", "1000"] : []]] as const;
+  };
   const [from, to] = ["-1000", "9000000"];
   const of = (name: string, text: string, values: Statement["values"], most = 50) =>
     [name, { text, values }, most] as const;
@@ -70,6 +77,8 @@ function bounded(names: Names, [work, keyed]: readonly string[]): readonly (read
     of("line up", sql.lineUpFirsts, [keyed!], waiting),
     of("send", send(false), [sent("queue:work"), ""]),
     of("send, with keys", send(true), [sent("queue:keyed", "k1"), ""]),
+    of("send and accept for several units", ...usual(false, true)),
+    of("send what is special and accept for several units", ...usual(true, false)),
     of("send one and accept one", one, ["queue:work", "0", "x", "t", "[]", "", null, "true", "1000", "0"]),
   ];
 }

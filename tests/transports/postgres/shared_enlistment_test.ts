@@ -1,0 +1,403 @@
+/** Units that are enlisted share a commit, and are told their own outcomes. */
+import { assert, assertEquals } from "@std/assert";
+import type { TransactionSql } from "postgres";
+import { ClaimLostError } from "../../../src/errors/receiving.ts";
+import { UnroutableError } from "../../../src/errors/sending.ts";
+import {
+  ConflictError,
+  DuplicateError,
+  OutcomeUnknownError,
+  TransactionEndedError,
+} from "../../../src/errors/store.ts";
+import type { SagaRow } from "../../../src/spi/rows.ts";
+import type { JoinableStore, Scope, Unit } from "../../../src/spi/store.ts";
+import type { Delivery, Enlistment, Outgoing, Transport } from "../../../src/spi/transport.ts";
+import { postgresTransport } from "../../../transports/postgres/mod.ts";
+import { changes } from "../../conformance/store/trial.ts";
+import { type Inbox, text } from "../../conformance/transport/inbox.ts";
+import { deaf, onQueues, type Rig } from "./rig.ts";
+
+/** A message that came, and its unit. */
+interface Begun {
+  readonly delivery: Delivery;
+  readonly unit: Unit<TransactionSql>;
+  readonly enlistment: Enlistment;
+}
+
+/** A transport given its store, and units of the messages that came. */
+class Sharing {
+  readonly rig: Rig;
+  readonly store: JoinableStore<TransactionSql>;
+  readonly transport: Transport;
+  readonly inbox: Inbox;
+  units: readonly Begun[] = [];
+
+  constructor(rig: Rig, store: JoinableStore<TransactionSql>, transport: Transport, inbox: Inbox) {
+    this.rig = rig;
+    this.store = store;
+    this.transport = transport;
+    this.inbox = inbox;
+  }
+
+  /** Begins a unit for each message that is unsettled. */
+  async begin(scope: Partial<Scope> = {}): Promise<void> {
+    this.units = await Promise.all(this.inbox.unsettled.map(async (delivery) => {
+      const unit = await begin(this.store, text(delivery), scope);
+      const enlistment = this.transport.enlist?.(unit.tx, this.inbox.receiver);
+      if (enlistment === undefined) throw new Error("It joins its store's units");
+      return { delivery, unit, enlistment };
+    }));
+  }
+
+  /** Each sends what it is told to, and accepts its message. */
+  async write(of: (text: string, at: number) => readonly Outgoing[] = (each) => [this.out(each)]): Promise<void> {
+    for (const [at, { enlistment, delivery }] of this.units.entries()) {
+      const batch = of(text(delivery), at);
+      if (batch.length > 0) await enlistment.send(batch);
+      await enlistment.settle([{ delivery, outcome: "accept" }]);
+    }
+  }
+
+  out(text: string, some: Partial<Outgoing> = {}): Outgoing {
+    return { ...this.rig.outgoing("queue:out", { text }).outgoing, ...some };
+  }
+
+  /** Commits all at once; gives what each rejected with. */
+  async commit(with_: (at: number) => ReturnType<typeof changes> = () => changes({})): Promise<readonly unknown[]> {
+    const outcomes = await Promise.allSettled(this.units.map(({ unit }, at) => unit.commit(with_(at))));
+    return outcomes.map((outcome) => outcome.status === "rejected" ? outcome.reason : undefined);
+  }
+
+  /** What any other program sees: what is left, what was sent, what is remembered, and in how many commits. */
+  async seen(): Promise<Readonly<Record<string, unknown>>> {
+    const [row] = await this.rig.select(
+      "SELECT (SELECT coalesce(string_agg(convert_from(body, 'UTF8'), ' ' ORDER BY place), '') " +
+        `FROM hero_queue_messages WHERE via = 'queue:in') AS "in", ` +
+        "(SELECT coalesce(string_agg(convert_from(body, 'UTF8'), ' ' ORDER BY body), '') " +
+        "FROM hero_queue_messages WHERE via = 'queue:out') AS out, " +
+        "(SELECT coalesce(string_agg(message_id, ' ' ORDER BY message_id), '') FROM hero_inbox) AS inbox",
+    );
+    return { ...row };
+  }
+  async commits(): Promise<number> {
+    const [row] = await this.rig.select("SELECT count(DISTINCT xmin::text)::int AS n FROM hero_inbox");
+    return Number(row?.["n"]);
+  }
+
+  /** Locks the inbox from elsewhere, so that commits wait; gives what ends that. */
+  async lockInbox(): Promise<AsyncDisposable> {
+    const [locked, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const holding = this.rig.bench.sql.begin(async (tx) => {
+      await tx.unsafe(`LOCK TABLE "${this.rig.bench.schema}".hero_inbox IN EXCLUSIVE MODE`);
+      locked.resolve();
+      await release.promise;
+    });
+    await locked.promise;
+    return {
+      [Symbol.asyncDispose]: async () => {
+        release.resolve();
+        await holding;
+      },
+    };
+  }
+  /** The backends of commits that wait for a lock. */
+  async waiting(): Promise<readonly number[]> {
+    const { sql, schema } = this.rig.bench;
+    const found = await sql.unsafe(
+      `SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%${schema}%'`,
+    );
+    return found.map(({ pid }) => Number(pid));
+  }
+}
+
+const { signal } = new AbortController();
+
+function begin(store: JoinableStore<TransactionSql>, id: string, scope: Partial<Scope> = {}) {
+  const inbox = [{ endpoint: "in", messageId: id, keepUntil: 8e15 }];
+  return store.begin({ bus: "orders", partition: id, inbox, signal, ...scope });
+}
+
+const letters = ["a", "b", "c", "d", "e", "f", "g", "h"];
+const all = letters.join(" ");
+const but = (...gone: readonly string[]): string => letters.filter((each) => !gone.includes(each)).join(" ");
+
+/** Registers a test with eight messages that came. */
+function sharing(name: string, run: (sharing: Sharing) => Promise<void>): void {
+  onQueues(name, ["in", "out", "more"], async (rig) => {
+    const store = await rig.store({ listen: false });
+    const transport = await rig.open(postgresTransport(store, { lease: "10s", ...deaf }));
+    const inbox = await rig.receive(transport, "in", { credit: 20 });
+    await rig.send(transport, "queue:in", ...letters.map((text) => ({ text })));
+    await rig.came(inbox, letters.length);
+    const sharing = new Sharing(rig, store, transport, inbox);
+    await run(sharing);
+  });
+}
+
+/** Which of the units were refused, and all with an error of that class. */
+function refused(outcomes: readonly unknown[], by: new (...args: never[]) => Error): string {
+  return outcomes.flatMap((outcome, at) => {
+    if (outcome === undefined) return [];
+    assert(outcome instanceof by, String(outcome));
+    return letters[at] ?? "?";
+  }).join(" ");
+}
+
+sharing("units that are ready at once share commits, with their messages, in order, handed over", async (sharing) => {
+  const { rig, transport, inbox } = sharing;
+  const out = await rig.receive(transport, "out");
+  await rig.hungry(out);
+  await sharing.begin();
+  await sharing.write((each) => [sharing.out(`${each}1`), sharing.out(`${each}2`)]);
+  assertEquals(await sharing.commit(), letters.map(() => undefined));
+  assert(await sharing.commits() <= 2, `${await sharing.commits()} commits for 8 units`);
+  assertEquals(out.texts.toSorted(), letters.flatMap((each) => [`${each}1`, `${each}2`]));
+  for (const each of letters) assert(out.texts.indexOf(`${each}1`) < out.texts.indexOf(`${each}2`), each);
+  await out.accept();
+  assertEquals(await sharing.seen(), { in: "", out: "", inbox: all });
+  await inbox.receiver.settle(inbox.unsettled.map((delivery) => ({ delivery, outcome: "release" }))); // settled already
+  assertEquals(inbox.received.length, letters.length);
+});
+
+sharing("what share a commit may be units that only accept, or only send", async (sharing) => {
+  const { rig, store, transport } = sharing;
+  await sharing.begin();
+  await sharing.write(() => []);
+  const free = await Promise.all(letters.map(async (each) => {
+    const unit = await begin(store, each, { inbox: [] });
+    await transport.enlist?.(unit.tx, undefined)?.send([sharing.out(each)]);
+    return unit;
+  }));
+  const [outcomes] = await Promise.all([sharing.commit(), ...free.map((unit) => unit.commit(changes({})))]);
+  assertEquals(outcomes, letters.map(() => undefined));
+  assert(await sharing.commits() <= 2);
+  assertEquals(await sharing.seen(), { in: "", out: all, inbox: all });
+  const [row] = await rig.select("SELECT count(DISTINCT xmin::text)::int AS n FROM hero_queue_messages");
+  assert(Number(row?.["n"]) <= 2, `${row?.["n"]} commits for 8 that send`);
+});
+
+sharing("of units that share a commit, one that was handled elsewhere is refused alone", async (sharing) => {
+  const other = await sharing.rig.store();
+  await sharing.begin();
+  await sharing.write();
+  const theirs = await begin(other, "c");
+  await theirs.commit(changes({}));
+  assertEquals(refused(await sharing.commit(), DuplicateError), "c");
+  assertEquals(await sharing.seen(), { in: "c", out: but("c"), inbox: all });
+  await sharing.inbox.accept(sharing.units.filter((_, at) => at === 2).map(({ delivery }) => delivery));
+  assertEquals((await sharing.seen())["in"], "");
+});
+
+sharing("of units that share a commit, one whose lease has ended is refused alone", async (sharing) => {
+  await sharing.begin();
+  await sharing.write();
+  await sharing.rig.select(
+    "UPDATE hero_queue_messages SET deliveries = deliveries + 1, leased_until = 9e15 WHERE body = 'e'::bytea",
+  );
+  assertEquals(refused(await sharing.commit(), ClaimLostError), "e");
+  assertEquals(await sharing.seen(), { in: "e", out: but("e"), inbox: but("e") });
+});
+
+sharing(
+  "of units that share a commit, one whose queue is gone is refused alone, where it must be taken",
+  async (sharing) => {
+    const { rig } = sharing;
+    await sharing.begin();
+    const to = (at: number) => at === 1 || at === 3 ? "queue:more" : "queue:out";
+    await sharing.write((each, at) => [sharing.out(each, { to: to(at), mandatory: at !== 3 })]);
+    await rig.select("DELETE FROM hero_queue_routes WHERE address = 'queue:more'");
+    assertEquals(refused(await sharing.commit(), UnroutableError), "b");
+    assertEquals(await sharing.seen(), { in: "b", out: but("b", "d"), inbox: but("b") });
+    await sharing.inbox.accept(sharing.units.filter((_, at) => at === 1).map(({ delivery }) => delivery));
+  },
+);
+
+sharing("what is told of messages that share a commit is theirs, also of unusual ones", async (sharing) => {
+  const { rig, transport } = sharing;
+  await sharing.begin();
+  const expiresAt = rig.clock.now() + 3_600_000;
+  const frame = (contentType: string, each: string, body = each) => ({
+    contentType,
+    headers: { [each]: each },
+    body: new TextEncoder().encode(body),
+  });
+  const texts = [`"q" \\ {,} NULL`, "line\nbreak\ttab", "NUL \0, \x1a and 😀", "a\x1fb"];
+  const some: readonly (readonly Partial<Outgoing>[])[] = [
+    [{ priority: 7 }, {}],
+    [{ expiresAt }],
+    texts.map((each) => ({ frame: frame(each, each), messageId: each })),
+    [{ frame: frame("t", "none", "") }],
+    [{ messageId: "twice" }, { messageId: "twice" }],
+    [{ key: "k" }],
+    [{ dueAt: expiresAt }],
+    [],
+  ];
+  await sharing.write((each, at) => some[at]!.map((more) => sharing.out(each, more)));
+  assertEquals(await sharing.commit(), letters.map(() => undefined));
+  const rows = await rig.select(
+    'SELECT -"rank" AS priority, expires_at::float8 AS expires, due_at::float8 AS due, "key", content_type AS type, ' +
+      "message_id AS id, length(body) AS size, headers FROM hero_queue_messages WHERE via = 'queue:out'",
+  );
+  const find = (which: Readonly<Record<string, unknown>>) =>
+    rows.filter((row) => Object.entries(which).every(([name, value]) => row[name] === value)).length;
+  assertEquals(rows.length, 12);
+  assertEquals(find({ priority: 7 }), 1);
+  assertEquals(find({ expires: expiresAt }), 1);
+  assertEquals([find({ id: "twice" }), find({ key: "k" }), find({ due: expiresAt }), find({ size: 0 })], [2, 1, 1, 1]);
+  const out = await rig.receive(transport, "out");
+  await rig.came(out, 11);
+  const came = out.received.map(({ frame: { contentType, headers, body } }) => ({ contentType, headers, body }));
+  for (const each of texts) {
+    assertEquals(came.find(({ contentType }) => contentType === each), frame(each, each));
+  }
+  await out.accept();
+});
+
+sharing("a connection that is lost while it commits leaves nobody knowing, and each is done once", async (sharing) => {
+  const { rig } = sharing;
+  await sharing.begin();
+  await sharing.write();
+  await using locked = await sharing.lockInbox();
+  const committing = sharing.commit();
+  await rig.until("commits that wait", async () => (await sharing.waiting()).length === 2);
+  const waiting = await sharing.waiting();
+  await rig.select(`SELECT ${waiting.map((pid) => `pg_terminate_backend(${pid})`).join(", ")}`);
+  assertEquals(refused(await committing, OutcomeUnknownError), all);
+  await locked[Symbol.asyncDispose]();
+  assertEquals(await sharing.seen(), { in: all, out: "", inbox: "" });
+  // What they have is theirs as before: whoever tries again asks the inbox.
+  await sharing.begin();
+  assertEquals(sharing.units.map(({ unit }) => unit.duplicates), letters.map(() => [false]));
+  await sharing.write();
+  assertEquals(await sharing.commit(), letters.map(() => undefined));
+  assertEquals(await sharing.seen(), { in: "", out: all, inbox: all });
+});
+
+sharing(
+  "a unit that is given up before its commit is on its way writes nothing; after that it is too late",
+  async (sharing) => {
+    const { rig, store, transport, inbox } = sharing;
+    const [early, late] = [new AbortController(), new AbortController()];
+    await using locked = await sharing.lockInbox();
+    const committing: Promise<unknown>[] = [];
+    for (const [at, delivery] of inbox.unsettled.slice(0, 3).entries()) {
+      const unit = await begin(store, text(delivery), { signal: at === 2 ? early.signal : late.signal });
+      const enlistment = transport.enlist?.(unit.tx, inbox.receiver);
+      await enlistment?.send([sharing.out(text(delivery))]);
+      await enlistment?.settle([{ delivery, outcome: "accept" }]);
+      committing.push(unit.commit(changes({})).catch((error) => error));
+      if (at < 2) await rig.until("a commit that waits", async () => (await sharing.waiting()).length > at);
+    }
+    early.abort(new Error("given up"));
+    late.abort(new Error("too late"));
+    await locked[Symbol.asyncDispose]();
+    const [first, second, third] = await Promise.all(committing);
+    assertEquals([first, second], [[], []]);
+    assert(third instanceof TransactionEndedError, String(third));
+    assertEquals(await sharing.seen(), { in: but("a", "b"), out: "a b", inbox: "a b" });
+    // What was accepted is no longer held, and what was given up is.
+    await inbox.settle({ outcome: "release", untouched: true });
+    inbox.allowed = 20;
+    await rig.came(inbox, 14);
+    assertEquals(inbox.texts.slice(8), letters.slice(2));
+    await inbox.accept();
+  },
+);
+
+sharing(
+  "a transport that closes while commits are on their way loses nothing, and hands over to others",
+  async (sharing) => {
+    const { rig, transport, inbox } = sharing;
+    const out = await rig.receive(transport, "out");
+    await rig.hungry(out);
+    await sharing.begin();
+    await sharing.write();
+    await using locked = await sharing.lockInbox();
+    const committing = sharing.commit();
+    await rig.until("commits that wait", async () => (await sharing.waiting()).length === 2);
+    const closing = transport.close(rig.clock.now());
+    await locked[Symbol.asyncDispose]();
+    const outcomes = await committing;
+    await closing;
+    for (const each of [inbox, out]) each.closed("close");
+    const next = await rig.connect();
+    const [left, sent] = [await rig.receive(next, "in"), await rig.receive(next, "out")];
+    const done = letters.filter((_, at) => outcomes[at] === undefined);
+    await rig.came(sent, done.length);
+    await rig.came(left, letters.length - done.length);
+    assertEquals([sent.texts.toSorted(), left.texts.toSorted()], [
+      done,
+      letters.filter((each) => !done.includes(each)),
+    ]);
+    await Promise.all([left.accept(), sent.accept()]);
+  },
+);
+
+sharing(
+  "what comes again goes alone: who still has its inbox record keeps others waiting no longer",
+  async (sharing) => {
+    const { rig, inbox } = sharing;
+    const other = await rig.store();
+    const theirs = await begin(other, "a");
+    await theirs.tx`SELECT 1`; // it has the record from here on
+    await inbox.settle({ outcome: "release" }, inbox.unsettled.slice(0, 1));
+    await rig.came(inbox, letters.length + 1);
+    await sharing.begin();
+    await sharing.write();
+    const committing = sharing.units.map(({ unit }) => unit.commit(changes({})));
+    const again = sharing.units.findIndex(({ delivery }) => text(delivery) === "a");
+    const [waits] = committing.splice(again, 1);
+    await Promise.all(committing);
+    assertEquals(await sharing.seen(), { in: "a", out: but("a"), inbox: but("a") });
+    await theirs.rollback();
+    await waits;
+    assertEquals((await sharing.seen())["in"], "");
+  },
+);
+
+sharing("transitions share a commit with what they send and accept, and a conflict is one's own", async (sharing) => {
+  const { rig, store } = sharing;
+  const row = (id: string, some: Partial<SagaRow> = {}): SagaRow => ({
+    saga: "order",
+    id,
+    incarnation: "i",
+    version: 1,
+    schema: 1,
+    state: "begun",
+    data: new TextEncoder().encode(id),
+    types: undefined,
+    index: {},
+    ...some,
+  });
+  const made = await begin(store, "made", { inbox: [] });
+  await made.commit(changes({ sagas: letters.map((id) => ({ before: undefined, after: row(id) })) }));
+  await sharing.begin();
+  await sharing.write();
+  const outcomes = await sharing.commit((at) => {
+    const [id, version] = [letters[at] ?? "", at === 5 ? 3 : 1];
+    const after = at === 6 ? undefined : row(id, { version: 2, state: "led" });
+    return changes({ sagas: [{ before: row(id, { version }), after }] });
+  });
+  assertEquals(refused(outcomes, ConflictError), "f");
+  assertEquals(await sharing.seen(), { in: "f", out: but("f"), inbox: but("f") });
+  const found = await rig.select("SELECT id, state FROM hero_sagas ORDER BY id");
+  assertEquals(
+    found.map(({ id, state }) => `${id} ${state}`),
+    ["a led", "b led", "c led", "d led", "e led", "f begun", "h led"],
+  );
+  await sharing.inbox.accept(sharing.units.filter((_, at) => at === 5).map(({ delivery }) => delivery));
+});
+
+sharing("transitions without a conflict are one statement for all", async (sharing) => {
+  await sharing.begin();
+  await sharing.write();
+  const outcomes = await sharing.commit((at) => {
+    const [id, some] = [letters[at] ?? "", { incarnation: "i", version: 1, schema: 1, state: "s", types: undefined }];
+    return changes({
+      sagas: [{ before: undefined, after: { saga: "order", id, data: new Uint8Array(), index: {}, ...some } }],
+    });
+  });
+  assertEquals(outcomes, letters.map(() => undefined));
+  const [row] = await sharing.rig.select("SELECT count(DISTINCT xmin::text)::int AS n FROM hero_sagas");
+  assertEquals([await sharing.commits() <= 2, Number(row?.["n"]) <= 2], [true, true]);
+});
