@@ -13,7 +13,7 @@ import { handleAll, steps, Submit } from "./kill/one_database_service.ts";
 import { type Queues, queuesBeside } from "./kill/queues_beside.ts";
 
 const inputsEachTime = 8;
-const endpoints = ["orders", "bills", "books", "relay", "ends"];
+const endpoints = ["orders", "bills", "books", "relay", "ends", "passes", "copies"];
 
 /** One database, and this process' own bus on it. */
 class Bench {
@@ -83,7 +83,7 @@ class Bench {
     const expected = Array.from({ length: this.#inputs }, (_, input) => input);
     for (const step of steps) assertEquals(await this.effects(step), expected, `The effects "${step}"`);
     assertEquals(await this.#queues.count("hops"), 0);
-    assertEquals(await this.#ledger.left(), { inbox: 5 * expected.length, outbox: 0, schedules: 0 });
+    assertEquals(await this.#ledger.left(), { inbox: endpoints.length * expected.length, outbox: 0, schedules: 0 });
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,4 @@
-/** What the processes on one database do: each input has four effects, on endpoints of every kind. */
+/** What the processes on one database do: each input has five effects, on endpoints of every kind. */
 import { type Bus, command, event } from "../../../mod.ts";
 import type { Ledger } from "./ledger.ts";
 
@@ -11,9 +11,11 @@ const Submitted = event<Order>("one.submitted", { key: ({ input }) => `key ${inp
 const Bill = command<Order>("one.bill");
 const Book = command<Order>("one.book");
 const End = command<Order>("one.end");
+const Pass = command<Order>("one.pass");
+const Copy = command<Order>("one.copy");
 
 /** The effects of an input. */
-export const steps: readonly string[] = ["order", "bill", "book", "end"];
+export const steps: readonly string[] = ["order", "bill", "book", "end", "copy"];
 
 /** Declares the endpoints; `reached` is told how far each handler of an input is, and may hold it up. */
 export function handleAll(
@@ -26,6 +28,7 @@ export function handleAll(
   const write = (tx: unknown, step: string, { input }: Order): Promise<void> => ledger.write(tx, { step, input });
   bus.endpoint("orders", { ...few, outbox: true }).handle(Submit, async (order, ctx) => {
     await ctx.publish(Submitted, order);
+    await ctx.send(Pass, order);
     await reached("taken", ctx.signal);
     await write(ctx.tx, "order", order);
     await reached("written", ctx.signal);
@@ -46,4 +49,10 @@ export function handleAll(
     End,
     (order, ctx) => write(ctx.tx, "end", order),
   );
+  // The same without an order: those that are ready together share a commit.
+  bus.endpoint("passes", { concurrency: 4, prefetch: 4, outbox: true }).handle(
+    Pass,
+    (order, ctx) => ctx.send(Copy, order),
+  );
+  bus.endpoint("copies", { ...few, outbox: true }).handle(Copy, (order, ctx) => write(ctx.tx, "copy", order));
 }
