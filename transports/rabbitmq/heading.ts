@@ -2,7 +2,6 @@
 import type { MessageProperties, Options } from "amqplib";
 import { names } from "../../src/envelope/headers.ts";
 import { isShort } from "./encoding.ts";
-import type { Table } from "./frame.ts";
 
 /** What `app_id` begins with where the rest of it is `hero-meta`, and the property `type` is `hero-type`. */
 const mark = "hero:";
@@ -12,7 +11,7 @@ let lastMeta = "";
 let lastAppId = "";
 
 /** Takes both headers out of a table and puts them into properties. Where those are in use, or too short, both stay. */
-export function writeHeading(properties: Options.Publish, table: Table): void {
+export function writeHeading(properties: Options.Publish, table: Record<string, unknown>): void {
   const type = table[names.type];
   const meta = table[names.meta];
   if (typeof type !== "string" || typeof meta !== "string") return;
