@@ -1,6 +1,14 @@
 /** What the unit of one delivery is about. @module */
 import type { InboxKey } from "../spi/rows.ts";
-import type { Scope } from "../spi/store.ts";
+import type { Ended, Scope } from "../spi/store.ts";
+
+/** Where its signal comes from. */
+export interface ScopeSource {
+  /** Made when it is first read. */
+  readonly signal: AbortSignal;
+  /** The unit that ends with it. */
+  ending: Ended | undefined;
+}
 
 /** Of a delivery whose signal is made when it is first asked for: most units ask for none. */
 export class DeliveryScope implements Scope {
@@ -8,13 +16,13 @@ export class DeliveryScope implements Scope {
   readonly partition: string;
   readonly inbox: readonly InboxKey[];
   readonly leaseMs: number;
-  readonly #source: { readonly signal: AbortSignal };
+  readonly #source: ScopeSource;
 
   constructor(
     bus: string,
     partition: string,
     inbox: readonly InboxKey[],
-    source: { readonly signal: AbortSignal },
+    source: ScopeSource,
     leaseMs: number,
   ) {
     this.bus = bus;
@@ -26,5 +34,12 @@ export class DeliveryScope implements Scope {
 
   get signal(): AbortSignal {
     return this.#source.signal;
+  }
+
+  listen(unit: Ended): void {
+    this.#source.ending = unit;
+  }
+  forget(unit: Ended): void {
+    if (this.#source.ending === unit) this.#source.ending = undefined;
   }
 }

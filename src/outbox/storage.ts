@@ -10,7 +10,7 @@ import type { JoinableStore, Leased, Scope, Store, Unit } from "../spi/store.ts"
 import type { Backlog } from "../spi/telemetry.ts";
 import type { Capabilities, Enlistment, Receiver, Transport } from "../spi/transport.ts";
 import { Deliverer, leaseInMs } from "./deliverer.ts";
-import { DeliveryScope } from "./delivery_scope.ts";
+import { DeliveryScope, type ScopeSource } from "./delivery_scope.ts";
 import { rowOf } from "./stored_message.ts";
 import { Sweeper } from "./sweeper.ts";
 import { UnitOfWork } from "./unit_of_work.ts";
@@ -149,7 +149,7 @@ export class Storage implements UnitOwner {
   beginNow(
     partition: string,
     inbox: readonly InboxKey[],
-    source: { readonly signal: AbortSignal },
+    source: ScopeSource,
     receiver: Receiver | undefined,
   ): UnitOfWork | undefined {
     if (this.store.beginNow === undefined) return undefined;

@@ -37,24 +37,38 @@ export interface RowOptions {
   readonly latestAt?: number | undefined;
 }
 
+/** No literal, as V8 makes those in its old generation once a burst of them has outlived a small collection. */
+class MessageRow implements OutboxRow {
+  readonly id: string;
+  readonly group: string;
+  readonly key: string | undefined;
+  readonly to: Address;
+  readonly frame: Frame;
+  readonly dueAt: number;
+  readonly expiresAt: number | undefined;
+
+  constructor({ messageId, key, to, expiresAt }: OutgoingMessage, frame: Frame, group: string, dueAt: number) {
+    this.id = messageId;
+    this.group = group;
+    this.key = key;
+    this.to = to;
+    this.frame = frame;
+    this.dueAt = dueAt;
+    this.expiresAt = expiresAt;
+  }
+}
+
 /** The row of a message that is to be sent once it has been committed. */
 export function rowOf(message: OutgoingMessage, { group, dueAt, dueAtBroker, latestAt }: RowOptions): OutboxRow {
   const { kind, priority, alsoTo, frame } = message;
-  return {
-    id: message.messageId,
-    group,
-    key: message.key,
-    to: message.to,
-    frame: withNotes(frame, {
-      kind,
-      priority,
-      dueAt: dueAtBroker,
-      latestAt,
-      alsoTo: alsoTo.length === 0 ? undefined : alsoTo,
-    }),
-    dueAt,
-    expiresAt: message.expiresAt,
+  const notes = {
+    kind,
+    priority,
+    dueAt: dueAtBroker,
+    latestAt,
+    alsoTo: alsoTo.length === 0 ? undefined : alsoTo,
   };
+  return new MessageRow(message, withNotes(frame, notes), group, dueAt);
 }
 
 /** A frame as a row has it. */

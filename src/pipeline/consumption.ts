@@ -5,6 +5,7 @@ import { headerCount, names, noHeaders } from "../envelope/headers.ts";
 import { ClaimLostError, HandlerTimeoutError } from "../errors/receiving.ts";
 import type { SenderInfo } from "../envelope/sent_envelope.ts";
 import type { FrameHeaders } from "../spi/frame.ts";
+import type { Ended } from "../spi/store.ts";
 import type { Address, Delivery } from "../spi/transport.ts";
 import type { Span } from "../spi/telemetry.ts";
 import type { ContextKey } from "../values/context_key.ts";
@@ -35,6 +36,7 @@ class Aside {
   /** Why the last attempt that did not end by itself was ended. */
   ended: Error | undefined;
   controller: AbortController | undefined;
+  ending: Ended | undefined;
   items: Map<ContextKey<unknown>, unknown> | undefined;
   values: readonly unknown[] | undefined;
   nextReading = 0;
@@ -223,10 +225,18 @@ export class Consumption implements Cause {
     }
     return own.controller.signal;
   }
+  /** The unit of work that ends as soon as they should. */
+  get ending(): Ended | undefined {
+    return this.#aside?.ending;
+  }
+  set ending(unit: Ended | undefined) {
+    if (unit !== undefined || this.#aside !== undefined) this.#own.ending = unit;
+  }
   /** Tells handlers to stop. */
   abort(reason: Error): void {
     const own = this.#own;
     own.aborted ??= reason;
+    own.ending?.end(reason);
     own.controller?.abort(reason);
   }
   /** A new attempt begins: the last one's reason to stop, its timeout, does not count for it. */
@@ -235,6 +245,7 @@ export class Consumption implements Cause {
     this.#aside.ended = this.#aside.aborted ?? this.#aside.ended;
     this.#aside.aborted = undefined;
     this.#aside.controller = undefined;
+    this.#aside.ending = undefined;
   }
   /** Whether an attempt has run out of time, been followed by another, or lost its claim: it must have no effect. */
   isOver(attempt: number): boolean {

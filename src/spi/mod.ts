@@ -31,6 +31,7 @@ export type {
 } from "./rows.ts";
 export type {
   Due,
+  Ended,
   InUnit,
   JoinableStore,
   Leased,

@@ -74,8 +74,21 @@ export interface Scope {
   readonly instances?: (() => readonly InstanceKey[]) | undefined;
   /** Ends every wait; the unit then rolls back, also one that waits for nothing. */
   readonly signal: AbortSignal;
+  /**
+   * Has its unit ended when `signal` aborts, before whoever listens at that, which need not be made for it. Left out: the
+   * signal itself tells.
+   */
+  listen?(unit: Ended): void;
+  /** Takes that back, if it is this unit. */
+  forget?(unit: Ended): void;
   /** For how long `commit` leases the rows that it gives back. Left out: 30 s. */
   readonly leaseMs?: number | undefined;
+}
+
+/** What ends when a signal aborts. */
+export interface Ended {
+  /** @param cause the signal's reason */
+  end(cause: unknown): void;
 }
 
 /** A unit of work. Used by one delivery; its calls may be sent without awaiting the one before. */

@@ -40,6 +40,7 @@ export class LoneMap<Value> {
   /** Takes a key out, if it is there. */
   delete(key: string): void {
     if (key === this.#key) this.#key = this.#value = undefined;
-    else this.#others?.delete(key);
+    // Each table that a `Map` has had keeps the next one, and all that was in it, alive for small collections.
+    else if (this.#others?.delete(key) === true && this.#others.size === 0) this.#others = undefined;
   }
 }

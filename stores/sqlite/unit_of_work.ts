@@ -58,7 +58,8 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
   /** `commit` was called: nothing more is taken. */
   #closing = false;
   #ended: (() => TransactionEndedError) | undefined;
-  readonly #abort: Ending;
+  /** Where the scope has to be listened at. */
+  readonly #abort: Ending | undefined;
 
   /** @param locks that it holds, by name, and gives back */
   constructor(host: UnitHost, scope: Scope, locks: readonly string[], duplicates: readonly boolean[]) {
@@ -67,8 +68,8 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
     this.#locks = [...locks];
     this.duplicates = duplicates;
     this.tx = new Transaction((work) => this.#use(work), this);
-    this.#abort = new Ending(this);
-    scope.signal.addEventListener("abort", this.#abort);
+    if (scope.listen === undefined) scope.signal.addEventListener("abort", this.#abort = new Ending(this));
+    else scope.listen(this);
   }
 
   get heldSince(): number | undefined {
@@ -141,11 +142,12 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
     const { writer, file: { path } } = this.#host.session;
     try {
       await this.#members;
-      const { signal } = this.#scope;
       const write = (connection: Connection) => this.#write(connection, changes);
       if (this.#open === undefined) {
         const written = this.#host.alone ? writer.writeSoon(write) : undefined;
-        const { leased, committed } = written === undefined ? await writer.write(write, signal) : written.result;
+        const { leased, committed } = written === undefined
+          ? await writer.write(write, this.#scope.signal)
+          : written.result;
         this.#endJoined(true);
         committed();
         return leased;
@@ -175,8 +177,11 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
     if (this.#ended !== undefined) return;
     this.#heldSince = undefined;
     this.#ended = () => new TransactionEndedError(storeName, cause === undefined ? undefined : { cause });
-    this.#scope.signal.removeEventListener("abort", this.#abort);
-    this.#abort.unit = undefined;
+    if (this.#abort === undefined) this.#scope.forget?.(this);
+    else {
+      this.#scope.signal.removeEventListener("abort", this.#abort);
+      this.#abort.unit = undefined;
+    }
     const { file, writer } = this.#host.session;
     if (this.#writes) {
       this.#writes = false;
