@@ -16,6 +16,7 @@ export const figures: readonly Figure[] = [
   ratio("pg-transport/vs-pg-boss", of("ours"), of("pg-boss"), both),
   ratio("pg-transport/vs-graphile-worker", of("ours"), of("graphile-worker"), both),
   ratio("pg-transport/enlist-gain", of("enlisted"), of("outbox"), [server]),
+  ratio("pg-transport/enlist-gain-collected", of("enlisted-collected"), of("outbox-collected"), [server]),
   single("pg-transport/p99-ms", "ms", p99("ours"), [server]),
   compared("pg-transport/p99-vs-best", "ratio", p99("ours"), bestPeer, (a, b) => a / b, both),
   {

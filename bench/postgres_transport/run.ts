@@ -2,8 +2,8 @@
 import client from "postgres";
 import type { Transport } from "../../src/spi/transport.ts";
 import { postgresTransport } from "../../transports/postgres/mod.ts";
-import { place, startConsumer } from "../postgres/consumer.ts";
-import { single } from "../postgres/settings.ts";
+import { type ConsumerOptions, place, startConsumer } from "../postgres/consumer.ts";
+import { collected, single } from "../postgres/settings.ts";
 import { abreast, Consumed } from "../support/flow.ts";
 import { type Case, runCase, type Work } from "../support/program.ts";
 import { schema, url } from "../support/stores.ts";
@@ -59,10 +59,10 @@ async function standing(backlog: number): Promise<Work> {
   };
 }
 
-/** A transactional consumer: its message, its row and what it publishes, all in one database. */
-async function consumer(transportOf: Parameters<typeof startConsumer>[2]): Promise<Work> {
+/** A transactional consumer: its message, its row if it writes one, and what it publishes, all in one database. */
+async function consumer(transportOf: Parameters<typeof startConsumer>[2], how = single): Promise<Work> {
   const consumed = new Consumed();
-  const bus = await startConsumer({ ...single, pool: 16 }, () => consumed.one(), transportOf);
+  const bus = await startConsumer({ ...how, pool: 16 }, () => consumed.one(), transportOf);
   return async (count) => {
     const done = consumed.expect(count);
     await abreast(PUBLISHERS, count, () => place(bus));
@@ -70,6 +70,9 @@ async function consumer(transportOf: Parameters<typeof startConsumer>[2]): Promi
   };
 }
 
+/** Who only publishes holds no connection, and may have more in flight. */
+const publishing: ConsumerOptions = { ...collected, concurrency: 64 };
+const given = (store: Parameters<typeof postgresTransport>[0]): Transport => postgresTransport(store);
 /** With queues of its own, which share nothing with the store: what leaves goes through the outbox. */
 const apart = (): Transport => postgresTransport({ url, schema });
 
@@ -78,8 +81,10 @@ const cases: Readonly<Record<string, Case>> = {
   "pg-boss": { count: 10_000, prepare: () => through(pgBoss) },
   "graphile-worker": { count: 5_000, prepare: () => through(graphileWorker) },
   "empty": { count: 20_000, prepare: () => standing(1) },
-  "enlisted": { count: 10_000, warmUp: 0.5, prepare: () => consumer((store) => postgresTransport(store)) },
+  "enlisted": { count: 10_000, warmUp: 0.5, prepare: () => consumer(given) },
   "outbox": { count: 10_000, warmUp: 0.5, prepare: () => consumer(apart) },
+  "enlisted-collected": { count: 20_000, warmUp: 0.5, prepare: () => consumer(given, publishing) },
+  "outbox-collected": { count: 20_000, warmUp: 0.5, prepare: () => consumer(apart, publishing) },
   "backlog": { count: 20_000, prepare: () => standing(1_000_000) },
 };
 

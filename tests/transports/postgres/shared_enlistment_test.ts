@@ -121,13 +121,13 @@ const letters = ["a", "b", "c", "d", "e", "f", "g", "h"];
 const all = letters.join(" ");
 const but = (...gone: readonly string[]): string => letters.filter((each) => !gone.includes(each)).join(" ");
 
-/** Registers a test with eight messages that came. */
-function sharing(name: string, run: (sharing: Sharing) => Promise<void>): void {
+/** Registers a test with eight messages that came, of one key if there is one. */
+function sharing(name: string, run: (sharing: Sharing) => Promise<void>, key?: string): void {
   onQueues(name, ["in", "out", "more"], async (rig) => {
     const store = await rig.store({ listen: false });
     const transport = await rig.open(postgresTransport(store, { lease: "10s", ...deaf }));
     const inbox = await rig.receive(transport, "in", { credit: 20 });
-    await rig.send(transport, "queue:in", ...letters.map((text) => ({ text })));
+    await rig.send(transport, "queue:in", ...letters.map((text) => key === undefined ? { text } : { text, key }));
     await rig.came(inbox, letters.length);
     const sharing = new Sharing(rig, store, transport, inbox);
     await run(sharing);
@@ -401,3 +401,18 @@ sharing("transitions without a conflict are one statement for all", async (shari
   const [row] = await sharing.rig.select("SELECT count(DISTINCT xmin::text)::int AS n FROM hero_sagas");
   assertEquals([await sharing.commits() <= 2, Number(row?.["n"]) <= 2], [true, true]);
 });
+
+sharing("what has a key shares a commit, unless the order of keys has come to count meanwhile", async (sharing) => {
+  const { rig, inbox } = sharing;
+  await sharing.begin();
+  await sharing.write();
+  await rig.select("UPDATE hero_queue_messages SET keeps = true WHERE body IN ('a', 'b')");
+  const units = sharing.units;
+  sharing.units = units.slice(4);
+  assertEquals(await sharing.commit(), Array(4).fill(undefined));
+  assert(await sharing.commits() <= 2, `${await sharing.commits()} commits for 4 units`);
+  sharing.units = units.slice(0, 4);
+  assertEquals(await sharing.commit(), Array(4).fill(undefined));
+  assertEquals(await sharing.seen(), { in: "", out: all, inbox: all });
+  await inbox.stop();
+}, "k");
