@@ -249,7 +249,10 @@ export class Consumption implements Cause {
   }
   /** Whether an attempt has run out of time, been followed by another, or lost its claim: it must have no effect. */
   isOver(attempt: number): boolean {
-    return attempt !== this.attempt || this.lost || this.#aside?.aborted instanceof HandlerTimeoutError;
+    if (attempt !== this.attempt) return true;
+    const aside = this.#aside;
+    // First: to ask whether something is of an error's class is a call, also of nothing.
+    return aside !== undefined && (aside.lost || aside.aborted instanceof HandlerTimeoutError);
   }
   /** Why it is. */
   whyOver(attempt: number): Error {
