@@ -121,7 +121,9 @@ export class Claims {
   accept(claim: Claim): void {
     claim.state = "accepted";
     this.#accepted++;
-    if (!this.gathers || this.#accepted >= Math.min(gatheredCount, this.prefetch / 4)) this.#schedule();
+    // Where little more may come, what waits would hold it up.
+    const scarce = this.#open > this.prefetch * 3 / 4;
+    if (!this.gathers || scarce || this.#accepted >= gatheredCount) this.#schedule();
     else this.#endGathering ??= this.#clock.at(this.#clock.now() + gatheringInMs, this.#flush);
   }
 

@@ -31,7 +31,7 @@ function made(prefetch: number) {
 }
 
 test("rabbitmq: what is accepted in one turn from the first on is acknowledged with one call", async () => {
-  const { told, ...bench } = made(10);
+  const { told, ...bench } = made(5);
   const [a, b, c] = bench.come(4);
   await bench.accept(c, a, b);
   assertEquals(told, ["+3"]);
@@ -47,13 +47,15 @@ test("rabbitmq: behind an unfinished message, less than half the prefetch waits 
   assertEquals(told, ["2", "3", "4", "5"]);
 });
 
-test("rabbitmq: half the prefetch does not wait, and never acknowledges past the unfinished", async () => {
+test("rabbitmq: half the prefetch does not wait for that, and never acknowledges past the unfinished", async () => {
   for (const [prefetch, half] of [[10, 5], [9, 5], [2, 1], [1, 1]] as const) {
     const { told, clock, ...bench } = made(prefetch);
     const [first, ...others] = bench.come(half + 1);
     await bench.accept(...others.slice(0, half - 1));
+    clock.advance(2);
     assertEquals([prefetch, told], [prefetch, []]);
     await bench.accept(others[half - 1]);
+    clock.advance(2);
     assertEquals([prefetch, told], [prefetch, others.map((_, at) => String(at + 2))]);
     await bench.accept(first);
     clock.advance(2);
@@ -76,7 +78,7 @@ test("rabbitmq: an unfinished message that is accepted in time takes those behin
 });
 
 test("rabbitmq: what goes back is told before what is accepted, in order", async () => {
-  const { told, claims, ...bench } = made(10);
+  const { told, claims, ...bench } = made(4);
   const [a, b, c, d] = bench.come(4);
   for (const each of [c, b]) if (each !== undefined) claims.release(each);
   await bench.accept(a, d);
@@ -99,15 +101,30 @@ test("rabbitmq: what is accepted turn by turn is acknowledged together, 2 ms aft
   assertEquals(told, ["+2", "3"]);
 });
 
-test("rabbitmq: a hundred do not wait for that, nor a quarter of the prefetch", async () => {
-  for (const [prefetch, enough] of [[1_000, 100], [400, 100], [399, 100], [40, 10], [5, 2], [4, 1], [1, 1]] as const) {
+test("rabbitmq: a hundred do not wait for that", async () => {
+  const { told, ...bench } = made(1_000);
+  const claims = bench.come(100);
+  for (const claim of claims.slice(0, -1)) await bench.accept(claim);
+  assertEquals(told, []);
+  await bench.accept(claims.at(-1));
+  assertEquals(told, ["+100"]);
+});
+
+test("rabbitmq: nor does anything where less than a quarter of the prefetch may still come", async () => {
+  for (const [prefetch, most] of [[1_000, 750], [64, 48], [8, 6], [5, 3], [3, 2], [2, 1]] as const) {
     const { told, ...bench } = made(prefetch);
-    const claims = bench.come(enough);
-    for (const claim of claims.slice(0, -1)) await bench.accept(claim);
+    const [first, second] = bench.come(most);
+    await bench.accept(first);
     assertEquals([prefetch, told], [prefetch, []]);
-    await bench.accept(claims.at(-1));
-    assertEquals([prefetch, told], [prefetch, [enough === 1 ? "1" : `+${enough}`]]);
+    bench.come(1);
+    if (second === undefined) continue;
+    await bench.accept(second);
+    assertEquals([prefetch, told], [prefetch, ["+2"]]);
   }
+  const { told, ...bench } = made(1);
+  const [only] = bench.come(1);
+  await bench.accept(only);
+  assertEquals(told, ["1"]);
 });
 
 test("rabbitmq: nothing waits where nothing more comes, or where what was accepted is wanted now", async () => {
