@@ -198,6 +198,21 @@ sharing("of units that share a commit, one whose lease has ended is refused alon
   assertEquals(await sharing.seen(), { in: "e", out: but("e"), inbox: but("e") });
 });
 
+sharing("who has lost a message to another, which handles it, waits for nobody", async (sharing) => {
+  const { rig } = sharing;
+  await sharing.begin();
+  await sharing.write();
+  const other = await rig.store();
+  const theirs = await begin(other, "d");
+  await theirs.tx`SELECT 1`; // it has the inbox record from here on
+  await rig.select(
+    "UPDATE hero_queue_messages SET deliveries = deliveries + 1, leased_until = 9e15 WHERE body = 'd'::bytea",
+  );
+  assertEquals(refused(await sharing.commit(), ClaimLostError), "d");
+  assertEquals(await sharing.seen(), { in: "d", out: but("d"), inbox: but("d") });
+  await theirs.rollback();
+});
+
 sharing(
   "of units that share a commit, one whose queue is gone is refused alone, where it must be taken",
   async (sharing) => {
