@@ -1,5 +1,6 @@
 /** What one bus has to send, now or later. @module */
 import { mostSetBackMs, type OutboxRow } from "../../src/spi/rows.ts";
+import { LeasedRows } from "../../src/values/leased_rows.ts";
 import type { Leased, Parked, Postponed } from "../../src/spi/store.ts";
 import { goesBefore, KeyQueue, type Queued } from "./key_queue.ts";
 import { Heap, type Heaped, keepPlace } from "../../src/values/heap.ts";
@@ -42,8 +43,7 @@ export class DueRows<Row extends OutboxRow> {
     keepPlace,
   );
   readonly #ready = new Heap<Entry>(goesBefore, keepPlace);
-  /** By what was handed out. */
-  readonly #leases = new WeakMap<Leased<Row>, Entry<Row>>();
+  readonly #leased = new LeasedRows<Row, Entry<Row>>();
   /** Told of every change. */
   readonly listeners = new Set<() => void>();
   #written = 0;
@@ -182,7 +182,7 @@ export class DueRows<Row extends OutboxRow> {
 
   /** What a lease is of, if it is the last one. */
   #claimed(leased: Leased<Row>): Entry<Row> | undefined {
-    const entry = this.#leases.get(leased);
+    const entry = this.#leased.placeOf(leased);
     return entry === undefined || entry.state === "gone" || entry.fence !== leased.fence ? undefined : entry;
   }
 
@@ -191,9 +191,7 @@ export class DueRows<Row extends OutboxRow> {
     entry.freeAt = until;
     entry.state = "waiting";
     this.#waiting.push(entry);
-    const leased = { row: entry.row, fence: entry.fence, attempts: entry.attempts, until };
-    this.#leases.set(leased, entry);
-    return leased;
+    return this.#leased.give(entry, entry.row, entry.fence, entry.attempts, until);
   }
 
   /** Frees what has become due, or whose lease has ended. */

@@ -3,6 +3,7 @@ import { fromText, headersFromText, headersToText } from "../../src/envelope/sto
 import { UnreadableRowError } from "../../src/errors/store.ts";
 import { toError } from "../../src/errors/thrown.ts";
 import type { OutboxRow } from "../../src/spi/rows.ts";
+import { LeasedRows } from "../../src/values/leased_rows.ts";
 import type { Leased, Parked, Postponed } from "../../src/spi/store.ts";
 import { type DueStatements, dueStatements, type Taken } from "./due_statements.ts";
 import { storeName } from "./errors.ts";
@@ -38,6 +39,7 @@ export class DueTable<Row extends OutboxRow> {
   /** By which listeners know it. */
   readonly name: "outbox" | "schedules";
   readonly #table: string;
+  readonly #leased = new LeasedRows<Row, string>();
   readonly #sql: DueStatements;
 
   constructor(names: Names, name: "outbox" | "schedules") {
@@ -92,7 +94,7 @@ export class DueTable<Row extends OutboxRow> {
     });
   }
   #leaseWritten(row: Row, [place, fence, , until]: SqlRow): Leased<Row> {
-    return new Lease(row, Number(fence), 0, Number(until), undefined, this, String(place));
+    return this.#leased.give(String(place), row, Number(fence), 0, Number(until));
   }
 
   /** @param free only if none of those that come first has a key; gives nothing else */
@@ -169,7 +171,7 @@ export class DueTable<Row extends OutboxRow> {
   }
 
   #at(leased: Leased<Row>): readonly Place[] {
-    const place = Lease.placeOf(leased, this);
+    const place = this.#leased.placeOf(leased);
     return place === undefined ? [] : [{ place, fence: leased.fence }];
   }
 
@@ -202,41 +204,7 @@ export class DueTable<Row extends OutboxRow> {
   }
 
   #lease(row: Row, place: unknown, { fence, attempts, until, unreadable }: Omit<Leased<Row>, "row">): Leased<Row> {
-    return new Lease(row, fence, attempts, until, unreadable, this, String(place));
-  }
-}
-
-/** A row that was handed out, and where it is: known to the table alone. A map of so many would be slow to collect. */
-class Lease<Row> implements Leased<Row> {
-  readonly row: Row;
-  readonly fence: number;
-  readonly attempts: number;
-  readonly until: number;
-  declare readonly unreadable?: Error;
-  readonly #table: unknown;
-  readonly #place: string;
-
-  constructor(
-    row: Row,
-    fence: number,
-    attempts: number,
-    until: number,
-    unreadable: Error | undefined,
-    table: unknown,
-    place: string,
-  ) {
-    this.row = row;
-    this.fence = fence;
-    this.attempts = attempts;
-    this.until = until;
-    if (unreadable !== undefined) this.unreadable = unreadable;
-    this.#table = table;
-    this.#place = place;
-  }
-
-  /** Where a row is; `undefined`: it is none of that table. */
-  static placeOf(leased: object, table: unknown): string | undefined {
-    return #place in leased && leased.#table === table ? leased.#place : undefined;
+    return this.#leased.give(String(place), row, fence, attempts, until, unreadable);
   }
 }
 

@@ -3,10 +3,10 @@ import { StoreUnavailableError, TransactionEndedError } from "../../src/errors/s
 import type { Changes, InboxKey, InstanceKey, OutboxRow, SagaRow } from "../../src/spi/rows.ts";
 import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
 import { Ending } from "../../src/values/ending.ts";
+import { HeldLocks } from "../../src/values/held_locks.ts";
 import type { Link } from "../../src/values/linked_list.ts";
 import { undo } from "./database.ts";
 import { explain, explainOwn, isAborted, storeName } from "./errors.ts";
-import { HeldLocks } from "./held_locks.ts";
 import { type Joined, Joining } from "./joining.ts";
 import { Members } from "./members.ts";
 import { sagaOf } from "./sagas.ts";

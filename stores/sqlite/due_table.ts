@@ -1,6 +1,7 @@
 /** A table of messages that wait. @module */
 import { fromText, toText } from "../../src/envelope/stored_text.ts";
 import { mostSetBackMs, type OutboxRow } from "../../src/spi/rows.ts";
+import { LeasedRows } from "../../src/values/leased_rows.ts";
 import type { Leased, Parked, Postponed } from "../../src/spi/store.ts";
 import type { Connection } from "./database.ts";
 import { type Found, type Read, readRow } from "./due_row.ts";
@@ -24,47 +25,12 @@ export interface DueKind<Row extends OutboxRow> {
 }
 
 /**
- * A row that was given out, and where it is. No literal, and no entry of a `WeakMap`: V8 makes what many literals give in
- * its old generation once a burst of them has outlived a small collection, and what they refer to stays with them.
- */
-class LeasedRow<Row extends OutboxRow> implements Leased<Row> {
-  readonly row: Row;
-  readonly fence: number;
-  readonly attempts: number;
-  readonly until: number;
-  readonly unreadable?: Error;
-  readonly #table: DueTable<Row>;
-  readonly #place: number;
-
-  constructor(
-    { row, unreadable }: Read<Row>,
-    fence: number,
-    attempts: number,
-    until: number,
-    table: DueTable<Row>,
-    place: number,
-  ) {
-    this.row = row;
-    this.fence = fence;
-    this.attempts = attempts;
-    this.until = until;
-    if (unreadable !== undefined) this.unreadable = unreadable;
-    this.#table = table;
-    this.#place = place;
-  }
-
-  /** Where one is in a table; `undefined`: it was not given out by that. */
-  static placeOf(leased: object, table: object): number | undefined {
-    return #place in leased && leased.#table === table ? leased.#place : undefined;
-  }
-}
-
-/**
  * The statements of such a table. Of the rows of one key that are not parked, the first by due time and place has
  * `waits` 0, all others 1: so what is held up costs a claim nothing, however much it is.
  */
 export class DueTable<Row extends OutboxRow> {
   readonly #kind: DueKind<Row>;
+  readonly #leased = new LeasedRows<Row, number>();
   readonly #sql: ReturnType<typeof dueStatements>;
 
   constructor(kind: DueKind<Row>) {
@@ -119,7 +85,7 @@ export class DueTable<Row extends OutboxRow> {
     if (!leases) return { freeAt, leased: undefined };
     const place = Number(lastInsertRowid);
     lease.mine.add(place);
-    return { freeAt, leased: new LeasedRow({ row }, 1, 0, lease.until, this, place) };
+    return { freeAt, leased: this.#leased.give(place, row, 1, 0, lease.until) };
   }
 
   /** Whether anything can be claimed. */
@@ -143,7 +109,7 @@ export class DueTable<Row extends OutboxRow> {
         : heads[at++];
       if (next === undefined) break;
       const found = connection.prepare(this.#sql.lease).get(until, next.place) as Found;
-      taken.push(this.#leased(found, until));
+      taken.push(this.#lease(found, until));
       if (found.key === null) continue;
       const behind = connection.prepare(this.#sql.next).get(busText, found.key, next.due_at, next.place) as
         | Standing
@@ -163,14 +129,14 @@ export class DueTable<Row extends OutboxRow> {
     const free = new Map<number, number[]>();
     for (const leased of rows) {
       if (leased.row.key === undefined) {
-        const place = LeasedRow.placeOf(leased, this);
+        const place = this.#leased.placeOf(leased);
         const places = free.get(leased.fence);
         if (place === undefined) continue;
         if (places === undefined) free.set(leased.fence, [place]);
         else places.push(place);
         continue;
       }
-      const found = connection.prepare(this.#sql.done).get(LeasedRow.placeOf(leased, this) ?? null, leased.fence);
+      const found = connection.prepare(this.#sql.done).get(this.#leased.placeOf(leased) ?? null, leased.fence);
       if (found != null) this.#promote(connection, found as Found, freed);
     }
     for (const [fence, places] of free) connection.prepare(this.#sql.doneAll).run(JSON.stringify(places), fence);
@@ -184,7 +150,7 @@ export class DueTable<Row extends OutboxRow> {
     for (const { leased, dueAt, error, park } of rows) {
       const statement = connection.prepare(park ? this.#sql.park : this.#sql.later);
       const freeAt = Math.ceil(dueAt);
-      const found = statement.get(freeAt, toText(error), LeasedRow.placeOf(leased, this) ?? null, leased.fence) as
+      const found = statement.get(freeAt, toText(error), this.#leased.placeOf(leased) ?? null, leased.fence) as
         | Found
         | null
         | undefined;
@@ -291,8 +257,9 @@ export class DueTable<Row extends OutboxRow> {
     freed.add(fromText(bus));
   }
 
-  #leased(found: Found, until: number): Leased<Row> {
-    return new LeasedRow(this.#read(found), found.fence, found.attempts, until, this, found.place);
+  #lease(found: Found, until: number): Leased<Row> {
+    const { row, unreadable } = this.#read(found);
+    return this.#leased.give(found.place, row, found.fence, found.attempts, until, unreadable);
   }
 
   #read(found: Found): Read<Row> {

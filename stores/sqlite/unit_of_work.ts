@@ -7,6 +7,7 @@ import type { Link } from "../../src/values/linked_list.ts";
 import type { Connection, File } from "./database.ts";
 import type { Session } from "./due.ts";
 import { Ending } from "../../src/values/ending.ts";
+import { HeldLocks } from "../../src/values/held_locks.ts";
 import { explain, explainOwn, storeName } from "./errors.ts";
 import { type JoinableUnit, type Joined, Transaction } from "./transaction.ts";
 
@@ -44,8 +45,7 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
   link: Link<SqliteUnit> | undefined;
   readonly #host: UnitHost;
   readonly #scope: Scope;
-  readonly #locks: string[];
-  #holdsSaga = false;
+  readonly #locks: HeldLocks;
   readonly #failed = new Set<number>();
   readonly #joined: Joined[] = [];
   #members: Promise<unknown> = Promise.resolve();
@@ -65,7 +65,7 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
   constructor(host: UnitHost, scope: Scope, locks: readonly string[], duplicates: readonly boolean[]) {
     this.#host = host;
     this.#scope = scope;
-    this.#locks = [...locks];
+    this.#locks = new HeldLocks(host.session.file.locks, locks);
     this.duplicates = duplicates;
     this.tx = new Transaction((work) => this.#use(work), this);
     if (scope.listen === undefined) scope.signal.addEventListener("abort", this.#abort = new Ending(this));
@@ -93,7 +93,8 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
   async #lockAndUse<Result>(saga: string, id: string, read: (connection: Connection) => Result): Promise<Result> {
     this.#check();
     // Within the process, whoever waits does not hold the writer.
-    await this.#lock(this.#scope.bus, saga, id);
+    await this.#locks.lockSaga(this.#scope.bus, saga, id, this.#scope.signal);
+    this.#checkEnd();
     return await this.#use(read);
   }
 
@@ -182,7 +183,7 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
       this.#scope.signal.removeEventListener("abort", this.#abort);
       this.#abort.unit = undefined;
     }
-    const { file, writer } = this.#host.session;
+    const { writer } = this.#host.session;
     if (this.#writes) {
       this.#writes = false;
       try {
@@ -191,8 +192,7 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
         // A rollback that fails leaves nothing behind: what is not committed is not there.
       }
     }
-    for (const lock of this.#locks) file.locks.release(lock);
-    this.#locks.length = 0;
+    this.#locks.release();
     this.#endJoined(false);
     this.#host.ended(this);
   }
@@ -288,22 +288,5 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
 
   #endJoined(committed: boolean): void {
     for (const joined of this.#joined.splice(0)) joined.ended(committed);
-  }
-
-  async #lock(bus: string, saga: string, id: string): Promise<void> {
-    const name = `saga ${JSON.stringify([bus, saga, id])}`;
-    if (this.#locks.includes(name)) return;
-    const { locks } = this.#host.session.file;
-    if (!locks.tryAcquire(name)) {
-      // With one in hand it waits for no other, so that no two units wait for each other; `commit` finds the conflict.
-      if (this.#holdsSaga) return;
-      await locks.acquire(name, this.#scope.signal);
-      if (this.#ended !== undefined) {
-        locks.release(name);
-        throw this.#ended();
-      }
-    }
-    this.#locks.push(name);
-    this.#holdsSaga = true;
   }
 }

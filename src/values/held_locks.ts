@@ -1,5 +1,5 @@
 /** What a unit keeps other units of its process from. @module */
-import type { KeyedLocks } from "../../src/values/keyed_locks.ts";
+import type { KeyedLocks } from "./keyed_locks.ts";
 
 /** The locks that one unit holds, until it gives all back. */
 export class HeldLocks {
