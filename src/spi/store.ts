@@ -87,7 +87,11 @@ export interface Scope {
 
 /** What ends when a signal aborts. */
 export interface Ended {
-  /** @param cause the signal's reason */
+  /**
+   * Ends it.
+   *
+   * @param cause the signal's reason
+   */
   end(cause: unknown): void;
 }
 
