@@ -1,13 +1,13 @@
 /** What the unit of one delivery is about. @module */
 import type { InboxKey } from "../spi/rows.ts";
-import type { Ended, Scope } from "../spi/store.ts";
+import type { Endable, Scope } from "../spi/store.ts";
 
 /** Where its signal comes from. */
 export interface ScopeSource {
   /** Made when it is first read. */
   readonly signal: AbortSignal;
   /** The unit that ends with it. */
-  ending: Ended | undefined;
+  ending: Endable | undefined;
 }
 
 /** Of a delivery whose signal is made when it is first asked for: most units ask for none. */
@@ -36,10 +36,10 @@ export class DeliveryScope implements Scope {
     return this.#source.signal;
   }
 
-  listen(unit: Ended): void {
+  listen(unit: Endable): void {
     this.#source.ending = unit;
   }
-  forget(unit: Ended): void {
+  forget(unit: Endable): void {
     if (this.#source.ending === unit) this.#source.ending = undefined;
   }
 }

@@ -5,7 +5,7 @@ import { headerCount, names, noHeaders } from "../envelope/headers.ts";
 import { ClaimLostError, HandlerTimeoutError } from "../errors/receiving.ts";
 import type { SenderInfo } from "../envelope/sent_envelope.ts";
 import type { FrameHeaders } from "../spi/frame.ts";
-import type { Ended } from "../spi/store.ts";
+import type { Endable } from "../spi/store.ts";
 import type { Address, Delivery } from "../spi/transport.ts";
 import type { Span } from "../spi/telemetry.ts";
 import type { ContextKey } from "../values/context_key.ts";
@@ -36,7 +36,7 @@ class Aside {
   /** Why the last attempt that did not end by itself was ended. */
   ended: Error | undefined;
   controller: AbortController | undefined;
-  ending: Ended | undefined;
+  ending: Endable | undefined;
   items: Map<ContextKey<unknown>, unknown> | undefined;
   values: readonly unknown[] | undefined;
   nextReading = 0;
@@ -226,10 +226,10 @@ export class Consumption implements Cause {
     return own.controller.signal;
   }
   /** The unit of work that ends as soon as they should. */
-  get ending(): Ended | undefined {
+  get ending(): Endable | undefined {
     return this.#aside?.ending;
   }
-  set ending(unit: Ended | undefined) {
+  set ending(unit: Endable | undefined) {
     if (unit !== undefined || this.#aside !== undefined) this.#own.ending = unit;
   }
   /** Tells handlers to stop. */

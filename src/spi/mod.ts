@@ -31,7 +31,7 @@ export type {
 } from "./rows.ts";
 export type {
   Due,
-  Ended,
+  Endable,
   InUnit,
   JoinableStore,
   Leased,

@@ -78,20 +78,16 @@ export interface Scope {
    * Has its unit ended when `signal` aborts, before whoever listens at that, which need not be made for it. Left out: the
    * signal itself tells.
    */
-  listen?(unit: Ended): void;
+  listen?(unit: Endable): void;
   /** Takes that back, if it is this unit. */
-  forget?(unit: Ended): void;
+  forget?(unit: Endable): void;
   /** For how long `commit` leases the rows that it gives back. Left out: 30 s. */
   readonly leaseMs?: number | undefined;
 }
 
-/** What ends when a signal aborts. */
-export interface Ended {
-  /**
-   * Ends it.
-   *
-   * @param cause the signal's reason
-   */
+/** What can be ended from outside: a unit of work. */
+export interface Endable {
+  /** Ends it; `cause` is the reason of the signal that aborted. */
   end(cause: unknown): void;
 }
 
