@@ -96,6 +96,7 @@ export {
   AccessRefusedError,
   AcknowledgementTimeoutError,
   ClosedError,
+  CredentialsError,
   DisconnectedError,
   TopologyError,
 } from "./src/errors/transport.ts";

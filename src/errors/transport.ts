@@ -34,6 +34,25 @@ export class AccessRefusedError extends HeroError {
   }
 }
 
+/** Who the bus is to its broker was not to be had from the callback that says it. */
+export class CredentialsError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_CREDENTIALS";
+  /**
+   * Puts it into words.
+   *
+   * @param node what was to be connected to, as in `rabbit.example:5672`
+   * @param why as in `did not come within 10000 ms`
+   */
+  constructor(transport: string, node: string, why: string, options?: ErrorOptions) {
+    super(
+      `Cannot connect "${transport}" to ${node}: its credentials ${why}. The callback { credentials } is asked again ` +
+        `by itself; see that it gives { username, password }, and within { connectTimeout }, or raise that`,
+      { ...options, details: { transport, node, why } },
+    );
+  }
+}
+
 /** The broker is away, or went away while it was asked; what became of the call is unknown. */
 export class DisconnectedError extends HeroError {
   /** Stable: branch on it. */

@@ -4,9 +4,11 @@ import { DisconnectedError } from "../../src/errors/transport.ts";
 import type { Host } from "../../src/spi/transport.ts";
 import { type Backoff, exponentialBackoff } from "../../src/values/backoff.ts";
 import type { Client } from "./client.ts";
+import { askCredentials } from "./credentials.ts";
 import { codeOf, codes, textOf, transportName, unreached } from "./errors.ts";
-import type { Node, RabbitmqTls, Settings } from "./options.ts";
+import type { Node, Settings } from "./options.ts";
 import { readQuickly, takeWhole } from "./reader.ts";
+import { secured } from "./tls.ts";
 import { ChannelWire } from "./wire.ts";
 
 /** Whoever uses a connection. */
@@ -20,6 +22,9 @@ export interface ConnectionOwner {
   /** The broker takes no messages (a memory or disk alarm), or takes them again. */
   blocked(reason: string | undefined): void;
 }
+
+/** Who one is, as the client takes it. */
+type Login = ReturnType<Client["credentials"]["external"]>;
 
 /** A connection that has lived that long may come back at once. */
 const settledInMs = 5_000;
@@ -37,7 +42,7 @@ export class Connection {
   #ready = false;
   #attempts = 0;
   #turn = 0;
-  #closed = false;
+  readonly #closing = new AbortController();
   #endWait: () => void = () => {};
   #reconnects = -1;
 
@@ -136,13 +141,17 @@ export class Connection {
   /** Says good-bye until `deadline` (epoch milliseconds), then cuts. */
   async close(deadline: number): Promise<void> {
     if (this.#closed) return;
-    this.#closed = true;
+    this.#closing.abort();
     this.#ready = false;
     this.#endWait();
     const model = this.#model;
     if (model === undefined) return;
     await bounded(this.#host, deadline, model.close().catch(() => {}));
     cut(model);
+  }
+
+  get #closed(): boolean {
+    return this.#closing.signal.aborted;
   }
 
   #open(doing: string): ChannelModel {
@@ -213,14 +222,15 @@ export class Connection {
   async #connect(): Promise<ChannelModel> {
     const { nodes } = this.#settings;
     const node = nodes[this.#turn++ % nodes.length] ?? nodes[0];
+    const credentials = await this.#credentials(node);
     try {
-      return await this.#dial(node);
+      return await this.#dial(node, credentials);
     } catch (error) {
       throw unreached(error, node);
     }
   }
 
-  async #dial(node: Node): Promise<ChannelModel> {
+  async #dial(node: Node, credentials: Login): Promise<ChannelModel> {
     const { connectTimeoutInMs, heartbeatInSeconds, connectionName, frameMaxBytes } = this.#settings;
     return await this.#client.connect({
       protocol: node.secure ? "amqps" : "amqp",
@@ -232,16 +242,17 @@ export class Connection {
     }, {
       noDelay: true, // else a delayed acknowledgement of TCP adds 40 ms, see https://github.com/amqp-node/amqplib
       timeout: connectTimeoutInMs,
-      credentials: await this.#credentials(node),
+      credentials,
       clientProperties: { connection_name: `${connectionName ?? this.#host.bus} (${this.#purpose})` },
       ...(node.secure ? secured(this.#settings.tls) : {}),
     });
   }
 
-  async #credentials(node: Node): Promise<ReturnType<Client["credentials"]["external"]>> {
-    const { credentials } = this.#settings;
-    if (credentials === "external") return this.#client.credentials.external();
-    const { username, password } = await credentials?.() ?? node.credentials;
+  async #credentials(node: Node): Promise<Login> {
+    const { credentials: ask, connectTimeoutInMs: limitInMs } = this.#settings;
+    if (ask === "external") return this.#client.credentials.external();
+    const question = { node, limitInMs, clock: this.#host.clock, signal: this.#closing.signal };
+    const { username, password } = ask === undefined ? node.credentials : await askCredentials({ ...question, ask });
     return this.#client.credentials.plain(username, password);
   }
 
@@ -255,15 +266,6 @@ export class Connection {
       };
     });
   }
-}
-
-/** As the runtime's own sockets name it. */
-function secured({ ca, serverName, ...rest }: RabbitmqTls): Record<string, string | string[]> {
-  return {
-    ...rest,
-    ...(ca === undefined ? {} : { ca: typeof ca === "string" ? ca : [...ca] }),
-    ...(serverName === undefined ? {} : { servername: serverName }),
-  };
 }
 
 /** Resolves with the promise, or at `deadline` (epoch milliseconds). */

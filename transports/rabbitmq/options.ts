@@ -35,17 +35,19 @@ export interface RabbitmqOptions {
    */
   readonly url?: string | readonly string[];
   /**
-   * Asked before each connect, so that they may change; `"external"`: the client's certificate says it. Left out: those
-   * of the URL, else guest.
+   * Asked before each attempt to connect, so that they may change. What it throws, or does not answer within
+   * `connectTimeout`, is a `CredentialsError` that the bus tells of, and it is asked again like any that failed; its
+   * signal aborts once the answer is not waited for any more. `"external"`: the client's certificate says it. Left out:
+   * those of the URL, else guest.
    */
-  readonly credentials?: (() => Awaitable<RabbitmqCredentials>) | "external";
+  readonly credentials?: ((signal: AbortSignal) => Awaitable<RabbitmqCredentials>) | "external";
   /** Only for `amqps:`. */
   readonly tls?: RabbitmqTls;
   /** What the broker lists the connections as. Default: the name of the bus. */
   readonly connectionName?: string;
   /** Twice this without a sign of life, and a connection is given up; 0: the system decides. Default: 10 s. */
   readonly heartbeat?: Duration;
-  /** How long one attempt to connect may take. Default: 10 s. */
+  /** How long one attempt to connect may wait for `credentials`, and then for the broker. Above 0, default: 10 s. */
   readonly connectTimeout?: Duration;
   /**
    * AMQP's `frame_max`, in bytes: larger bodies go in several frames. The broker may want less. At least 8,192, as
@@ -152,11 +154,15 @@ export function settingsOf(options: RabbitmqOptions): Settings {
   }
   return {
     nodes: [first, ...others],
-    credentials: options.credentials,
+    credentials: credentialsOf(options.credentials),
     tls: options.tls ?? {},
     connectionName: options.connectionName,
     heartbeatInSeconds: Math.ceil(milliseconds(options.heartbeat ?? "10s", "{ heartbeat } of rabbitmq()") / 1_000),
-    connectTimeoutInMs: milliseconds(options.connectTimeout ?? "10s", "{ connectTimeout } of rabbitmq()"),
+    connectTimeoutInMs: atLeast(
+      1, // none would be one without end
+      "connectTimeout",
+      milliseconds(options.connectTimeout ?? "10s", "{ connectTimeout } of rabbitmq()"),
+    ),
     frameMaxBytes: atLeast(leastFrameMax, "frameMaxBytes", options.frameMaxBytes ?? 2 ** 17),
     maxUnconfirmed: atLeast(1, "maxUnconfirmed", options.maxUnconfirmed ?? 2_000),
     maxMessageBytes: atLeast(1, "maxMessageBytes", options.maxMessageBytes ?? 2 ** 24),
@@ -180,6 +186,14 @@ export function settingsOf(options: RabbitmqOptions): Settings {
 function atLeast(least: number, name: string, value: number): number {
   if (Number.isSafeInteger(value) && value >= least) return value;
   throw new ConfigurationError(`Cannot use ${value} as { ${name} } of rabbitmq(). Give a whole number from ${least}`);
+}
+
+function credentialsOf(credentials: RabbitmqOptions["credentials"]): RabbitmqOptions["credentials"] {
+  if (credentials === undefined || credentials === "external" || typeof credentials === "function") return credentials;
+  throw new ConfigurationError(
+    `Cannot connect to RabbitMQ: { credentials } is neither a function nor "external". ` +
+      `Give a function that gives { username, password }, or say both in the URL`,
+  );
 }
 
 function managementOf(text: string): URL {
