@@ -61,11 +61,16 @@ export class DisconnectedError extends HeroError {
    * Puts it into words.
    *
    * @param doing what was under way
+   * @param options `why`: where there is no connection yet, what keeps it from being made
    */
-  constructor(transport: string, doing: string, options?: ErrorOptions) {
+  constructor(transport: string, doing: string, { why, ...options }: ErrorOptions & { readonly why?: string } = {}) {
     super(
-      `Lost "${transport}" while it was to ${doing}. It is connected again by itself; try again, with the same message id`,
-      { ...options, details: { transport, doing } },
+      why === undefined
+        ? `Lost "${transport}" while it was to ${doing}. ` +
+          `It is connected again by itself; try again, with the same message id`
+        : `Cannot ${doing}: ${why}. "${transport}" goes on trying by itself; ` +
+          `see that its broker runs there, and can be reached from here`,
+      { ...options, details: { transport, doing, ...(why === undefined ? {} : { why }) } },
     );
   }
 }

@@ -1,5 +1,6 @@
 /** The first connection. @module */
 import { ConfigurationError } from "../../src/errors/configuration.ts";
+import { notPermitted } from "../../src/errors/not_permitted.ts";
 import { StoreUnavailableError } from "../../src/errors/store.ts";
 import { abortable } from "../../src/values/abortable.ts";
 import { exponentialBackoff } from "../../src/values/backoff.ts";
@@ -13,7 +14,7 @@ const oldest = 13;
  * Resolves when the database answers. One that is not there yet is waited for, as a service and its database may start
  * together.
  *
- * @throws {ConfigurationError} if it is too old, or the server has no such database
+ * @throws {ConfigurationError} if it is too old, the server has no such database, or the runtime permits no connection
  * @throws {AccessRefusedError} if the server refuses the user or the password; whatever else does not mend by waiting
  */
 export async function connected(database: Asked, signal: AbortSignal): Promise<void> {
@@ -27,11 +28,13 @@ export async function connected(database: Asked, signal: AbortSignal): Promise<v
       throw new ConfigurationError(`Cannot use PostgreSQL ${version}: it is too old. Use ${oldest} or newer`);
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof StoreUnavailableError)) throw error;
+      if (!(error instanceof StoreUnavailableError)) {
+        throw notPermitted(error, `PostgreSQL at "${database.where}"`, "--allow-net and --allow-env") ?? error;
+      }
       // The server has answered, and says so: no start of a service makes a database.
       if (stateOf(error.cause) === "3D000") {
         throw new ConfigurationError(
-          `Cannot use PostgreSQL: there is no database "${database.where}". ` +
+          `Cannot use PostgreSQL at "${database.where}": the server has no such database. ` +
             `Create it with CREATE DATABASE, or correct the name in the URL`,
           { cause: error.cause },
         );

@@ -169,13 +169,30 @@ function placeOf(
       ],
     ].join("");
   }
-  // Several hosts make no URL that a parser takes.
-  const found = /^postgres(?:ql)?:\/\/(?:[^@/]*@)?([^/?]*)(\/[^?]*)?/.exec(url);
-  if (found === null) {
+  const refuse = (why: string): never => {
     throw new ConfigurationError(
-      `Cannot use this URL for a PostgreSQL store: it does not begin with "postgres://". ` +
-        `Say it as in postgres://user:password@host:5432/database`,
+      `Cannot use this URL for a PostgreSQL store: ${why}. Say it as in postgres://user:password@host:5432/database`,
     );
+  };
+  const [, authority, path = "", rest = ""] = /^postgres(?:ql)?:\/\/([^/?#]*)(\/[^?#]*)?(.*)$/s.exec(url) ?? [];
+  if (authority === undefined) return refuse(`it does not begin with "postgres://"`);
+  const hosts = authority.slice(authority.lastIndexOf("@") + 1);
+  const user = authority.slice(0, -hosts.length || undefined);
+  // Several hosts make no URL that a parser takes. A password that is cut short begins what is taken for a host.
+  const [first = ""] = hosts.split(",");
+  if (!isReadable(`postgres://${user}${first}${path}`) || rest.includes("#") || (user === "" && path.includes("@"))) {
+    return refuse(`it cannot be read. Write user, password and database with encodeURIComponent()`);
   }
-  return `${found[1]}${found[2] ?? ""}`;
+  return `${hosts}${path}`;
+}
+
+/** Whether the client can read a URL, and what is percent-encoded in it. */
+function isReadable(url: string): boolean {
+  try {
+    const { username, password, hostname, pathname } = new URL(url);
+    for (const each of [username, password, hostname, pathname]) decodeURIComponent(each);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -239,7 +239,9 @@ export class Files {
       if (typeof writer.isTransaction !== "boolean") throw tooOld();
       // As SQLite knows it: the same for every way to name it.
       const [main] = writer.prepare("PRAGMA database_list").all() as readonly { readonly file: string }[];
-      const name = main?.file || path;
+      // A URI can say so, in several ways.
+      if (!main?.file) throw lastsNot(path);
+      const name = main.file;
       let shared = this.#open.get(name);
       if (shared !== undefined) writer.close();
       else {
@@ -271,6 +273,13 @@ async function load(): Promise<NativeConstructor> {
   } catch (error) {
     throw tooOld(error);
   }
+}
+
+function lastsNot(path: string): ConfigurationError {
+  return new ConfigurationError(
+    `Cannot use the SQLite file "${path}": it is none, but a database in memory. ` +
+      `Name a file, or use memoryStore() and memory() where nothing is to last`,
+  );
 }
 
 function tooOld(cause?: unknown): ConfigurationError {

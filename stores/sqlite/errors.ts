@@ -1,5 +1,6 @@
 /** What SQLite's errors mean. @module */
 import { HeroError } from "../../src/errors/hero_error.ts";
+import { notPermitted } from "../../src/errors/not_permitted.ts";
 import {
   StoreCorruptError,
   StoreFullError,
@@ -66,6 +67,8 @@ export function folderOf(path: string): string {
 /** An error of SQLite as one of the library, where its meaning is known; any other as it is. */
 export function explain(error: unknown, path: string): unknown {
   if (error instanceof HeroError || !(error instanceof Error)) return error;
+  const refused = notPermitted(error, `the SQLite file "${path}"`, "--allow-read and --allow-write");
+  if (refused !== undefined) return refused;
   switch (codeOf(error)) {
     case code.full:
       return new StoreFullError(storeName, path, { cause: error });

@@ -1,4 +1,5 @@
 /** What the broker says, as errors of the library. @module */
+import { notPermitted } from "../../src/errors/not_permitted.ts";
 import {
   AccessRefusedError,
   AcknowledgementTimeoutError,
@@ -52,7 +53,8 @@ export function unreached(
       `which rabbitmqctl add_vhost and set_permissions mend`;
     return new TopologyError([`vhost:${node.vhost}: ${why}`], { cause: error });
   }
-  return new DisconnectedError(transportName, `connect to ${at}: ${text}`, { cause: error });
+  return notPermitted(error, `RabbitMQ at "${at}"`, "--allow-net") ??
+    new DisconnectedError(transportName, `connect to ${at}`, { why: text, cause: error });
 }
 
 /** What a name in the broker's text stands for: `exchange 'a'` in `NOT_FOUND - no exchange 'a' in vhost '/'`. */

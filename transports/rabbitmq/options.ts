@@ -204,6 +204,15 @@ function managementOf(text: string): URL {
   );
 }
 
+function isEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The password must not be in an error, so the URL is not shown. */
 function nodeOf(text: string): Node {
   const refuse = (why: string): never => {
@@ -211,17 +220,22 @@ function nodeOf(text: string): Node {
       `Cannot connect to RabbitMQ: ${why}. Give a URL as in "amqp://user:password@host:5672/vhost"`,
     );
   };
-  if (!URL.canParse(text)) return refuse("its URL is none");
+  const encode = "Write user, password and vhost with encodeURIComponent()";
+  if (!URL.canParse(text)) return refuse(`its URL is none. ${encode}`);
   const url = new URL(text);
   if (url.protocol !== "amqp:" && url.protocol !== "amqps:") {
     return refuse(`"${url.protocol}" is neither "amqp:" nor "amqps:"`);
   }
-  if (url.search !== "" || url.hash !== "") {
+  if (url.search !== "" && !url.search.includes("@")) {
     return refuse(`its URL has parameters, which are options of rabbitmq() instead`);
   }
   const secure = url.protocol === "amqps:";
   const named = url.username !== "" || url.password !== "";
   const path = url.pathname.replace(/^\//, "");
+  // A password that is cut short begins what is taken for a host.
+  if (url.search !== "" || url.hash !== "" || !isEncoded(text) || (!named && path.includes("@"))) {
+    return refuse(`its URL cannot be read. ${encode}`);
+  }
   return {
     secure,
     host: url.hostname.replace(/^\[|\]$/g, "") || "localhost",

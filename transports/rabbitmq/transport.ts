@@ -120,6 +120,8 @@ export class RabbitTransport implements RabbitmqTransport {
         if (this.#parts !== undefined) this.#tell();
       },
       down: (cause) => {
+        // What this process may not do, it may not do later either.
+        if (this.#parts === undefined && cause instanceof ConfigurationError) giveUp(cause);
         this.#standing.cause = cause;
         this.#tell();
       },

@@ -17,6 +17,7 @@ import { Inbox } from "../../../stores/postgres/inbox.ts";
 import { postgres } from "../../../stores/postgres/mod.ts";
 import { Names } from "../../../stores/postgres/names.ts";
 import { refused } from "../../../stores/postgres/statement.ts";
+import { postgresTransport } from "../../../transports/postgres/mod.ts";
 import { test } from "../../support/runner.ts";
 import { onPostgres } from "./opened.ts";
 import { pgClient } from "./pg_client.ts";
@@ -133,6 +134,41 @@ test("PostgreSQL: options that are none are refused when the store is made", () 
   assert(!message.includes("secret"));
 });
 
+test("PostgreSQL: a password that is not percent-encoded is refused where the URL would mean another place", () => {
+  for (const password of ["se#cret", "se/cret", "se?cret", "1#2", "1/2", "se%cret"]) {
+    for (const make of [postgres, postgresTransport]) {
+      const error = assertThrows(
+        () => make(`postgres://user:${password}@host:5432/db`),
+        ConfigurationError,
+        "encodeURIComponent",
+      );
+      assert(!error.message.includes("cret") && !error.message.includes("2@"), error.message);
+    }
+    postgres(`postgres://user:${encodeURIComponent(password)}@host:5432/db`);
+  }
+  for (
+    const good of [
+      "postgres://host/db",
+      "postgres:///db",
+      "postgresql://user@host",
+      "postgres://user:p@host,other:5433/db?sslmode=require",
+      "postgres://user:p@%2Fvar%2Frun%2Fpostgresql/db",
+      "postgres://[::1]:5432/db",
+      "postgres://host/db?user=a@b",
+    ]
+  ) postgres(good);
+});
+
+onPostgres("a password with an @ is in no error, encoded or not", async (opened) => {
+  const at = url.replace("postgres@", "postgres:se@cret@").replace(/[^/]*$/, "there_is_none");
+  const store = postgres({ url: at, schema: opened.bench.schema });
+  const { signal } = new AbortController();
+  const open = () => store.open({ bus: "app", clock: opened.clock, signal, status: () => {} });
+  const error = await assertRejects(open, ConfigurationError, "there_is_none");
+  assert(!error.message.includes("cret"), error.message);
+  await store.close();
+});
+
 onPostgres("tables that are missing are a TopologyError, which names the database and no password", async (opened) => {
   const store = postgres({ url: url.replace("postgres@", "postgres:secret@"), schema: opened.bench.schema });
   const signal = new AbortController().signal;
@@ -164,7 +200,7 @@ onPostgres("a database that the server does not have is no start's to wait for",
   const store = postgres({ url: url.replace(/[^/]*$/, "there_is_none"), schema: opened.bench.schema });
   const { signal } = new AbortController();
   const open = () => store.open({ bus: "app", clock: opened.clock, signal, status: () => {} });
-  await assertRejects(open, ConfigurationError, `there_is_none". Create it`);
+  await assertRejects(open, ConfigurationError, `there_is_none": the server has no such database. Create it`);
   await store.close();
 });
 

@@ -91,6 +91,14 @@ test("a file that is no database, or in no folder, is an error of its own, and t
   }
 });
 
+test("a database in memory is refused, by whatever URI", async () => {
+  for (const path of ["file::memory:", "file:orders?mode=memory", "file::memory:?cache=shared"]) {
+    const store = sqlite(path);
+    await assertRejects(() => openStore(store, virtualTime()), ConfigurationError, "memoryStore()");
+    await store.close();
+  }
+});
+
 test("another process' lock is waited for while this one works on, and is an error in the end", () =>
   withStore({ lockTimeout: "5s" }, async ({ path, clock, begin, commit, store }) => {
     await openNative(path, async (database) => {

@@ -1,8 +1,8 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { ConfigurationError, InvalidDurationError, UnsupportedError } from "../../../src/errors/configuration.ts";
-import { ClosedError } from "../../../src/errors/transport.ts";
+import { ClosedError, DisconnectedError } from "../../../src/errors/transport.ts";
 import { loadClient } from "../../../transports/rabbitmq/client.ts";
-import { mismatchIn, toTyped } from "../../../transports/rabbitmq/errors.ts";
+import { mismatchIn, toTyped, unreached } from "../../../transports/rabbitmq/errors.ts";
 import { rabbitmq } from "../../../transports/rabbitmq/mod.ts";
 import { settingsOf } from "../../../transports/rabbitmq/options.ts";
 import { realTime } from "../../conformance/test_clock.ts";
@@ -45,6 +45,26 @@ test("rabbitmq: options that cannot work are refused where they are given, witho
     assert(!error.message.includes("secret"), error.message);
   }
   assertThrows(() => rabbitmq({ heartbeat: -1 }), InvalidDurationError);
+});
+
+test("rabbitmq: a password that is not percent-encoded is refused where the URL would mean another place", () => {
+  for (const password of ["se#cret", "se/cret", "se?cret", "1#2", "1/2", "1?2", "se%cret"]) {
+    const error = assertThrows(
+      () => rabbitmq(`amqp://user:${password}@host`),
+      ConfigurationError,
+      "encodeURIComponent",
+    );
+    assert(!error.message.includes("cret") && !error.message.includes("2@"), error.message);
+    rabbitmq(`amqp://user:${encodeURIComponent(password)}@host`);
+  }
+});
+
+test("rabbitmq: a node that cannot be reached is said so, and not to be lost", () => {
+  const node = { host: "broker", port: 5672, vhost: "/" };
+  const error = unreached(new Error("connect ECONNREFUSED"), node);
+  assertInstanceOf(error, DisconnectedError);
+  assertStringIncludes(error.message, "Cannot connect to broker:5672: connect ECONNREFUSED. ");
+  assertEquals(error.details, { transport: "rabbitmq", doing: "connect to broker:5672", why: "connect ECONNREFUSED" });
 });
 
 test("rabbitmq: settings of a queue that contradict each other are refused", () => {

@@ -1,0 +1,20 @@
+/** What the runtime itself does not permit. @module */
+import { ConfigurationError } from "./configuration.ts";
+
+/**
+ * What it means that the runtime keeps this process from something, which no waiting mends: Deno where a permission was
+ * not given, Node with `--permission`.
+ *
+ * @param what it was to use, as in `the SQLite file "orders.db"`
+ * @param flags what all of its work needs on Deno, as in `--allow-net`
+ * @returns `undefined` for any other error
+ */
+export function notPermitted(error: unknown, what: string, flags: string): ConfigurationError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if (error.name !== "NotCapable" && !("code" in error && error.code === "ERR_ACCESS_DENIED")) return undefined;
+  return new ConfigurationError(
+    `Cannot use ${what}: this process was started without the permission. ${error.message}. ` +
+      `On Deno, all that it does there takes ${flags}`,
+    { cause: error },
+  );
+}
