@@ -5,14 +5,14 @@ import type { Clock } from "../../src/spi/clock.ts";
 const mostFlights = 2;
 /** Whoever is on its way for longer waits for another process, and no longer counts: what comes later goes by. */
 const longestFlightMs = 20;
-/** So many jobs share a flight, and so many bytes. */
+/** So many jobs share a flight. */
 const mostJobs = 64;
 /** The most bytes of one flight, unless it has one job. */
 export const mostBytes: number = 2 ** 20;
 
 /** Something to be written. */
 export interface Job {
-  /** Of the bodies that it writes. */
+  /** About how much it writes. */
   readonly bytes: number;
   /** Gives it up, unless it is on its way. */
   readonly signal: AbortSignal;

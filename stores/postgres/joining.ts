@@ -16,8 +16,8 @@ export interface Joined {
   ended(results: Results | undefined): void;
   /** Who may write it with what other units have joined. */
   readonly alike?: Alike | undefined;
-  /** How much `alike` would write of it. */
-  readonly bytes?: number;
+  /** About how much `alike` would write of it. */
+  readonly bytes?: number | undefined;
 }
 
 /** Makes one of what several units have joined. */

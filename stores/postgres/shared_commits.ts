@@ -52,7 +52,7 @@ export class SharedCommits {
    */
   async write(unit: FreeUnit, signal: AbortSignal): Promise<readonly SqlRow[]> {
     const { promise, resolve, reject } = Promise.withResolvers<readonly SqlRow[]>();
-    let bytes = 0;
+    let bytes = unit.change?.after?.data.byteLength ?? 0;
     for (const { frame } of unit.rows) bytes += frame.body.byteLength;
     this.#flights.add({ unit, bytes, signal, resolve, reject });
     return await promise;

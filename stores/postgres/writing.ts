@@ -120,6 +120,7 @@ export class Writing {
     const alike = joined[0]?.alike;
     let bytes = 0;
     for (const each of joined) bytes += each.bytes ?? 0;
+    for (const { after } of sagas) bytes += after?.data.byteLength ?? 0;
     if (alike === undefined || bytes > mostBytes || joined.some((each) => each.alike !== alike)) return undefined;
     if (outbox.length + schedules.length > 0 || sagas.length > 0 && handled.length === 0) return undefined;
     if (!sagas.every((change) => this.#with.tables.sagas.isBrief(change))) return undefined;

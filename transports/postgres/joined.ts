@@ -13,6 +13,12 @@ import type { PostgresReceiver } from "./receiver.ts";
 import type { Services } from "./services.ts";
 import { isPlain, readSettled, type SettleStatements, settleStatements, type Settling } from "./settling.ts";
 
+/**
+ * What a message that is sent or accepted counts for beside its body: as many as share a statement are compared each with
+ * each, and have headers.
+ */
+const bytesEach = 2 ** 10;
+
 /** What it sends. */
 export class JoinedSends implements Joined {
   readonly batch: readonly Outgoing[];
@@ -27,7 +33,7 @@ export class JoinedSends implements Joined {
     this.#services = services;
     this.batch = batch;
     this.alike = batch.every(isUsual) ? usual : undefined;
-    let bytes = 0;
+    let bytes = batch.length * bytesEach;
     for (const { frame } of batch) bytes += frame.body.byteLength;
     this.bytes = bytes;
   }
@@ -59,6 +65,7 @@ export class JoinedSends implements Joined {
 /** What becomes of what it was given. */
 export class JoinedSettlements implements Joined {
   readonly alike: Alike | undefined;
+  readonly bytes: number;
   readonly #services: Services;
   readonly #receiver: PostgresReceiver;
   readonly #wanted: readonly Settling[];
@@ -81,6 +88,7 @@ export class JoinedSettlements implements Joined {
     this.#services = services;
     this.#receiver = receiver;
     this.#wanted = wanted;
+    this.bytes = wanted.length * bytesEach;
     this.#abandoned = receiver.abandoned;
     const plain = wanted.every((each) => isPlain(each, this.#abandoned));
     // Of what comes again, who had it before may still have the inbox record: who shares its commit would wait as well.

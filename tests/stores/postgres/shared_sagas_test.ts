@@ -196,3 +196,15 @@ onPostgres("commits that wait for other transactions hold up none that comes lat
   await Promise.all(waiting);
   assertEquals((await instances(opened, store)).map(({ state }) => state), works.map(() => "led"));
 });
+
+onPostgres("units of large instances share a commit with few", async (opened) => {
+  const store = await opened.store();
+  const works = Array.from({ length: 8 }, (_, at) => ({
+    key: opened.key(`m${at}`),
+    change: { before: undefined, after: opened.saga({ id: `id${at}`, data: new Uint8Array(600_000) }) },
+  }));
+  assertEquals(await commitAll(opened, store, works), works.map(() => undefined));
+  const { sql, schema } = opened.bench;
+  const [row] = await sql.unsafe(`SELECT count(DISTINCT xmin::text)::int AS n FROM "${schema}".hero_sagas`);
+  assertEquals(row?.["n"], 8);
+});

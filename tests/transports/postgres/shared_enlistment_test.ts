@@ -302,3 +302,22 @@ sharing("what has a key shares a commit, unless the order of keys has come to co
   assertEquals(await sharing.seen(), { in: "", out: all, inbox: all });
   await inbox.stop();
 }, "k");
+
+sharing("units of many messages share a commit with few", async (sharing) => {
+  await sharing.begin();
+  await sharing.write((each) => Array.from({ length: 400 }, (_, at) => sharing.out(`${each}${at}`)));
+  assertEquals(await sharing.commit(), letters.map(() => undefined));
+  assertEquals(await sharing.commits(), 4); // two at a time have less than 1,024
+});
+
+sharing("units of large instances share a commit with few", async (sharing) => {
+  await sharing.begin();
+  await sharing.write(() => []);
+  const some = { incarnation: "i", version: 1, schema: 1, state: "s", types: undefined, index: {} };
+  const data = new Uint8Array(600_000);
+  const outcomes = await sharing.commit((at) =>
+    changes({ sagas: [{ before: undefined, after: { saga: "order", id: letters[at] ?? "", data, ...some } }] })
+  );
+  assertEquals(outcomes, letters.map(() => undefined));
+  assertEquals(await sharing.commits(), 8);
+});
