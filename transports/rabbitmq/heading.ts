@@ -8,7 +8,7 @@ const mark = "hero:";
 
 /** Most messages say the same of their sender as the one before. */
 let lastMeta = "";
-let lastAppId = "";
+let lastAppId = mark;
 
 /** Takes both headers out of a table and puts them into properties. Where those are in use, or too short, both stay. */
 export function writeHeading(properties: Options.Publish, table: Record<string, unknown>): void {

@@ -20,7 +20,7 @@ function written(headers: Readonly<Record<string, unknown>>, properties: Options
 }
 
 test("type and meta leave the headers, and are read where they stand then", () => {
-  for (const each of [meta, "{}", `{"s":"${"x".repeat(242)}"}`, meta]) {
+  for (const each of ["", meta, "{}", `{"s":"${"x".repeat(242)}"}`, meta]) {
     const { properties, table } = written({ "hero-type": "a", "hero-meta": each, other: 1 });
     assertEquals(table, { other: 1 });
     assertEquals(properties, { type: "a", appId: `hero:${each}` });
