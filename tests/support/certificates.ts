@@ -18,6 +18,8 @@ export interface Certificates {
   readonly server: Certificate;
   /** Its common name is `hero-client`. */
   readonly client: Certificate;
+  /** The client's key, encrypted with `secret`. */
+  readonly encryptedKey: string;
 }
 
 /** Whether there is what makes them. */
@@ -57,5 +59,7 @@ export function makeCertificates(directory: string): Certificates {
     "subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n",
   );
   signed("client", "/CN=hero-client", "extendedKeyUsage=clientAuth\nbasicConstraints=CA:FALSE\n");
-  return { ca: read("ca"), server: read("server"), client: read("client") };
+  const encrypted = ["-topk8", "-v2", "aes-256-cbc", "-passout", "pass:secret", "-in", at("client.key")];
+  const encryptedKey = openssl("pkcs8", ...encrypted).toString();
+  return { ca: read("ca"), server: read("server"), client: read("client"), encryptedKey };
 }

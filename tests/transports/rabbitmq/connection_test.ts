@@ -60,6 +60,16 @@ onNode("the client's certificate can say who it is", async (node) => {
   await transport.close(node.clock.now() + 1_000);
 });
 
+onNode("the client's key may be encrypted, and the broker's authority one of several", async (node) => {
+  const { ca, server, client, encryptedKey } = node.certificates;
+  const { transport } = await node.open({
+    url: node.secureUrl,
+    tls: { ca: [server.cert, ca.cert], cert: client.cert, key: encryptedKey, passphrase: "secret" },
+  });
+  await works(transport);
+  await transport.close(node.clock.now() + 1_000);
+});
+
 /** Begins to open, and sees that it is refused, with an error of the library that names the node. */
 async function refused(node: PrivateNode, tls: RabbitmqTls): Promise<string> {
   const { transport, states, errors, gone } = node.prepare({ url: node.secureUrl, tls });
