@@ -174,6 +174,7 @@ onNode("a memory alarm holds messages back, is told, and loses none when it ends
   await node.limitMemory(2_000_000_000);
   await eventually(clock, "all to be confirmed", () => settled === sent, 60_000);
   await eventually(clock, "all to come", () => new Set(inbox.texts).size === sent, 60_000);
+  console.log(`${inbox.received.length - sent} of ${sent} came more than once`);
   assertEquals([failures, states.at(-1), transport.counts.blocked], [[], "up", undefined]);
   await alarm();
   const start = performance.now();

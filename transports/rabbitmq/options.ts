@@ -41,7 +41,7 @@ export interface RabbitmqOptions {
    * those of the URL, else guest.
    */
   readonly credentials?: ((signal: AbortSignal) => Awaitable<RabbitmqCredentials>) | "external";
-  /** Only for `amqps:`. */
+  /** Only for `amqps:`, and refused where no URL says that: it would be ignored. */
   readonly tls?: RabbitmqTls;
   /** What the broker lists the connections as. Default: the name of the bus. */
   readonly connectionName?: string;
@@ -139,6 +139,9 @@ const optionNames: OptionNames<RabbitmqOptions> = {
   queue: true,
 };
 
+/** What {@linkcode RabbitmqTls} may name. */
+const tlsNames: OptionNames<RabbitmqTls> = { ca: true, cert: true, key: true, passphrase: true, serverName: true };
+
 /**
  * Checks what was given.
  *
@@ -152,6 +155,7 @@ export function settingsOf(options: RabbitmqOptions): Settings {
   if (first === undefined) {
     throw new ConfigurationError(`Cannot connect to RabbitMQ: { url } is an empty list. Give at least one URL`);
   }
+  if (options.tls !== undefined) checkTls(options.tls, [first, ...others]);
   return {
     nodes: [first, ...others],
     credentials: credentialsOf(options.credentials),
@@ -186,6 +190,15 @@ export function settingsOf(options: RabbitmqOptions): Settings {
 function atLeast(least: number, name: string, value: number): number {
   if (Number.isSafeInteger(value) && value >= least) return value;
   throw new ConfigurationError(`Cannot use ${value} as { ${name} } of rabbitmq(). Give a whole number from ${least}`);
+}
+
+/** What is not obeyed leaves a connection less safe than whoever asks for it thinks. */
+function checkTls(tls: RabbitmqTls, nodes: readonly Node[]): void {
+  checkOptionNames(tls, tlsNames, "{ tls } of rabbitmq()");
+  if (nodes.some(({ secure }) => secure)) return;
+  throw new ConfigurationError(
+    `Cannot use { tls } of rabbitmq(): its URL is not one of TLS. Give one as in "amqps://host", or leave { tls } out`,
+  );
 }
 
 function credentialsOf(credentials: RabbitmqOptions["credentials"]): RabbitmqOptions["credentials"] {

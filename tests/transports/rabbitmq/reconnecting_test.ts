@@ -122,7 +122,7 @@ test("rabbitmq: what breaks as soon as it is there is tried later and later, and
 });
 
 test("rabbitmq: nodes are tried in turn, each as its own URL says", async () => {
-  const url = ["amqp://one:1@first:1111/a", "amqps://two:2@second/b%2Fc", "amqp://third"];
+  const url = ["amqp://one:1@first:1111/a", "amqps://two:2@second/b%2Fc%25", "amqp://third"];
   const { asked } = await failing(4, { url });
   const seen = asked.map(({ protocol, hostname, port, vhost, credentials }) =>
     Object.values({ protocol, hostname, port, vhost: decodeURIComponent(String(vhost)), ...credentials as object })
@@ -130,7 +130,7 @@ test("rabbitmq: nodes are tried in turn, each as its own URL says", async () => 
   const first = ["amqp", "first", 1111, "a", "one", "1"];
   assertEquals(seen, [
     first,
-    ["amqps", "second", 5671, "b/c", "two", "2"],
+    ["amqps", "second", 5671, "b/c%", "two", "2"],
     ["amqp", "third", 5672, "/", "guest", "guest"],
     first,
   ]);

@@ -67,6 +67,15 @@ test("rabbitmq: a node that cannot be reached is said so, and not to be lost", (
   assertEquals(error.details, { transport: "rabbitmq", doing: "connect to broker:5672", why: "connect ECONNREFUSED" });
 });
 
+test("rabbitmq: what would be ignored of TLS is refused", () => {
+  const ca = "-----BEGIN CERTIFICATE-----";
+  assertThrows(() => rabbitmq({ url: "amqp://host", tls: { ca } }), ConfigurationError, "not one of TLS");
+  assertThrows(() => rabbitmq({ tls: { ca } }), ConfigurationError, "not one of TLS");
+  const misspelt = { url: "amqps://host", tls: { servername: "other" } as object };
+  assertThrows(() => rabbitmq(misspelt), ConfigurationError, "Write { serverName }");
+  rabbitmq({ url: ["amqp://host", "amqps://host"], tls: { ca } });
+});
+
 test("rabbitmq: settings of a queue that contradict each other are refused", () => {
   for (
     const options of [
