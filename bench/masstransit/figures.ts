@@ -23,7 +23,7 @@ export const figures: readonly Figure[] = [
   ratio(
     "vs-masstransit/saga",
     program(new URL("../saga/run.ts", import.meta.url), ["serialized"]),
-    massTransit("saga", 200_000),
+    massTransit("saga", 600_000),
     [dotnet],
   ),
   ratio("vs-masstransit/rabbitmq", rabbitmq("rate"), massTransit("rabbitmq", 30_000), [dotnet, broker]),
