@@ -61,8 +61,8 @@ function among(instances: number): () => Promise<Work> {
 export const cases: Readonly<Record<string, Case>> = {
   "reference": { count: 200_000, prepare: () => orders(true) },
   "serialized": { count: 400_000, prepare: () => orders(false) },
-  "among-1000": { count: 50_000, prepare: among(1_000) },
-  "among-1000000": { count: 50_000, prepare: among(live) },
+  "among-1000": { count: 200_000, warmUp: 1, prepare: among(1_000) },
+  "among-1000000": { count: 200_000, warmUp: 1, prepare: among(live) },
   "postgres": {
     count: 20_000,
     warmUp: 1,

@@ -4,6 +4,11 @@ import type { SagaRow } from "../../src/spi/rows.ts";
 /** A saga that is busy has waves of instances that begin and are over: of so few the table is not made anew for each. */
 const smallest = 256;
 
+/** Holds a row, so that writing one does not write the table: JavaScriptCore then looks through all of it once more. */
+interface Place {
+  row: SagaRow;
+}
+
 /**
  * Rows by id. Of a million, the one that is asked for is in no cache of the processor, nor is what leads to it: in a
  * `Map` a list of entries for each hash, and the text of each key in it, some five places in memory for one look. Here
@@ -12,7 +17,7 @@ const smallest = 256;
 export class InstanceTable {
   /** Of what is at each place; 0: nothing is. Who has the place that another's hash says has the next that is free. */
   #hashes = new Int32Array(smallest);
-  #rows: (SagaRow | undefined)[] = emptyRows(smallest);
+  #places: (Place | undefined)[] = emptyPlaces(smallest);
   #size = 0;
   /** What was looked for last, and its hash: mostly one is looked for, checked and written. */
   #lastId = "";
@@ -27,18 +32,22 @@ export class InstanceTable {
 
   /** The row of an instance. */
   get(id: string): SagaRow | undefined {
-    return this.#rows[this.#find(id, this.#hash(id))];
+    return this.#places[this.#find(id, this.#hash(id))]?.row;
   }
 
   /** Puts a row in the place of the one with its id, or adds it. */
   set(row: SagaRow): void {
     const hash = this.#hash(row.id);
     const at = this.#find(row.id, hash);
-    const known = this.#hashes[at] !== 0;
+    const place = this.#places[at];
+    if (place !== undefined) {
+      place.row = row;
+      return;
+    }
     this.#hashes[at] = hash;
-    this.#rows[at] = row;
+    this.#places[at] = { row };
     // At most half full, so that a search soon comes to where nothing is.
-    if (!known && ++this.#size * 2 > this.#hashes.length) this.#resize(this.#hashes.length * 2);
+    if (++this.#size * 2 > this.#hashes.length) this.#resize(this.#hashes.length * 2);
   }
 
   /** Takes an instance out, if it is there. */
@@ -53,7 +62,7 @@ export class InstanceTable {
 
   /** All, in no order. None may be put in or taken out meanwhile. */
   *[Symbol.iterator](): Generator<SagaRow> {
-    for (const row of this.#rows) if (row !== undefined) yield row;
+    for (const place of this.#places) if (place !== undefined) yield place.row;
   }
 
   /** Where an instance is, or belongs. */
@@ -62,7 +71,7 @@ export class InstanceTable {
     const last = hashes.length - 1;
     let at = hash & last;
     for (let there = hashes[at]; there !== 0; there = hashes[at]) {
-      if (there === hash && this.#rows[at]?.id === id) break;
+      if (there === hash && this.#places[at]?.row.id === id) break;
       at = (at + 1) & last;
     }
     return at;
@@ -71,31 +80,31 @@ export class InstanceTable {
   /** Closes the gap that one leaves: no search goes on behind one. */
   #close(at: number): void {
     const hashes = this.#hashes;
-    const rows = this.#rows;
+    const places = this.#places;
     const last = hashes.length - 1;
     let gap = at;
     for (let next = (gap + 1) & last; hashes[next] !== 0; next = (next + 1) & last) {
       // It may fill the gap where its own place is not behind it.
       if (((next - hashes[next]!) & last) < ((next - gap) & last)) continue;
       hashes[gap] = hashes[next]!;
-      rows[gap] = rows[next];
+      places[gap] = places[next];
       gap = next;
     }
     hashes[gap] = 0;
-    rows[gap] = undefined;
+    places[gap] = undefined;
   }
 
   #resize(length: number): void {
-    const [hashes, rows] = [this.#hashes, this.#rows];
+    const [hashes, places] = [this.#hashes, this.#places];
     this.#hashes = new Int32Array(length);
-    this.#rows = emptyRows(length);
+    this.#places = emptyPlaces(length);
     for (let at = 0; at < hashes.length; at++) {
       const hash = hashes[at]!;
       if (hash === 0) continue;
       let to = hash & (length - 1);
       while (this.#hashes[to] !== 0) to = (to + 1) & (length - 1);
       this.#hashes[to] = hash;
-      this.#rows[to] = rows[at];
+      this.#places[to] = places[at];
     }
   }
 
@@ -122,6 +131,6 @@ export class InstanceTable {
   }
 }
 
-function emptyRows(length: number): (SagaRow | undefined)[] {
-  return new Array<SagaRow | undefined>(length).fill(undefined);
+function emptyPlaces(length: number): (Place | undefined)[] {
+  return new Array<Place | undefined>(length).fill(undefined);
 }
