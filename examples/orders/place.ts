@@ -20,6 +20,9 @@ const { values } = parseArgs({
 
 /** How many orders. */
 export const orders = Number(values.orders);
+if (!(Number.isSafeInteger(orders) && orders >= 1)) {
+  throw new Error(`--orders ${values.orders} is no whole number from 1`);
+}
 /** The file that was named, if one was. */
 export const file: string | undefined = values.file;
 

@@ -1,5 +1,5 @@
 /** The shop: the saga, and the services that it talks to. Each could be a process of its own. */
-import { type Bus, createBus, type Transport } from "@hero/messaging";
+import { type Bus, type BusObserver, createBus, type Transport } from "@hero/messaging";
 import {
   ChargeCard,
   OrderCancelled,
@@ -14,9 +14,17 @@ import type { Database } from "./database.ts";
 import { OrderSaga } from "./order_saga.ts";
 import { addOutcome, addPayment, addStock, createTables, stockOf } from "./tables.ts";
 
+/** A start waits for a database or broker that is away: else nobody would know for what. */
+const told: BusObserver = {
+  status: ({ name, state, cause }) => {
+    if (state !== "up") console.error(`${name} is ${state}: ${cause?.message}`);
+  },
+};
+
 /** Opens the office: it sends, and reads. Its tables are there before the first order comes. */
 export async function openOffice<Tx>({ store, sql }: Database<Tx>, transport: Transport): Promise<Bus<Tx>> {
   const bus = createBus({ name: "office", store, transport });
+  bus.observe(told);
   await bus.start();
   await bus.transaction((tx) => createTables(sql(tx)));
   return bus;
@@ -25,6 +33,7 @@ export async function openOffice<Tx>({ store, sql }: Database<Tx>, transport: Tr
 /** Starts all that the shop consists of. */
 export async function startShop<Tx>({ store, sql }: Database<Tx>, transport: Transport): Promise<Bus<Tx>> {
   const bus = createBus({ name: "shop", store, transport });
+  bus.observe(told);
   bus.add(OrderSaga, { concurrency: 16 });
 
   // What a message does here is one commit: the row, what is sent, and that the message was handled.

@@ -10,7 +10,7 @@ import { OrderSaga } from "../../examples/orders/order_saga.ts";
 import { verify } from "../../src/sagas/verification.ts";
 import { definitionOfSaga } from "../../src/sagas/saga.ts";
 import { test } from "../support/runner.ts";
-import { balances, day } from "./shop_day.ts";
+import { balances, day, dayUntil } from "./shop_day.ts";
 
 async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "hero-orders-"));
@@ -33,6 +33,19 @@ test("a store or transport that the shop does not know is refused", async () => 
   const transport = await day("--transport", "pigeon");
   assertMatch(transport.output, /There is no --transport pigeon: say store or rabbitmq/);
   assertEquals([store.status === 0, transport.status === 0], [false, false]);
+});
+
+test("a number of orders that is none is refused", async () => {
+  const { status, output } = await day("--orders", "many");
+  assertMatch(output, /--orders many is no whole number from 1/);
+  assertEquals(status === 0, false);
+});
+
+test("a day that waits for its database or its broker says for which, and why", async () => {
+  const database = await dayUntil(/\n/, "--store", "postgres", "--postgres", "postgres://127.0.0.1:1/shop");
+  assertMatch(database.output, /postgres is down: .*127\.0\.0\.1:1/);
+  const broker = await dayUntil(/\n/, "--transport", "rabbitmq", "--rabbitmq", "amqp://127.0.0.1:1");
+  assertMatch(broker.output, /rabbitmq is down: Cannot connect to 127\.0\.0\.1:1: /);
 });
 
 /** What the books of a day say in which all went as it was to. */

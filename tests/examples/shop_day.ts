@@ -8,7 +8,18 @@ import { runtimeCommand } from "../support/runtimes.ts";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
 /** Runs the program, and gives its status and what it said. */
-export async function day(...args: readonly string[]): Promise<{ readonly status: unknown; readonly output: string }> {
+export function day(...args: readonly string[]): Promise<Day> {
+  return dayUntil(undefined, ...args);
+}
+
+/** What a day comes to. */
+export interface Day {
+  readonly status: unknown;
+  readonly output: string;
+}
+
+/** The same; kills the program once it has said that. */
+export async function dayUntil(said: RegExp | undefined, ...args: readonly string[]): Promise<Day> {
   const [command, ...first] = runtimeCommand(runtime);
   const flags = {
     deno: ["run", "-A", "--no-check"],
@@ -18,8 +29,12 @@ export async function day(...args: readonly string[]): Promise<{ readonly status
   const options = [...first, ...flags[runtime], "examples/orders/main.ts", "--orders", "60", ...args];
   const child = spawn(command, options, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => output += text);
-  child.stderr.setEncoding("utf8").on("data", (text: string) => output += text);
+  const hear = (text: string): void => {
+    output += text;
+    if (said?.test(output)) child.kill("SIGKILL");
+  };
+  child.stdout.setEncoding("utf8").on("data", hear);
+  child.stderr.setEncoding("utf8").on("data", hear);
   const status = await new Promise((resolve, reject) => child.on("error", reject).on("close", resolve));
   return { status, output };
 }
