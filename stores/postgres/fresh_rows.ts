@@ -4,7 +4,7 @@ import type { OutboxRow } from "../../src/spi/rows.ts";
 import type { FreeUnit } from "./free_rows.ts";
 import { digitsOf } from "./hexadecimal.ts";
 import type { Names } from "./names.ts";
-import { allJoined, joined, listIn } from "./separated.ts";
+import { allSeparated, listIn, separated } from "./separated.ts";
 import type { SqlRow } from "./sql_client.ts";
 import { column, nowMs, type Statement } from "./statement.ts";
 
@@ -44,7 +44,7 @@ export class FreshRows {
     if (!alike) return undefined;
     const values = valuesOf(bus, units.flatMap(({ rows }) => rows), leaseMs);
     // In one order, so that no two such statements wait for each other.
-    const messages = joined(keys.map(({ messageId }) => column(messageId)).sort());
+    const messages = separated(keys.map(({ messageId }) => column(messageId)).sort());
     if (values === undefined || messages === undefined) return undefined;
     const keepUntil = Math.max(0, ...keys.map((key) => key.keepUntil));
     return {
@@ -80,7 +80,7 @@ function valuesOf(bus: string, rows: readonly OutboxRow[], leaseMs: number): Sta
     dueAt === 0 && expiresAt === undefined && frame.contentType === contentType
   );
   if (!alike) return undefined;
-  const lists = allJoined([
+  const lists = allSeparated([
     rows.map(({ id }) => column(id)),
     rows.map(({ group }) => column(group)),
     rows.map(({ to }) => column(to)),

@@ -5,7 +5,7 @@ import type { BusKey } from "./inbox.ts";
 import type { StatementPart, Together } from "./joining.ts";
 import type { Names } from "./names.ts";
 import type { Sagas } from "./sagas.ts";
-import { allJoined, listIn } from "./separated.ts";
+import { allSeparated, listIn } from "./separated.ts";
 import { column, type Statement } from "./statement.ts";
 
 /** What a unit writes itself. */
@@ -38,7 +38,7 @@ export class JoinedRows {
     const keys = units.flatMap((unit) => unit.keys)
       .map(({ endpoint, messageId }) => [column(endpoint), column(messageId)] as const)
       .sort(([a, b], [c, d]) => a < c || a === c && b < d ? -1 : 1);
-    const lists = allJoined([keys.map(([endpoint]) => endpoint), keys.map(([, messageId]) => messageId)]);
+    const lists = allSeparated([keys.map(([endpoint]) => endpoint), keys.map(([, messageId]) => messageId)]);
     if (lists === undefined) return undefined;
     const keepUntil = Math.max(0, ...units.flatMap((unit) => unit.keys.map((key) => key.keepUntil)));
     const changes = units.flatMap(({ bus, changes }) => changes.map((change) => ({ of: 1, bus, change })));

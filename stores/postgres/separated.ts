@@ -12,7 +12,7 @@ export function listIn(parameter: string): string {
 }
 
 /** A list as one text; `undefined`: the server would take it for a longer one, or for an empty one. */
-export function joined(list: readonly string[]): string | undefined {
+export function separated(list: readonly string[]): string | undefined {
   const text = list.join(separator);
   let length = text === "" ? 0 : 1;
   for (let at = text.indexOf(separator); at >= 0; at = text.indexOf(separator, at + 1)) length++;
@@ -20,10 +20,10 @@ export function joined(list: readonly string[]): string | undefined {
 }
 
 /** Several lists; `undefined`: one of them cannot travel so. */
-export function allJoined(lists: readonly (readonly string[])[]): readonly string[] | undefined {
+export function allSeparated(lists: readonly (readonly string[])[]): readonly string[] | undefined {
   const texts: string[] = [];
   for (const list of lists) {
-    const text = joined(list);
+    const text = separated(list);
     if (text === undefined) return undefined;
     texts.push(text);
   }

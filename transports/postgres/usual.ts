@@ -3,7 +3,7 @@ import { fromText, headersToText } from "../../src/envelope/stored_text.ts";
 import type { Outgoing } from "../../src/spi/transport.ts";
 import { digitsOf } from "../../stores/postgres/hexadecimal.ts";
 import type { Alike, Joined, StatementPart, Together } from "../../stores/postgres/joining.ts";
-import { allJoined } from "../../stores/postgres/separated.ts";
+import { allSeparated } from "../../stores/postgres/separated.ts";
 import type { SqlRow, SqlValue } from "../../stores/postgres/sql_client.ts";
 import { column } from "../../stores/postgres/statement.ts";
 import { JoinedSends, JoinedSettlements } from "./joined.ts";
@@ -32,11 +32,12 @@ export class Usual implements Alike {
       else if (each instanceof JoinedSettlements && each.holds) accepted.push(...each.leases);
       else return undefined;
     }
-    const lists = sent.length === 0 ? [] : listsOf(sent);
+    const special = isSpecial(sent);
+    const lists = sent.length === 0 ? [] : listsOf(sent, special);
     const byId = new Map(sent.map((outgoing) => [column(outgoing.messageId), outgoing]));
     // By its id it is known which of them is handed over.
     if (lists === undefined || byId.size < sent.length) return undefined;
-    return new UsualFlight(this.#services, byId, lists, accepted);
+    return new UsualFlight(this.#services, byId, special, lists, accepted);
   }
 }
 
@@ -51,6 +52,7 @@ class UsualFlight implements Together {
   constructor(
     services: Services,
     sent: ReadonlyMap<string, Outgoing>,
+    special: boolean,
     lists: readonly string[],
     accepted: readonly Lease[],
   ) {
@@ -60,7 +62,7 @@ class UsualFlight implements Together {
     const { rooms } = this.#offers = new Offers(receivers, sent.size);
     this.#leasedUntil = database.clock.now() + leaseMs;
     const [offers, accepts] = [rooms.size > 0, accepted.length > 0];
-    this.part = messages.usual({ sends: sent.size > 0, special: lists.length > usualLists, offers, accepts });
+    this.part = messages.usual({ sends: sent.size > 0, special, offers, accepts });
     this.values = [
       ...accepts ? heldLists(accepted) : [],
       ...lists,
@@ -85,15 +87,16 @@ class UsualFlight implements Together {
   }
 }
 
-/** So many values say what is sent, unless something is special. */
-const usualLists = 5;
-
-/** What is sent, as `usualPart` takes it; `undefined`: it cannot travel so. */
-function listsOf(sent: readonly Outgoing[]): readonly string[] | undefined {
-  const type = sent[0]?.frame.contentType ?? "";
-  const special = sent.some(({ priority, expiresAt, mandatory, frame }) =>
+/** As `UsualKind` has it. */
+function isSpecial(sent: readonly Outgoing[]): boolean {
+  const type = sent[0]?.frame.contentType;
+  return sent.some(({ priority, expiresAt, mandatory, frame }) =>
     mandatory || priority !== undefined || expiresAt !== undefined || frame.contentType !== type
   );
+}
+
+/** What is sent, as `usualPart` takes it; `undefined`: it cannot travel so. */
+function listsOf(sent: readonly Outgoing[], special: boolean): readonly string[] | undefined {
   const lists = [
     sent.map(({ to }) => column(to)),
     sent.map(({ messageId }) => column(messageId)),
@@ -101,10 +104,10 @@ function listsOf(sent: readonly Outgoing[]): readonly string[] | undefined {
     sent.map(({ frame }) => digitsOf(frame.body)),
   ];
   if (!special) {
-    const texts = allJoined(lists);
-    return texts && [...texts, column(type)];
+    const texts = allSeparated(lists);
+    return texts && [...texts, column(sent[0]?.frame.contentType ?? "")];
   }
-  return allJoined([
+  return allSeparated([
     ...lists,
     sent.map(({ frame }) => column(frame.contentType)),
     sent.map(({ priority }) => String(rankOf(priority))),
