@@ -82,6 +82,7 @@ onNode(
       void transport.send(Array.from({ length: Math.min(100, total - at) }, (_, more) => one(at + more)));
     }
     const { unconfirmed, waiting } = transport.counts;
+    assert(unconfirmed <= 1, `${unconfirmed} were published, and not only what the broker answered with the alarm`);
     assert(unconfirmed + waiting <= 1_100, `${unconfirmed + waiting} are buffered`);
     assert(counts.refused >= total - 1_100);
     await inbox.accept();
