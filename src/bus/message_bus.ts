@@ -3,6 +3,7 @@ import type { Command } from "../contracts/command.ts";
 import type { Contract } from "../contracts/contract.ts";
 import { definitionOf } from "../contracts/definition.ts";
 import type { Event } from "../contracts/event.ts";
+import { checkAttached } from "../errors/attached.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
 import { shown } from "../errors/shown.ts";
 import type { Middleware, SendMiddleware } from "../pipeline/context.ts";
@@ -118,6 +119,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
   }
 
   publish<In>(event: Event<In, unknown>, message: NoInfer<In>, options: PublishOptions<Tx> = noOptions): Promise<void> {
+    checkAttached(this, "bus", "publish");
     return this.#sender.send("publish", event, message, options);
   }
   send<In>(
@@ -125,6 +127,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
     message: NoInfer<In>,
     options: SendOptions<Tx> = noOptions,
   ): Promise<void> {
+    checkAttached(this, "bus", "send");
     return this.#sender.send("send", command, message, options);
   }
   async request<In, Reply>(
@@ -132,6 +135,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
     message: NoInfer<In>,
     options: RequestOptions = {},
   ): Promise<Reply> {
+    checkAttached(this, "bus", "request");
     // The contract's type says what its owner answers; a reply schema has checked it.
     return await this.#sender.request(contract, message, options) as Reply;
   }
@@ -141,6 +145,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
     when: When,
     options: ScheduleOptions<Tx> = {},
   ): Promise<ScheduleToken> {
+    checkAttached(this, "bus", "schedule");
     return this.#sender.schedule(contract, message, when, options);
   }
   unschedule(token: ScheduleToken, options: { readonly tx?: Tx } = {}): Promise<void> {

@@ -6,6 +6,7 @@ import type { Event } from "../contracts/event.ts";
 import { parseMessageType } from "../envelope/message_type.ts";
 import { names } from "../envelope/headers.ts";
 import type { Headers } from "../envelope/headers.ts";
+import { checkAttached } from "../errors/attached.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
 import { RequestInTransactionError } from "../errors/sending.ts";
 import type { InUnit } from "../spi/store.ts";
@@ -133,9 +134,11 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
   }
 
   publish<In>(event: Event<In, unknown>, message: NoInfer<In>, options?: SendOptions<never>): Promise<void> {
+    checkAttached(this, "ctx", "publish");
     return this.#send("publish", event, message, options);
   }
   send<In>(command: Command<In, unknown, unknown>, message: NoInfer<In>, options?: SendOptions<never>): Promise<void> {
+    checkAttached(this, "ctx", "send");
     return this.#send("send", command, message, options);
   }
   #send(
@@ -158,6 +161,7 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
     when: When,
     options: ScheduleOptions<never> = {},
   ): Promise<ScheduleToken> {
+    checkAttached(this, "ctx", "schedule");
     const consumption = this.#consumption;
     if (this.#over) return Promise.reject(this.#why());
     const refused = unitOptionsError("schedule", options, this.endpoint);
@@ -178,6 +182,7 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
     message: NoInfer<In>,
     options: RequestOptions = {},
   ): Promise<Reply> {
+    checkAttached(this, "ctx", "request");
     const consumption = this.#consumption;
     if (this.#over) return Promise.reject(this.#why());
     const refused = callOptionsError("request", options, this.endpoint);
@@ -194,6 +199,7 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
   }
 
   async respond(reply: unknown): Promise<Responded> {
+    checkAttached(this, "ctx", "respond");
     if (this.#over) throw this.#why();
     await respond(this.#consumption, this.contract, reply);
     return responded;
