@@ -2,13 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { ClaimLostError } from "../../../src/errors/receiving.ts";
 import { UnroutableError } from "../../../src/errors/sending.ts";
-import {
-  ConflictError,
-  DuplicateError,
-  OutcomeUnknownError,
-  TransactionEndedError,
-} from "../../../src/errors/store.ts";
-import type { SagaRow } from "../../../src/spi/rows.ts";
+import { DuplicateError, OutcomeUnknownError, TransactionEndedError } from "../../../src/errors/store.ts";
 import type { Outgoing } from "../../../src/spi/transport.ts";
 import { changes } from "../../conformance/store/trial.ts";
 import { text } from "../../conformance/transport/inbox.ts";
@@ -241,53 +235,6 @@ sharing(
   },
 );
 
-sharing("transitions share a commit with what they send and accept, and a conflict is one's own", async (sharing) => {
-  const { rig, store } = sharing;
-  const row = (id: string, some: Partial<SagaRow> = {}): SagaRow => ({
-    saga: "order",
-    id,
-    incarnation: "i",
-    version: 1,
-    schema: 1,
-    state: "begun",
-    data: new TextEncoder().encode(id),
-    types: undefined,
-    index: {},
-    ...some,
-  });
-  const made = await begin(store, "made", { inbox: [] });
-  await made.commit(changes({ sagas: letters.map((id) => ({ before: undefined, after: row(id) })) }));
-  await sharing.begin();
-  await sharing.write();
-  const outcomes = await sharing.commit((at) => {
-    const [id, version] = [letters[at] ?? "", at === 5 ? 3 : 1];
-    const after = at === 6 ? undefined : row(id, { version: 2, state: "led" });
-    return changes({ sagas: [{ before: row(id, { version }), after }] });
-  });
-  assertEquals(refused(outcomes, ConflictError), "f");
-  assertEquals(await sharing.seen(), { in: "f", out: but("f"), inbox: but("f") });
-  const found = await rig.select("SELECT id, state FROM hero_sagas ORDER BY id");
-  assertEquals(
-    found.map(({ id, state }) => `${id} ${state}`),
-    ["a led", "b led", "c led", "d led", "e led", "f begun", "h led"],
-  );
-  await sharing.inbox.accept(sharing.units.filter((_, at) => at === 5).map(({ delivery }) => delivery));
-});
-
-sharing("transitions without a conflict are one statement for all", async (sharing) => {
-  await sharing.begin();
-  await sharing.write();
-  const outcomes = await sharing.commit((at) => {
-    const [id, some] = [letters[at] ?? "", { incarnation: "i", version: 1, schema: 1, state: "s", types: undefined }];
-    return changes({
-      sagas: [{ before: undefined, after: { saga: "order", id, data: new Uint8Array(), index: {}, ...some } }],
-    });
-  });
-  assertEquals(outcomes, letters.map(() => undefined));
-  const [row] = await sharing.rig.select("SELECT count(DISTINCT xmin::text)::int AS n FROM hero_sagas");
-  assertEquals([await sharing.commits() <= 2, Number(row?.["n"]) <= 2], [true, true]);
-});
-
 sharing("what has a key shares a commit, unless the order of keys has come to count meanwhile", async (sharing) => {
   const { rig, inbox } = sharing;
   await sharing.begin();
@@ -308,16 +255,4 @@ sharing("units of many messages share a commit with few", async (sharing) => {
   await sharing.write((each) => Array.from({ length: 400 }, (_, at) => sharing.out(`${each}${at}`)));
   assertEquals(await sharing.commit(), letters.map(() => undefined));
   assertEquals(await sharing.commits(), 4); // two at a time have less than 1,024
-});
-
-sharing("units of large instances share a commit with few", async (sharing) => {
-  await sharing.begin();
-  await sharing.write(() => []);
-  const some = { incarnation: "i", version: 1, schema: 1, state: "s", types: undefined, index: {} };
-  const data = new Uint8Array(600_000);
-  const outcomes = await sharing.commit((at) =>
-    changes({ sagas: [{ before: undefined, after: { saga: "order", id: letters[at] ?? "", data, ...some } }] })
-  );
-  assertEquals(outcomes, letters.map(() => undefined));
-  assertEquals(await sharing.commits(), 8);
 });
