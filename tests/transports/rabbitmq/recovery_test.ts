@@ -3,11 +3,12 @@ import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import { BackpressureError } from "../../../src/errors/sending.ts";
 import { AcknowledgementTimeoutError, ClosedError } from "../../../src/errors/transport.ts";
 import type { Outgoing, Transport } from "../../../src/spi/transport.ts";
-import { rabbitmq } from "../../../transports/rabbitmq/mod.ts";
+import { rabbitmq, type RabbitmqTransport } from "../../../transports/rabbitmq/mod.ts";
 import { Inbox } from "../../conformance/transport/inbox.ts";
 import { frame, topology } from "../../conformance/transport/trial.ts";
 import { TcpProxy } from "../../support/tcp_proxy.ts";
-import { privateNode } from "./private_node.ts";
+import { cancel, confirm, deliver, frameWith, sizeOf, unknownTag } from "./broker_frames.ts";
+import { type PrivateNode, privateNode } from "./private_node.ts";
 import { rig } from "./rig.ts";
 
 const onNode = privateNode(5720);
@@ -28,6 +29,29 @@ async function receive(transport: Transport, queue: string, credit = 10, holdMs 
 
 function message(body: string, settled: Outgoing["settled"]): Outgoing {
   return { frame: frame(body), messageId: body, to: "queue:q", alsoTo: [], mandatory: true, settled };
+}
+
+/**
+ * Sets off the memory alarm, and ends it after `run` whatever comes of that. The broker blocks who publishes once the
+ * connection's process has heard of it, a moment after it was set: so `send` is called until it is told.
+ */
+async function duringAlarm(
+  node: PrivateNode,
+  transport: RabbitmqTransport,
+  send: () => void,
+  run: () => Promise<void>,
+): Promise<void> {
+  try {
+    await node.limitMemory(1_000);
+    const isTold = (): boolean => {
+      if (transport.counts.blocked === undefined) send();
+      return transport.counts.blocked !== undefined;
+    };
+    await node.until("the alarm", isTold, 30_000);
+    await run();
+  } finally {
+    await node.limitMemory(2_000_000_000);
+  }
 }
 
 onNode("what is not settled within the broker's limit comes again, and the reason is typed", async (node) => {
@@ -64,8 +88,6 @@ onNode(
     const inbox = await receive(transport, "q", 1_000);
     void transport.send([message("before", () => {})]);
     await node.until("it", () => inbox.received.length === 1);
-    await node.limitMemory(1_000);
-    // The broker tells a connection that it is blocked once it publishes.
     const counts = { confirmed: 0, refused: 0, other: 0 };
     const settled = (error?: Error): void => {
       if (error === undefined) counts.confirmed++;
@@ -73,20 +95,26 @@ onNode(
       else counts.other++;
     };
     const body = "x".repeat(1_000);
-    const one = (at: number): Outgoing => ({ ...message(`${at}`, settled), frame: frame(body) });
-    void transport.send([one(0)]);
-    await node.until("the alarm", () => transport.counts.blocked !== undefined, 30_000);
-    assertEquals(states.at(-1), "degraded");
     const total = 100_000;
-    for (let at = 1; at < total; at += 100) {
-      void transport.send(Array.from({ length: Math.min(100, total - at) }, (_, more) => one(at + more)));
-    }
-    const { unconfirmed, waiting } = transport.counts;
-    assert(unconfirmed <= 1, `${unconfirmed} were published, and not only what the broker answered with the alarm`);
-    assert(unconfirmed + waiting <= 1_100, `${unconfirmed + waiting} are buffered`);
-    assert(counts.refused >= total - 1_100);
-    await inbox.accept();
-    await node.limitMemory(2_000_000_000);
+    let sent = 0;
+    const send = (count: number): void => {
+      const batch = Array.from(
+        { length: count },
+        (_, at) => ({ ...message(`${sent + at}`, settled), frame: frame(body) }),
+      );
+      sent += count;
+      void transport.send(batch);
+    };
+    await duringAlarm(node, transport, () => send(1), async () => {
+      assertEquals(states.at(-1), "degraded");
+      const { unconfirmed: before } = transport.counts;
+      while (sent < total) send(Math.min(100, total - sent));
+      const { unconfirmed, waiting } = transport.counts;
+      assert(unconfirmed <= before, `${unconfirmed} are published, and were ${before} when the broker blocked`);
+      assert(unconfirmed + waiting <= 1_100, `${unconfirmed + waiting} are buffered`);
+      assert(counts.refused >= total - 1_500, `${counts.refused} were refused`);
+      await inbox.accept();
+    });
     await node.until("all that was taken", () => counts.confirmed + counts.refused === total, 60_000);
     assertEquals([counts.other, transport.counts.blocked], [0, undefined]);
     inbox.acceptAll();
@@ -94,15 +122,14 @@ onNode(
     await node.until("all", () => inbox.received.length >= counts.confirmed + 1, 60_000);
     assertEquals(inbox.received.length, counts.confirmed + 1);
 
-    await node.limitMemory(1_000);
-    let stopped: Error | undefined;
-    void transport.send([message("never", () => {}), message("lost", (error) => stopped = error)]);
-    await node.until("the alarm", () => transport.counts.blocked !== undefined, 30_000);
-    const deadline = node.clock.now() + 500;
-    await transport.close(deadline);
-    assert(node.clock.now() < deadline + 5_000);
-    assertInstanceOf(stopped, ClosedError);
-    await node.limitMemory(2_000_000_000);
+    await duringAlarm(node, transport, () => void transport.send([message("some", () => {})]), async () => {
+      let stopped: Error | undefined;
+      void transport.send([message("lost", (error) => stopped = error)]);
+      const deadline = node.clock.now() + 500;
+      await transport.close(deadline);
+      assert(node.clock.now() < deadline + 5_000);
+      assertInstanceOf(stopped, ClosedError);
+    });
   },
 );
 
@@ -110,20 +137,27 @@ onNode("an alarm is told with the broker's reason, and over with the connection 
   const proxy = await TcpProxy.to(node.port);
   const { transport, states, causes } = await node.open({ url: `amqp://127.0.0.1:${proxy.port}` });
   await transport.deploy(topology(["q"]), "apply");
-  const failures: (Error | undefined)[] = [];
-  await node.limitMemory(1_000);
-  void transport.send([message("during", (error) => failures.push(error))]);
-  await node.until("the alarm", () => transport.counts.blocked !== undefined, 30_000);
-  assertEquals(states.at(-1), "degraded");
-  assert(/^The broker takes no messages: .*memory/.test(causes.at(-1) ?? ""), causes.at(-1));
-  // Its end is told to a connection that is not there any more.
-  proxy.stall();
-  await node.limitMemory(2_000_000_000);
+  const failures: Error[] = [];
+  let [sent, settled] = [0, 0];
+  const send = (): void => {
+    const told = (error?: Error): void => {
+      settled++;
+      if (error !== undefined) failures.push(error);
+    };
+    void transport.send([message(`${sent++}`, told)]);
+  };
+  await duringAlarm(node, transport, send, () => {
+    assertEquals(states.at(-1), "degraded");
+    assert(/^The broker takes no messages: .*memory/.test(causes.at(-1) ?? ""), causes.at(-1));
+    // Its end is told to a connection that is not there any more.
+    proxy.stall();
+    return Promise.resolve();
+  });
   await proxy.cut();
   await node.until("both back", () => transport.counts.reconnects === 2, 30_000);
-  void transport.send([message("after", (error) => failures.push(error))]);
-  await node.until("both confirms", () => failures.length === 2);
-  assertEquals([failures, states.at(-1), transport.counts.blocked], [[undefined, undefined], "up", undefined]);
+  send();
+  await node.until("all confirms", () => settled === sent);
+  assertEquals([failures, states.at(-1), transport.counts.blocked], [[], "up", undefined]);
   await transport.close(node.clock.now() + 1_000);
   await proxy[Symbol.asyncDispose]();
 });
@@ -214,35 +248,6 @@ rig("what was settled after its connection was lost acknowledges nothing on the 
   await rig.clock.pass(300);
   assertEquals([left.received.length, rig.transport.counts.consumers], [0, 1]);
 });
-
-/** AMQP's methods of the class basic. */
-const cancel = 30;
-const deliver = 60;
-const confirm = 80;
-
-/** The method of a frame of the class basic, if a piece begins with one. */
-function methodOf(chunk: Uint8Array): number | undefined {
-  return chunk[0] === 1 && chunk[7] === 0 && chunk[8] === 60 && chunk[9] === 0 ? chunk[10] : undefined;
-}
-
-/** The first frame with a method of the class basic, wherever it is in a piece that begins with a frame. */
-function frameWith(method: number, chunk: Uint8Array): Uint8Array | undefined {
-  for (let at = 0; at + 11 <= chunk.length;) {
-    const frame = chunk.subarray(at);
-    if (methodOf(frame) === method) return frame;
-    at += sizeOf(frame);
-  }
-  return undefined;
-}
-
-function sizeOf(frame: Uint8Array): number {
-  return 8 + new DataView(frame.buffer, frame.byteOffset).getUint32(3);
-}
-
-/** An acknowledgement of what was never delivered, on the channel of a frame. */
-function unknownTag([, high = 0, low = 0]: Uint8Array): Uint8Array {
-  return Uint8Array.of(1, high, low, 0, 0, 0, 13, 0, 60, 0, 80, 0, 0, 0, 0, 0, 0, 0x12, 0x67, 0, 0xce);
-}
 
 onNode(
   "a dead letter that its error queue does not take degrades health, and gets there once it does",
