@@ -59,7 +59,7 @@ onQueues(
     const error = await assertRejects(
       () => nowhere.open(host),
       ConfigurationError,
-      "Cannot use PostgreSQL: there is no",
+      `there_is_none": the server has no such database`,
     );
     await nowhere.close(clock.now());
     const client = await assertRejects(
