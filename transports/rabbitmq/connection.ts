@@ -251,7 +251,8 @@ export class Connection {
   async #credentials(node: Node): Promise<Login> {
     const { credentials: ask, connectTimeoutInMs: limitInMs } = this.#settings;
     if (ask === "external") return this.#client.credentials.external();
-    const question = { node, limitInMs, clock: this.#host.clock, signal: this.#closing.signal };
+    const at = `${node.host}:${node.port}`;
+    const question = { at, limitInMs, clock: this.#host.clock, signal: this.#closing.signal };
     const { username, password } = ask === undefined ? node.credentials : await askCredentials({ ...question, ask });
     return this.#client.credentials.plain(username, password);
   }

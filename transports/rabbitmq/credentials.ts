@@ -7,8 +7,8 @@ import type { RabbitmqCredentials } from "./options.ts";
 /** Whom to ask, and for how long. */
 export interface CredentialsQuestion {
   readonly ask: (signal: AbortSignal) => unknown;
-  /** The node that they are for. */
-  readonly node: { readonly host: string; readonly port: number };
+  /** What they are for, as in `rabbit.example:5672`. */
+  readonly at: string;
   readonly limitInMs: number;
   readonly clock: Clock;
   /** Ends the wait: nobody connects any more. */
@@ -21,10 +21,10 @@ export interface CredentialsQuestion {
  * @throws {CredentialsError} if there is no answer in time, or none that can be used
  */
 export async function askCredentials(
-  { ask, node, limitInMs, clock, signal }: CredentialsQuestion,
+  { ask, at, limitInMs, clock, signal }: CredentialsQuestion,
 ): Promise<RabbitmqCredentials> {
   const failed = (why: string, cause?: unknown): CredentialsError =>
-    new CredentialsError(transportName, `${node.host}:${node.port}`, why, cause === undefined ? {} : { cause });
+    new CredentialsError(transportName, at, why, cause === undefined ? {} : { cause });
   const left = (): CredentialsError => failed("are not waited for any longer, as the transport closes");
   if (signal.aborted) throw left();
   const { promise: ended, reject: end } = Promise.withResolvers<never>();

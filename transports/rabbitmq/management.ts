@@ -1,6 +1,7 @@
 /** What the management plugin knows. @module */
 import { DisconnectedError } from "../../src/errors/transport.ts";
 import type { Clock } from "../../src/spi/clock.ts";
+import type { Awaitable } from "../../src/values/awaitable.ts";
 import { toBase64 } from "../../src/values/base64.ts";
 import { textOf, transportName } from "./errors.ts";
 import type { RabbitmqCredentials } from "./options.ts";
@@ -19,19 +20,18 @@ const patienceInMs = 10_000;
 /** Asks a broker over HTTP for what AMQP does not tell. */
 export class Management {
   readonly #url: string;
-  readonly #authorization: string;
+  readonly #credentials: () => Awaitable<RabbitmqCredentials>;
   readonly #clock: Clock;
 
   /**
    * @param url as in `http://user:password@host:15672`
-   * @param credentials where it has none
+   * @param credentials asked each time where it has none
    */
-  constructor(url: URL, credentials: RabbitmqCredentials, clock: Clock) {
+  constructor(url: URL, credentials: () => Awaitable<RabbitmqCredentials>, clock: Clock) {
     this.#clock = clock;
-    const named = url.username !== "";
-    const username = named ? decodeURIComponent(url.username) : credentials.username;
-    const password = named ? decodeURIComponent(url.password) : credentials.password;
-    this.#authorization = `Basic ${toBase64(new TextEncoder().encode(`${username}:${password}`))}`;
+    const username = decodeURIComponent(url.username);
+    const password = decodeURIComponent(url.password);
+    this.#credentials = username === "" ? credentials : () => ({ username, password });
     this.#url = `${url.origin}${url.pathname.replace(/\/$/, "")}`;
   }
 
@@ -39,6 +39,7 @@ export class Management {
    * All bindings of a vhost.
    *
    * @throws {DisconnectedError} if it does not answer, or refuses
+   * @throws {CredentialsError} if those cannot be had
    */
   async bindings(vhost: string): Promise<readonly KnownBinding[]> {
     const listed = await this.#get(`/api/bindings/${encodeURIComponent(vhost)}`);
@@ -52,12 +53,13 @@ export class Management {
   }
 
   async #get(path: string): Promise<unknown> {
+    const { username, password } = await this.#credentials();
+    const authorization = `Basic ${toBase64(new TextEncoder().encode(`${username}:${password}`))}`;
     const doing = `ask its management plugin at ${this.#url}`;
     const late = new AbortController();
     const end = this.#clock.at(this.#clock.now() + patienceInMs, () => late.abort(new Error("It does not answer")));
     try {
-      const headers = { authorization: this.#authorization };
-      const response = await fetch(`${this.#url}${path}`, { headers, signal: late.signal });
+      const response = await fetch(`${this.#url}${path}`, { headers: { authorization }, signal: late.signal });
       if (response.ok) return await response.json();
       await response.body?.cancel();
       throw new Error(`It answers ${response.status}`);

@@ -2,6 +2,7 @@
 import type { Host } from "../../src/spi/transport.ts";
 import type { Client } from "./client.ts";
 import { Connection, type ConnectionOwner } from "./connection.ts";
+import { askCredentials } from "./credentials.ts";
 import { ConsumerWatch } from "./consumer_watch.ts";
 import { Delays } from "./delays.ts";
 import { type KnownBinding, Management } from "./management.ts";
@@ -119,10 +120,13 @@ export class Wiring {
 
 /** What lists bindings, where there is a management plugin to ask. */
 function lister(
-  { management: url, nodes: [{ credentials, vhost }] }: Settings,
-  { clock }: Host,
+  { management: url, nodes: [{ credentials, vhost }], credentials: ask, connectTimeoutInMs: limitInMs }: Settings,
+  { clock, signal }: Host,
 ): (() => Promise<readonly KnownBinding[]>) | undefined {
   if (url === undefined) return undefined;
-  const management = new Management(url, credentials, clock);
+  const current = typeof ask === "function"
+    ? () => askCredentials({ ask, at: url.host, limitInMs, clock, signal })
+    : () => credentials;
+  const management = new Management(url, current, clock);
   return () => management.bindings(vhost);
 }

@@ -129,7 +129,7 @@ withBuses(
 
 withBuses(
   "with a management URL, plan and check list bindings that are missing, and those of another owner",
-  async (make, node) => {
+  async (make, node, vhost) => {
     const Submit = command<Placed>("orders.submit");
     const Placed = event<Placed>("orders.placed");
     const management = node.managementUrl;
@@ -149,6 +149,22 @@ withBuses(
     later.endpoint("orders").handle(Submit, () => {});
     const stale = (await later.deploy("plan")).map(({ kind, entity }) => `${kind} ${entity}`);
     assert(stale.includes("extra topic:orders.placed -> queue:orders"), `${stale}`);
+
+    // Who has no user there is asked for one, as whoever connects.
+    let asked = 0;
+    const [, host] = management.split("@");
+    const rotating = make("shop", {
+      url: node.url.replace("//", "//nobody:wrong@") + `/${vhost}`,
+      management: `http://${host}`,
+      credentials: () => {
+        asked++;
+        return { username: "guest", password: "guest" };
+      },
+    });
+    rotating.endpoint("orders").handle(Submit, () => {});
+    const seen = (await rotating.deploy("plan")).map(({ kind, entity }) => `${kind} ${entity}`);
+    assert(seen.includes("extra topic:orders.placed -> queue:orders"), `${seen}`);
+    assert(asked >= 3, `It was asked ${asked} times, of which two are for connections`);
 
     const wrong = make("shop", { management: "http://127.0.0.1:1" });
     wrong.endpoint("orders").handle(Submit, () => {});
