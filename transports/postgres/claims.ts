@@ -148,8 +148,9 @@ export class Claims implements LeaseOwner {
       if (leases.length === 0) break;
       const until = database.clock.now() + leaseMs;
       try {
-        const gone = await messages.renew(database, leases, leaseMs);
+        const { gone, locked } = await messages.renew(database, leases, leaseMs);
         for (const lease of leases) {
+          if (locked.has(lease)) continue;
           lease.until = Math.max(lease.until, until);
           lease.unanswered = 0;
           this.#toRenew.delete(lease);

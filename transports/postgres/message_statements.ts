@@ -124,9 +124,16 @@ export function messageStatements(names: Names) {
         refusal("route")
       }) FROM r WHERE NOT EXISTS (SELECT FROM ${routes} d WHERE d.address = r.address)), NULL UNION ALL ` +
       `SELECT 'noted', * FROM (${strict("gone").replace("FROM gone WHERE keeps", "FROM keyed WHERE keeps")}) s`,
-    /** Places, deliveries, for how long; gives those that were. */
-    renew: `WITH ${clock} UPDATE ${t} m SET leased_until = ${now} + $3::text::bigint ` +
-      `WHERE ${underLease(heldRows("$1", "$2"))} RETURNING m.place`,
+    /**
+     * Places, deliveries, for how long; gives those under such leases, and whether they were renewed. What is locked is
+     * not: a commit that settles it may wait for another process, and all others would wait as well.
+     */
+    renew: `WITH ${clock}, ${held}, unlocked AS MATERIALIZED (SELECT m.place FROM ${t} m WHERE ${underLease("r")} ` +
+      `FOR UPDATE OF m SKIP LOCKED), ` +
+      `renewed AS (UPDATE ${t} m SET leased_until = ${now} + $3::text::bigint ` +
+      `WHERE m.place = ANY (ARRAY(SELECT u.place FROM unlocked u)) RETURNING m.place) ` +
+      `SELECT place, true FROM renewed UNION ALL SELECT m.place, false FROM ${t} m WHERE ${underLease("r")} ` +
+      `AND m.place NOT IN (SELECT u.place FROM unlocked u)`,
     /** Queue. What is due takes its place, as if it were sent now. Gives the queues that got something. */
     enter: `WITH ${clock}, left_here AS (DELETE FROM ${t} m WHERE m.place = ANY (ARRAY(SELECT place FROM ` +
       `(${nowDue("$1::text::bigint")} UNION ALL ${nowDue("0")}) d)) ` +

@@ -11,6 +11,14 @@ import { listOf } from "./statements.ts";
 import type { QueueDatabase } from "./transacting.ts";
 import { type UsualKind, usualPart } from "./usual_statements.ts";
 
+/** What became of leases that were to be renewed: of all others that they are. */
+export interface Renewal {
+  /** They had ended. */
+  readonly gone: ReadonlySet<Held>;
+  /** They are not renewed, as their commit is under way. */
+  readonly locked: ReadonlySet<Held>;
+}
+
 /** What is asked of a database that answers. */
 type Asked = Pick<QueueDatabase, "query" | "write" | "end" | "clock">;
 
@@ -151,11 +159,14 @@ export class Messages {
     return Number(place);
   }
 
-  /** Lengthens leases; gives those that had ended. */
-  async renew(database: Asked, held: readonly Held[], leaseMs: number): Promise<ReadonlySet<Held>> {
+  /** Lengthens leases. */
+  async renew(database: Asked, held: readonly Held[], leaseMs: number): Promise<Renewal> {
     const rows = await database.query({ text: this.sql.renew, values: [...heldLists(held), String(leaseMs)] });
-    const renewed = new Set(rows.map(([place]) => Number(place)));
-    return new Set(held.filter(({ place }) => !renewed.has(place)));
+    const found = new Map(rows.map(([place, renewed]) => [Number(place), renewed === true]));
+    return {
+      gone: new Set(held.filter(({ place }) => !found.has(place))),
+      locked: new Set(held.filter(({ place }) => found.get(place) === false)),
+    };
   }
 
   /** Ends leases, unless they have ended. `counted`: they had been delivered. */

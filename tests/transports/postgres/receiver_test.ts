@@ -4,7 +4,7 @@ import { macrotask } from "../../../src/runtime/macrotask.ts";
 import type { Delivery } from "../../../src/spi/transport.ts";
 import { Names } from "../../../stores/postgres/names.ts";
 import type { Found, Held } from "../../../transports/postgres/message.ts";
-import { type Claimed, Messages } from "../../../transports/postgres/messages.ts";
+import { type Claimed, Messages, type Renewal } from "../../../transports/postgres/messages.ts";
 import { PostgresReceiver } from "../../../transports/postgres/receiver.ts";
 import type { Services } from "../../../transports/postgres/services.ts";
 import { Entities } from "../../../transports/postgres/topology.ts";
@@ -32,7 +32,7 @@ class Told extends Messages {
   readonly asked: string[] = [];
   readonly #claims: PromiseWithResolvers<Claimed>[] = [];
   readonly #releases: (() => void)[] = [];
-  readonly #renewals: PromiseWithResolvers<ReadonlySet<Held>>[] = [];
+  readonly #renewals: PromiseWithResolvers<Renewal>[] = [];
 
   override claim(...[, , limit, , accepted]: Parameters<Messages["claim"]>): Promise<Claimed> {
     this.asked.push(`claim ${limit}${accepted.map(({ place }) => ` accept ${place}`).join("")}`);
@@ -49,9 +49,9 @@ class Told extends Messages {
     return new Promise((resolve) => void this.#releases.push(resolve));
   }
 
-  override renew(...[, held]: Parameters<Messages["renew"]>): Promise<ReadonlySet<Held>> {
+  override renew(...[, held]: Parameters<Messages["renew"]>): Promise<Renewal> {
     this.asked.push(`renew ${placesOf(held)}`);
-    const renewal = Promise.withResolvers<ReadonlySet<Held>>();
+    const renewal = Promise.withResolvers<Renewal>();
     this.#renewals.push(renewal);
     return renewal.promise;
   }
@@ -69,7 +69,7 @@ class Told extends Messages {
   async renewed(gone: readonly Held[] | Error = []): Promise<void> {
     const renewal = this.#renewals.shift();
     if (gone instanceof Error) renewal?.reject(gone);
-    else renewal?.resolve(new Set(gone));
+    else renewal?.resolve({ gone: new Set(gone), locked: new Set() });
     await rest();
   }
   async givenBack(): Promise<void> {

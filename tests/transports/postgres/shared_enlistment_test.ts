@@ -256,3 +256,33 @@ sharing("units of many messages share a commit with few", async (sharing) => {
   assertEquals(await sharing.commit(), letters.map(() => undefined));
   assertEquals(await sharing.commits(), 4); // two at a time have less than 1,024
 });
+
+sharing(
+  "a commit that waits for another process keeps no lease from being renewed but its own",
+  async (sharing) => {
+    const { rig, store, transport, inbox } = sharing;
+    const [first] = inbox.unsettled;
+    assert(first !== undefined);
+    const theirs = await begin(await rig.store(), "a");
+    await theirs.tx`SELECT 1`; // it has the inbox record from here on
+    const unit = await begin(store, "a");
+    await transport.enlist?.(unit.tx, inbox.receiver)?.settle([{ delivery: first, outcome: "accept" }]);
+    const until = async (which: string): Promise<number> => {
+      const [row] = await rig.select(
+        `SELECT ${which}(leased_until)::float8 AS at FROM hero_queue_messages WHERE body <> 'a'`,
+      );
+      return Number(row?.["at"]);
+    };
+    const begun = await until("max");
+    const committing = unit.commit(changes({}));
+    await rig.until("a commit that waits", async () => (await sharing.waiting()).length > 0);
+    await rig.until("leases that are renewed", async () => await until("min") > begun);
+    assertEquals(inbox.lostDeliveries.filter((delivery) => delivery !== first), []);
+    await theirs.rollback();
+    await committing;
+    await inbox.accept(inbox.unsettled.filter((delivery) => delivery !== first));
+    assertEquals((await sharing.seen())["in"], "");
+  },
+  undefined,
+  "1s",
+);

@@ -3,6 +3,7 @@ import { assert } from "@std/assert";
 import type { TransactionSql } from "postgres";
 import type { JoinableStore, Scope, Unit } from "../../../src/spi/store.ts";
 import type { Delivery, Enlistment, Outgoing, Transport } from "../../../src/spi/transport.ts";
+import type { Duration } from "../../../src/values/duration.ts";
 import { postgresTransport } from "../../../transports/postgres/mod.ts";
 import { changes } from "../../conformance/store/trial.ts";
 import { type Inbox, text } from "../../conformance/transport/inbox.ts";
@@ -121,10 +122,15 @@ export const all: string = letters.join(" ");
 export const but = (...gone: readonly string[]): string => letters.filter((each) => !gone.includes(each)).join(" ");
 
 /** Registers a test with eight messages that came, of one key if there is one. */
-export function sharing(name: string, run: (sharing: Sharing) => Promise<void>, key?: string): void {
+export function sharing(
+  name: string,
+  run: (sharing: Sharing) => Promise<void>,
+  key?: string,
+  lease: Duration = "10s",
+): void {
   onQueues(name, ["in", "out", "more"], async (rig) => {
     const store = await rig.store({ listen: false });
-    const transport = await rig.open(postgresTransport(store, { lease: "10s", ...deaf }));
+    const transport = await rig.open(postgresTransport(store, { lease, ...deaf }));
     const inbox = await rig.receive(transport, "in", { credit: 20 });
     await rig.send(transport, "queue:in", ...letters.map((text) => key === undefined ? { text } : { text, key }));
     await rig.came(inbox, letters.length);
