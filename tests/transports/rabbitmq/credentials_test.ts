@@ -5,16 +5,16 @@ import { ConfigurationError } from "../../../src/errors/configuration.ts";
 import { StartTimeoutError } from "../../../src/errors/lifecycle.ts";
 import { CredentialsError } from "../../../src/errors/transport.ts";
 import type { Clock } from "../../../src/spi/clock.ts";
-import type { Client } from "../../../transports/rabbitmq/client.ts";
 import { Connection } from "../../../transports/rabbitmq/connection.ts";
 import { event } from "../../../src/contracts/event.ts";
 import { HeroError } from "../../../src/errors/hero_error.ts";
-import { rabbitmq, type RabbitmqOptions } from "../../../transports/rabbitmq/mod.ts";
+import { rabbitmq, type RabbitmqCredentials, type RabbitmqOptions } from "../../../transports/rabbitmq/mod.ts";
 import { settingsOf } from "../../../transports/rabbitmq/options.ts";
 import { eventually, realTime } from "../../conformance/test_clock.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { test } from "../../support/runner.ts";
 import { unhandledDuring } from "../../support/unhandled.ts";
+import { fakeClient } from "./fake_client.ts";
 import { rig } from "./rig.ts";
 
 const Opened = event<object>("credentials.opened");
@@ -29,13 +29,11 @@ const never = (): Promise<never> => new Promise(() => {});
 function connecting(credentials: Ask, clock: Clock = new FakeClock()) {
   const dialled: unknown[] = [];
   const causes: Error[] = [];
-  const client = {
-    credentials: { plain: (username: string, password: string) => `${username}:${password}`, external: () => "" },
-    connect: (_where: object, options: { readonly credentials: unknown }) => {
-      dialled.push(options.credentials);
-      return never();
-    },
-  } as unknown as Client; // it calls nothing else
+  const client = fakeClient(({ credentials }) => {
+    const { username, password } = credentials as RabbitmqCredentials;
+    dialled.push(`${username}:${password}`);
+    return never();
+  });
   const host = { bus: "test", clock, signal: new AbortController().signal, status: () => {} };
   const owner = {
     prepare: () => Promise.resolve(),

@@ -4,12 +4,13 @@ import { EventEmitter } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { DisconnectedError } from "../../../src/errors/transport.ts";
 import type { Clock } from "../../../src/spi/clock.ts";
-import type { Client } from "../../../transports/rabbitmq/client.ts";
 import { Connection } from "../../../transports/rabbitmq/connection.ts";
 import { rabbitmq, type RabbitmqOptions } from "../../../transports/rabbitmq/mod.ts";
 import { settingsOf } from "../../../transports/rabbitmq/options.ts";
 import { eventually, realTime } from "../../conformance/test_clock.ts";
+import { FakeClock } from "../../support/fake_clock.ts";
 import { test } from "../../support/runner.ts";
+import { type Asked, fakeClient, FakeModel } from "./fake_client.ts";
 
 /** A clock on which what is waited for comes at once. */
 class HastyClock implements Clock {
@@ -34,17 +35,11 @@ class HastyClock implements Clock {
 
 /** A connection on a client that fails or connects as it is told to; notes with what it is called. */
 function connecting(clock: Clock, connect: (attempt: number) => Promise<unknown>, options: RabbitmqOptions = {}) {
-  const asked: Readonly<Record<string, unknown>>[] = [];
-  const client = {
-    credentials: {
-      plain: (username: string, password: string) => ({ username, password }),
-      external: () => ({}),
-    },
-    connect: (where: object, how: object) => {
-      asked.push({ ...where, ...how });
-      return connect(asked.length);
-    },
-  } as unknown as Client; // it calls nothing else
+  const asked: Asked[] = [];
+  const client = fakeClient((each, attempt) => {
+    asked.push(each);
+    return connect(attempt);
+  });
   const host = { bus: "test", clock, signal: new AbortController().signal, status: () => {} };
   const owner = { prepare: () => Promise.resolve(), up: () => {}, down: () => {}, blocked: () => {} };
   const connection = new Connection(client, settingsOf(options), host, "publish", owner);
@@ -76,7 +71,7 @@ async function living(lives: readonly number[]): Promise<readonly number[]> {
       over.resolve();
       return new Promise(() => {});
     }
-    const model = Object.assign(new EventEmitter(), { connection: {}, close: () => Promise.resolve() });
+    const model = new FakeModel();
     setTimeout(() => { // when it is up
       clock.pass(life);
       model.emit("close", new Error("gone"));
@@ -164,6 +159,44 @@ test("rabbitmq: a host that takes the connection and says nothing is given up in
   await opened;
   for (const socket of sockets) socket.destroy();
   await new Promise((resolve) => silent.close(resolve));
+});
+
+test("rabbitmq: who closes tries no more, leaves no timer, and cuts what is connected too late", async () => {
+  const clock = new FakeClock();
+  const away = connecting(clock, () => Promise.reject(new Error("away")));
+  await eventually(realTime(), "the wait behind the second", () => clock.waiting === 1);
+  await away.connection.close(clock.now());
+  assertEquals([clock.waiting, away.asked.length], [0, 2]);
+
+  const late = Promise.withResolvers<FakeModel>();
+  const { connection, asked } = connecting(clock, () => late.promise);
+  await eventually(realTime(), "the attempt", () => asked.length === 1);
+  await connection.close(clock.now());
+  const model = new FakeModel();
+  late.resolve(model);
+  await eventually(realTime(), "its end", () => model.cuts > 0);
+  clock.advance(60_000);
+  await eventually(realTime(), "a turn", () => true);
+  assertEquals([asked.length, away.asked.length, connection.ready], [1, 2, false]);
+});
+
+test("rabbitmq: whoever asks what the broker has leaves no connection behind", async () => {
+  const models: FakeModel[] = [];
+  const { connection } = connecting(new FakeClock(), () => {
+    const model = Object.assign(new FakeModel(), {
+      createChannel: () =>
+        Promise.resolve(Object.assign(new EventEmitter(), {
+          assertExchange: () => Promise.resolve(),
+          deleteExchange: () => Promise.resolve(),
+        })),
+    });
+    models.push(model);
+    return Promise.resolve(model);
+  });
+  await eventually(realTime(), "it", () => connection.ready);
+  assertEquals(await connection.knows("x-delayed-message"), true);
+  assertEquals([connection.ready, models.map(({ cuts }) => cuts)], [true, [0, 1]]);
+  await connection.close(0);
 });
 
 test("rabbitmq: the client is asked for sockets that do not wait for more to send, and not to reconnect", async () => {
