@@ -107,8 +107,10 @@ export class MemoryUnit implements Unit<undefined>, Handling {
   }
   #listen(): void {
     if (this.#listener !== undefined || this.#look()) return;
-    this.#listener = () => void this.#look();
-    this.#scope.signal.addEventListener("abort", this.#listener);
+    // Not assigned as it is made: V8 makes such a function in the old generation, where it keeps this unit.
+    const listener = (): void => void this.#look();
+    this.#listener = listener;
+    this.#scope.signal.addEventListener("abort", listener);
     this.#host.listening.add(this);
   }
   /** Whether it is over, also by its signal or its store. */

@@ -1,11 +1,14 @@
 /** Queries of a transaction that may not be open yet. @module */
 import type { PendingQuery, Row } from "postgres";
+import type { PlainQuery } from "./plain_query.ts";
 import type { UseTransaction } from "./sql_client.ts";
 
 /** A query as postgres.js makes it. */
 type Query = PendingQuery<Row[]>;
 /** Makes it, where the transaction is open. */
 export type MakeQuery<Tx> = (tx: Tx) => Query;
+/** Makes and sends it in a plainer way, where that can be done. */
+export type SendQuery<Tx> = (tx: Tx) => PlainQuery | undefined;
 
 /**
  * A query that is made when it is to run. As postgres.js' own, it runs when somebody waits for it, and once; what is
@@ -14,13 +17,16 @@ export type MakeQuery<Tx> = (tx: Tx) => Query;
 export class DeferredQuery<Tx> implements PromiseLike<unknown> {
   readonly #use: UseTransaction<Tx>;
   readonly #make: MakeQuery<Tx>;
+  readonly #send: SendQuery<Tx> | undefined;
   readonly #asked: ((query: Query) => unknown)[] = [];
   #running: Promise<unknown> | undefined;
-  #query: Query | undefined;
+  #query: { readonly cancel: () => unknown } | undefined;
 
-  constructor(use: UseTransaction<Tx>, make: MakeQuery<Tx>) {
+  /** @param send for when it is waited for, and nothing else was asked of it */
+  constructor(use: UseTransaction<Tx>, make: MakeQuery<Tx>, send?: SendQuery<Tx>) {
     this.#use = use;
     this.#make = make;
+    this.#send = send;
   }
 
   /** Part of another query: of that one's transaction. */
@@ -104,7 +110,13 @@ export class DeferredQuery<Tx> implements PromiseLike<unknown> {
     return this.#running ??= this.#use((tx) => run(this.#build(tx)));
   }
   #run(): Promise<unknown> {
-    return this.#instead((query) => query);
+    return this.#running ??= this.#use((tx) => this.#plain(tx) ?? this.#build(tx));
+  }
+  #plain(tx: Tx): Promise<unknown> | undefined {
+    if (this.#asked.length > 0) return undefined;
+    const query = this.#send?.(tx);
+    this.#query = query;
+    return query?.result;
   }
   #build(tx: Tx): Query {
     const query = this.#make(tx);

@@ -1,7 +1,8 @@
 /** postgres.js' transaction, before it is open. @module */
 import type { Row, Sql, TransactionSql } from "postgres";
 import { ConfigurationError } from "../../src/errors/configuration.ts";
-import { DeferredQuery, DeferredValue, madeOf, type MakeQuery } from "./deferred_query.ts";
+import { DeferredQuery, DeferredValue, madeOf, type MakeQuery, type SendQuery } from "./deferred_query.ts";
+import { type PlainStatement, sendPlain } from "./plain_query.ts";
 import type { UseTransaction } from "./sql_client.ts";
 
 /** What would end the transaction behind the unit's back, or change what its texts mean; comments may stand before it. */
@@ -20,17 +21,28 @@ const forbidden = new RegExp(
 export function deferredSql(use: UseTransaction<TransactionSql>, helpers: () => Sql): TransactionSql {
   let savepoints = 0;
   const { typed } = helpers(); // no accessors here: one is made for each unit
-  const query = (make: MakeQuery<TransactionSql>) => new DeferredQuery(use, make);
+  const query = (make: MakeQuery<TransactionSql>, send?: SendQuery<TransactionSql>) =>
+    new DeferredQuery(use, make, send);
   const tag = (first: unknown, ...rest: readonly unknown[]): unknown => {
     if (!isTemplate(first)) return new DeferredValue((tx: TransactionSql) => describe(tx, [first, ...rest]));
     check(first[0] ?? "");
-    const make = (tx: TransactionSql) => tx<Row[]>(first, ...rest.map((each) => madeOf(each, tx)) as never[]); // what the caller gave
-    return query(make);
+    const made = (tx: TransactionSql) => rest.map((each) => madeOf(each, tx));
+    return query(
+      (tx) => tx<Row[]>(first, ...made(tx) as never[]), // what the caller gave
+      (tx) => sendPlain(tx, { tagged: true, strings: first, args: made(tx), options: {}, isRaw: false }),
+    );
   };
   const also = {
     unsafe(text: string, ...rest: readonly unknown[]): unknown {
       check(text);
-      return query((tx) => tx.unsafe(text, ...rest as [])); // as above
+      const [args = [], ...options] = rest;
+      const plain = Array.isArray(args) && options.length === 0
+        ? { tagged: false, strings: [text], args, options: { prepare: false, simple: args.length === 0 }, isRaw: false }
+        : undefined;
+      return query(
+        (tx) => tx.unsafe(text, ...rest as []), // as above
+        (tx) => plain && sendPlain(tx, plain as PlainStatement),
+      );
     },
     file: (...args: readonly unknown[]): unknown => query((tx) => tx.file(...args as [string])), // as above
     notify: (channel: string, payload: string): Promise<unknown> => use((tx) => tx.notify(channel, payload)),

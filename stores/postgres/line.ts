@@ -1,9 +1,10 @@
 /** One connection. @module */
-import type { PendingQuery, Row, Sql } from "postgres";
+import type { Row, Sql } from "postgres";
 import { type Dial, dialNoMore } from "./dial.ts";
 import { Inlined } from "./inlined.ts";
+import { sendPlain } from "./plain_query.ts";
 import type { Answering } from "./silence.ts";
-import type { SqlRow } from "./sql_client.ts";
+import type { SqlRow, SqlValue } from "./sql_client.ts";
 import { Wire } from "./wire.ts";
 
 /** Whose connection it is. */
@@ -29,7 +30,7 @@ export class Line implements Answering {
   readonly #owner: LineOwner;
   readonly #wire: Wire;
   /** By which the server's process is known. */
-  #first: PendingQuery<Row[]> | undefined;
+  #first: object | undefined;
   #process: number | undefined;
 
   constructor(owner: LineOwner, dial: Dial) {
@@ -53,14 +54,26 @@ export class Line implements Answering {
   }
 
   /**
-   * Gives a statement's answer, and minds that it is owed until then. Positions instead of names: those may be
-   * transformed by the options.
+   * Sends a statement in the order of the calls, a handler's own among them, and minds that an answer is owed until it
+   * is there. Positions instead of names: those may be transformed by the options.
    */
-  async answer(query: PendingQuery<Row[]>): Promise<readonly SqlRow[]> {
+  ask(text: string, values: readonly SqlValue[], prepare: boolean): Promise<readonly SqlRow[]> {
+    const plain = sendPlain(this.sql, {
+      tagged: false,
+      strings: [text],
+      args: values,
+      options: { prepare, simple: values.length === 0 },
+      isRaw: "values",
+    });
+    if (plain !== undefined) return this.#answer(plain, plain.result as Promise<readonly SqlRow[]>); // as isRaw says
+    const query = this.sql.unsafe<Row[]>(text, [...values] as (string | number | null)[], { prepare });
+    return this.#answer(query, query.values());
+  }
+  async #answer(query: object, rows: PromiseLike<readonly SqlRow[]>): Promise<readonly SqlRow[]> {
     if (this.#process === undefined) this.#first ??= query;
     if (this.owed++ === 0) this.#owner.owed();
     try {
-      return await query.values();
+      return await rows;
     } finally {
       this.owed--;
       this.answered++;
@@ -92,7 +105,7 @@ export class Line implements Answering {
 }
 
 /** The client notes at a statement on which connection it has sent it. */
-function processOf(query: PendingQuery<Row[]> | undefined): number | undefined {
+function processOf(query: object | undefined): number | undefined {
   const state: unknown = query && Reflect.get(query, "state");
   const pid: unknown = typeof state === "object" && state !== null ? Reflect.get(state, "pid") : undefined;
   return typeof pid === "number" ? pid : undefined;

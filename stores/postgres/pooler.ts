@@ -18,7 +18,7 @@ export interface Pooler {
 
 /** Whether a pooler stands there: it names a server's process of its own. */
 export async function isPooled(line: Line): Promise<boolean> {
-  const [[process] = []] = await line.answer(line.sql.unsafe("SELECT pg_catalog.pg_backend_pid()"));
+  const [[process] = []] = await line.ask("SELECT pg_catalog.pg_backend_pid()", [], false);
   return Number(process) !== line.process;
 }
 

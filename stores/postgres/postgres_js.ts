@@ -1,5 +1,5 @@
 /** postgres.js as a store uses it. @module */
-import type { Options, PendingQuery, Row, Sql, TransactionSql } from "postgres";
+import type { Options, Row, Sql, TransactionSql } from "postgres";
 import { ConfigurationError } from "../../src/errors/configuration.ts";
 import { type ArrayType, arrayTypesOf, arrayTypesQuery, registerArrays } from "./array_types.ts";
 import { registerBytes } from "./bytes.ts";
@@ -64,7 +64,7 @@ class Connection implements SqlConnection<TransactionSql> {
     return this.#line.lost;
   }
   query(text: string, values: readonly SqlValue[] = []): Promise<readonly SqlRow[]> {
-    return this.#line.answer(statement(this.#line.sql, text, values, this.#preparing.statements));
+    return this.#line.ask(text, values, prepares(values, this.#preparing.statements));
   }
   together(
     before: string,
@@ -78,7 +78,7 @@ class Connection implements SqlConnection<TransactionSql> {
     const found = inlined.textOf(text, values);
     if (found === undefined) return undefined;
     const all = [before, found.text, after].filter((each) => each !== "").join(";");
-    const answer = this.#line.answer(statement(sql, all, [], false)).then(lastOf);
+    const answer = this.#line.ask(all, [], false).then(lastOf);
     answer.catch((error) => {
       if (found.prepares) inlined.forget(text);
       // Others have taken it away, or a pooler has given this connection another server.
@@ -146,7 +146,7 @@ export class PostgresJs implements SqlClient<TransactionSql> {
       // With the first statement, by which a store sees that its database is there.
       if (this.#looks) await this.#look(line);
       if (this.#arrays === undefined) await this.#learn(line);
-      return await line.answer(statement(line.sql, text, values, this.#preparing.statements));
+      return await line.ask(text, values, prepares(values, this.#preparing.statements));
     } finally {
       this.#pool.release(line, use);
     }
@@ -185,14 +185,15 @@ export class PostgresJs implements SqlClient<TransactionSql> {
   }
 
   async #learn(line: Line): Promise<void> {
-    const query = statement(line.sql, arrayTypesQuery, [], this.#preparing.statements);
-    registerArrays(line.sql, this.#arrays = arrayTypesOf(await line.answer(query)));
+    registerArrays(line.sql, this.#arrays = arrayTypesOf(await line.ask(arrayTypesQuery, [], false)));
   }
 
   join(tx: TransactionSql): JoinedSession {
     checkTransaction(tx);
-    const ask = async (text: string, values: readonly SqlValue[], prepare: boolean): Promise<readonly SqlRow[]> =>
-      await statement(tx, text, values, prepare).values();
+    const ask = async (text: string, values: readonly SqlValue[], may: boolean): Promise<readonly SqlRow[]> => {
+      const prepare = prepares(values, may);
+      return await tx.unsafe<Row[]>(text, [...values] as (string | number | null)[], { prepare }).values();
+    };
     const query: SqlSession["query"] = (text, values = []) => ask(text, values, this.#preparing.statements);
     // A unit's own takes nothing once it has ended, and no savepoint in a text.
     return this.#deferred.has(tx) ? { query } : { query, script: (text) => ask(text, [], false) };
@@ -245,15 +246,7 @@ function lastOf(found: readonly SqlRow[]): readonly SqlRow[] {
   return last !== undefined && "command" in last ? last as readonly unknown[] as readonly SqlRow[] : found;
 }
 
-/** A statement that is sent when its answer is asked for. */
-function statement(
-  sql: Pick<TransactionSql, "unsafe">,
-  text: string,
-  values: readonly SqlValue[],
-  prepare: boolean,
-): PendingQuery<Row[]> {
-  return sql.unsafe<Row[]>(text, [...values] as (string | number | null)[], {
-    // Without values, each text may be another.
-    prepare: prepare && values.length > 0,
-  });
+/** Without values, each text may be another. */
+function prepares(values: readonly SqlValue[], may: boolean): boolean {
+  return may && values.length > 0;
 }

@@ -57,7 +57,7 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
   #heldSince: number | undefined;
   /** `commit` was called: nothing more is taken. */
   #closing = false;
-  #ended: (() => TransactionEndedError) | undefined;
+  #ended: { readonly cause: unknown } | undefined;
   /** Where the scope has to be listened at. */
   readonly #abort: Ending | undefined;
 
@@ -177,7 +177,7 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
   end(cause?: unknown): void {
     if (this.#ended !== undefined) return;
     this.#heldSince = undefined;
-    this.#ended = () => new TransactionEndedError(storeName, cause === undefined ? undefined : { cause });
+    this.#ended = { cause };
     if (this.#abort === undefined) this.#scope.forget?.(this);
     else {
       this.#scope.signal.removeEventListener("abort", this.#abort);
@@ -203,7 +203,7 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
   }
 
   #checkEnd(): void {
-    if (this.#ended !== undefined) throw this.#ended();
+    if (this.#ended !== undefined) throw ended(this.#ended);
   }
 
   /** In the transaction, in order of the calls. */
@@ -247,7 +247,7 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
     const connection = await writer.open(this.#scope.signal);
     if (this.#ended !== undefined) {
       writer.rollback();
-      throw this.#ended();
+      throw ended(this.#ended);
     }
     return this.#begun(connection);
   }
@@ -289,4 +289,8 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
   #endJoined(committed: boolean): void {
     for (const joined of this.#joined.splice(0)) joined.ended(committed);
   }
+}
+
+function ended({ cause }: { readonly cause: unknown }): TransactionEndedError {
+  return new TransactionEndedError(storeName, cause === undefined ? undefined : { cause });
 }

@@ -34,14 +34,17 @@ class Job {
       waiting.splice(at, 1);
       reject(signal.reason);
     };
-    this.resolve = (result) => {
+    // Not assigned as they are made: V8 makes such functions in the old generation, where they keep the job's work.
+    const resolveAndForget: Job["resolve"] = (result) => {
       signal.removeEventListener("abort", abort);
       resolve(result);
     };
-    this.reject = (reason) => {
+    const rejectAndForget: Job["reject"] = (reason) => {
       signal.removeEventListener("abort", abort);
       reject(reason);
     };
+    this.resolve = resolveAndForget;
+    this.reject = rejectAndForget;
     signal.addEventListener("abort", abort, { once: true });
   }
 }

@@ -115,12 +115,12 @@ test("PostgreSQL: of a connection that is given up, the socket is closed though 
         return socket;
       },
     });
-    await line.answer(line.sql.unsafe("SELECT 1"));
+    await line.ask("SELECT 1", [], false);
     const [socket] = sockets;
     assert(socket !== undefined && !socket.destroyed);
     const closed = new Promise((resolve) => socket.once("close", resolve));
     proxy.stall();
-    await assertRejects(() => line.answer(line.sql.unsafe("SELECT 1")));
+    await assertRejects(() => line.ask("SELECT 1", [], false));
     await closed;
   } finally {
     await pool.end();

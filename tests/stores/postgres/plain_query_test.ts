@@ -1,0 +1,60 @@
+/** Queries that the store makes in place of postgres.js. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import client, { type Row, type RowList, type Sql } from "postgres";
+import { sendPlain } from "../../../stores/postgres/plain_query.ts";
+import { eventually } from "../../conformance/test_clock.ts";
+import { test } from "../../support/runner.ts";
+import { onPostgres } from "./opened.ts";
+
+const text = { tagged: false, args: [], options: { simple: true }, isRaw: "values" } as const;
+
+onPostgres("a plain query gives what postgres.js' own does, in order with those", async ({ bench: { url } }) => {
+  const one = client(url, { max: 1, fetch_types: false });
+  try {
+    const order: number[] = [];
+    const add = (n: number) => () => void order.push(n);
+    const own = one`SELECT 1`.then(add(1));
+    const plain = sendPlain(one, { ...text, strings: ["SELECT 'a' AS name, 2 AS n"] });
+    assert(plain !== undefined, "postgres.js makes other queries than those that are known: is plain_query.ts right?");
+    await Promise.all([own, plain.result.then(add(2)), one`SELECT 3`.then(add(3))]);
+    assertEquals(order, [1, 2, 3]);
+    assertEquals([...await plain.result as unknown[]], [["a", 2]]);
+    const strings = Object.assign(["SELECT ", "::int + ", "::int AS sum"], { raw: [] });
+    const tagged = sendPlain(one, { tagged: true, strings, args: [1, 2], options: {}, isRaw: false });
+    const sums = await tagged?.result as RowList<Row[]>;
+    assertEquals([[...sums], sums.count, sums.columns[0]?.name], [[{ sum: 3 }], 1, "sum"]);
+  } finally {
+    await one.end();
+  }
+});
+
+onPostgres("a plain query that fails says which it was", async ({ bench: { sql } }) => {
+  const plain = sendPlain(sql, { ...text, strings: ["SELECT nothing"] });
+  const error = await assertRejects(() => plain?.result ?? Promise.resolve(), Error, 'column "nothing" does not exist');
+  assertEquals(Reflect.get(error, "query"), "SELECT nothing");
+});
+
+onPostgres("a unit's query is cancelled while it runs, and not once it has ended", async (opened) => {
+  const store = await opened.store();
+  const { sql, schema } = opened.bench;
+  const unit = await store.begin(opened.scope());
+  const ended = unit.tx`SELECT 1 AS one`;
+  assertEquals([...await ended], [{ one: 1 }]);
+  const slept = unit.tx.unsafe(`SELECT pg_sleep(600), '${schema}'`);
+  const refused = assertRejects(() => slept as Promise<unknown>, Error, "canceling statement due to user request");
+  const running = () =>
+    sql`SELECT FROM pg_stat_activity WHERE query LIKE ${`SELECT pg_sleep(600), '${schema}'%`} AND state = 'active'`;
+  await eventually(opened.clock, "the query to run", async () => (await running()).length > 0);
+  ended.cancel(); // of what runs now it is none
+  slept.cancel();
+  await refused;
+  await unit.rollback();
+});
+
+test("of a client whose queries are made otherwise nothing is sent", () => {
+  const queries = [{}, { handler() {}, canceller() {} }, { tagged: false, handler() {} }];
+  for (const query of queries) {
+    const client = { unsafe: () => query } as unknown as Pick<Sql, "unsafe">; // what another version might make
+    assertEquals(sendPlain(client, { ...text, strings: ["SELECT 1"] }), undefined);
+  }
+});
