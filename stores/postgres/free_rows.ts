@@ -7,7 +7,7 @@ import type { BusKey, Inbox } from "./inbox.ts";
 import type { Names } from "./names.ts";
 import type { Sagas } from "./sagas.ts";
 import type { SqlRow } from "./sql_client.ts";
-import { Bytes, column, listOf, nowMs, rowsOfLists, type Statement } from "./statement.ts";
+import { Bytes, column, listFrom, nowMs, rowsOfLists, type Statement } from "./statement.ts";
 
 /** What a unit writes. */
 export interface FreeUnit {
@@ -206,27 +206,39 @@ export class FreeRows {
   #lists(units: readonly FreeUnit[]): Statement["values"] {
     const bodies = new Bytes();
     let keys = 0;
-    const all = units.flatMap(({ bus, key, rows, leaseMs }) => {
+    const all: Written[] = [];
+    for (const { bus, key, rows, leaseMs } of units) {
       const of = key === undefined ? 0 : ++keys;
-      return rows.map((row) => ({ bus, of, row, leaseMs, ...bodies.add(row.frame.body) }));
-    });
-    const texts = (of: (row: OutboxRow) => string): string => listOf(all.map(({ row }) => column(of(row))));
+      for (const row of rows) all.push({ bus, of, row, leaseMs, place: bodies.add(row.frame.body) });
+    }
+    const texts = (of: (row: OutboxRow) => string): string => listFrom(all, ({ row }) => column(of(row)));
     return [
-      listOf(all.map(({ bus }) => column(bus))),
+      listFrom(all, ({ bus }) => column(bus)),
       texts(({ id }) => id),
       texts(({ group }) => group),
       texts(({ to }) => to),
       texts(({ frame }) => frame.contentType),
-      listOf(all.map(({ row }) => headersToText(row.frame.headers))),
-      listOf(all.map(({ start }) => start)),
-      listOf(all.map(({ size }) => size)),
-      listOf(all.map(({ row }) => row.dueAt)),
-      listOf(all.map(({ row }) => row.expiresAt ?? "NaN")),
-      listOf(all.map(({ leaseMs }) => Math.ceil(leaseMs))),
-      listOf(all.map(({ of }) => of)),
+      listFrom(all, ({ row }) => headersToText(row.frame.headers)),
+      listFrom(all, ({ place }) => place.start),
+      listFrom(all, ({ place }) => place.size),
+      listFrom(all, ({ row }) => row.dueAt),
+      listFrom(all, ({ row }) => row.expiresAt ?? "NaN"),
+      listFrom(all, ({ leaseMs }) => Math.ceil(leaseMs)),
+      listFrom(all, ({ of }) => of),
       bodies.all,
     ];
   }
+}
+
+/** A row in lists. */
+interface Written {
+  readonly bus: string;
+  /** The number of its unit's key. */
+  readonly of: number;
+  readonly row: OutboxRow;
+  readonly leaseMs: number;
+  /** Of its body, among all. */
+  readonly place: { readonly start: number; readonly size: number };
 }
 
 /** Which text a row is written by. */

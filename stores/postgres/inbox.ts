@@ -2,7 +2,7 @@
 import type { InboxKey, MessageKey } from "../../src/spi/rows.ts";
 import { stateOf, uniqueViolation } from "./errors.ts";
 import type { Names } from "./names.ts";
-import { column, listOf, nowMs, refusal, refused, rowsOfLists, type Statement } from "./statement.ts";
+import { column, listFrom, nowMs, refusal, refused, rowsOfLists, type Statement } from "./statement.ts";
 
 const keyColumns = "bus text, endpoint text, message_id text";
 const columns = `${keyColumns}, keep_until float8`;
@@ -102,13 +102,13 @@ export class Inbox {
 
   /** Several as a statement takes them. */
   several(keys: readonly BusKey[]): Statement["values"] {
-    return [...this.#keys(keys), listOf(keys.map(({ keepUntil }) => Math.ceil(keepUntil)))];
+    return [...this.#keys(keys), listFrom(keys, ({ keepUntil }) => Math.ceil(keepUntil))];
   }
   #keys(keys: readonly BusMessage[]): Statement["values"] {
     return [
-      listOf(keys.map(({ bus }) => column(bus))),
-      listOf(keys.map(({ endpoint }) => column(endpoint))),
-      listOf(keys.map(({ messageId }) => column(messageId))),
+      listFrom(keys, ({ bus }) => column(bus)),
+      listFrom(keys, ({ endpoint }) => column(endpoint)),
+      listFrom(keys, ({ messageId }) => column(messageId)),
     ];
   }
 }

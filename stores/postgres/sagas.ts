@@ -10,6 +10,7 @@ import {
   Bytes,
   bytesOf,
   column,
+  listFrom,
   listOf,
   noText,
   refusal,
@@ -41,7 +42,11 @@ const list = "op text, saga text, id text, was text, was_version bigint, incarna
   "data_schema bigint, state text, start int, size int, types text, indexes text";
 const briefList = "of bigint, op text, bus text, saga text, id text, was text, was_version bigint, incarnation text, " +
   "version bigint, data_schema bigint, state text, start int, size int, types text, indexes text";
-const briefColumns = briefList.split(", ").map((each) => each.split(" ") as [name: string, type: string]);
+/** With what stands in a list for none. */
+const briefColumns = briefList.split(", ").map((each): [name: string, none: string | number] => {
+  const [name = "", type] = each.split(" ");
+  return [name, type === "text" ? noText : -1];
+});
 const indexList = "saga text, name text, value text, id text";
 
 /** The sagas' statements. */
@@ -192,11 +197,10 @@ export class Sagas {
   /** The values of {@linkcode changingSeveral}: in one order, so that no two wait for each other. */
   several(changes: readonly BriefChange[]): Statement["values"] {
     const bytes = new Bytes();
-    const rows = changes.toSorted((a, b) => nameOf(a) < nameOf(b) ? -1 : 1)
-      .map(({ of, bus, change }): Columns => ({ of, bus: column(bus), ...changeOf(change, bytes) }));
-    const lists = briefColumns.map(([name, type]) =>
-      listOf(rows.map((row) => row[name] ?? (type === "text" ? noText : -1)))
-    );
+    const rows = changes.map((each) => ({ name: nameOf(each), each }))
+      .sort((a, b) => a.name < b.name ? -1 : 1)
+      .map(({ each: { of, bus, change } }): Columns => ({ of, bus: column(bus), ...changeOf(change, bytes) }));
+    const lists = briefColumns.map(([name, none]) => listFrom(rows, (row) => row[name] ?? none));
     return [...lists, bytes.all];
   }
 
