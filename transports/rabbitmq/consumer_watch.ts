@@ -55,8 +55,9 @@ export class ConsumerWatch {
         }
       } catch (error) {
         channel = undefined; // the answer has ended it
-        if (codeOf(error) !== codes.notFound) return;
-        receiver.renew(new Error("The queue is not there any more"));
+        const code = codeOf(error);
+        if (code === undefined) return; // the connection has ended, too
+        if (code === codes.notFound) receiver.renew(new Error("The queue is not there any more"));
       }
     }
     await channel?.close();
