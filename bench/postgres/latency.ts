@@ -8,5 +8,5 @@ await halfLoad({
     const bus = await startConsumer(single, ({ stamp }) => handled(stamp));
     return (stamp) => place(bus, stamp);
   },
-  counts: { fast: 5_000, warm: 3_000, measured: 10_000 },
+  counts: { fast: 5_000, warm: 10_000, measured: 10_000 },
 });
