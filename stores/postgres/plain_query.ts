@@ -11,7 +11,7 @@ export interface PlainStatement {
   /** `"values"`: rows are lists. */
   readonly isRaw: "values" | false;
 }
-/** A client's way to its connection. */
+/** A client's ways to its connection. */
 interface Client {
   readonly handler: (query: PlainQuery) => unknown;
   readonly canceller: (query: PlainQuery) => unknown;
@@ -21,6 +21,7 @@ interface Client {
 const known =
   "tagged,strings,args,handler,canceller,options,state,statement,resolve,reject,active,cancelled,executed," +
   "signature";
+/** What was found of each client; `null`: its queries are others. */
 const clients = new WeakMap<object, Client | null>();
 
 /**
@@ -78,7 +79,7 @@ export class PlainQuery implements PlainStatement {
 /**
  * Sends a statement behind those that were sent before, whoever made them.
  *
- * @return `undefined`: the client's own queries are not those that are known here, and nothing was sent
+ * @returns `undefined`: the client's own queries are not those that are known here, and nothing was sent
  */
 export function sendPlain(sql: Pick<Sql, "unsafe">, statement: PlainStatement): PlainQuery | undefined {
   let client = clients.get(sql);

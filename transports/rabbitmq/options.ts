@@ -82,7 +82,8 @@ export interface RabbitmqOptions {
   readonly replies?: "queue" | "direct";
   /**
    * Where its management plugin answers, as in `http://user:password@localhost:15672`; without a user it is asked as
-   * `credentials` say at the time, else as that of the first URL. With it, `bus.deploy` tells of missing and superfluous bindings, which AMQP does not.
+   * `credentials` say at the time, else as that of the first URL. With it, `bus.deploy` tells of missing and superfluous
+   * bindings, which AMQP does not.
    */
   readonly management?: string;
   /** Settings of all queues; those of an endpoint win. Not of what is one queue's own: streams, exclusive consumers. */

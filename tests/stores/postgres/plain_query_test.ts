@@ -1,6 +1,7 @@
 /** Queries that the store makes in place of postgres.js. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import client, { type Row, type RowList, type Sql } from "postgres";
+import { Line } from "../../../stores/postgres/line.ts";
 import { sendPlain } from "../../../stores/postgres/plain_query.ts";
 import { eventually } from "../../conformance/test_clock.ts";
 import { test } from "../../support/runner.ts";
@@ -49,6 +50,19 @@ onPostgres("a unit's query is cancelled while it runs, and not once it has ended
   slept.cancel();
   await refused;
   await unit.rollback();
+});
+
+onPostgres("a client whose queries are made otherwise is asked by those", async ({ bench: { url } }) => {
+  const sql = client(url, { max: 1, fetch_types: false });
+  const unsafe = (text: string, ...rest: []) => text === "" ? {} : sql.unsafe(text, ...rest);
+  const other = new Proxy(sql, { get: (target, name) => name === "unsafe" ? unsafe : Reflect.get(target, name) });
+  const line = new Line({ owed() {}, forget() {} }, () => other);
+  try {
+    assertEquals([...await line.ask("SELECT $1::text, 2", ["a"], true)], [["a", 2]]);
+    assertEquals(typeof line.process, "number");
+  } finally {
+    await line.end();
+  }
 });
 
 test("of a client whose queries are made otherwise nothing is sent", () => {

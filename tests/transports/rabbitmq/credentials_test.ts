@@ -47,18 +47,24 @@ function connecting(credentials: Ask, clock: Clock = new FakeClock()) {
   return { connection, dialled, causes };
 }
 
+/** One whose callback never answers, with the signals that it was given. */
+function unanswered() {
+  const clock = new FakeClock();
+  const signals: AbortSignal[] = [];
+  const silent = (signal: AbortSignal): Promise<never> => {
+    signals.push(signal);
+    return never();
+  };
+  return { clock, signals, ...connecting(silent, clock) };
+}
+
 /** Waits without letting the connection's own time pass. */
 function until(what: string, condition: () => boolean): Promise<void> {
   return eventually(realTime(), what, condition);
 }
 
 test("rabbitmq: credentials that never come are given up after { connectTimeout }, told of, and asked for again", async () => {
-  const clock = new FakeClock();
-  const signals: AbortSignal[] = [];
-  const { connection, dialled, causes } = connecting((signal) => {
-    signals.push(signal);
-    return never();
-  }, clock);
+  const { clock, signals, connection, dialled, causes } = unanswered();
   assertEquals(signals.length, 1);
   clock.advance(2_999);
   await until("a turn", () => true);
@@ -151,12 +157,7 @@ for (
 }
 
 test("rabbitmq: who closes does not wait for credentials, and leaves no timer", async () => {
-  const clock = new FakeClock();
-  const signals: AbortSignal[] = [];
-  const { connection, dialled, causes } = connecting((signal) => {
-    signals.push(signal);
-    return never();
-  }, clock);
+  const { clock, signals, connection, dialled, causes } = unanswered();
   await connection.close(clock.now());
   await until("a turn", () => true);
   assertEquals([clock.waiting, signals.map(({ aborted }) => aborted), causes, dialled], [0, [true], [], []]);

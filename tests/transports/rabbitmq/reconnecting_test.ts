@@ -3,6 +3,7 @@ import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import { EventEmitter } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { DisconnectedError } from "../../../src/errors/transport.ts";
+import { macrotask } from "../../../src/runtime/macrotask.ts";
 import type { Clock } from "../../../src/spi/clock.ts";
 import { Connection } from "../../../transports/rabbitmq/connection.ts";
 import { rabbitmq, type RabbitmqOptions } from "../../../transports/rabbitmq/mod.ts";
@@ -72,7 +73,7 @@ async function living(lives: readonly number[]): Promise<readonly number[]> {
       return new Promise(() => {});
     }
     const model = new FakeModel();
-    setTimeout(() => { // when it is up
+    macrotask(() => { // it is up by then: that takes promises alone
       clock.pass(life);
       model.emit("close", new Error("gone"));
     });
