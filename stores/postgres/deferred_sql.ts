@@ -36,12 +36,12 @@ export function deferredSql(use: UseTransaction<TransactionSql>, helpers: () => 
     unsafe(text: string, ...rest: readonly unknown[]): unknown {
       check(text);
       const [args = [], ...options] = rest;
-      const plain = Array.isArray(args) && options.length === 0
+      const plain: PlainStatement | undefined = Array.isArray(args) && options.length === 0
         ? { tagged: false, strings: [text], args, options: { prepare: false, simple: args.length === 0 }, isRaw: false }
         : undefined;
       return query(
         (tx) => tx.unsafe(text, ...rest as []), // as above
-        (tx) => plain && sendPlain(tx, plain as PlainStatement),
+        (tx) => plain && sendPlain(tx, plain),
       );
     },
     file: (...args: readonly unknown[]): unknown => query((tx) => tx.file(...args as [string])), // as above
