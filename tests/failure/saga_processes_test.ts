@@ -89,11 +89,15 @@ for (const database of databases) {
         await Promise.all(ids.map((id) => bus.publish(Opened, { id, by: 1_000 })));
         await Promise.all(ids.map((id) => total(id, 1_000)));
         const amounts = Array.from({ length: each }, (_, at) => 1 + at);
-        await Promise.all(ids.flatMap((id) => amounts.map((by) => bus.publish(Added, { id, by }))));
-        const sum = amounts.reduce((all, by) => all + by, 1_000);
-        for (const id of ids) await total(id, sum);
-        const by = new Set(noted("counted").map((line) => line.split(" ")[1]));
-        assertEquals([...by].toSorted(), names, "One process has counted alone");
+        const counting = () => [...new Set(noted("counted").map((line) => line.split(" ")[1]))].toSorted();
+        let sum = 1_000;
+        // Of few messages one process may take all: once more, until both have counted.
+        for (let round = 0; round === 0 || (counting().length < names.length && round < 50); round++) {
+          await Promise.all(ids.flatMap((id) => amounts.map((by) => bus.publish(Added, { id, by }))));
+          sum = amounts.reduce((all, by) => all + by, sum);
+          for (const id of ids) await total(id, sum);
+        }
+        assertEquals(counting(), names, "One process has counted alone");
         for (const id of ids) await total(id, sum);
       },
     );
