@@ -149,9 +149,11 @@ export class MessageBus<Tx> implements Bus<Tx> {
     return this.#sender.schedule(contract, message, when, options);
   }
   unschedule(token: ScheduleToken, options: { readonly tx?: Tx } = {}): Promise<void> {
+    checkAttached(this, "bus", "unschedule");
     return this.#sender.unschedule(token, options);
   }
   transaction<Result>(work: (tx: Tx, sender: Sender) => Awaitable<Result>): Promise<Result> {
+    checkAttached(this, "bus", "transaction");
     return this.#sender.transaction(work);
   }
 
@@ -159,12 +161,14 @@ export class MessageBus<Tx> implements Bus<Tx> {
     contract: Contract<never, Out, unknown>,
     options: { readonly signal?: AbortSignal } = {},
   ): MessageStream<Out> {
+    checkAttached(this, "bus", "stream");
     definitionOf(contract, "the contract to stream");
     return this.#streams.open(contract, options);
   }
   sink<In>(event: Event<In, unknown>, options?: PublishOptions<never>): WritableStream<In>;
   sink<In>(command: Command<In, unknown, unknown>, options?: SendOptions<never>): WritableStream<In>;
   sink<In>(contract: Contract<In, unknown, unknown>, options: SendOptions<never> = noOptions): WritableStream<In> {
+    checkAttached(this, "bus", "sink");
     const kind = definitionOf(contract, "the contract of a sink").kind === "event" ? "publish" : "send";
     return new WritableStream<In>({
       write: (message) => this.#sender.send(kind, contract, message, options),
@@ -172,6 +176,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
   }
 
   async start(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    checkAttached(this, "bus", "start");
     checkOptionNames(options, signalName, `start() on "${this.name}"`);
     const { signal } = options;
     checkSignal(signal, `start() on "${this.name}"`);
@@ -180,6 +185,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
   }
   // deno-lint-ignore require-await -- async, so that a deadline that is none rejects
   async stop(options: StopOptions = {}): Promise<void> {
+    checkAttached(this, "bus", "stop");
     checkOptionNames(options, stopOptionNames, `stop() on "${this.name}"`);
     return this.#life.stop(options);
   }

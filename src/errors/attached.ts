@@ -7,7 +7,7 @@ import { ConfigurationError } from "./configuration.ts";
  * @param self its `this`
  * @throws {ConfigurationError} if there is none
  */
-export function checkAttached(self: unknown, object: "bus" | "ctx", method: string): void {
+export function checkAttached(self: unknown, object: "bus" | "ctx" | "mediator", method: string): void {
   if (self !== undefined) return;
   throw new ConfigurationError(
     `Cannot call ${method}() apart from its ${object}: what it belongs to is lost. Call ${object}.${method}(…)`,

@@ -3,6 +3,7 @@ import type { Command } from "../contracts/command.ts";
 import type { Contract, Kind } from "../contracts/contract.ts";
 import { definitionOf } from "../contracts/definition.ts";
 import type { Event } from "../contracts/event.ts";
+import { checkAttached } from "../errors/attached.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
 import { shown } from "../errors/shown.ts";
 import type { Consumer } from "../pipeline/consumer.ts";
@@ -67,6 +68,7 @@ class InProcessMediator implements Mediator {
     contract: Contract<never, Out, Reply, K>,
     handler: NoInfer<Handler<Out, Reply, undefined>>,
   ): this {
+    checkAttached(this, "mediator", "handle");
     this.#check(handler, "a handler");
     const definition = definitionOf(contract, `the contract of a handler of "${this.name}"`);
     // The plan hands it messages of its own contract only, and a context that is also a handler's of that contract.
@@ -76,6 +78,7 @@ class InProcessMediator implements Mediator {
   }
 
   add(consumer: Consumer<undefined>): this {
+    checkAttached(this, "mediator", "add");
     if (typeof consumer !== "object" || consumer === null || typeof consumer.consume !== "function") {
       throw new ConfigurationError(`Cannot add ${typeof consumer} to "${this.name}". Make a consumer with consumer()`);
     }
@@ -98,16 +101,19 @@ class InProcessMediator implements Mediator {
   }
 
   use(middleware: Middleware): this {
+    checkAttached(this, "mediator", "use");
     this.#check(middleware, "middleware");
     this.#dispatcher.plans.use(middleware);
     return this;
   }
 
   send<In>(command: Command<In, unknown, unknown>, message: NoInfer<In>, options?: CallOptions): Promise<void> {
+    checkAttached(this, "mediator", "send");
     // What handlers give without having been asked is nobody's: the type says so.
     return this.#dispatcher.tell("command", command, message, options, undefined) as Promise<void>;
   }
   publish<In>(event: Event<In, unknown>, message: NoInfer<In>, options?: CallOptions): Promise<void> {
+    checkAttached(this, "mediator", "publish");
     return this.#dispatcher.tell("event", event, message, options, undefined) as Promise<void>;
   }
   request<In, Reply>(
@@ -115,6 +121,7 @@ class InProcessMediator implements Mediator {
     message: NoInfer<In>,
     options?: CallRequestOptions,
   ): Promise<Reply> {
+    checkAttached(this, "mediator", "request");
     // The contract's type says what its owner answers; a reply schema has checked it.
     return this.#dispatcher.ask(contract, message, options, undefined) as Promise<Reply>;
   }

@@ -4,6 +4,7 @@ import type { Contract } from "../contracts/contract.ts";
 import { type Definition, definitionOf } from "../contracts/definition.ts";
 import type { Event } from "../contracts/event.ts";
 import { type Headers, noHeaders } from "../envelope/headers.ts";
+import { checkAttached } from "../errors/attached.ts";
 import { ConfigurationError, UnsupportedError } from "../errors/configuration.ts";
 import { isOf } from "../pipeline/bindings.ts";
 import type { ConsumeContext, HandlerContext, Responded } from "../pipeline/context.ts";
@@ -89,6 +90,7 @@ export class MediatedContext implements HandlerContext<unknown, unknown, undefin
   }
 
   get<T>(key: ContextKey<T>): T {
+    checkAttached(this, "ctx", "get");
     checkContextKey(key);
     // The key's type says what was set under it: `set` takes nothing else.
     const anyKey = key as unknown as ContextKey<unknown>;
@@ -100,6 +102,7 @@ export class MediatedContext implements HandlerContext<unknown, unknown, undefin
     );
   }
   set<T>(key: ContextKey<T>, value: NoInfer<T>): void {
+    checkAttached(this, "ctx", "set");
     checkContextKey(key);
     const call = this.#made;
     call.items ??= new Map();
@@ -108,14 +111,17 @@ export class MediatedContext implements HandlerContext<unknown, unknown, undefin
   }
 
   is<Derived>(contract: Contract<never, Derived, unknown>): this is ConsumeContext<Derived, undefined> {
+    checkAttached(this, "ctx", "is");
     return isOf(this.contract, definitionOf(contract, "the contract to narrow to"));
   }
 
   publish<In>(event: Event<In, unknown>, message: NoInfer<In>, options?: SendOptions<never>): Promise<void> {
+    checkAttached(this, "ctx", "publish");
     // What handlers give without having been asked is nobody's: the type says so.
     return this.#mediator.tell("event", event, message, options, this) as Promise<void>;
   }
   send<In>(command: Command<In, unknown, unknown>, message: NoInfer<In>, options?: SendOptions<never>): Promise<void> {
+    checkAttached(this, "ctx", "send");
     return this.#mediator.tell("command", command, message, options, this) as Promise<void>;
   }
   request<In, Reply>(
@@ -123,11 +129,13 @@ export class MediatedContext implements HandlerContext<unknown, unknown, undefin
     message: NoInfer<In>,
     options?: RequestOptions,
   ): Promise<Reply> {
+    checkAttached(this, "ctx", "request");
     // The contract's type says what its owner answers; a reply schema has checked it.
     return this.#mediator.ask(contract, message, options as AnyOptions | undefined, this) as Promise<Reply>;
   }
 
   async respond(reply: unknown): Promise<Responded> {
+    checkAttached(this, "ctx", "respond");
     const call = this.#call;
     if (call === undefined || !call.asked || call.answer !== undefined) return responded;
     const checked: unknown = await checkAnswer(this.contract, reply);
@@ -136,18 +144,23 @@ export class MediatedContext implements HandlerContext<unknown, unknown, undefin
   }
 
   defer(): Promise<void> {
+    checkAttached(this, "ctx", "defer");
     return this.#refuse("ctx.defer()", "Wait in the handler, or handle it on a bus");
   }
   redeliver(): Promise<void> {
+    checkAttached(this, "ctx", "redeliver");
     return this.#refuse("ctx.redeliver()", "Throw, and let the caller or middleware try again, or handle it on a bus");
   }
   forward(): Promise<void> {
+    checkAttached(this, "ctx", "forward");
     return this.#refuse("ctx.forward()", "Use ctx.send() with the contract of who should have it");
   }
   schedule(): Promise<ScheduleToken> {
+    checkAttached(this, "ctx", "schedule");
     return this.#refuse("ctx.schedule()", "Schedule it on a bus: bus.schedule()");
   }
   unschedule(): Promise<void> {
+    checkAttached(this, "ctx", "unschedule");
     return this.#refuse("ctx.unschedule()", "Take it back where it was scheduled: bus.unschedule()");
   }
   #refuse(what: string, instead: string): Promise<never> {

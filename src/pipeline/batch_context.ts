@@ -2,6 +2,7 @@
 import type { Command } from "../contracts/command.ts";
 import type { Contract } from "../contracts/contract.ts";
 import type { Event } from "../contracts/event.ts";
+import { checkAttached } from "../errors/attached.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
 import { toError } from "../errors/thrown.ts";
 import type { InUnit } from "../spi/store.ts";
@@ -67,6 +68,7 @@ export class Batch implements BatchContext<unknown>, SendTarget {
   }
 
   fail(item: ConsumeContext, error: Error): void {
+    checkAttached(this, "ctx", "fail");
     // It would be handled as if it had not failed.
     if (!this.#items.some(({ context }) => context === item)) {
       throw new ConfigurationError(
@@ -86,9 +88,11 @@ export class Batch implements BatchContext<unknown>, SendTarget {
   }
 
   publish<In>(event: Event<In, unknown>, message: NoInfer<In>, options?: PublishOptions<never>): Promise<void> {
+    checkAttached(this, "ctx", "publish");
     return this.#send("publish", event, message, options);
   }
   send<In>(command: Command<In, unknown, unknown>, message: NoInfer<In>, options?: SendOptions<never>): Promise<void> {
+    checkAttached(this, "ctx", "send");
     return this.#send("send", command, message, options);
   }
   #send(
@@ -111,9 +115,11 @@ export class Batch implements BatchContext<unknown>, SendTarget {
     when: When,
     options?: ScheduleOptions<never>,
   ): Promise<ScheduleToken> {
+    checkAttached(this, "ctx", "schedule");
     return this.#context.schedule(contract, message, when, options);
   }
   unschedule(token: ScheduleToken): Promise<void> {
+    checkAttached(this, "ctx", "unschedule");
     return this.#context.unschedule(token);
   }
   request<In, Reply>(
@@ -121,6 +127,7 @@ export class Batch implements BatchContext<unknown>, SendTarget {
     message: NoInfer<In>,
     options?: RequestOptions,
   ): Promise<Reply> {
+    checkAttached(this, "ctx", "request");
     return this.#context.request(contract, message, options);
   }
 }

@@ -106,6 +106,7 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
   }
 
   get<T>(key: ContextKey<T>): T {
+    checkAttached(this, "ctx", "get");
     checkContextKey(key);
     // The key's type says what was set under it: `set` takes nothing else.
     const anyKey = key as unknown as ContextKey<unknown>;
@@ -116,12 +117,14 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
     );
   }
   set<T>(key: ContextKey<T>, value: NoInfer<T>): void {
+    checkAttached(this, "ctx", "set");
     checkContextKey(key);
     // Kept by the key's identity; `get` gives it back with the key's type.
     this.#consumption.setItem(key as unknown as ContextKey<unknown>, value);
   }
 
   is<Derived>(contract: Contract<never, Derived, unknown>): this is ConsumeContext<Derived, unknown> {
+    checkAttached(this, "ctx", "is");
     const definition = definitionOf(contract, "the contract to narrow to");
     if (isOf(this.contract, definition)) return true;
     // Of another version: the message has been brought to that of its own contract.
@@ -170,6 +173,7 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
     return this.#tracked(schedules.schedule(contract, message, when, options, consumption, this.#target));
   }
   unschedule(token: ScheduleToken): Promise<void> {
+    checkAttached(this, "ctx", "unschedule");
     if (this.#over) return Promise.reject(this.#why());
     return this.#tracked(this.#consumption.services.schedules.unschedule(token, this.#target));
   }
@@ -206,9 +210,11 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
   }
 
   defer(delay: Duration): Promise<void> {
+    checkAttached(this, "ctx", "defer");
     return this.#again(delay, this.#consumption.attempt - 1);
   }
   redeliver(delay: Duration): Promise<void> {
+    checkAttached(this, "ctx", "redeliver");
     return this.#again(delay, this.#consumption.attempt);
   }
   // deno-lint-ignore require-await -- async, so that what it refuses rejects, as with all that a context does
@@ -232,6 +238,7 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
   }
   // deno-lint-ignore require-await -- async, so that what it refuses rejects, as with all that a context does
   async forward(to: Destination): Promise<void> {
+    checkAttached(this, "ctx", "forward");
     if (this.#over) throw this.#why();
     const { services } = this.#consumption;
     this.#consumption.outcome = {

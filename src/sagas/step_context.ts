@@ -2,6 +2,7 @@
 import type { Command } from "../contracts/command.ts";
 import type { Contract } from "../contracts/contract.ts";
 import type { Event } from "../contracts/event.ts";
+import { checkAttached } from "../errors/attached.ts";
 import { MissingSagaDataError } from "../errors/saga.ts";
 import type { Headers } from "../envelope/headers.ts";
 import type { MessageContext } from "../pipeline/context.ts";
@@ -101,6 +102,7 @@ export class StepContext implements SagaContext<Shape, unknown, unknown> {
   }
 
   need(property: string): never {
+    checkAttached(this, "ctx", "need");
     const value: unknown = Reflect.get(this.saga, property);
     // The saga's types say what it is.
     if (value !== undefined && value !== null) return value as never;
@@ -108,15 +110,19 @@ export class StepContext implements SagaContext<Shape, unknown, unknown> {
   }
 
   get<T>(key: ContextKey<T>): T {
+    checkAttached(this, "ctx", "get");
     return this.#context.get(key);
   }
   set<T>(key: ContextKey<T>, value: NoInfer<T>): void {
+    checkAttached(this, "ctx", "set");
     this.#context.set(key, value);
   }
   publish<In>(event: Event<In, unknown>, message: NoInfer<In>, options?: PublishOptions): Promise<void> {
+    checkAttached(this, "ctx", "publish");
     return this.#context.publish(event, message, options);
   }
   send<In>(command: Command<In, unknown, unknown>, message: NoInfer<In>, options?: SendOptions): Promise<void> {
+    checkAttached(this, "ctx", "send");
     return this.#context.send(command, message, options);
   }
   schedule<In>(
@@ -125,9 +131,11 @@ export class StepContext implements SagaContext<Shape, unknown, unknown> {
     when: When,
     options?: ScheduleOptions,
   ): Promise<ScheduleToken> {
+    checkAttached(this, "ctx", "schedule");
     return this.#context.schedule(contract, message, when, options);
   }
   unschedule(token: ScheduleToken): Promise<void> {
+    checkAttached(this, "ctx", "unschedule");
     return this.#context.unschedule(token);
   }
 }

@@ -226,29 +226,3 @@ test("options of what is made in memory, and of the serializer, are checked as a
     }
   }
 });
-
-test("what is taken off its context or its bus says how to call it, in place of a TypeError", async () => {
-  const bus = createBus({ name: "shop" });
-  const asked = Promise.withResolvers<void>();
-  bus.endpoint("work").handle(Work, async (_, { publish, send, request, schedule, respond }) => {
-    try {
-      assertThrows(() => publish(Done, {}), ConfigurationError, "Call ctx.publish(…)");
-      assertThrows(() => send(Work, {}), ConfigurationError, "Call ctx.send(…)");
-      assertThrows(() => request(Work, {}), ConfigurationError, "Call ctx.request(…)");
-      assertThrows(() => schedule(Work, {}, { in: 1 }), ConfigurationError, "Call ctx.schedule(…)");
-      await assertRejects(() => respond(any({})), ConfigurationError, "Call ctx.respond(…)");
-      asked.resolve();
-    } catch (error) {
-      asked.reject(error);
-    }
-  });
-  await bus.start();
-  await bus.send(Work, {});
-  await asked.promise;
-  const { publish, send, request, schedule } = bus;
-  assertThrows(() => publish(Done, {}), ConfigurationError, "Call bus.publish(…)");
-  assertThrows(() => send(Work, {}), ConfigurationError, "Call bus.send(…)");
-  await assertRejects(() => request(Work, {}), ConfigurationError, "Call bus.request(…)");
-  assertThrows(() => schedule(Work, {}, { in: 1 }), ConfigurationError, "Call bus.schedule(…)");
-  await bus.stop();
-});
