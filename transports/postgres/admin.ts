@@ -65,9 +65,11 @@ export class PostgresAdmin implements Admin {
 
 /** Makes free what is due, and gives the last place. */
 async function dueAndLast({ database, messages, announce }: Services, { id }: Queue): Promise<number> {
-  const news = new News();
-  await messages.enter(database, id, news);
-  announce(news);
+  for (let all = false; !all;) {
+    const news = new News();
+    all = await messages.enter(database, id, news);
+    announce(news);
+  }
   return await messages.last(database);
 }
 

@@ -134,7 +134,7 @@ export function messageStatements(names: Names) {
       `WHERE m.place = ANY (ARRAY(SELECT u.place FROM unlocked u)) RETURNING m.place) ` +
       `SELECT place, true FROM renewed UNION ALL SELECT m.place, false FROM ${t} m WHERE ${underLease("r")} ` +
       `AND m.place NOT IN (SELECT u.place FROM unlocked u)`,
-    /** Queue. What is due takes its place, as if it were sent now. Gives the queues that got something. */
+    /** Queue. What is due takes its place, as if it were sent now. Gives the queues that got something, and of how many that was. */
     enter: `WITH ${clock}, left_here AS (DELETE FROM ${t} m WHERE m.place = ANY (ARRAY(SELECT place FROM ` +
       `(${nowDue("$1::text::bigint")} UNION ALL ${nowDue("0")}) d)) ` +
       `RETURNING m.place, m.due_at, ${ofGone}), ` +
@@ -147,7 +147,7 @@ export function messageStatements(names: Names) {
       `"rank", 3, false, true, "key", message_id, via, content_type, headers, body FROM (SELECT ${place} AS place, ` +
       `${gone.split(", ").filter((each) => each !== "queue").join(", ")} FROM fresh f WHERE queue = 0 AND mandatory ` +
       `AND NOT EXISTS (SELECT FROM ${routes} d WHERE d.address = f.via)) w) ` +
-      `${came} UNION ALL SELECT 'noted', 0, ${note("written")}`,
+      `${came} UNION ALL SELECT 'noted', (SELECT count(*) FROM left_here), ${note("written")}`,
     /** Place. */
     cancel:
       `DELETE FROM ${t} WHERE place = $1::text::bigint AND CASE WHEN state = 3 THEN true ELSE false END RETURNING 1`,

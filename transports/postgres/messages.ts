@@ -106,11 +106,13 @@ export class Messages {
     return new Set(rows.map(([place]) => Number(place)));
   }
 
-  /** Makes free what is due, of a queue and of topics. Adds the queues that got something. */
-  async enter(database: Asked, queue: number, news: News): Promise<void> {
+  /** Makes free what is due, of a queue and of topics. Adds the queues that got something. False: there may be more. */
+  async enter(database: Asked, queue: number, news: News): Promise<boolean> {
     const enter = { text: this.sql.enter, values: [String(queue)] };
     const [came = [], , promoted = []] = await database.write([enter, ...this.inOrder], database.end);
     this.came([...came.filter(([kind]) => kind === "came").map(([, of]) => [of]), ...promoted], news, database);
+    const [, left] = came.find(([kind]) => kind === "noted") ?? [];
+    return Number(left) < batch;
   }
 
   /** Adds queues that have something to take. */

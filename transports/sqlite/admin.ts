@@ -2,8 +2,8 @@
 import { TopologyError } from "../../src/errors/transport.ts";
 import type { Admin, Delivery, Receiver, Sink } from "../../src/spi/transport.ts";
 import type { Connection } from "../../stores/sqlite/database.ts";
-import type { Row } from "./message.ts";
-import { deliveryOf } from "./message.ts";
+import { deliveryOf, nowhere, type Row } from "./message.ts";
+import { News } from "./news.ts";
 import type { SqliteReceiver } from "./receiver.ts";
 import type { Services } from "./services.ts";
 import { Taker } from "./taker.ts";
@@ -55,13 +55,11 @@ export class SqliteAdmin implements Admin {
   }
 
   async take(queue: string, sink: Sink, credit: number): Promise<Receiver & { readonly done: Promise<void> }> {
-    const services = this.#services(`take from "queue:${queue}"`);
-    const [found, last] = await this.#read(
-      services,
-      queue,
-      (reader, found) => [found, services.messages.last(reader)] as const,
-    );
-    this.#services(`take from "queue:${queue}"`); // it may have been closed meanwhile
+    const doing = `take from "queue:${queue}"`;
+    const services = this.#services(doing);
+    const found = await this.#read(services, queue, (_, found) => found);
+    const last = await dueAndLast(services, found);
+    this.#services(doing); // it may have been closed meanwhile
     const taker = new Taker(services, found, sink, credit, this.#receivers, last);
     taker.start();
     return taker;
@@ -69,14 +67,16 @@ export class SqliteAdmin implements Admin {
 
   async purge(queue: string): Promise<number> {
     const services = this.#services(`purge "queue:${queue}"`);
-    const { session, messages } = services;
-    const [found, last] = await this.#read(services, queue, (reader, found) => [found, messages.last(reader)] as const);
-    let count = 0;
-    for (;;) {
+    const { session, messages, announce } = services;
+    const found = await this.#read(services, queue, (_, found) => found);
+    const last = await dueAndLast(services, found);
+    for (let count = 0;;) {
       // In pieces, so that others write in between.
-      const purged = await session.writer.write((connection) =>
-        messages.purge(connection, found, last, session.clock.now())
-      );
+      const { purged, news } = await session.writer.write((connection) => {
+        const news = new News();
+        return { news, purged: messages.purge(connection, found, last, session.clock.now(), news) };
+      });
+      announce(news);
       count += purged;
       if (purged === 0) return count;
     }
@@ -93,6 +93,20 @@ export class SqliteAdmin implements Admin {
       if (queue === undefined) throw new TopologyError([`queue:${name}: it is missing`]);
       return work(reader, queue);
     });
+  }
+}
+
+/** Makes free what is due, in pieces, and gives the last place. */
+async function dueAndLast({ session, entities, messages, announce }: Services, { id }: Queue): Promise<number> {
+  for (;;) {
+    const { all, last, news } = await session.writer.writeLax((connection) => {
+      const [now, news] = [session.clock.now(), new News()];
+      entities.refresh(connection);
+      const all = [nowhere, id].map((queue) => messages.promote(connection, queue, now, news));
+      return { all: all.every(Boolean), last: messages.last(connection), news };
+    });
+    announce(news);
+    if (all) return last;
   }
 }
 

@@ -78,7 +78,8 @@ export function messageStatements(prefix: string): Readonly<Record<Name, string>
     setState: `UPDATE ${t} SET state = ? WHERE place = ?`,
     first: `SELECT place, state FROM ${keys} ORDER BY place LIMIT 1`,
     firstTwo: `SELECT place, state FROM ${keys} ORDER BY place LIMIT 2`,
-    purge: `DELETE FROM ${t} WHERE place IN (SELECT place FROM ${waiting} AND place <= ? LIMIT ?)`,
+    purge: `DELETE FROM ${t} WHERE place IN (SELECT place FROM ${waiting} AND place <= ? LIMIT ?) ` +
+      `RETURNING queue, "key", keeps`,
     clearWaiting: `DELETE FROM ${t} WHERE place IN (SELECT place FROM ${index("waiting")} ` +
       `WHERE queue = ? AND state IN (2, 5) LIMIT ?)`,
     clearAt: `DELETE FROM ${t} WHERE place IN (SELECT place FROM ${at} LIMIT ?)`,

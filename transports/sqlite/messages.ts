@@ -5,7 +5,7 @@ import type { Connection } from "../../stores/sqlite/database.ts";
 import { KeyOrder, type KeyRow } from "./key_order.ts";
 import { messageStatements } from "./message_statements.ts";
 import { before, type Contents, type Held, nowhere, type Row, state, tellsExpiry } from "./message.ts";
-import { News } from "./news.ts";
+import type { News } from "./news.ts";
 import type { Entities, Queue } from "./topology.ts";
 
 /** More than this becomes due, or is dropped as expired, in no single transaction. */
@@ -153,13 +153,14 @@ export class Messages {
     return (connection.prepare(this.#sql.last).get() as { readonly place: number | null }).place ?? 0;
   }
 
-  /** Makes free what is due and what was leased for too long. */
-  promote(connection: Connection, queue: number, now: number, news: News): void {
+  /** Makes free what is due and what was leased for too long, at most a batch. False: there may be more. */
+  promote(connection: Connection, queue: number, now: number, news: News): boolean {
     const found = connection.prepare(this.#sql.due).all(queue, Math.floor(now), batch) as Row[];
     for (const row of found) {
       if (row.state === state.leased) this.#order.freed(connection, row, news, now);
       else this.#enter(connection, row, now, news);
     }
+    return found.length < batch;
   }
 
   /** Ends a lease: the message has gone. False: the lease had ended. */
@@ -213,12 +214,12 @@ export class Messages {
   }
 
   /** Takes away up to so many that wait, up to a place; gives how many. */
-  purge(connection: Connection, queue: Queue, last: number, now: number): number {
-    this.promote(connection, queue.id, now, new News());
-    const changes = [state.waiting, state.behind].map((each) =>
-      Number(connection.prepare(this.#sql.purge).run(queue.id, each, last, batch).changes)
+  purge(connection: Connection, queue: Queue, last: number, now: number, news: News): number {
+    const gone = [state.waiting, state.behind].flatMap((each) =>
+      connection.prepare(this.#sql.purge).all(queue.id, each, last, batch) as KeyRow[]
     );
-    return changes.reduce((sum, each) => sum + each, 0);
+    for (const row of gone) this.#order.left(connection, row, news, now);
+    return gone.length;
   }
 
   /** Takes away all of a queue that is gone, but what is leased where `leased` is false. At most a batch. */

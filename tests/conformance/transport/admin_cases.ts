@@ -145,4 +145,62 @@ export const adminCases: readonly TransportCase[] = [
       assertEquals(inbox.texts.toSorted(), ["0", "0", "1", "1"]);
     },
   },
+  {
+    name: "what was due later, and is due, waits like any other: it is counted, and purged",
+    applies: (has, under) => has.delay !== false && applies(has, under),
+    async run(trial) {
+      const queue = await trial.queue();
+      const count = 600;
+      const dueAt = trial.clock.now() + 1_000;
+      await trial.sendAll(`queue:${queue}`, [
+        ...Array.from({ length: count }, () => ({ dueAt })),
+        { text: "much later", dueAt: dueAt + 86_400_000 },
+      ]);
+      await trial.clock.pass(1_500);
+      let waiting = 0;
+      for (let tries = 0; tries < 50 && waiting < count; tries++) {
+        ({ waiting } = await admin(trial).count(queue));
+        if (waiting < count) await trial.quiet();
+      }
+      assertEquals(waiting, count);
+      assertEquals(await admin(trial).purge(queue), count);
+      const { waiting: left, delayed } = await admin(trial).count(queue);
+      assertEquals(left, 0);
+      assert(delayed === undefined || delayed === 1, `${delayed} delayed`);
+    },
+  },
+  {
+    name: "a key that is sent to while its queue is purged is not stuck",
+    applies: (has, under) => has.order === "key" && applies(has, under),
+    async run(trial) {
+      const queue = await trial.orderedQueue();
+      await trial.sendAll(`queue:${queue}`, numbers(5).map((text) => ({ text, key: "k" })));
+      const inbox = await trial.receive(queue, { ordered: true, credit: 0 });
+      const purged = admin(trial).purge(queue);
+      await trial.send(`queue:${queue}`, { text: "meanwhile", key: "k" });
+      await purged; // with it or without
+      await trial.send(`queue:${queue}`, { text: "after", key: "k" });
+      inbox.allowed = 10;
+      inbox.receiver.credit(10);
+      inbox.acceptAll();
+      await trial.until("what was sent after", () => inbox.texts.includes("after"));
+      assert(inbox.texts.every((each) => each === "meanwhile" || each === "after"), `${inbox.texts} came`);
+    },
+  },
+  {
+    name: "what has expired while it waited is neither counted, nor browsed, nor taken",
+    applies: (has, under) => has.expiry && under.tellsExpired === true && applies(has, under),
+    async run(trial) {
+      const queue = await trial.queue();
+      const expiresAt = trial.clock.now() + 500;
+      await trial.sendAll(`queue:${queue}`, [{ text: "expired", expiresAt }, { text: "kept" }]);
+      await trial.clock.pass(1_000);
+      assertEquals((await admin(trial).count(queue)).waiting, 1);
+      assertEquals((await admin(trial).browse(queue, undefined, 10)).items.map(text), ["kept"]);
+      const taken = await take(trial, queue, 10);
+      taken.acceptAll();
+      await taken.done;
+      assertEquals(taken.texts, ["kept"]);
+    },
+  },
 ];

@@ -101,6 +101,26 @@ export const orderCases: readonly TransportCase[] = [
     },
   },
   {
+    name:
+      "what an ordered source is to have again later lets the next of its key pass, and waits its turn when it is due",
+    applies: ({ order }) => order === "key",
+    async run(trial) {
+      const queue = await trial.orderedQueue();
+      await trial.sendAll(`queue:${queue}`, ["0", "1", "2"].map((text) => ({ text, key: "k" })));
+      const inbox = await trial.receive(queue, { ordered: true, credit: 8 });
+      await trial.came(inbox, 1);
+      const dueAt = trial.clock.now() + 1_000;
+      await inbox.settle({ outcome: "again", dueAt, headers: {} });
+      await trial.came(inbox, 2);
+      await trial.clock.pass(1_500);
+      await trial.quiet();
+      assertEquals(inbox.texts, ["0", "1"]); // one of the key at a time, also now
+      inbox.acceptAll();
+      await trial.came(inbox, 4);
+      assertEquals(inbox.texts, ["0", "1", "2", "0"]);
+    },
+  },
+  {
     name: "an ordered source keeps to what an unordered one has in flight",
     applies: ({ order }) => order === "key",
     async run(trial) {

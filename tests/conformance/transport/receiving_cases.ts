@@ -107,6 +107,9 @@ export const receivingCases: readonly TransportCase[] = [
     async run(trial) {
       const reply = await trial.receive(trial.name("reply"), { lifetime: "reply" });
       const { address } = reply.receiver;
+      await trial.send(address, { mandatory: true }); // by now it is known where it leads
+      await trial.came(reply, 1);
+      await reply.accept();
       await reply.stop();
       await assertRejects(() => trial.send(address, { mandatory: true }), UnroutableError);
     },

@@ -80,7 +80,8 @@ export const settlingCases: readonly TransportCase[] = [
       await inbox.settle({ outcome: "again", dueAt, headers: { changed: "new", added: 5 } });
       await trial.came(inbox, 2, 20_000);
       assert(inbox.times[1]! >= dueAt, `It came ${dueAt - inbox.times[1]!} ms early`);
-      const { key, frame: copy } = inbox.only;
+      const { key, frame: copy, deliveryCount } = inbox.only;
+      assert(deliveryCount === undefined || deliveryCount === 1, `It came for the ${deliveryCount}th time`);
       assertEquals([inbox.texts[1], key, copy.contentType], ["body", "k", "text/plain"]);
       assertEquals([copy.headers["kept"], copy.headers["changed"], copy.headers["added"]], ["yes", "new", 5]);
       await inbox.accept();
