@@ -102,11 +102,16 @@ export class TopologyError extends HeroError {
    * Puts it into words.
    *
    * @param problems one entry a missing or different entity: `queue:orders: …`
+   * @param options `instead`: what to do where `bus.deploy` cannot mend it
    */
-  constructor(problems: readonly string[], options?: HeroErrorOptions) {
+  constructor(
+    problems: readonly string[],
+    { instead, ...options }: HeroErrorOptions & { readonly instead?: string } = {},
+  ) {
     super(
       `The topology is not as it must be: ${problems.join("; ")}. ` +
-        `Run bus.deploy("apply") with the right to manage it, or change the configuration to what is there`,
+        (instead ??
+          'Run bus.deploy("apply") with the right to manage it, or change the configuration to what is there'),
       { ...options, details: { problems } },
     );
   }

@@ -49,9 +49,11 @@ export function unreached(
   if (/ACCESS.REFUSED/.test(text)) return accessRefused(error, `${at}, vhost ${node.vhost}`, "connect to");
   // The client does not pass on what the broker says of the vhost.
   if (/Expected ConnectionOpenOk/.test(text)) {
-    const why = `${at} does not open it: it is missing there, or the user has no right to it, ` +
-      `which rabbitmqctl add_vhost and set_permissions mend`;
-    return new TopologyError([`vhost:${node.vhost}: ${why}`], { cause: error });
+    const why = `${at} does not open it: it is missing there, or the user has no right to it`;
+    const instead = "No bus can make it: see that the URL means that one, and have an operator make it with " +
+      `"rabbitmqctl add_vhost ${node.vhost}" and "rabbitmqctl set_permissions", or the management plugin; ` +
+      `it is connected to again by itself`;
+    return new TopologyError([`vhost:${node.vhost}: ${why}`], { cause: error, instead });
   }
   return notPermitted(error, `RabbitMQ at "${at}"`, "--allow-net") ??
     new DisconnectedError(transportName, `connect to ${at}`, { why: text, cause: error });
@@ -117,7 +119,10 @@ export function toTyped(error: unknown, entity: string, doing: string): Error {
   switch (codeOf(error)) {
     case codes.accessRefused:
       if (textOf(error).includes("in exclusive use")) {
-        return new TopologyError([`${entity}: another consumer has it for itself`], { cause: error });
+        return new TopologyError([`${entity}: another consumer has it for itself`], {
+          cause: error,
+          instead: "Stop that one, or give both { singleActiveConsumer: true } in place of { exclusive }",
+        });
       }
       return accessRefused(error, entity, doing);
     case codes.notFound: {
@@ -127,7 +132,10 @@ export function toTyped(error: unknown, entity: string, doing: string): Error {
       return new TopologyError([`${entity}: ${what} is missing`], { cause: error });
     }
     case codes.resourceLocked:
-      return new TopologyError([`${entity}: another connection has it for itself`], { cause: error });
+      return new TopologyError([`${entity}: another connection has it for itself`], {
+        cause: error,
+        instead: "Close that connection, or give the endpoint another name",
+      });
     case codes.preconditionFailed:
       return new TopologyError([`${entity}: ${mismatchIn(error) ?? textOf(error)}`], { cause: error });
     default:

@@ -209,6 +209,8 @@ onNode("a vhost is reached by its name, whatever is in it, and one that is missi
   const other = node.prepare({ url: `${node.url}/nowhere` });
   await node.until("the refusal", () => other.causes.some((cause) => cause.includes("vhost:nowhere")));
   assertInstanceOf(other.errors[0], TopologyError);
+  assertStringIncludes(other.errors[0].message, `"rabbitmqctl add_vhost nowhere"`);
+  assert(!other.errors[0].message.includes("deploy"), other.errors[0].message);
   await node.operator.vhost("nowhere"); // the broker's users may make it after its services have begun to start
   await other.opened;
   await works(other.transport);

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { ConfigurationError, InvalidDurationError, UnsupportedError } from "../../../src/errors/configuration.ts";
-import { ClosedError, DisconnectedError } from "../../../src/errors/transport.ts";
+import { ClosedError, DisconnectedError, TopologyError } from "../../../src/errors/transport.ts";
 import { loadClient } from "../../../transports/rabbitmq/client.ts";
 import { mismatchIn, toTyped, unreached } from "../../../transports/rabbitmq/errors.ts";
 import { rabbitmq } from "../../../transports/rabbitmq/mod.ts";
@@ -65,6 +65,23 @@ test("rabbitmq: a node that cannot be reached is said so, and not to be lost", (
   assertInstanceOf(error, DisconnectedError);
   assertStringIncludes(error.message, "Cannot connect to broker:5672: connect ECONNREFUSED. ");
   assertEquals(error.details, { transport: "rabbitmq", doing: "connect to broker:5672", why: "connect ECONNREFUSED" });
+});
+
+test("rabbitmq: what no deployment mends is not said to be mended by one", () => {
+  const vhost = unreached(new Error("Expected ConnectionOpenOk; got <ConnectionClose channel:0>"), {
+    host: "broker",
+    port: 5672,
+    vhost: "shop",
+  });
+  assertInstanceOf(vhost, TopologyError);
+  assertStringIncludes(vhost.message, `"rabbitmqctl add_vhost shop"`);
+  const taken = toTyped(Object.assign(new Error("in exclusive use"), { code: 403 }), "queue:a", "receive from");
+  const locked = toTyped(Object.assign(new Error("RESOURCE_LOCKED"), { code: 405 }), "queue:a", "receive from");
+  assertStringIncludes(taken.message, "Stop that one");
+  assertStringIncludes(locked.message, "Close that connection");
+  for (const { message } of [vhost, taken, locked]) assert(!message.includes("deploy"), message);
+  const missing = toTyped(Object.assign(new Error("NOT_FOUND"), { code: 404 }), "queue:a", "receive from");
+  assertStringIncludes(missing.message, `bus.deploy("apply")`);
 });
 
 test("rabbitmq: what would be ignored of TLS is refused", () => {
