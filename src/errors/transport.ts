@@ -34,7 +34,7 @@ export class AccessRefusedError extends HeroError {
   }
 }
 
-/** Who the bus is to its broker was not to be had from the callback that says it. */
+/** Who the bus is to its broker, or its certificates, were not to be had from the callback that says it. */
 export class CredentialsError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_CREDENTIALS";
@@ -43,12 +43,21 @@ export class CredentialsError extends HeroError {
    *
    * @param node what was to be connected to, as in `rabbit.example:5672`
    * @param why as in `did not come within 10000 ms`
+   * @param options `asked`: by which callback's name; left out: `credentials`
    */
-  constructor(transport: string, node: string, why: string, options?: ErrorOptions) {
+  constructor(
+    transport: string,
+    node: string,
+    why: string,
+    { asked = "credentials", ...options }: ErrorOptions & { readonly asked?: "credentials" | "tls" } = {},
+  ) {
+    const [what, gives] = asked === "tls"
+      ? ["certificates", "{ ca, cert, key }"]
+      : ["credentials", "{ username, password }"];
     super(
-      `Cannot connect "${transport}" to ${node}: its credentials ${why}. The callback { credentials } is asked again ` +
-        `by itself; see that it gives { username, password }, and within { connectTimeout }, or raise that`,
-      { ...options, details: { transport, node, why } },
+      `Cannot connect "${transport}" to ${node}: its ${what} ${why}. The callback { ${asked} } is asked again ` +
+        `by itself; see that it gives ${gives}, and within { connectTimeout }, or raise that`,
+      { ...options, details: { transport, node, asked, why } },
     );
   }
 }

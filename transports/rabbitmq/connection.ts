@@ -4,11 +4,10 @@ import { DisconnectedError } from "../../src/errors/transport.ts";
 import type { Host } from "../../src/spi/transport.ts";
 import { type Backoff, exponentialBackoff } from "../../src/values/backoff.ts";
 import type { Client } from "./client.ts";
-import { askCredentials } from "./credentials.ts";
-import { codeOf, codes, textOf, transportName, unreached } from "./errors.ts";
-import type { Node, Settings } from "./options.ts";
+import { dial } from "./dialling.ts";
+import { codeOf, codes, textOf, transportName } from "./errors.ts";
+import type { Settings } from "./options.ts";
 import { readQuickly, takeWhole } from "./reader.ts";
-import { secured } from "./tls.ts";
 import { ChannelWire } from "./wire.ts";
 
 /** Whoever uses a connection. */
@@ -22,9 +21,6 @@ export interface ConnectionOwner {
   /** The broker takes no messages (a memory or disk alarm), or takes them again. */
   blocked(reason: string | undefined): void;
 }
-
-/** Who one is, as the client takes it. */
-type Login = ReturnType<Client["credentials"]["external"]>;
 
 /** A connection that has lived that long may come back at once. */
 const settledInMs = 5_000;
@@ -219,42 +215,16 @@ export class Connection {
     }
   }
 
-  async #connect(): Promise<ChannelModel> {
+  #connect(): Promise<ChannelModel> {
     const { nodes } = this.#settings;
     const node = nodes[this.#turn++ % nodes.length] ?? nodes[0];
-    const credentials = await this.#credentials(node);
-    try {
-      return await this.#dial(node, credentials);
-    } catch (error) {
-      throw unreached(error, node);
-    }
-  }
-
-  async #dial(node: Node, credentials: Login): Promise<ChannelModel> {
-    const { connectTimeoutInMs, heartbeatInSeconds, connectionName, frameMaxBytes } = this.#settings;
-    return await this.#client.connect({
-      protocol: node.secure ? "amqps" : "amqp",
-      hostname: node.host,
-      port: node.port,
-      vhost: encodeURIComponent(node.vhost), // the client decodes it
-      heartbeat: heartbeatInSeconds,
-      frameMax: frameMaxBytes,
-    }, {
-      noDelay: true, // else a delayed acknowledgement of TCP adds 40 ms, see https://github.com/amqp-node/amqplib
-      timeout: connectTimeoutInMs,
-      credentials,
-      clientProperties: { connection_name: `${connectionName ?? this.#host.bus} (${this.#purpose})` },
-      ...(node.secure ? secured(this.#settings.tls) : {}),
+    return dial(node, {
+      client: this.#client,
+      settings: this.#settings,
+      clock: this.#host.clock,
+      name: `${this.#settings.connectionName ?? this.#host.bus} (${this.#purpose})`,
+      signal: this.#closing.signal,
     });
-  }
-
-  async #credentials(node: Node): Promise<Login> {
-    const { credentials: ask, connectTimeoutInMs: limitInMs } = this.#settings;
-    if (ask === "external") return this.#client.credentials.external();
-    const at = `${node.host}:${node.port}`;
-    const question = { at, limitInMs, clock: this.#host.clock, signal: this.#closing.signal };
-    const { username, password } = ask === undefined ? node.credentials : await askCredentials({ ...question, ask });
-    return this.#client.credentials.plain(username, password);
   }
 
   #wait(ms: number): Promise<void> {

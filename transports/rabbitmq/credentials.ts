@@ -1,13 +1,14 @@
-/** Who the bus is to the broker, where a callback says it. @module */
+/** What is asked of a callback before each attempt to connect. @module */
 import { CredentialsError } from "../../src/errors/transport.ts";
 import type { Clock } from "../../src/spi/clock.ts";
 import { textOf, transportName } from "./errors.ts";
-import type { RabbitmqCredentials } from "./options.ts";
+import type { RabbitmqCredentials, RabbitmqTls } from "./options.ts";
+import { checkTls } from "./tls.ts";
 
 /** Whom to ask, and for how long. */
-export interface CredentialsQuestion {
+export interface Question {
   readonly ask: (signal: AbortSignal) => unknown;
-  /** What they are for, as in `rabbit.example:5672`. */
+  /** What it is for, as in `rabbit.example:5672`. */
   readonly at: string;
   readonly limitInMs: number;
   readonly clock: Clock;
@@ -15,16 +16,31 @@ export interface CredentialsQuestion {
   readonly signal: AbortSignal;
 }
 
+/** What an answer that cannot be used deserves. */
+type Failed = (why: string, cause?: unknown) => CredentialsError;
+
 /**
- * Asks once. Whoever answers too late, or not at all, holds up nobody: the next attempt asks again.
+ * Asks once who the bus is to the broker. Whoever answers too late, or not at all, holds up nobody: the next attempt
+ * asks again.
  *
  * @throws {CredentialsError} if there is no answer in time, or none that can be used
  */
-export async function askCredentials(
-  { ask, at, limitInMs, clock, signal }: CredentialsQuestion,
-): Promise<RabbitmqCredentials> {
-  const failed = (why: string, cause?: unknown): CredentialsError =>
-    new CredentialsError(transportName, at, why, cause === undefined ? {} : { cause });
+export function askCredentials(question: Question): Promise<RabbitmqCredentials> {
+  return asked(question, "credentials", credentialsOf);
+}
+
+/** Asks once for certificates, as {@linkcode askCredentials}. */
+export function askTls(question: Question): Promise<RabbitmqTls> {
+  return asked(question, "tls", tlsOf);
+}
+
+async function asked<Answer>(
+  { ask, at, limitInMs, clock, signal }: Question,
+  name: "credentials" | "tls",
+  read: (given: object, failed: Failed) => Answer,
+): Promise<Answer> {
+  const failed: Failed = (why, cause) =>
+    new CredentialsError(transportName, at, why, { asked: name, ...(cause === undefined ? {} : { cause }) });
   const left = (): CredentialsError => failed("are not waited for any longer, as the transport closes");
   if (signal.aborted) throw left();
   const { promise: ended, reject: end } = Promise.withResolvers<never>();
@@ -37,7 +53,12 @@ export async function askCredentials(
   const cancel = clock.at(clock.now() + limitInMs, () => giveUp(failed(`did not come within ${limitInMs} ms`)));
   signal.addEventListener("abort", stop, { once: true });
   try {
-    return checked(await Promise.race([ended, answer(ask, asking.signal, failed)]), failed);
+    const given = await Promise.race([ended, answer(ask, asking.signal, failed)]);
+    // What came is not shown, as a password or a key may be in it.
+    if (typeof given !== "object" || given === null) {
+      throw failed(`came as ${given === null ? "null" : typeof given}`);
+    }
+    return read(given, failed);
   } finally {
     cancel();
     signal.removeEventListener("abort", stop);
@@ -45,11 +66,7 @@ export async function askCredentials(
 }
 
 /** A callback may also throw at once. */
-async function answer(
-  ask: CredentialsQuestion["ask"],
-  signal: AbortSignal,
-  failed: (why: string, cause: unknown) => Error,
-): Promise<unknown> {
+async function answer(ask: Question["ask"], signal: AbortSignal, failed: Failed): Promise<unknown> {
   try {
     return await ask(signal);
   } catch (error) {
@@ -57,13 +74,18 @@ async function answer(
   }
 }
 
-/** What came is not shown, as a password may be in it. */
-function checked(given: unknown, failed: (why: string) => Error): RabbitmqCredentials {
-  if (typeof given !== "object" || given === null) {
-    throw failed(`came as ${given === null ? "null" : typeof given}`);
-  }
+function credentialsOf(given: object, failed: Failed): RabbitmqCredentials {
   const { username, password } = given as Partial<Record<keyof RabbitmqCredentials, unknown>>;
   if (typeof username !== "string") throw failed("came without a { username } that is a string");
   if (typeof password !== "string") throw failed("came without a { password } that is a string");
   return { username, password };
+}
+
+function tlsOf(given: object, failed: Failed): RabbitmqTls {
+  try {
+    checkTls(given);
+  } catch (error) {
+    throw failed(`cannot be used: ${textOf(error)}`, error);
+  }
+  return given;
 }

@@ -4,6 +4,7 @@ import type { Awaitable } from "../../src/values/awaitable.ts";
 import { type Duration, milliseconds } from "../../src/values/duration.ts";
 import type { RabbitmqQueueOptions } from "./queue_options.ts";
 import { checkOptionNames, type OptionNames } from "../../src/values/option_names.ts";
+import { checkTls } from "./tls.ts";
 
 /** Who the bus is to the broker. */
 export interface RabbitmqCredentials {
@@ -41,13 +42,19 @@ export interface RabbitmqOptions {
    * those of the URL, else guest.
    */
   readonly credentials?: ((signal: AbortSignal) => Awaitable<RabbitmqCredentials>) | "external";
-  /** Only for `amqps:`, and refused where no URL says that: it would be ignored. */
-  readonly tls?: RabbitmqTls;
+  /**
+   * Only for `amqps:`, and refused where no URL says that: it would be ignored. As a callback it is asked before each
+   * attempt to connect, as `credentials` are, for certificates that are renewed while the process runs.
+   */
+  readonly tls?: RabbitmqTls | ((signal: AbortSignal) => Awaitable<RabbitmqTls>);
   /** What the broker lists the connections as. Default: the name of the bus. */
   readonly connectionName?: string;
   /** Twice this without a sign of life, and a connection is given up; 0: the system decides. Default: 10 s. */
   readonly heartbeat?: Duration;
-  /** How long one attempt to connect may wait for `credentials`, and then for the broker. Above 0, default: 10 s. */
+  /**
+   * How long one attempt to connect may wait for `credentials`, then for `tls`, and then for the broker. Above 0,
+   * default: 10 s.
+   */
   readonly connectTimeout?: Duration;
   /**
    * AMQP's `frame_max`, in bytes: larger bodies go in several frames. The broker may want less. At least 8,192, as
@@ -103,7 +110,7 @@ export interface Node {
 export interface Settings {
   readonly nodes: readonly [Node, ...Node[]];
   readonly credentials: RabbitmqOptions["credentials"];
-  readonly tls: RabbitmqTls;
+  readonly tls: NonNullable<RabbitmqOptions["tls"]>;
   readonly connectionName: string | undefined;
   readonly heartbeatInSeconds: number;
   readonly connectTimeoutInMs: number;
@@ -140,9 +147,6 @@ const optionNames: OptionNames<RabbitmqOptions> = {
   queue: true,
 };
 
-/** What {@linkcode RabbitmqTls} may name. */
-const tlsNames: OptionNames<RabbitmqTls> = { ca: true, cert: true, key: true, passphrase: true, serverName: true };
-
 /**
  * Checks what was given.
  *
@@ -156,11 +160,10 @@ export function settingsOf(options: RabbitmqOptions): Settings {
   if (first === undefined) {
     throw new ConfigurationError(`Cannot connect to RabbitMQ: { url } is an empty list. Give at least one URL`);
   }
-  if (options.tls !== undefined) checkTls(options.tls, [first, ...others]);
   return {
     nodes: [first, ...others],
     credentials: credentialsOf(options.credentials),
-    tls: options.tls ?? {},
+    tls: options.tls === undefined ? {} : tlsOf(options.tls, [first, ...others]),
     connectionName: options.connectionName,
     heartbeatInSeconds: Math.ceil(milliseconds(options.heartbeat ?? "10s", "{ heartbeat } of rabbitmq()") / 1_000),
     connectTimeoutInMs: atLeast(
@@ -193,10 +196,9 @@ function atLeast(least: number, name: string, value: number): number {
   throw new ConfigurationError(`Cannot use ${value} as { ${name} } of rabbitmq(). Give a whole number from ${least}`);
 }
 
-/** What is not obeyed leaves a connection less safe than whoever asks for it thinks. */
-function checkTls(tls: RabbitmqTls, nodes: readonly Node[]): void {
-  checkOptionNames(tls, tlsNames, "{ tls } of rabbitmq()");
-  if (nodes.some(({ secure }) => secure)) return;
+function tlsOf(tls: NonNullable<RabbitmqOptions["tls"]>, nodes: readonly Node[]): Settings["tls"] {
+  if (typeof tls !== "function") checkTls(tls);
+  if (nodes.some(({ secure }) => secure)) return tls;
   throw new ConfigurationError(
     `Cannot use { tls } of rabbitmq(): its URL is not one of TLS. Give one as in "amqps://host", or leave { tls } out`,
   );

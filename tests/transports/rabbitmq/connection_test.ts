@@ -70,6 +70,21 @@ onNode("the client's key may be encrypted, and the broker's authority one of sev
   await transport.close(node.clock.now() + 1_000);
 });
 
+onNode("certificates that are renewed are those of the next connection", async (node) => {
+  const { ca, client } = node.certificates;
+  let renewed = false;
+  const { transport, states, errors, opened } = node.prepare({
+    url: node.secureUrl,
+    tls: () => renewed ? { ca: ca.cert, cert: client.cert, key: client.key } : { ca: ca.cert },
+  });
+  await node.until("the refusal", () => errors.length > 0 || states.includes("up"));
+  assertEquals(states.includes("up"), false);
+  renewed = true;
+  await opened;
+  await works(transport);
+  await transport.close(node.clock.now() + 1_000);
+});
+
 /** Begins to open, and sees that it is refused, with an error of the library that names the node. */
 async function refused(node: PrivateNode, tls: RabbitmqTls): Promise<string> {
   const { transport, states, errors, gone } = node.prepare({ url: node.secureUrl, tls });

@@ -5,10 +5,16 @@ import { ConfigurationError } from "../../../src/errors/configuration.ts";
 import { StartTimeoutError } from "../../../src/errors/lifecycle.ts";
 import { CredentialsError } from "../../../src/errors/transport.ts";
 import type { Clock } from "../../../src/spi/clock.ts";
+import type { Client } from "../../../transports/rabbitmq/client.ts";
 import { Connection } from "../../../transports/rabbitmq/connection.ts";
 import { event } from "../../../src/contracts/event.ts";
 import { HeroError } from "../../../src/errors/hero_error.ts";
-import { rabbitmq, type RabbitmqCredentials, type RabbitmqOptions } from "../../../transports/rabbitmq/mod.ts";
+import {
+  rabbitmq,
+  type RabbitmqCredentials,
+  type RabbitmqOptions,
+  type RabbitmqTls,
+} from "../../../transports/rabbitmq/mod.ts";
 import { settingsOf } from "../../../transports/rabbitmq/options.ts";
 import { eventually, realTime } from "../../conformance/test_clock.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
@@ -28,12 +34,17 @@ const never = (): Promise<never> => new Promise(() => {});
 /** A connection whose client only notes with what it was called, and never connects. */
 function connecting(credentials: Ask, clock: Clock = new FakeClock()) {
   const dialled: unknown[] = [];
-  const causes: Error[] = [];
   const client = fakeClient(({ credentials }) => {
     const { username, password } = credentials as RabbitmqCredentials;
     dialled.push(`${username}:${password}`);
     return never();
   });
+  return { dialled, ...connectingBy(client, { url: "amqp://rabbit.example", credentials }, clock) };
+}
+
+/** What it tells of itself. */
+function connectingBy(client: Client, options: RabbitmqOptions, clock: Clock) {
+  const causes: Error[] = [];
   const host = { bus: "test", clock, signal: new AbortController().signal, status: () => {} };
   const owner = {
     prepare: () => Promise.resolve(),
@@ -41,10 +52,10 @@ function connecting(credentials: Ask, clock: Clock = new FakeClock()) {
     down: (cause: Error) => void causes.push(cause),
     blocked: () => {},
   };
-  const settings = settingsOf({ url: "amqp://rabbit.example", credentials, connectTimeout: "3s" });
+  const settings = settingsOf({ ...options, connectTimeout: "3s" });
   const connection = new Connection(client, settings, host, "publish", owner);
   connection.start();
-  return { connection, dialled, causes };
+  return { connection, causes };
 }
 
 /** One whose callback never answers, with the signals that it was given. */
@@ -77,6 +88,7 @@ test("rabbitmq: credentials that never come are given up after { connectTimeout 
   assertEquals(error.details, {
     transport: "rabbitmq",
     node: "rabbit.example:5672",
+    asked: "credentials",
     why: "did not come within 3000 ms",
   });
   for (const said of [`"rabbitmq" to rabbit.example:5672`, "did not come within 3000 ms", "raise that"]) {
@@ -155,6 +167,68 @@ for (
     await connection.close(clock.now());
   });
 }
+
+test("rabbitmq: certificates by a callback are asked for before each attempt, and used as given", async () => {
+  const dialled: unknown[] = [];
+  const client = fakeClient(({ ca, cert, key, servername }, attempt) => {
+    dialled.push({ ca, cert, key, servername });
+    return attempt === 1 ? Promise.reject(new Error("The certificate has expired")) : never();
+  });
+  let asked = 0;
+  const tls = () => Promise.resolve({ ca: ["a", "b"], cert: `cert ${++asked}`, key: "key", serverName: "rabbit" });
+  const { connection, causes } = connectingBy(client, { url: "amqps://rabbit.example", tls }, new FakeClock());
+  await until("the second attempt", () => dialled.length === 2);
+  const rest = { ca: ["a", "b"], key: "key", servername: "rabbit" };
+  assertEquals(dialled, [{ ...rest, cert: "cert 1" }, { ...rest, cert: "cert 2" }]);
+  assertEquals(causes.length, 1);
+  await connection.close(0);
+});
+
+for (
+  const [what, ask, why] of [
+    ["are thrown at", () => Promise.reject(new Error("The vault is sealed")), "could not be had: The vault is sealed"],
+    ["are a text", () => "-----BEGIN secret", "came as string"],
+    ["have a name that there is not", () => ({ certificate: "secret" }), "Cannot use { certificate } for { tls }"],
+  ] as const
+) {
+  test(`rabbitmq: certificates that ${what} are told of without what came, and asked for again`, async () => {
+    const dialled: unknown[] = [];
+    const client = fakeClient(({ cert }) => {
+      dialled.push(cert);
+      return never();
+    });
+    let asked = 0;
+    const tls = (() => ++asked === 1 ? ask() : { cert: "right" }) as () => RabbitmqTls;
+    const { connection, causes } = connectingBy(client, { url: "amqps://rabbit.example", tls }, new FakeClock());
+    await until("the dialling", () => dialled.length > 0);
+    assertEquals([dialled, causes.length], [["right"], 1]);
+    const [error] = causes;
+    assertInstanceOf(error, CredentialsError);
+    assertEquals(error.details["asked"], "tls");
+    for (const said of ["its certificates", why, "The callback { tls }", "{ ca, cert, key }"]) {
+      assertStringIncludes(error.message, said);
+    }
+    assert(!error.message.includes("secret"), error.message);
+    await connection.close(0);
+  });
+}
+
+test("rabbitmq: certificates that never come are given up after { connectTimeout }, and of no node without TLS", async () => {
+  const clock = new FakeClock();
+  const dialled: unknown[] = [];
+  const client = fakeClient(({ protocol }) => {
+    dialled.push(protocol);
+    return never();
+  });
+  const url = ["amqps://rabbit.example", "amqp://rabbit.example"];
+  const { connection, causes } = connectingBy(client, { url, tls: never }, clock);
+  await until("a timer", () => clock.waiting === 1);
+  clock.advance(3_000);
+  await until("the second node", () => dialled.length === 1);
+  assertEquals([dialled, causes.length], [["amqp"], 1]);
+  assertStringIncludes(causes[0]?.message ?? "", "its certificates did not come within 3000 ms");
+  await connection.close(clock.now());
+});
 
 test("rabbitmq: who closes does not wait for credentials, and leaves no timer", async () => {
   const { clock, signals, connection, dialled, causes } = unanswered();
