@@ -169,9 +169,10 @@ export function messageStatements(names: Names) {
     /** Queue, last place. */
     purge: drop(purged(2), purged(5)) + dropped,
     expire: drop([`d.expires_at <= ${now} AND d.state <> 3`, "d.expires_at"]) + dropped,
-    /** Queue: all of it, leased or not, at most a batch. */
-    clear: `DELETE FROM ${t} WHERE place = ANY (ARRAY((SELECT place FROM ${t} WHERE queue = $1::text::bigint ` +
-      `AND state IN (2, 5) LIMIT ${batch}) UNION ALL (SELECT place FROM ${t} WHERE queue = $1::text::bigint ` +
+    /** Queue: all of it but what is leased, at most a batch. */
+    clear:
+      `WITH ${clock} DELETE FROM ${t} WHERE place = ANY (ARRAY((SELECT place FROM ${t} WHERE queue = $1::text::bigint ` +
+      `AND state IN (2, 5) AND ${free} LIMIT ${batch}) UNION ALL (SELECT place FROM ${t} WHERE queue = $1::text::bigint ` +
       `AND state = 3 LIMIT ${batch}))) RETURNING 1`,
     /** The queues of messages that are none any more: one look into the index for each. */
     orphans: `WITH RECURSIVE q(queue) AS (${nextQueue("IN (2, 5)", "0")} UNION ALL ` +

@@ -192,7 +192,7 @@ export class Messages {
     await this.#drop(database, { text: this.sql.expire, values: [] }, news);
   }
 
-  /** Takes away all of a queue that is gone. */
+  /** Takes away all of a queue that is gone, but what somebody still has. */
   async clear(database: Asked, queue: number): Promise<void> {
     while ((await database.query({ text: this.sql.clear, values: [String(queue)] })).length >= batch);
   }

@@ -29,7 +29,7 @@ export async function removeQueue({ database, entities, messages }: Services, qu
     await entities.lock(session);
     await entities.remove(session, queue);
   });
-  // What is on its way there from who had seen the queue is found by sweeping.
+  // What is on its way there from who had seen the queue, or is still held, is found by sweeping.
   await messages.clear(database, queue.id);
 }
 

@@ -15,6 +15,7 @@ import type {
   Topology,
   Transport,
 } from "../../src/spi/transport.ts";
+import type { Lease } from "./leases.ts";
 import { Migrations } from "../../stores/postgres/migrations.ts";
 import type { Names } from "../../stores/postgres/names.ts";
 import type { SqlSession } from "../../stores/postgres/sql_client.ts";
@@ -204,13 +205,16 @@ export class PostgresTransport<Tx> implements Transport {
     await this.#within(deadline, [sender.flush(), ...receivers.map((receiver) => receiver.flush())]);
     sender.close();
     const reason = closed();
-    const held = receivers.flatMap((receiver) => receiver.close(reason));
+    const leases = (abandoned: boolean): readonly Lease[] =>
+      receivers.filter((receiver) => receiver.abandoned === abandoned).flatMap((receiver) => receiver.close(reason));
+    const [held, gone] = [leases(false), leases(true)];
     for (const end of [...this.#pauses]) end();
     await this.#within(deadline, [
       swept,
       ...receivers.map((receiver) => receiver.flush()),
       ...giving,
       held.length === 0 ? undefined : messages.release(database, held, true),
+      gone.length === 0 ? undefined : messages.drop(database, gone),
     ]);
     notices.close();
     this.#receivers.clear();

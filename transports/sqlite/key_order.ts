@@ -17,29 +17,29 @@ export class KeyOrder {
 
   /** Whether a new message of a key would be behind another. */
   isTaken(connection: Connection, queue: number, key: string): boolean {
-    return this.#first(connection, queue, key) !== undefined;
+    return connection.prepare(this.#sql.anyOfKey).get(queue, key) != null;
   }
 
   /** A lease has ended, and the message is still there. */
   freed(connection: Connection, row: Row, news: News, now: number): void {
     news.add(row.queue, now);
     if (row.keeps === 0) return this.#set(connection, state.waiting, row);
-    const [first, second] = connection.prepare(this.#sql.firstTwo).all(row.queue, row.key) as Row[];
+    const [first, second] = this.#firstTwo(connection, row);
     if (first === undefined || first.place < row.place) {
       // It was taken out of turn.
       this.#set(connection, state.behind, row);
       if (first?.state === state.behind) this.#set(connection, state.waiting, first);
       return;
     }
-    this.#set(connection, state.waiting, row);
-    if (second?.state === state.waiting) this.#set(connection, state.behind, second);
+    // The next may be in flight, too: taken out of turn, or before the order counted.
+    this.#set(connection, second?.state === state.leased ? state.behind : state.waiting, row);
   }
 
   /** One has left its key: the next one may come. */
   left(connection: Connection, row: KeyRow, news: News, now: number): void {
     if (row.keeps === 0 || row.key === null) return;
-    const first = this.#first(connection, row.queue, row.key);
-    if (first?.state !== state.behind) return;
+    const [first, second] = this.#firstTwo(connection, row);
+    if (first?.state !== state.behind || second?.state === state.leased) return;
     this.#set(connection, state.waiting, first);
     news.add(row.queue, now);
   }
@@ -50,8 +50,8 @@ export class KeyOrder {
     connection.prepare(this.#sql.lineUp).run(queue);
   }
 
-  #first(connection: Connection, queue: number, key: string): Row | undefined {
-    return (connection.prepare(this.#sql.first).get(queue, key) ?? undefined) as Row | undefined;
+  #firstTwo(connection: Connection, { queue, key }: KeyRow): readonly Row[] {
+    return connection.prepare(this.#sql.firstTwo).all(queue, key) as Row[];
   }
   #set(connection: Connection, to: number, { place }: Row): void {
     connection.prepare(this.#sql.setState).run(to, place);

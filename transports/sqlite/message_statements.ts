@@ -21,12 +21,12 @@ type Name =
   | "uncount"
   | "remove"
   | "setState"
-  | "first"
+  | "anyOfKey"
   | "firstTwo"
   | "purge"
   | "clearWaiting"
   | "clearAt"
-  | "clearLater"
+  | "orphans"
   | "expired"
   | "keep"
   | "lineUp"
@@ -50,6 +50,9 @@ export function messageStatements(prefix: string): Readonly<Record<Name, string>
   const keys = `${index("keys")} WHERE queue = ? AND "key" = ? AND keeps = 1`;
   const held = `WHERE place = ? AND deliveries = ? AND state = 4`;
   const listed = `(SELECT value FROM json_each(?))`;
+  /** The first queue behind another that has messages: one look into the index. */
+  const nextQueue = (name: string, states: string, after: string): string =>
+    `SELECT min(queue) AS queue FROM ${index(name)} WHERE state IN ${states} AND queue > ${after}`;
   const columns =
     `queue, state, rank, at, deliveries, keeps, mandatory, expires_at, sent_at, "key", message_id, via, content_type, ` +
     `headers, body`;
@@ -76,14 +79,22 @@ export function messageStatements(prefix: string): Readonly<Record<Name, string>
     uncount: `UPDATE ${t} SET deliveries = deliveries - 1 WHERE place = ?`,
     remove: `DELETE FROM ${t} WHERE place = ?`,
     setState: `UPDATE ${t} SET state = ? WHERE place = ?`,
-    first: `SELECT place, state FROM ${keys} ORDER BY place LIMIT 1`,
+    anyOfKey: `SELECT 1 FROM ${keys} LIMIT 1`,
     firstTwo: `SELECT place, state FROM ${keys} ORDER BY place LIMIT 2`,
     purge: `DELETE FROM ${t} WHERE place IN (SELECT place FROM ${waiting} AND place <= ? LIMIT ?) ` +
       `RETURNING queue, "key", keeps`,
     clearWaiting: `DELETE FROM ${t} WHERE place IN (SELECT place FROM ${index("waiting")} ` +
       `WHERE queue = ? AND state IN (2, 5) LIMIT ?)`,
-    clearAt: `DELETE FROM ${t} WHERE place IN (SELECT place FROM ${at} LIMIT ?)`,
-    clearLater: `DELETE FROM ${t} WHERE place IN (SELECT place FROM ${at} AND state = 3 LIMIT ?)`,
+    clearAt: `DELETE FROM ${t} WHERE place IN (SELECT place FROM ${at} AND (state = 3 OR at <= ?) LIMIT ?)`,
+    orphans: `WITH RECURSIVE w(queue) AS (${nextQueue("waiting", "(2, 5)", "0")} UNION ALL ` +
+      `SELECT (${nextQueue("waiting", "(2, 5)", "w.queue")}) FROM w WHERE w.queue IS NOT NULL), ` +
+      `a(queue) AS (${nextQueue("at", "(3, 4)", "0")} UNION ALL ` +
+      `SELECT (${nextQueue("at", "(3, 4)", "a.queue")}) FROM a WHERE a.queue IS NOT NULL) ` +
+      `SELECT o.queue FROM (SELECT queue FROM w UNION SELECT queue FROM a) o WHERE o.queue IS NOT NULL ` +
+      `AND NOT EXISTS (SELECT 1 FROM "${prefix}queues" q WHERE q.id = o.queue) AND (` +
+      `EXISTS (SELECT 1 FROM ${index("waiting")} WHERE queue = o.queue AND state IN (2, 5)) OR ` +
+      `EXISTS (SELECT 1 FROM ${index("at")} WHERE queue = o.queue AND state IN (3, 4) AND (state = 3 OR at <= ?1))) ` +
+      `LIMIT ?2`,
     expired: `SELECT * FROM ${index("expiry")} WHERE expires_at <= ? AND state IN (2, 5) LIMIT ?`,
     keep: `UPDATE ${t} SET keeps = 1 WHERE queue = ? AND "key" IS NOT NULL AND state <> 3`,
     lineUp: `UPDATE ${t} SET state = 5 WHERE queue = ?1 AND keeps = 1 AND state = 2 AND (` +

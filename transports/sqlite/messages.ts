@@ -222,12 +222,17 @@ export class Messages {
     return gone.length;
   }
 
-  /** Takes away all of a queue that is gone, but what is leased where `leased` is false. At most a batch. */
-  clear(connection: Connection, queue: Queue, leased: boolean): number {
-    const changes = [this.#sql.clearWaiting, leased ? this.#sql.clearAt : this.#sql.clearLater].map((sql) =>
-      Number(connection.prepare(sql).run(queue.id, batch).changes)
-    );
-    return changes.reduce((sum, each) => sum + each, 0);
+  /** Takes away all of a queue that is gone, but what somebody still has. At most a batch; false: there may be more. */
+  clear(connection: Connection, queue: number, now: number): boolean {
+    const waiting = connection.prepare(this.#sql.clearWaiting).run(queue, batch);
+    const others = connection.prepare(this.#sql.clearAt).run(queue, Math.floor(now), batch);
+    return Number(waiting.changes) < batch && Number(others.changes) < batch;
+  }
+
+  /** Queues that are none any more, and of which something is left that nobody has. At most so many. */
+  orphans(connection: Connection, now: number, limit: number): readonly number[] {
+    const found = connection.prepare(this.#sql.orphans).all(Math.floor(now), limit);
+    return (found as readonly { readonly queue: number }[]).map(({ queue }) => queue);
   }
 
   /** Whether something waits that has expired. */

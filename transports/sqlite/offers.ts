@@ -52,11 +52,6 @@ export class Offers {
     return best;
   }
 
-  /** One waits: the next ones do, too. */
-  close(queue: Queue): void {
-    this.#hungry.set(queue.id, []);
-  }
-
   hand(receiver: Taking, handed: Handed): void {
     receiver.reserve(1);
     const list = this.#handed.get(receiver);

@@ -1,4 +1,5 @@
 /** A queue that lives as long as its receiver. @module */
+import type { Connection } from "../../stores/sqlite/database.ts";
 import type { Services } from "./services.ts";
 import type { Queue } from "./topology.ts";
 
@@ -45,16 +46,18 @@ export class OwnQueue {
     this.#disarm?.();
   }
 
-  /** Takes it away. What fails is done by others when its time has passed. */
+  /** Takes it away. What fails, or is left, is done by who sweeps. */
   async remove(): Promise<void> {
-    const { session, entities, messages } = this.#services;
+    const { session: { writer, clock, end }, entities, messages } = this.#services;
+    const clear = (connection: Connection): boolean => messages.clear(connection, this.#queue.id, clock.now());
     try {
-      await session.writer.write((connection) => {
+      let all = await writer.write((connection) => {
         entities.remove(connection, this.#queue);
-        messages.clear(connection, this.#queue, false);
+        return clear(connection);
       });
+      while (!all) all = await writer.write(clear);
     } catch (error) {
-      if (!session.end.aborted) this.#services.failed(error);
+      if (!end.aborted) this.#services.failed(error);
     }
   }
 

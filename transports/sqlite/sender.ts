@@ -2,7 +2,6 @@
 import { BackpressureError, MessageTooLargeError, UnroutableError } from "../../src/errors/sending.ts";
 import type { Outgoing } from "../../src/spi/transport.ts";
 import type { Connection } from "../../stores/sqlite/database.ts";
-import { explainOwn } from "../../stores/sqlite/errors.ts";
 import { type Contents, contentsOf, state } from "./message.ts";
 import { News } from "./news.ts";
 import { Offers, type Taking } from "./offers.ts";
@@ -49,8 +48,7 @@ export function insertAll(
       const lease = receiver === undefined ? undefined : offers?.until;
       const row = messages.insert(connection, queue, via, contents, now, news, Math.max(dueAt, now), lease);
       place = row.place;
-      if (row.state === state.waiting) offers?.close(queue);
-      else if (row.state === state.leased && receiver !== undefined) offers?.hand(receiver, { place, outgoing, via });
+      if (row.state === state.leased && receiver !== undefined) offers?.hand(receiver, { place, outgoing, via });
     }
     return dueAt > now && place !== undefined ? String(place) : undefined;
   });
@@ -121,8 +119,7 @@ export class Sender {
       });
     }, (error) => {
       offers?.undone();
-      const reason = explainOwn(error, session.file.path);
-      const failure = reason instanceof Error ? reason : new Error(String(reason));
+      const failure = error instanceof Error ? error : new Error(String(error));
       this.#settled(batch, batch.map(() => failure));
     }).finally(() => this.#writing.delete(written));
     this.#writing.add(written);

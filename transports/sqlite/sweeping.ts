@@ -5,7 +5,7 @@ import type { Services } from "./services.ts";
 /** How often, in milliseconds. */
 const everyMs = 15_000;
 
-/** Takes away, now and then, what has expired unseen, and the queues of receivers that died. */
+/** Takes away, now and then, what has expired unseen, and the queues of receivers that died with what is left of them. */
 export class Sweeping {
   readonly #services: Services;
   #next = 0;
@@ -38,16 +38,15 @@ export class Sweeping {
       const now = session.clock.now();
       // Looking first, as writing nothing would take the writer as well.
       const any = await session.read((reader) =>
-        messages.anyExpired(reader, now) || entities.abandoned(reader, now, 1).length > 0
+        messages.anyExpired(reader, now) || entities.abandoned(reader, now, 1).length > 0 ||
+        messages.orphans(reader, now, 1).length > 0
       );
       if (!any) return;
       const news = await session.writer.write((connection) => {
         const news = new News();
         messages.expire(connection, now, news);
-        for (const queue of entities.abandoned(connection, now, 10)) {
-          // The queue goes last: what is left of it is found again through it.
-          if (messages.clear(connection, queue, true) === 0) entities.remove(connection, queue);
-        }
+        for (const queue of entities.abandoned(connection, now, 10)) entities.remove(connection, queue);
+        for (const queue of messages.orphans(connection, now, 10)) messages.clear(connection, queue, now);
         return news;
       });
       announce(news);

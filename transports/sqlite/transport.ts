@@ -213,12 +213,18 @@ export class SqliteTransport implements Transport {
     const receivers = [...this.#receivers];
     await this.#within(deadline, [sender.flush(), ...receivers.map((receiver) => receiver.flush())]);
     const reason = closed();
-    const held = receivers.flatMap((receiver) => receiver.close(reason));
+    const held = receivers.map((receiver) => [receiver, receiver.close(reason)] as const);
     for (const end of [...this.#pauses]) end();
     await this.#within(deadline, [
       ...receivers.map((receiver) => receiver.flush()),
       session.writer.write((connection) => {
-        for (const lease of held) messages.release(connection, lease, true, new News(), session.clock.now());
+        const [now, news] = [session.clock.now(), new News()];
+        for (const [{ abandoned }, leases] of held) {
+          for (const lease of leases) {
+            if (abandoned) messages.accept(connection, lease, news, now);
+            else messages.release(connection, lease, true, news, now);
+          }
+        }
       }),
     ]);
     this.#receivers.clear();

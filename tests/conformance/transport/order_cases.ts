@@ -142,6 +142,46 @@ export const orderCases: readonly TransportCase[] = [
     },
   },
   {
+    name: "an ordered source waits for what an unordered one has in flight out of turn",
+    applies: ({ order }) => order === "key",
+    async run(trial) {
+      const queue = await trial.queue();
+      await trial.sendAll(`queue:${queue}`, ["0", "1", "2"].map((text) => ({ text, key: "k" })));
+      const first = await trial.receive(queue, { credit: 2 });
+      await trial.came(first, 2);
+      const [zero, one] = first.received as [Delivery, Delivery];
+      first.receiver.credit(0);
+      await first.settle({ outcome: "release" }, [zero]);
+      const second = await trial.receive(queue, { ordered: true });
+      await trial.quiet();
+      assertEquals(second.texts, []);
+      await first.settle({ outcome: "release" }, [one]);
+      second.acceptAll();
+      await trial.came(second, 3);
+      assertEquals(second.texts, ["0", "1", "2"]);
+    },
+  },
+  {
+    name: "an ordered source waits for all that an unordered one has in flight",
+    applies: ({ order }) => order === "key",
+    async run(trial) {
+      const queue = await trial.queue();
+      await trial.sendAll(`queue:${queue}`, ["0", "1", "2"].map((text) => ({ text, key: "k" })));
+      const first = await trial.receive(queue, { credit: 2 });
+      await trial.came(first, 2);
+      const [zero, one] = first.received as [Delivery, Delivery];
+      first.receiver.credit(0);
+      const second = await trial.receive(queue, { ordered: true });
+      await first.settle({ outcome: "release" }, [zero]);
+      await trial.quiet();
+      assertEquals(second.texts, []);
+      await first.accept([one]);
+      second.acceptAll();
+      await trial.came(second, 2);
+      assertEquals(second.texts, ["0", "2"]);
+    },
+  },
+  {
     name: "an ordered source does not hold up what has no key",
     applies: ({ order }) => order === "key",
     async run(trial) {

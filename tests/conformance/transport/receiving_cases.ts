@@ -88,6 +88,20 @@ export const receivingCases: readonly TransportCase[] = [
     },
   },
   {
+    name: "what an instance still has when it is stopped can be moved",
+    async run(trial) {
+      const [topic, errors] = [trial.name("topic"), await trial.queue()];
+      await trial.deploy([], { [topic]: [] });
+      const inbox = await trial.receive(trial.name("instance"), { topics: [topic], lifetime: "instance" });
+      await trial.send(`topic:${topic}`, { text: "a" });
+      await trial.came(inbox, 1);
+      await inbox.stop();
+      await trial.quiet();
+      await inbox.settle({ outcome: "move", to: `queue:${errors}`, headers: {} });
+      assertEquals(await trial.left(errors, 1), ["a"]);
+    },
+  },
+  {
     name: "an answer to a reply source's address comes, from another process, and to it alone",
     async run(trial) {
       const other = await trial.open();
@@ -107,11 +121,13 @@ export const receivingCases: readonly TransportCase[] = [
     async run(trial) {
       const reply = await trial.receive(trial.name("reply"), { lifetime: "reply" });
       const { address } = reply.receiver;
-      await trial.send(address, { mandatory: true }); // by now it is known where it leads
+      const other = await trial.open();
+      await trial.send(address, { mandatory: true }, other); // by now it is known there where it leads
       await trial.came(reply, 1);
       await reply.accept();
       await reply.stop();
       await assertRejects(() => trial.send(address, { mandatory: true }), UnroutableError);
+      await assertRejects(() => trial.send(address, { mandatory: true }, other), UnroutableError);
     },
   },
   {

@@ -26,6 +26,19 @@ export const timeCases: readonly TransportCase[] = [
     },
   },
   {
+    name: "what becomes due while nobody receives comes in the order in which it was due",
+    applies: ({ delay }) => delay !== false,
+    async run(trial) {
+      const queue = await trial.queue();
+      const start = trial.clock.now();
+      for (const seconds of [3, 1, 2]) {
+        await trial.send(`queue:${queue}`, { text: String(seconds), dueAt: start + seconds * 500 });
+      }
+      await trial.clock.pass(2_000);
+      assertEquals(await trial.left(queue, 3), ["1", "2", "3"]);
+    },
+  },
+  {
     name: "what was due in the past comes at once",
     applies: ({ delay }) => delay !== false,
     async run(trial) {

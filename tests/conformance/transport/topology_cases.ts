@@ -1,7 +1,7 @@
 /** Deploying. */
 import { assertEquals } from "@std/assert";
 import type { Change } from "../../../src/spi/transport.ts";
-import type { TransportCase, Trial } from "./trial.ts";
+import { topology, type TransportCase, type Trial } from "./trial.ts";
 
 function wanted(trial: Trial): readonly [readonly string[], Readonly<Record<string, readonly string[]>>] {
   const queues = [trial.name("queue"), trial.name("queue")];
@@ -75,6 +75,17 @@ export const topologyCases: readonly TransportCase[] = [
         assertEquals(await trial.deploy([first], { [topic]: [first] }, mode), []);
         assertEquals(await trial.deploy([], { [topic]: [] }, mode), []);
       }
+    },
+  },
+  {
+    name: "an instance that subscribes to a topic is no extra, also where the topic's bindings are all known",
+    async run(trial) {
+      const [topic, queue] = [trial.name("topic"), trial.name("queue")];
+      const known = topology([queue], { [topic]: [queue] });
+      const owned = { ...known, topics: known.topics.map((each) => ({ ...each, owned: true })) };
+      await trial.transport.deploy(owned, "apply");
+      await trial.receive(trial.name("instance"), { topics: [topic], lifetime: "instance" });
+      assertEquals(await trial.transport.deploy(owned, "check"), []);
     },
   },
   {

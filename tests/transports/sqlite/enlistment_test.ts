@@ -9,6 +9,7 @@ import type { SqliteTransaction } from "../../../stores/sqlite/mod.ts";
 import { sqliteTransport } from "../../../transports/sqlite/mod.ts";
 import { changes } from "../../conformance/store/trial.ts";
 import type { Inbox } from "../../conformance/transport/inbox.ts";
+import { topology } from "../../conformance/transport/trial.ts";
 import { openNative } from "../../stores/sqlite/native.ts";
 import { test } from "../../support/runner.ts";
 import { quiet, type Rig, withRig } from "./rig.ts";
@@ -119,6 +120,7 @@ test("a lease that ends between settling and the commit makes the commit fail", 
       (database) => database.exec("UPDATE hero_queue_messages SET deliveries = deliveries + 1, at = 0 WHERE state = 4"),
     );
     await assertRejects(() => unit.commit(changes({})), ClaimLostError);
+    assertEquals(inbox.lostDeliveries, [delivery]); // told at once
     assertEquals(await seen(rig), { in: 1, out: 0, own: 0, inbox: 0 });
     await rig.clock.pass(20_000);
     assertEquals([inbox.lostDeliveries.length, inbox.texts], [1, ["a", "a"]]);
@@ -164,12 +166,62 @@ test("what cannot be sent is told at once, and the rest of the unit goes on", ()
     assertEquals(await seen(rig), { in: 0, out: 1, own: 0, inbox: 1 });
   }));
 
-test("each outcome can be part of a commit", () =>
-  handling(async ({ rig, unit, enlistment, delivery, transport }) => {
-    await enlistment.settle([{ delivery, outcome: "move", to: "queue:out", headers: { why: "so" } }]);
+test("a queue that goes away between sending and the commit makes the commit fail where the message is mandatory", () =>
+  handling(async ({ rig, unit, enlistment, delivery, inbox }) => {
+    await enlistment.send([rig.outgoing("queue:out", { mandatory: true }).outgoing]);
+    await enlistment.settle([{ delivery, outcome: "accept" }]);
+    await openNative(rig.path, (database) => {
+      database.exec("DELETE FROM hero_queue_queues WHERE name = 'out'; UPDATE hero_queue_version SET version = 7");
+    });
+    await assertRejects(() => unit.commit(changes({})), UnroutableError);
+    assertEquals(await seen(rig), { in: 1, out: 0, own: 0, inbox: 0 });
+    await inbox.accept([delivery]); // it is still held
+  }));
+
+test("a commit that is to move a message to nowhere fails", () =>
+  handling(async ({ rig, unit, enlistment, delivery, inbox }) => {
+    await unit.tx.run("INSERT INTO own VALUES ('a')");
+    await enlistment.settle([{ delivery, outcome: "move", to: "queue:missing", headers: {} }]);
+    await assertRejects(() => unit.commit(changes({})), UnroutableError);
+    assertEquals(await seen(rig), { in: 1, out: 0, own: 0, inbox: 0 });
+    await inbox.accept([delivery]);
+  }));
+
+test("a topic that a handler learns of while its transaction has the file's writer is not waited for, and is there then", () =>
+  handling(async ({ rig, unit, enlistment, delivery, transport, inbox }) => {
+    const topics = () =>
+      openNative(
+        rig.path,
+        (database) => database.prepare("SELECT name FROM hero_queue_topics").all().map(({ name }) => name),
+      );
+    await unit.tx.run("INSERT INTO own VALUES ('a')"); // from here on nobody else writes
+    const { topics: entities, bindings } = topology([], { new: ["out"] });
+    const deployed = await transport.deploy({ queues: [], topics: entities, bindings }, "apply");
+    assertEquals(deployed.map(({ entity }) => entity), ["topic:new", "topic:new -> queue:out"]);
+    await enlistment.send([rig.outgoing("topic:new", { mandatory: true }).outgoing]);
+    await enlistment.settle([{ delivery, outcome: "accept" }]);
+    assertEquals(await topics(), []);
     await unit.commit(changes({}));
     const out = await rig.receive(transport, "out");
     await rig.clock.pass(0);
+    assertEquals(out.received.length, 1);
+    await out.accept();
+    assertEquals(await topics(), ["new"]);
+    // By now the file alone says where it leads.
+    await openNative(rig.path, (database) => {
+      database.exec("DELETE FROM hero_queue_bindings; UPDATE hero_queue_version SET version = 7");
+    });
+    await assertRejects(() => rig.send(transport, "topic:new", { mandatory: true }), UnroutableError);
+    await inbox.accept();
+  }));
+
+test("each outcome can be part of a commit", () =>
+  handling(async ({ rig, unit, enlistment, delivery, transport }) => {
+    const out = await rig.receive(transport, "out");
+    await rig.clock.pass(0);
+    await enlistment.settle([{ delivery, outcome: "move", to: "queue:out", headers: { why: "so" } }]);
+    await unit.commit(changes({}));
+    await rig.clock.pass(0); // who waits there is told
     assertEquals([out.texts, out.only.frame.headers["why"]], [["a"], "so"]);
     await out.accept();
   }));

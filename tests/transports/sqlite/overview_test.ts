@@ -14,16 +14,20 @@ const iso = (time: number): string => new Date(time).toISOString();
 test("the overview tells of each queue what waits, is handled, is due later, is behind its key, comes again, and since when", () =>
   withRig({ deploy: topology(["empty", "q"], { t: [] }) }, async (rig) => {
     const transport = await rig.connect();
-    const inbox = await rig.receive(transport, "q", { credit: 1, ordered: true });
+    const inbox = await rig.receive(transport, "q", { credit: 2, ordered: true });
     await rig.receive(transport, "mine", { lifetime: "instance", topics: ["t"], credit: 0 });
     const begun = rig.clock.now();
-    const [first, later] = [{ text: "first", priority: 1 }, { dueAt: begun + 60_000 }];
-    await rig.send(transport, "queue:q", first, ...[1, 2, 3].map(() => ({ key: "k" })), later);
+    const [first, second] = [{ text: "first", priority: 1 }, { text: "second", key: "k" }];
+    const later = [80_000, 60_000, 70_000].map((ms) => ({ dueAt: begun + ms }));
+    await rig.send(transport, "queue:q", first, second, ...later);
     await rig.clock.pass(0);
-    await inbox.settle({ outcome: "release" });
+    await inbox.settle({ outcome: "release" }, inbox.received.slice(0, 1));
+    await rig.clock.pass(1_000);
+    await rig.send(transport, "queue:q", ...[1, 2].map(() => ({ key: "k" })));
     await rig.clock.pass(1_000);
     await rig.send(transport, "queue:q", {});
-    assertEquals([inbox.texts, inbox.only.deliveryCount], [["first", "first"], 2]);
+    assertEquals(inbox.texts, ["first", "second", "first"]);
+    assertEquals(inbox.unsettled.map(({ deliveryCount }) => deliveryCount), [1, 2]);
     const nothing = { waiting: 0, active: 0, delayed: 0, behind_their_key: 0, delivered_again: 0 };
     const never = { oldest_waiting_since: null, next_due_at: null };
     assertEquals(await select(rig, "SELECT * FROM hero_queue_overview"), [
@@ -33,12 +37,12 @@ test("the overview tells of each queue what waits, is handled, is due later, is 
         queue: "q",
         lifetime: "durable",
         ordered: 1,
-        waiting: 4,
-        active: 1,
-        delayed: 1,
+        waiting: 3,
+        active: 2,
+        delayed: 3,
         behind_their_key: 2,
         delivered_again: 1,
-        oldest_waiting_since: iso(begun),
+        oldest_waiting_since: iso(begun + 1_000),
         next_due_at: iso(begun + 60_000),
       },
     ]);

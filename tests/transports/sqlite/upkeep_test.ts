@@ -62,15 +62,17 @@ test("a receiver that stood still for so long that its queue was taken away make
   withRig({ deploy: topology([], { t: [] }) }, async (rig) => {
     const transport = await rig.connect();
     const inbox = await rig.receive(transport, "mine", { lifetime: "instance", topics: ["t"] });
+    await rig.send(transport, "topic:t", { text: "held" });
+    await rig.clock.pass(0);
     await openNative(rig.path, (database) => {
       database.exec("DELETE FROM hero_queue_queues; DELETE FROM hero_queue_bindings");
       database.exec("UPDATE hero_queue_version SET version = 7");
     });
     await rig.clock.pass(20_000);
-    assertEquals(inbox.readdresses, 1);
+    assertEquals([inbox.readdresses, inbox.lostDeliveries.length], [1, 1]);
     await rig.send(transport, "topic:t", { text: "a" });
     await rig.clock.pass(0);
-    assertEquals(inbox.texts, ["a"]);
+    assertEquals(inbox.texts, ["held", "a"]);
     await inbox.accept();
     await inbox.stop();
     assertEquals((await select(rig, "SELECT * FROM hero_queue_queues")).length, 0);
