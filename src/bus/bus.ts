@@ -63,8 +63,9 @@ export interface Bus<in out Tx = undefined> extends Sender<Tx>, Requester, Contr
   transaction<Result>(work: (tx: Tx, sender: Sender) => Awaitable<Result>): Promise<Result>;
   /**
    * Messages of a contract as they come, from a queue of this bus' own. `start()` opens those that were asked for before
-   * it; of a later one, await `opened`: what is published before then is not in it. A message is accepted when it is
-   * pulled; what is not pulled holds the others back at the broker.
+   * it; of a later one, await `opened`: what is published before then is not in it. Do not await it before you call
+   * `start()`: that is what it waits for. A message is accepted when it is pulled; what is not pulled holds the others
+   * back at the broker.
    */
   stream<Out>(
     contract: Contract<never, Out, unknown>,

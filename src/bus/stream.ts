@@ -33,7 +33,13 @@ export const streamCredit = 16;
 
 /** Messages as they come. */
 export interface MessageStream<out Out> extends ReadableStream<Out> {
-  /** Resolves when its queue is open: what is published from then on comes. Rejects with why it could not be opened. */
+  /**
+   * Resolves when its queue is open: what is published from then on comes. Rejects with why it could not be opened, or
+   * with a `StoppedError` where the bus is stopped first.
+   *
+   * It waits for the bus' `start()`, which opens all streams that were asked for before it. Code that would call `start()`
+   * only behind `await stream.opened` waits for ever: start first.
+   */
   readonly opened: Promise<void>;
 }
 

@@ -177,6 +177,32 @@ trial("a stream that is made before the start waits for it", async (trial) => {
   await reader.cancel();
 });
 
+trial(
+  "what waits for a stream to be open waits for the start, and learns of one that fails or never comes",
+  async (t) => {
+    const bus = t.bus();
+    let open = false;
+    const opened = bus.stream(Ticked).opened.then(() => void (open = true));
+    await t.settled();
+    assertEquals(open, false);
+    await bus.start();
+    await opened;
+    await bus.publish(Ticked, { n: 1 });
+    assertEquals(t.broker.counts.unrouted, 0);
+
+    const failing = new ScriptedTransport({ open: () => Promise.reject(new RangeError("no broker")) });
+    const failed = createBus({ name: "app", transport: failing });
+    const never = assertRejects(() => failed.stream(Ticked).opened, RangeError, "no broker");
+    await assertRejects(() => failed.start(), RangeError);
+    await never;
+
+    const unstarted = createBus({ name: "app" });
+    const waiting = assertRejects(() => unstarted.stream(Ticked).opened, StoppedError);
+    await unstarted.stop();
+    await waiting;
+  },
+);
+
 trial("a stream that is cancelled, or aborted, before the start opens nothing once the bus runs", async (trial) => {
   const bus = trial.bus();
   const abort = new AbortController();
