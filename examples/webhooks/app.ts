@@ -1,5 +1,5 @@
 /** The application: one bus, its endpoints, and the ledger that watches it. */
-import { type Bus, createBus } from "@hero/messaging";
+import { type Bus, type BusObserver, createBus } from "@hero/messaging";
 import type { Transport } from "@hero/messaging/spi";
 import { addActivity } from "./activity.ts";
 import { addGateway } from "./gateway.ts";
@@ -23,6 +23,13 @@ export interface AppOptions {
   readonly prefix?: string;
 }
 
+/** A start waits for a broker that is away: else nobody would know for what. */
+const told: BusObserver = {
+  status: ({ name, state, cause }) => {
+    if (state !== "up") console.error(`${name} is ${state}: ${cause?.message}`);
+  },
+};
+
 /** Starts it, with the first version of the translations. */
 export async function startApp({ transport, prefix = "" }: AppOptions = {}): Promise<App> {
   let current = firstTranslations;
@@ -32,6 +39,7 @@ export async function startApp({ transport, prefix = "" }: AppOptions = {}): Pro
   addReadModel(bus);
   addActivity(bus);
   bus.observe(ledger);
+  bus.observe(told);
   await bus.start();
   return {
     bus,

@@ -16,14 +16,14 @@ import { accountLine, accountLines, bars, figures, say, step, watch } from "./re
 import { fixedTranslations } from "./translations.ts";
 
 const roundsAtFullSpeed = 5;
-/** Should a message get lost, the demo fails instead of waiting for it. */
-const signal = AbortSignal.timeout(60_000);
 
 const payloads = await readPayloads();
 const kinds = countKinds(payloads, 1 + roundsAtFullSpeed);
 const broker = await brokerOf(process.argv.slice(2));
 const app = await startApp(broker);
 const { bus, ledger } = app;
+/** Should a message get lost, the demo fails instead of waiting for it. */
+const signal = AbortSignal.timeout(60_000);
 const progress = (): string => {
   const { consumed, retried, faulted } = ledger.at(gateway);
   return `${ledger.arrivals} sent, ${consumed} handled, ${retried} retries, ${faulted} given up`;

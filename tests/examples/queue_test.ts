@@ -1,32 +1,12 @@
 /** The queue in a file: jobs done by three processes of which one is killed, and what shows where it does not balance. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { type Found, table, unbalanced } from "../../examples/queue/balance.ts";
 import { failures, idOf, jobs } from "../../examples/queue/jobs.ts";
-import { runtime, test } from "../support/runner.ts";
-import { runtimeCommand } from "../support/runtimes.ts";
-
-const root = fileURLToPath(new URL("../../", import.meta.url));
+import { test } from "../support/runner.ts";
+import { type Ended, run } from "./program.ts";
 
 /** Runs the program, and gives its status and what it said. */
-async function demo(...args: readonly string[]): Promise<{ readonly status: unknown; readonly output: string }> {
-  const [command, ...first] = runtimeCommand(runtime);
-  const flags = {
-    deno: ["run", "-A", "--no-check"],
-    bun: [],
-    node: ["--import", "./tests/support/resolve_imports.ts"],
-  };
-  const child = spawn(command, [...first, ...flags[runtime], "examples/queue/main.ts", ...args], {
-    cwd: root,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let output = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => output += text);
-  child.stderr.setEncoding("utf8").on("data", (text: string) => output += text);
-  const status = await new Promise((resolve, reject) => child.on("error", reject).on("close", resolve));
-  return { status, output };
-}
+const demo = (...args: readonly string[]): Promise<Ended> => run("queue", args);
 
 test("each of 300 jobs is done once or given up once, though one of three workers is killed", async () => {
   const { status, output } = await demo("--jobs", "300");

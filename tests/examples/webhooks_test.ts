@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { balance, countKinds, drawUp, unbalanced } from "../../examples/webhooks/accounts.ts";
 import { type App, type AppOptions, startApp } from "../../examples/webhooks/app.ts";
 import { brokerOf, overRabbitmq } from "../../examples/webhooks/broker.ts";
@@ -9,6 +9,7 @@ import { describe, listPoison, putBack } from "../../examples/webhooks/poison.ts
 import { accountLines, bars, figures } from "../../examples/webhooks/report.ts";
 import { fixedTranslations } from "../../examples/webhooks/translations.ts";
 import { test } from "../support/runner.ts";
+import { run } from "./program.ts";
 import { skip, url } from "../transports/rabbitmq/broker.ts";
 
 /** Only so that what gets lost fails the test instead of hanging it. */
@@ -59,6 +60,14 @@ test("rabbitmq: the webhook gateway accounts for every payload there is over a r
     await broker[Symbol.asyncDispose]();
   }
 }, { skip, timeoutInMs: 120_000 });
+
+test("the webhook gateway that waits for its broker says for which, and why", async () => {
+  const { output } = await run("webhooks", ["--transport", "rabbitmq"], {
+    until: /\n/,
+    environment: { RABBITMQ_URL: "amqp://127.0.0.1:1" },
+  });
+  assertMatch(output, /rabbitmq is down: Cannot connect to 127\.0\.0\.1:1: /);
+});
 
 test("a transport that the demo does not know is refused", async () => {
   await assertRejects(() => brokerOf(["--transport", "pigeon"]), Error, `There is no transport "pigeon"`);
