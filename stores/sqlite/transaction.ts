@@ -24,7 +24,7 @@ export interface SqliteStatement<out Row> {
 /**
  * The transaction of a unit of work, as `ctx.tx`. It begins with its first statement, and holds the file's only writer
  * from then on until the handler has returned: await nothing slow meanwhile. Statements run in the order in which they
- * were called. Whatever is called after the end rejects with `TransactionEndedError`; what would begin or end a
+ * were called. One that fails and that nobody waits for fails the unit. Whatever is called after the end rejects with `TransactionEndedError`; what would begin or end a
  * transaction, with `ConfigurationError`.
  *
  * Integers that a `number` cannot hold reject when they are read. Some runtimes read a text only up to its first NUL.
@@ -82,10 +82,13 @@ const forbidden =
 /** The transaction of a unit, over what the unit lets through. */
 export class Transaction implements SqliteTransaction {
   readonly #use: Use;
+  readonly #refuse: (refusal: Error) => Promise<never>;
   readonly #unit: JoinableUnit;
 
-  constructor(use: Use, unit: JoinableUnit) {
+  /** @param refuse what a statement gives that is not run */
+  constructor(use: Use, refuse: (refusal: Error) => Promise<never>, unit: JoinableUnit) {
     this.#use = use;
+    this.#refuse = refuse;
     this.#unit = unit;
   }
 
@@ -119,7 +122,7 @@ export class Transaction implements SqliteTransaction {
 
   #do<Result>(sql: string, work: (connection: Connection) => Result): Promise<Result> {
     const refusal = refusalOf(sql);
-    return refusal === undefined ? this.#use(work) : Promise.reject(refusal);
+    return refusal === undefined ? this.#use(work) : this.#refuse(refusal);
   }
 }
 

@@ -4,6 +4,7 @@ import type { Changes, InboxKey, OutboxRow, SagaRow } from "../../src/spi/rows.t
 import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
 import { type Awaitable, isPromise } from "../../src/values/awaitable.ts";
 import type { Link } from "../../src/values/linked_list.ts";
+import { Failures } from "./answer.ts";
 import type { Connection, File } from "./database.ts";
 import type { Session } from "./due.ts";
 import { Ending } from "../../src/values/ending.ts";
@@ -55,6 +56,8 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
   /** Whether it holds the writer. */
   #writes = false;
   #heldSince: number | undefined;
+  /** Of what handlers run. */
+  #failures: Failures | undefined;
   /** `commit` was called: nothing more is taken. */
   #closing = false;
   #ended: { readonly cause: unknown } | undefined;
@@ -67,9 +70,13 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
     this.#scope = scope;
     this.#locks = new HeldLocks(host.session.file.locks, locks);
     this.duplicates = duplicates;
-    this.tx = new Transaction((work) => this.#use(work), this);
+    this.tx = new Transaction((work) => this.#use(work, this.#noted), (error) => this.#noted.failed(error), this);
     if (scope.listen === undefined) scope.signal.addEventListener("abort", this.#abort = new Ending(this));
     else scope.listen(this);
+  }
+
+  get #noted(): Failures {
+    return this.#failures ??= new Failures();
   }
 
   get heldSince(): number | undefined {
@@ -124,12 +131,15 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
       this.#checkEnd();
       this.#member = member;
       const result = await work();
+      await this.#open; // what was called in it and not awaited has run then
+      this.#failures?.check();
       await this.#endMember(member, "RELEASE member");
       this.#failed.delete(number);
       return result;
     } catch (error) {
       this.#failed.add(number);
       if (this.#ended === undefined) await this.#endMember(member, "ROLLBACK TO member; RELEASE member");
+      this.#failures?.clear();
       throw error;
     } finally {
       this.#member = undefined;
@@ -140,31 +150,37 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
   async commit(changes: Changes): Promise<readonly Leased<OutboxRow>[]> {
     this.#check();
     this.#closing = true;
-    const { writer, file: { path } } = this.#host.session;
     try {
       await this.#members;
-      const write = (connection: Connection) => this.#write(connection, changes);
-      if (this.#open === undefined) {
-        const written = this.#host.alone ? writer.writeSoon(write) : undefined;
-        const { leased, committed } = written === undefined
-          ? await writer.write(write, this.#scope.signal)
-          : written.result;
-        this.#endJoined(true);
-        committed();
-        return leased;
-      }
-      const connection = await this.#open;
-      this.#checkEnd();
-      const { leased, committed } = write(connection);
-      this.#writes = false;
-      writer.commit();
+      const connection = this.#open === undefined ? undefined : await this.#open;
+      this.#failures?.check();
+      const { leased, committed } = connection === undefined
+        ? await this.#writeShared(changes)
+        : this.#writeOn(connection, changes);
       this.#endJoined(true);
       committed();
       return leased;
-    } catch (error) {
-      throw explainOwn(error, path);
     } finally {
       this.end();
+    }
+  }
+
+  async #writeShared(changes: Changes): Promise<ReturnType<UnitHost["write"]>> {
+    const { writer } = this.#host.session;
+    const write = (connection: Connection) => this.#write(connection, changes);
+    const written = this.#host.alone ? writer.writeSoon(write) : undefined;
+    return written === undefined ? await writer.write(write, this.#scope.signal) : written.result;
+  }
+
+  #writeOn(connection: Connection, changes: Changes): ReturnType<UnitHost["write"]> {
+    const { writer, file: { path } } = this.#host.session;
+    try {
+      const written = this.#write(connection, changes);
+      this.#writes = false;
+      writer.commit();
+      return written;
+    } catch (error) {
+      throw explainOwn(error, path);
     }
   }
 
@@ -206,16 +222,21 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
     if (this.#ended !== undefined) throw ended(this.#ended);
   }
 
-  /** In the transaction, in order of the calls. */
-  #use<Result>(work: (connection: Connection) => Result): Promise<Result> {
+  /**
+   * In the transaction, in order of the calls.
+   *
+   * @param failures where it is noted if it fails and nobody waits for it; what comes too late to matter is not
+   */
+  #use<Result>(work: (connection: Connection) => Result, failures?: Failures): Promise<Result> {
+    const noted = this.#closing || this.#ended !== undefined ? undefined : failures;
     try {
       this.#check();
       const open = this.#open ??= this.#beginNow() ?? this.#begin();
-      return isPromise(open)
-        ? open.then((connection) => this.#run(connection, work))
-        : Promise.resolve(this.#run(open, work));
+      if (!isPromise(open)) return Promise.resolve(this.#run(open, work));
+      const run = (connection: Connection) => this.#run(connection, work);
+      return noted === undefined ? open.then(run) : noted.later(open, run);
     } catch (error) {
-      return Promise.reject(error);
+      return noted === undefined ? Promise.reject(error) : noted.failed(error);
     }
   }
 
@@ -267,7 +288,7 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
 
   async #endMember(member: Member, sql: string): Promise<void> {
     if (this.#open === undefined) return;
-    const connection = await this.#open; // what was called in it and not awaited has run then
+    const connection = await this.#open;
     this.#checkEnd();
     if (member.begun) connection.exec(sql);
   }
