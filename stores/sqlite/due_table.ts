@@ -90,7 +90,7 @@ export class DueTable<Row extends OutboxRow> {
 
   /** Whether anything can be claimed. */
   any(connection: Connection, bus: string, now: number): boolean {
-    return connection.prepare(this.#sql.heads).get(toText(bus), now, now, 1) != null;
+    return this.#heads(connection, toText(bus), now, 1).length > 0;
   }
 
   /** As `Due.claim`. */
@@ -98,7 +98,7 @@ export class DueTable<Row extends OutboxRow> {
     const busText = toText(bus);
     const until = Math.ceil(now + leaseMs);
     // The first of each key, and of what has none; behind each that is taken, the next of its key lines up.
-    const heads = connection.prepare(this.#sql.heads).all(busText, now, now, limit) as Standing[];
+    const heads = this.#heads(connection, busText, now, limit);
     const followers: Standing[] = [];
     const taken: Leased<Row>[] = [];
     for (let at = 0; taken.length < limit;) {
@@ -148,15 +148,17 @@ export class DueTable<Row extends OutboxRow> {
     const freed = new Set<string>();
     const times = new Map<string, number>();
     for (const { leased, dueAt, error, park } of rows) {
-      const statement = connection.prepare(park ? this.#sql.park : this.#sql.later);
       const freeAt = Math.ceil(dueAt);
-      const found = statement.get(freeAt, toText(error), this.#leased.placeOf(leased) ?? null, leased.fence) as
-        | Found
-        | null
-        | undefined;
-      if (found == null) continue;
-      if (park) this.#promote(connection, found, freed);
-      else {
+      const values = [freeAt, toText(error), this.#leased.placeOf(leased) ?? null, leased.fence] as const;
+      const found = (park
+        ? connection.prepare(this.#sql.park).get(...values)
+        : connection.prepare(this.#sql.later).get(...values, now)) as Found | null | undefined;
+      if (found == null) {
+        continue;
+      }
+      if (park) {
+        this.#promote(connection, found, freed);
+      } else {
         const bus = fromText(found.bus);
         times.set(bus, Math.min(times.get(bus) ?? Infinity, freeAt));
       }
@@ -212,20 +214,32 @@ export class DueTable<Row extends OutboxRow> {
     const busText = toText(bus);
     const count = (sql: string): number => (connection.prepare(sql).get(busText) as { readonly count: number }).count;
     const parked = count(this.#sql.countParked);
-    const oldest = connection.prepare(this.#sql.oldest).get(busText, now) as { readonly oldest: number | null };
-    return { waiting: count(this.#sql.countAll) - parked, parked, oldest: oldest.oldest ?? undefined };
+    const oldest = Math.min(
+      ...[this.#sql.oldest, this.#sql.oldestAgain].map((sql) =>
+        (connection.prepare(sql).get(busText, now) as { readonly oldest: number | null }).oldest ?? Infinity
+      ),
+    );
+    return { waiting: count(this.#sql.countAll) - parked, parked, oldest: oldest === Infinity ? undefined : oldest };
   }
 
   /** When the next can be claimed; `undefined`: there is none. */
   next(connection: Connection, bus: string, now: number): number | undefined {
     const busText = toText(bus);
-    const free = connection.prepare(this.#sql.heads).get(busText, now, now, 1) as Standing | null | undefined;
-    if (free != null) return free.free_at;
-    const times = [this.#sql.nextDue, this.#sql.nextFree].map((sql) =>
+    const [free] = this.#heads(connection, busText, now, 1);
+    if (free !== undefined) return free.free_at;
+    const times = [this.#sql.nextDue, this.#sql.nextFree, this.#sql.nextAgain].map((sql) =>
       (connection.prepare(sql).get(busText, now) as { readonly at: number | null }).at ?? Infinity
     );
     const at = Math.min(...times);
     return at === Infinity ? undefined : at;
+  }
+
+  /** The first of each key, and of what has none, that may be claimed: in order. */
+  #heads(connection: Connection, bus: string, now: number, limit: number): readonly Standing[] {
+    const fresh = connection.prepare(this.#sql.fresh).all(bus, now, now, limit) as Standing[];
+    const again = connection.prepare(this.#sql.again).all(bus, now, limit) as Standing[];
+    if (again.length === 0) return fresh;
+    return [...fresh, ...again].sort((a, b) => before(a, b) ? -1 : 1).slice(0, limit);
   }
 
   #first(connection: Connection, bus: string, key: string): Standing | undefined {

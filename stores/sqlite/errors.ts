@@ -91,7 +91,7 @@ export function explain(error: unknown, path: string): unknown {
 
 /** As above, for the library's own statements: a table that is missing is a topology that was not deployed. */
 export function explainOwn(error: unknown, path: string): unknown {
-  if (error instanceof Error && !(error instanceof HeroError) && /no such (table|column)/.test(error.message)) {
+  if (error instanceof Error && !(error instanceof HeroError) && /no such (table|column|index)/.test(error.message)) {
     return new TopologyError([`the tables in "${path}" are missing or of an older version: ${error.message}`], {
       cause: error,
     });

@@ -16,6 +16,7 @@ import { Migrations } from "./migrations.ts";
 import { tables } from "./migrations/0001_tables.ts";
 import { sagaHistory } from "./migrations/0002_saga_history.ts";
 import { cancelled } from "./migrations/0003_cancelled.ts";
+import { putOff } from "./migrations/0004_put_off.ts";
 import { Outbox } from "./outbox.ts";
 import { SagaHistory } from "./saga_history.ts";
 import { Sagas } from "./sagas.ts";
@@ -75,7 +76,7 @@ export class SqliteStore implements Store<SqliteTransaction>, UnitHost {
     this.#sagas = new Sagas(prefix);
     this.#history = new SagaHistory(prefix);
     this.#leases = new Leases(prefix);
-    this.#migrations = new Migrations(prefix, [tables, sagaHistory, cancelled]);
+    this.#migrations = new Migrations(prefix, [tables, sagaHistory, cancelled, putOff]);
     this.#tables = { outbox: new Outbox(prefix), schedules: new Schedules(prefix) };
     const session = (doing: string): Session => this.#check(doing);
     this.#due = {

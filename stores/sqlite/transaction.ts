@@ -24,8 +24,8 @@ export interface SqliteStatement<out Row> {
 /**
  * The transaction of a unit of work, as `ctx.tx`. It begins with its first statement, and holds the file's only writer
  * from then on until the handler has returned: await nothing slow meanwhile. Statements run in the order in which they
- * were called. One that fails and that nobody waits for fails the unit. Whatever is called after the end rejects with `TransactionEndedError`; what would begin or end a
- * transaction, with `ConfigurationError`.
+ * were called. One that fails and that nobody waits for fails the unit. Whatever is called after the end rejects with
+ * `TransactionEndedError`; what would begin or end a transaction, with `ConfigurationError`.
  *
  * Integers that a `number` cannot hold reject when they are read. Some runtimes read a text only up to its first NUL.
  *

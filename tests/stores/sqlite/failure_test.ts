@@ -157,6 +157,7 @@ test("tables that are missing are a topology that was not deployed", () =>
       ["create", "migration:0001_tables"],
       ["create", "migration:0002_saga_history"],
       ["create", "migration:0003_cancelled"],
+      ["create", "migration:0004_put_off"],
     ]);
     await assertRejects(() => commit({ outbox: [row("a")] }), TopologyError, "deploy");
     await assertRejects(() => store.outbox.claim(bus, 1, 1), TopologyError);

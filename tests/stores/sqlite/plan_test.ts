@@ -9,6 +9,7 @@ import { Inbox } from "../../../stores/sqlite/inbox.ts";
 import { Leases } from "../../../stores/sqlite/leases.ts";
 import { tables } from "../../../stores/sqlite/migrations/0001_tables.ts";
 import { cancelled } from "../../../stores/sqlite/migrations/0003_cancelled.ts";
+import { putOff } from "../../../stores/sqlite/migrations/0004_put_off.ts";
 import { Outbox } from "../../../stores/sqlite/outbox.ts";
 import { Sagas } from "../../../stores/sqlite/sagas.ts";
 import { Schedules } from "../../../stores/sqlite/schedules.ts";
@@ -97,12 +98,13 @@ function statements(database: DatabaseSync): readonly string[] {
 test("no statement goes through a whole table, or sorts what it finds", () => {
   const database = new DatabaseSync(":memory:");
   try {
-    database.exec(tables.script("p_") + cancelled.script("p_"));
+    database.exec(tables.script("p_") + cancelled.script("p_") + putOff.script("p_"));
     const all = statements(database);
     assert(all.length > 40, `${all.length} statements`);
     for (const sql of all) {
-      const numbers = sql.match(/\?\d?/g)?.length ?? 0;
-      const values = Array.from({ length: sql.includes("?1") ? 4 : numbers }, () => 1);
+      const places = sql.match(/\?\d?/g) ?? [];
+      const numbered = places.map((place) => Number(place.slice(1)));
+      const values = Array.from({ length: Math.max(...numbered, 0) || places.length }, () => 1);
       const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...values).map((each) => String(each["detail"]));
       for (const step of plan) {
         assert(
@@ -111,6 +113,38 @@ test("no statement goes through a whole table, or sorts what it finds", () => {
         );
       }
     }
+  } finally {
+    database.close();
+  }
+});
+
+test("a claim passes over nothing that is put off, however much that is", () => {
+  const database = new DatabaseSync(":memory:");
+  try {
+    database.exec(tables.script("p_") + cancelled.script("p_") + putOff.script("p_"));
+    const outbox = new Outbox("p_");
+    const connection = new Connection({
+      isTransaction: true,
+      exec: (sql) => database.exec(sql),
+      prepare: (sql) => database.prepare(sql),
+      close: () => {},
+    });
+    const row = (id: string, key: string | undefined) =>
+      ({ id, group: id, key, to: "queue:a", frame: frame(id), dueAt: 0, expiresAt: undefined }) as const;
+    const put = (id: string, key?: string) => outbox.write(connection, "bus", [row(id, key)], 1, 100).leased;
+    const off = Array.from({ length: 500 }, (_, at) => put(`off${at}`, at % 2 === 0 ? `k${at}` : undefined)).flat();
+    outbox.later(connection, off.map((leased) => ({ leased, dueAt: 1_000, error: "x", park: false })), 100);
+    put("due");
+    const read = database.prepare(
+      "SELECT count(*) AS n FROM p_outbox INDEXED BY p_outbox_ready WHERE bus = 'bus' AND parked = 0 AND waits = 0 " +
+        "AND again_at IS NULL",
+    ).get()?.["n"];
+    assertEquals(read, 1);
+    assertEquals(outbox.claim(connection, "bus", 10, 10, 200).map(({ row }) => row.id), ["due"]);
+    assertEquals(outbox.next(connection, "bus", 205), 210);
+    assertEquals(outbox.stats(connection, "bus", 200), { waiting: 501, parked: 0, oldest: 100 });
+    assertEquals(outbox.claim(connection, "bus", 1_000, 10, 1_000).length, 501);
+    assertEquals(outbox.next(connection, "bus", 1_000), 1_010);
   } finally {
     database.close();
   }
