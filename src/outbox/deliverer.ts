@@ -1,20 +1,19 @@
 /** Sends what units of work have left to be sent. @module */
 import type { Registry } from "../contracts/registry.ts";
-import { AccessRefusedError, ClosedError, DisconnectedError } from "../errors/transport.ts";
+import { ClosedError } from "../errors/transport.ts";
 import { StoppedError } from "../errors/lifecycle.ts";
-import { UnreadableMessageError } from "../errors/receiving.ts";
-import { UnreadableRowError } from "../errors/store.ts";
 import { toError } from "../errors/thrown.ts";
-import { BackpressureError, MessageTooLargeError, MissedScheduleError, UnroutableError } from "../errors/sending.ts";
+import { MissedScheduleError } from "../errors/sending.ts";
 import type { OutgoingMessage, SendTarget } from "../pipeline/outgoing_message.ts";
 import type { Clock } from "../spi/clock.ts";
-import type { OutboxRow } from "../spi/rows.ts";
+import type { OutboxRow, ScheduleRow } from "../spi/rows.ts";
 import type { Due, Leased, Postponed } from "../spi/store.ts";
 import type { Backlog, BacklogActivity, Telemetry } from "../spi/telemetry.ts";
 import { type Backoff, exponentialBackoff } from "../values/backoff.ts";
 import type { Random } from "../values/random.ts";
 import { BacklogWatch } from "./backlog_watch.ts";
 import { DueLoop } from "./due_loop.ts";
+import { isOutage, isRefused } from "./send_failures.ts";
 import { latestTimeOf, messageOf } from "./stored_message.ts";
 
 /** How long a row is this process' own. */
@@ -61,6 +60,8 @@ export class Deliverer<in out Row extends OutboxRow> {
   #idle: PromiseWithResolvers<void> | undefined;
   #behind = false;
   readonly #watch: BacklogWatch;
+  /** By name: what outlasts its lease is claimed again, mostly by this process, and must not be sent beside itself. */
+  readonly #underWay = new Map<string, OutgoingMessage>();
 
   constructor(options: DelivererOptions<Row>) {
     this.#with = options;
@@ -159,28 +160,42 @@ export class Deliverer<in out Row extends OutboxRow> {
   /** Gives, when that is known, whether the next of its key may go: it does not pass one that is tried again. */
   async #sendOne(leased: Leased<Row>, until: number, made: OutgoingMessage | undefined): Promise<boolean> {
     const { clock, registry, target } = this.#with;
+    const name = nameOf(leased.row);
+    let begun = false;
     try {
       // Another process may have it by now.
       if (clock.now() >= until) return false;
-      if (leased.unreadable !== undefined) throw leased.unreadable;
-      const message = made ?? messageOf(leased.row, registry);
-      const tooLate = this.#tooLate(leased.row, message);
-      if (tooLate === undefined) {
+      let message = this.#underWay.get(name);
+      if (message === undefined) {
+        if (leased.unreadable !== undefined) throw leased.unreadable;
+        message = made ?? messageOf(leased.row, registry);
+        const tooLate = this.#tooLate(leased.row, message);
+        if (tooLate !== undefined) return this.#drop(leased, message, tooLate);
+        begun = true;
+        this.#underWay.set(name, message);
         target.enqueue(message);
-        await message.done;
-        this.#watch.sent();
-      } else {
-        this.#with.dropped(message, tooLate);
-        this.#watch.dropped();
       }
-      this.#sent.push(leased);
-      this.#report();
+      await message.done;
+      if (begun) this.#watch.sent();
+      this.#gone(leased);
       return true;
     } catch (thrown) {
       return this.#fail(leased, toError(thrown));
     } finally {
+      if (begun) this.#underWay.delete(name);
       this.#over();
     }
+  }
+
+  #drop(leased: Leased<Row>, message: OutgoingMessage, tooLate: Error): true {
+    this.#with.dropped(message, tooLate);
+    this.#watch.dropped();
+    this.#gone(leased);
+    return true;
+  }
+  #gone(leased: Leased<Row>): void {
+    this.#sent.push(leased);
+    this.#report();
   }
 
   #tooLate(row: OutboxRow, { definition: { name } }: OutgoingMessage): Error | undefined {
@@ -276,15 +291,7 @@ export class Deliverer<in out Row extends OutboxRow> {
   }
 }
 
-/** Sending it again would end the same way. */
-function isRefused(error: Error): boolean {
-  return error instanceof UnroutableError || error instanceof MessageTooLargeError ||
-    error instanceof AccessRefusedError || error instanceof UnreadableMessageError ||
-    error instanceof UnreadableRowError;
-}
-
-/** Nothing is wrong with the row: it waits as long as it takes. */
-function isOutage(error: Error): boolean {
-  return error instanceof DisconnectedError || error instanceof BackpressureError || error instanceof ClosedError ||
-    error instanceof StoppedError;
+/** One row's own: schedules may share a message id. */
+function nameOf(row: OutboxRow | ScheduleRow): string {
+  return "token" in row ? row.token : row.id;
 }
