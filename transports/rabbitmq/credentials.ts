@@ -2,7 +2,8 @@
 import { CredentialsError } from "../../src/errors/transport.ts";
 import type { Clock } from "../../src/spi/clock.ts";
 import { textOf, transportName } from "./errors.ts";
-import type { RabbitmqCredentials, RabbitmqTls } from "./options.ts";
+import type { RabbitmqCredentials } from "./options.ts";
+import type { RabbitmqTls } from "./tls.ts";
 import { checkTls } from "./tls.ts";
 
 /** Whom to ask, and for how long. */

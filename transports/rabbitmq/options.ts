@@ -4,7 +4,7 @@ import type { Awaitable } from "../../src/values/awaitable.ts";
 import { type Duration, milliseconds } from "../../src/values/duration.ts";
 import type { RabbitmqQueueOptions } from "./queue_options.ts";
 import { checkOptionNames, type OptionNames } from "../../src/values/option_names.ts";
-import { checkTls } from "./tls.ts";
+import { checkTls, type RabbitmqTls } from "./tls.ts";
 
 /** Who the bus is to the broker. */
 export interface RabbitmqCredentials {
@@ -12,20 +12,6 @@ export interface RabbitmqCredentials {
   readonly username: string;
   /** Its password. */
   readonly password: string;
-}
-
-/** Certificates in PEM. */
-export interface RabbitmqTls {
-  /** Of the authorities that are trusted. Left out: those of the runtime. */
-  readonly ca?: string | readonly string[];
-  /** The client's certificate. */
-  readonly cert?: string;
-  /** The client's key. */
-  readonly key?: string;
-  /** What the key is encrypted with. */
-  readonly passphrase?: string;
-  /** The name that the broker's certificate must have. Left out: the host of the URL. */
-  readonly serverName?: string;
 }
 
 /** How to reach the broker, and how much may be under way. */

@@ -1,6 +1,19 @@
 /** TLS, as sockets are told of it. @module */
 import { checkOptionNames, type OptionNames } from "../../src/values/option_names.ts";
-import type { RabbitmqTls } from "./options.ts";
+
+/** Certificates in PEM. */
+export interface RabbitmqTls {
+  /** Of the authorities that are trusted. Left out: those of the runtime. */
+  readonly ca?: string | readonly string[];
+  /** The client's certificate. */
+  readonly cert?: string;
+  /** The client's key. */
+  readonly key?: string;
+  /** What the key is encrypted with. */
+  readonly passphrase?: string;
+  /** The name that the broker's certificate must have. Left out: the host of the URL. */
+  readonly serverName?: string;
+}
 
 /** What {@linkcode RabbitmqTls} may name. */
 const names: OptionNames<RabbitmqTls> = { ca: true, cert: true, key: true, passphrase: true, serverName: true };
