@@ -10,6 +10,7 @@ import type { Session } from "./due.ts";
 import { Ending } from "../../src/values/ending.ts";
 import { HeldLocks } from "../../src/values/held_locks.ts";
 import { explain, explainOwn, storeName } from "./errors.ts";
+import { type Group, Members } from "./members.ts";
 import { type JoinableUnit, type Joined, Transaction } from "./transaction.ts";
 
 /** What a unit needs of its store. */
@@ -32,14 +33,8 @@ export interface UnitHost {
   ended(unit: SqliteUnit): void;
 }
 
-/** One member of a group, while it runs. */
-interface Member {
-  /** Whether its savepoint is set: with its first statement. */
-  begun: boolean;
-}
-
 /** A unit of work: a transaction from the first use of `tx` on, else one commit at the end. */
-export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
+export class SqliteUnit implements Unit<Transaction>, JoinableUnit, Group {
   readonly duplicates: readonly boolean[];
   readonly tx: Transaction;
   /** Its place among the host's units: the host's own. */
@@ -47,10 +42,8 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
   readonly #host: UnitHost;
   readonly #scope: Scope;
   readonly #locks: HeldLocks;
-  readonly #failed = new Set<number>();
   readonly #joined: Joined[] = [];
-  #members: Promise<unknown> = Promise.resolve();
-  #member: Member | undefined;
+  #members: Members | undefined;
   /** The transaction, from its first use on. */
   #open: Awaitable<Connection> | undefined;
   /** Whether it holds the writer. */
@@ -83,6 +76,15 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
     return this.#heldSince;
   }
 
+  get open(): Awaitable<Connection> | undefined {
+    return this.#open;
+  }
+  get failures(): Failures | undefined {
+    return this.#failures;
+  }
+  get over(): boolean {
+    return this.#ended !== undefined;
+  }
   get file(): File {
     return this.#host.session.file;
   }
@@ -101,7 +103,7 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
     this.#check();
     // Within the process, whoever waits does not hold the writer.
     await this.#locks.lockSaga(this.#scope.bus, saga, id, this.#scope.signal);
-    this.#checkEnd();
+    this.check();
     return await this.#use(read);
   }
 
@@ -122,36 +124,14 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
 
   async savepoint<Result>(number: number, work: () => Promise<Result>): Promise<Result> {
     this.#check();
-    const before = this.#members;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#members = promise;
-    await before;
-    const member = { begun: false };
-    try {
-      this.#checkEnd();
-      this.#member = member;
-      const result = await work();
-      await this.#open; // what was called in it and not awaited has run then
-      this.#failures?.check();
-      await this.#endMember(member, "RELEASE member");
-      this.#failed.delete(number);
-      return result;
-    } catch (error) {
-      this.#failed.add(number);
-      if (this.#ended === undefined) await this.#endMember(member, "ROLLBACK TO member; RELEASE member");
-      this.#failures?.clear();
-      throw error;
-    } finally {
-      this.#member = undefined;
-      resolve();
-    }
+    return await (this.#members ??= new Members(this)).run(number, work);
   }
 
   async commit(changes: Changes): Promise<readonly Leased<OutboxRow>[]> {
     this.#check();
     this.#closing = true;
     try {
-      await this.#members;
+      await this.#members?.done;
       const connection = this.#open === undefined ? undefined : await this.#open;
       this.#failures?.check();
       const { leased, committed } = connection === undefined
@@ -215,10 +195,10 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
 
   #check(): void {
     if (this.#closing && this.#ended === undefined) throw new TransactionEndedError(storeName);
-    this.#checkEnd();
+    this.check();
   }
 
-  #checkEnd(): void {
+  check(): void {
     if (this.#ended !== undefined) throw ended(this.#ended);
   }
 
@@ -241,13 +221,9 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
   }
 
   #run<Result>(connection: Connection, work: (connection: Connection) => Result): Result {
-    this.#checkEnd();
+    this.check();
     try {
-      const member = this.#member;
-      if (member?.begun === false) {
-        connection.exec("SAVEPOINT member");
-        member.begun = true;
-      }
+      this.#members?.enter(connection);
       return work(connection);
     } catch (error) {
       throw explain(error, this.#host.session.file.path);
@@ -286,21 +262,14 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit {
     return connection;
   }
 
-  async #endMember(member: Member, sql: string): Promise<void> {
-    if (this.#open === undefined) return;
-    const connection = await this.#open;
-    this.#checkEnd();
-    if (member.begun) connection.exec(sql);
-  }
-
   /** Those whose inbox records this unit writes. */
   #handled(): readonly InboxKey[] {
-    return this.#scope.inbox.filter((_, at) => !this.duplicates[at] && !this.#failed.has(at));
+    return this.#scope.inbox.filter((_, at) => !this.duplicates[at] && this.#members?.failed(at) !== true);
   }
 
   #write(connection: Connection, changes: Changes): ReturnType<UnitHost["write"]> {
     // What has joined was told of an end that came while this waited for its turn, and would not be written with it.
-    this.#checkEnd();
+    this.check();
     for (const joined of this.#joined) joined.check(connection);
     const written = this.#host.write(connection, this.#scope, this.#handled(), changes); // which may refuse, too
     for (const joined of this.#joined) joined.write(connection);
