@@ -1,4 +1,4 @@
-/** Making the tables: with few rights, and beside what a newer version has made. */
+/** Making the tables: with few rights, by hand, and beside what a newer version has made. */
 import { assertEquals } from "@std/assert";
 import { postgres } from "../../../stores/postgres/mod.ts";
 import { onPostgres } from "./opened.ts";
@@ -31,4 +31,14 @@ onPostgres("what a newer version has applied is told, and left as it is", async 
   }
   const [found] = await sql.unsafe(`SELECT count(*)::int AS n FROM "${schema}".hero_migrations WHERE id LIKE '9999%'`);
   assertEquals(found?.["n"], 1);
+});
+
+onPostgres("the scripts that it prints make what it makes, by other means", async (opened) => {
+  const { bench: { sql } } = opened;
+  const store = opened.bench.store();
+  for (const { script } of store.migrations()) await sql.unsafe(script);
+  await opened.open(store);
+  assertEquals(await store.deploy("plan"), []);
+  const unit = await store.begin(opened.scope());
+  assertEquals((await unit.commit(opened.changes({ outbox: [opened.row()] }))).length, 1);
 });
