@@ -11,11 +11,19 @@ class Answer<Result> extends Promise<Result> {
   /** Shared with what follows from it, up to who is told. */
   #failure: Failure | undefined;
 
-  static of<Result>(work: PromiseLike<Result>, failure: Failure): Answer<Result> {
-    const answer = new Answer<Result>((resolve) => resolve(work));
-    answer.then(undefined, () => {}); // who waits for nothing is not ended by it: the unit is
+  /** @param failure what this would be */
+  static make<Result>(
+    failure: Failure,
+    work: (resolve: (result: Result) => void, reject: (thrown: unknown) => void) => void,
+  ): Answer<Result> {
+    const answer = new Answer<Result>(work);
     answer.#failure = failure;
     return answer;
+  }
+
+  /** Who waits for nothing is not ended by it: the unit is. */
+  hush(): void {
+    super.then(undefined, () => {});
   }
 
   override then<Done = Result, Failed = never>(
@@ -43,38 +51,46 @@ class Answer<Result> extends Promise<Result> {
 
 /** The failures of a unit's statements. */
 export class Failures {
-  readonly #noted: (Failure & { readonly thrown: unknown })[] = [];
+  #noted: (Failure & { readonly thrown: unknown })[] | undefined;
 
   /** What a statement gives that has failed. */
   failed(thrown: unknown): Promise<never> {
     const failure = { heard: false, thrown };
-    this.#noted.push(failure);
-    return Answer.of(Promise.reject(thrown), failure);
+    (this.#noted ??= []).push(failure);
+    const answer = Answer.make<never>(failure, (_, reject) => reject(thrown));
+    answer.hush();
+    return answer;
   }
 
   /** What a statement gives that runs when `open` resolves. */
   later<Opened, Result>(open: Promise<Opened>, run: (opened: Opened) => Result): Promise<Result> {
     const failure: Failure & { thrown: unknown } = { heard: false, thrown: undefined };
-    const ran = open.then((opened) => {
-      try {
-        return run(opened);
-      } catch (thrown) {
+    const answer: Answer<Result> = Answer.make(failure, (resolve, reject) => {
+      const fail = (thrown: unknown): void => {
         failure.thrown = thrown;
-        this.#noted.push(failure); // now: a commit may be next
-        throw thrown;
-      }
+        (this.#noted ??= []).push(failure); // now: a commit may be next
+        answer.hush();
+        reject(thrown);
+      };
+      open.then((opened) => {
+        try {
+          resolve(run(opened));
+        } catch (thrown) {
+          fail(thrown);
+        }
+      }, fail);
     });
-    return Answer.of(ran, failure);
+    return answer;
   }
 
   /** @throws the first that nobody was told of, where there is one: once */
   check(): void {
-    const unheard = this.#noted.find(({ heard }) => !heard);
+    const unheard = this.#noted?.find(({ heard }) => !heard);
     this.clear();
     if (unheard !== undefined) throw unheard.thrown;
   }
   /** They are undone. */
   clear(): void {
-    this.#noted.length = 0;
+    this.#noted = undefined;
   }
 }

@@ -16,6 +16,7 @@ type Name =
   | "oldest"
   | "oldestAgain"
   | "lease"
+  | "leaseAgain"
   | "done"
   | "doneAll"
   | "later"
@@ -51,17 +52,20 @@ export function dueStatements(table: string, more: "" | ", token"): Readonly<Rec
     previous: `SELECT place, due_at, free_at FROM ${keys} AND due_at <= ? ORDER BY due_at DESC, place DESC LIMIT 1`,
     sentLast: `SELECT due_at FROM ${keys} AND written_due_at = 0 AND due_at > ? AND due_at <= ? ` +
       `ORDER BY due_at DESC, place DESC LIMIT 1`,
-    next: `SELECT place, due_at, free_at FROM ${keys} AND (due_at, place) > (?, ?) ORDER BY due_at, place LIMIT 1`,
+    next:
+      `SELECT place, due_at, free_at, again_at FROM ${keys} AND (due_at, place) > (?, ?) ORDER BY due_at, place LIMIT 1`,
     setWaits: `UPDATE ${t} SET waits = ? WHERE place = ?`,
     fresh:
-      `SELECT place, due_at, free_at FROM ${ready} AND due_at <= ? AND free_at <= ? ORDER BY due_at, place LIMIT ?`,
-    again: `SELECT place, due_at, again_at AS free_at FROM ${putOff} AND again_at <= ? ORDER BY again_at LIMIT ?`,
+      `SELECT place, due_at, free_at, NULL AS again_at FROM ${ready} AND due_at <= ? AND free_at <= ? ORDER BY due_at, place LIMIT ?`,
+    again:
+      `SELECT place, due_at, again_at AS free_at, again_at FROM ${putOff} AND again_at <= ? ORDER BY again_at LIMIT ?`,
     nextDue: `SELECT min(due_at) AS at FROM ${ready} AND due_at > ?`,
     nextFree: `SELECT min(free_at) AS at FROM ${ready} AND due_at <= ?`,
     nextAgain: `SELECT min(again_at) AS at FROM ${putOff} AND again_at > ?`,
     oldest: `SELECT min(due_at) AS oldest FROM ${ready} AND due_at <= ?`,
     oldestAgain: `SELECT min(due_at) AS oldest FROM ${putOff} AND due_at <= ?`,
-    lease: `UPDATE ${t} SET fence = fence + 1, free_at = ?, again_at = NULL WHERE place = ? RETURNING *`,
+    lease: `UPDATE ${t} SET fence = fence + 1, free_at = ? WHERE place = ? RETURNING *`,
+    leaseAgain: `UPDATE ${t} SET fence = fence + 1, free_at = ?, again_at = NULL WHERE place = ? RETURNING *`,
     done: `DELETE FROM ${t} WHERE place = ? AND fence = ? AND parked = 0 RETURNING bus, "key", waits`,
     doneAll: `DELETE FROM ${t} WHERE place IN (SELECT value FROM json_each(?)) AND fence = ? AND parked = 0`,
     later: `UPDATE ${t} SET free_at = ?1, again_at = iif(?1 > ?5, ?1, NULL), error = ?2, attempts = attempts + 1, ` +

@@ -11,6 +11,11 @@ import type { SqliteValue } from "./value.ts";
 
 /** Where a row stands in its key's order. */
 type Standing = Pick<Found, "place" | "due_at" | "free_at">;
+/** One that may be claimed. */
+interface Claimable extends Standing {
+  /** When it is tried again; `null`: its sending has not failed. */
+  readonly again_at: number | null;
+}
 
 /** What tells outbox and schedules apart. */
 export interface DueKind<Row extends OutboxRow> {
@@ -99,7 +104,7 @@ export class DueTable<Row extends OutboxRow> {
     const until = Math.ceil(now + leaseMs);
     // The first of each key, and of what has none; behind each that is taken, the next of its key lines up.
     const heads = this.#heads(connection, busText, now, limit);
-    const followers: Standing[] = [];
+    const followers: Claimable[] = [];
     const taken: Leased<Row>[] = [];
     for (let at = 0; taken.length < limit;) {
       const head = heads[at];
@@ -108,11 +113,13 @@ export class DueTable<Row extends OutboxRow> {
         ? followers.shift()
         : heads[at++];
       if (next === undefined) break;
-      const found = connection.prepare(this.#sql.lease).get(until, next.place) as Found;
+      // Of the rest no index is written but its own.
+      const lease = next.again_at === null ? this.#sql.lease : this.#sql.leaseAgain;
+      const found = connection.prepare(lease).get(until, next.place) as Found;
       taken.push(this.#lease(found, until));
       if (found.key === null) continue;
       const behind = connection.prepare(this.#sql.next).get(busText, found.key, next.due_at, next.place) as
-        | Standing
+        | Claimable
         | null
         | undefined;
       if (behind == null || behind.due_at > now || behind.free_at > now) continue;
@@ -235,9 +242,9 @@ export class DueTable<Row extends OutboxRow> {
   }
 
   /** The first of each key, and of what has none, that may be claimed: in order. */
-  #heads(connection: Connection, bus: string, now: number, limit: number): readonly Standing[] {
-    const fresh = connection.prepare(this.#sql.fresh).all(bus, now, now, limit) as Standing[];
-    const again = connection.prepare(this.#sql.again).all(bus, now, limit) as Standing[];
+  #heads(connection: Connection, bus: string, now: number, limit: number): readonly Claimable[] {
+    const fresh = connection.prepare(this.#sql.fresh).all(bus, now, now, limit) as Claimable[];
+    const again = connection.prepare(this.#sql.again).all(bus, now, limit) as Claimable[];
     if (again.length === 0) return fresh;
     return [...fresh, ...again].sort((a, b) => before(a, b) ? -1 : 1).slice(0, limit);
   }
