@@ -142,6 +142,35 @@ export const orderCases: readonly TransportCase[] = [
     },
   },
   {
+    name: "an unordered source goes on in the order of keys once that counts",
+    applies: ({ order }) => order === "key",
+    async run(trial) {
+      const queue = await trial.queue();
+      await trial.sendAll(`queue:${queue}`, ["0", "1", "2"].map((text) => ({ text, key: "k" })));
+      const first = await trial.receive(queue, { credit: 1 });
+      await trial.came(first, 1);
+      await trial.receive(queue, { ordered: true, credit: 0 });
+      await trial.quiet();
+      first.acceptAll();
+      await trial.came(first, 3);
+      assertEquals(first.texts, ["0", "1", "2"]);
+    },
+  },
+  {
+    name: "what has expired lets the next of its key come",
+    applies: ({ order, expiry }) => order === "key" && expiry,
+    async run(trial) {
+      const queue = await trial.orderedQueue();
+      const expiresAt = trial.clock.now() + 300;
+      await trial.sendAll(`queue:${queue}`, [{ key: "k", expiresAt }, { text: "next", key: "k" }]);
+      await trial.clock.pass(600);
+      const inbox = await trial.receive(queue, { ordered: true });
+      await trial.came(inbox, 1);
+      assertEquals(inbox.texts, ["next"]);
+      await inbox.accept();
+    },
+  },
+  {
     name: "an ordered source waits for what an unordered one has in flight out of turn",
     applies: ({ order }) => order === "key",
     async run(trial) {

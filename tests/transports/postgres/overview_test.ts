@@ -8,16 +8,19 @@ onQueues(
   topology(["empty", "q"], { t: [] }),
   async (rig) => {
     const transport = await rig.connect(deaf);
-    const inbox = await rig.receive(transport, "q", { credit: 1, ordered: true });
+    const inbox = await rig.receive(transport, "q", { credit: 2, ordered: true });
     await rig.receive(transport, "mine", { lifetime: "instance", topics: ["t"], credit: 0 });
     const dueAt = Math.ceil(rig.clock.now()) + 60_000;
     await rig.send(transport, "queue:q", { text: "first", priority: 1 });
     await rig.came(inbox, 1);
     await inbox.settle({ outcome: "release" });
     await rig.came(inbox, 2);
-    await rig.send(transport, "queue:q", ...[1, 2, 3].map(() => ({ key: "k" })), { dueAt });
+    const later = [20_000, 0, 10_000].map((ms) => ({ dueAt: dueAt + ms }));
+    await rig.send(transport, "queue:q", { key: "j" });
+    await rig.came(inbox, 3);
+    await rig.send(transport, "queue:q", ...[1, 2, 3].map(() => ({ key: "k" })), ...later);
     await rig.send(transport, "queue:q", {});
-    assertEquals(inbox.only.deliveryCount, 2);
+    assertEquals(inbox.unsettled.map(({ deliveryCount }) => deliveryCount), [2, 1]);
     const counts = ["waiting", "active", "delayed", "behind_their_key", "delivered_again"];
     const rows = await rig.select(
       `SELECT queue, lifetime, ordered, ${counts.map((each) => `${each}::int`)}, oldest_waiting_since, next_due_at ` +
@@ -34,15 +37,15 @@ onQueues(
         lifetime: "durable",
         ordered: true,
         waiting: 4,
-        active: 1,
-        delayed: 1,
+        active: 2,
+        delayed: 3,
         behind_their_key: 2,
         delivered_again: 1,
         oldest_waiting_since: new Date(Number(oldest?.["at"])),
         next_due_at: new Date(dueAt),
       },
     ]);
-    assertEquals(await transport.admin?.count("q"), { waiting: 4, active: 1, delayed: 1 });
+    assertEquals(await transport.admin?.count("q"), { waiting: 4, active: 2, delayed: 3 });
     await inbox.accept();
   },
 );

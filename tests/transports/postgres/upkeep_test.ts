@@ -1,6 +1,7 @@
 /** What goes on in the background, and what is told of it: leases, queues of receivers that live or not, health. */
 import { assert, assertEquals } from "@std/assert";
 import { topology } from "../../conformance/transport/trial.ts";
+import { LeapingClock } from "../../failure/kill/leaping_clock.ts";
 import { deaf, onQueues, type Rig } from "./rig.ts";
 
 /** From now on no message can be taken away; gives what ends that. */
@@ -179,3 +180,114 @@ onQueues("the table of messages is cleared away early, without pauses, whatever 
     early.toSorted(),
   ]);
 });
+
+onQueues(
+  "only what a claim may take is in its index, and what is small and changes in place has room to",
+  [],
+  async (rig) => {
+    const { schema, sql } = rig.bench;
+    const indexes = await sql`SELECT indexname AS name, split_part(indexdef, ' WHERE ', 2) AS part FROM pg_indexes
+    WHERE schemaname = ${schema} AND tablename = 'hero_queue_messages' ORDER BY indexname`;
+    assertEquals(indexes.map(({ name, part }) => [name, part]), [
+      ["hero_queue_messages_due", "(state = 3)"],
+      ["hero_queue_messages_expiry", "(expires_at IS NOT NULL)"],
+      ["hero_queue_messages_keys", "keeps"],
+      ["hero_queue_messages_pkey", ""],
+      ["hero_queue_messages_waiting", "(state = ANY (ARRAY[2, 5]))"],
+    ]);
+    const [queues] = await rig.select(
+      "SELECT to_json(reloptions) AS options FROM pg_class WHERE oid = 'hero_queue_queues'::regclass",
+    );
+    assertEquals(queues?.["options"], [
+      "fillfactor=50",
+      "autovacuum_vacuum_scale_factor=0.02",
+      "autovacuum_vacuum_threshold=500",
+    ]);
+  },
+);
+
+onQueues("what a receiver may hold no longer comes to another at once, counted", ["q"], async (rig) => {
+  const transport = await rig.connect(); // whose leases last 30 s
+  const inbox = await rig.receive(transport, "q", { holdMs: 300 });
+  await rig.send(transport, "queue:q", { text: "held" });
+  await rig.came(inbox, 1);
+  inbox.receiver.credit(0);
+  const other = await rig.receive(await rig.connect(), "q");
+  await rig.came(other, 1, 15_000);
+  assertEquals([inbox.lostDeliveries.length, other.only.deliveryCount], [1, 2]);
+  await other.accept();
+});
+
+onQueues("what a transport holds when it closes is given back at once, counted", ["q"], async (rig) => {
+  const transport = await rig.connect();
+  const inbox = await rig.receive(transport, "q");
+  await rig.send(transport, "queue:q", { text: "held" });
+  await rig.came(inbox, 1);
+  await transport.close(rig.clock.now() + 5_000);
+  const other = await rig.receive(await rig.connect(), "q");
+  await rig.came(other, 1, 15_000); // long before a lease would end
+  assertEquals([other.texts, other.only.deliveryCount], [["held"], 2]);
+  await other.accept();
+});
+
+onQueues(
+  "what a receiver still has of its own queue, as its transport closes, goes with that queue",
+  topology([], { t: [] }),
+  async (rig) => {
+    const transport = await rig.connect();
+    const own = await rig.receive(transport, "mine", { lifetime: "instance", topics: ["t"] });
+    await rig.send(transport, "topic:t", { text: "a" }, { text: "b" });
+    await rig.came(own, 2);
+    await transport.close(rig.clock.now() + 5_000);
+    assertEquals((await rig.select("SELECT FROM hero_queue_messages")).length, 0);
+    assertEquals((await rig.select("SELECT FROM hero_queue_queues")).length, 0);
+  },
+);
+
+onQueues("a lease whose renewals fail is lost when it ends, and said to be", ["q"], async (rig) => {
+  const transport = await rig.connect({ lease: "1s" });
+  const inbox = await rig.receive(transport, "q");
+  await rig.send(transport, "queue:q", { text: "held" });
+  await rig.came(inbox, 1);
+  await rig.select("ALTER TABLE hero_queue_messages RENAME COLUMN leased_until TO away");
+  await rig.until("it to be told", () => inbox.lostDeliveries.length === 1);
+  await rig.select("ALTER TABLE hero_queue_messages RENAME COLUMN away TO leased_until");
+  await rig.came(inbox, 2);
+  await inbox.accept();
+});
+
+onQueues(
+  "a lease that nobody can renew, as the server is at work for who asks, is lost when it ends",
+  ["q"],
+  async (rig) => {
+    const transport = await rig.connect({ lease: "1s" });
+    const inbox = await rig.receive(transport, "q");
+    await rig.send(transport, "queue:q", { text: "held" });
+    await rig.came(inbox, 1);
+    await rig.bench.sql.begin(async (tx) => {
+      await tx.unsafe(`LOCK TABLE "${rig.bench.schema}".hero_queue_messages IN ACCESS EXCLUSIVE MODE`);
+      await rig.until("it to be told", () => inbox.lostDeliveries.length === 1);
+    });
+    await rig.came(inbox, 2);
+    await inbox.accept();
+  },
+);
+
+onQueues(
+  "a process that stood still for longer than a lease asks before it gives up what it holds",
+  ["q"],
+  async (rig) => {
+    const clock = new LeapingClock();
+    const transport = await rig.connect({}, {}, clock);
+    const inbox = await rig.receive(transport, "q");
+    await rig.send(transport, "queue:q", { text: "held" });
+    await rig.came(inbox, 1);
+    clock.leap(40_000); // the database's clock has not
+    const until = async (): Promise<number> =>
+      Number((await rig.select("SELECT leased_until AS at FROM hero_queue_messages"))[0]?.["at"]);
+    const begun = await until();
+    await rig.until("a lease that is renewed", async () => await until() > begun);
+    assertEquals(inbox.lostDeliveries.length, 0);
+    await inbox.accept();
+  },
+);
