@@ -6,7 +6,7 @@ import { toError } from "../errors/thrown.ts";
 import { MissedScheduleError } from "../errors/sending.ts";
 import type { OutgoingMessage, SendTarget } from "../pipeline/outgoing_message.ts";
 import type { Clock } from "../spi/clock.ts";
-import type { OutboxRow, ScheduleRow } from "../spi/rows.ts";
+import type { OutboxRow } from "../spi/rows.ts";
 import type { Due, Leased, Postponed } from "../spi/store.ts";
 import type { Backlog, BacklogActivity, Telemetry } from "../spi/telemetry.ts";
 import { type Backoff, exponentialBackoff } from "../values/backoff.ts";
@@ -15,6 +15,7 @@ import { BacklogWatch } from "./backlog_watch.ts";
 import { DueLoop } from "./due_loop.ts";
 import { isOutage, isRefused } from "./send_failures.ts";
 import { latestTimeOf, messageOf } from "./stored_message.ts";
+import { nameOf, type SendBatch, UnderWay } from "./under_way.ts";
 
 /** How long a row is this process' own. */
 export const leaseInMs = 30_000;
@@ -60,8 +61,7 @@ export class Deliverer<in out Row extends OutboxRow> {
   #idle: PromiseWithResolvers<void> | undefined;
   #behind = false;
   readonly #watch: BacklogWatch;
-  /** By name: what outlasts its lease is claimed again, mostly by this process, and must not be sent beside itself. */
-  readonly #underWay = new Map<string, OutgoingMessage>();
+  readonly #underWay = new UnderWay();
 
   constructor(options: DelivererOptions<Row>) {
     this.#with = options;
@@ -125,11 +125,12 @@ export class Deliverer<in out Row extends OutboxRow> {
 
   #send(rows: readonly Leased<Row>[], until: number, made: ReadonlyMap<string, OutgoingMessage> | undefined): void {
     this.#sending += rows.length;
+    const batch = this.#underWay.begin(rows);
     let chains: Map<string, Leased<Row>[]> | undefined;
     for (const leased of rows) {
       const { key, id } = leased.row;
       if (key === undefined) {
-        this.#sendOne(leased, Math.min(until, leased.until), made?.get(id));
+        this.#sendOne(batch, leased, Math.min(until, leased.until), made?.get(id));
         continue;
       }
       chains ??= new Map();
@@ -138,19 +139,20 @@ export class Deliverer<in out Row extends OutboxRow> {
       else chain.push(leased);
     }
     if (chains === undefined) return;
-    for (const chain of chains.values()) this.#sendInOrder(chain, until, made);
+    for (const chain of chains.values()) this.#sendInOrder(batch, chain, until, made);
   }
 
   async #sendInOrder(
+    batch: SendBatch,
     chain: readonly Leased<Row>[],
     until: number,
     made: ReadonlyMap<string, OutgoingMessage> | undefined,
   ): Promise<void> {
     for (const [index, leased] of chain.entries()) {
-      const parked = await this.#sendOne(leased, Math.min(until, leased.until), made?.get(leased.row.id));
+      const parked = await this.#sendOne(batch, leased, Math.min(until, leased.until), made?.get(leased.row.id));
       if (parked !== false) continue;
       for (const later of chain.slice(index + 1)) {
-        this.#over();
+        this.#over(batch);
         this.#postpone(later, this.#with.clock.now(), `It waits for "${leased.row.id}", which has its key`, false);
       }
       return;
@@ -158,32 +160,35 @@ export class Deliverer<in out Row extends OutboxRow> {
   }
 
   /** Gives, when that is known, whether the next of its key may go: it does not pass one that is tried again. */
-  async #sendOne(leased: Leased<Row>, until: number, made: OutgoingMessage | undefined): Promise<boolean> {
+  async #sendOne(
+    batch: SendBatch,
+    leased: Leased<Row>,
+    until: number,
+    made: OutgoingMessage | undefined,
+  ): Promise<boolean> {
     const { clock, registry, target } = this.#with;
-    const name = nameOf(leased.row);
-    let begun = false;
+    let send: ReturnType<SendBatch["begin"]> | undefined;
     try {
       // Another process may have it by now.
       if (clock.now() >= until) return false;
-      let message = this.#underWay.get(name);
+      let message = batch.again?.get(nameOf(leased.row));
       if (message === undefined) {
         if (leased.unreadable !== undefined) throw leased.unreadable;
         message = made ?? messageOf(leased.row, registry);
         const tooLate = this.#tooLate(leased.row, message);
         if (tooLate !== undefined) return this.#drop(leased, message, tooLate);
-        begun = true;
-        this.#underWay.set(name, message);
+        send = batch.begin(leased.row, message);
         target.enqueue(message);
       }
       await message.done;
-      if (begun) this.#watch.sent();
+      if (send !== undefined) this.#watch.sent();
       this.#gone(leased);
       return true;
     } catch (thrown) {
       return this.#fail(leased, toError(thrown));
     } finally {
-      if (begun) this.#underWay.delete(name);
-      this.#over();
+      if (send !== undefined) send.message = undefined;
+      this.#over(batch);
     }
   }
 
@@ -204,7 +209,8 @@ export class Deliverer<in out Row extends OutboxRow> {
     return lateInMs > 0 ? new MissedScheduleError(name, row.id, lateInMs) : undefined;
   }
 
-  #over(): void {
+  #over(batch: SendBatch): void {
+    this.#underWay.over(batch);
     this.#sending--;
     this.#checkIdle();
     if (this.#sending > rowsAtOnce / 2 || this.#room === undefined) return;
@@ -289,9 +295,4 @@ export class Deliverer<in out Row extends OutboxRow> {
     }
     this.#watch.stop();
   }
-}
-
-/** One row's own: schedules may share a message id. */
-function nameOf(row: OutboxRow | ScheduleRow): string {
-  return "token" in row ? row.token : row.id;
 }
