@@ -199,7 +199,7 @@ export const adminCases: readonly TransportCase[] = [
     applies: (has, under) => has.order === "key" && applies(has, under),
     async run(trial) {
       const queue = await trial.orderedQueue();
-      await trial.sendAll(`queue:${queue}`, numbers(5).map((text) => ({ text, key: "k" })));
+      await trial.sendAll(`queue:${queue}`, numbers(1_100).map((text) => ({ text, key: "k" })));
       const inbox = await trial.receive(queue, { ordered: true, credit: 0 });
       let purging = true;
       const purged = admin(trial).purge(queue).finally(() => purging = false);

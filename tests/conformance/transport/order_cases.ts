@@ -195,19 +195,22 @@ export const orderCases: readonly TransportCase[] = [
     applies: ({ order }) => order === "key",
     async run(trial) {
       const queue = await trial.queue();
-      await trial.sendAll(`queue:${queue}`, ["0", "1", "2"].map((text) => ({ text, key: "k" })));
-      const first = await trial.receive(queue, { credit: 2 });
-      await trial.came(first, 2);
-      const [zero, one] = first.received as [Delivery, Delivery];
+      await trial.sendAll(`queue:${queue}`, ["0", "1", "2", "3"].map((text) => ({ text, key: "k" })));
+      const first = await trial.receive(queue, { credit: 3 });
+      await trial.came(first, 3);
+      const [zero, one, two] = first.received as [Delivery, Delivery, Delivery];
       first.receiver.credit(0);
       const second = await trial.receive(queue, { ordered: true });
       await first.settle({ outcome: "release" }, [zero]);
       await trial.quiet();
       assertEquals(second.texts, []);
       await first.accept([one]);
+      await trial.quiet();
+      assertEquals(second.texts, []);
+      await first.accept([two]);
       second.acceptAll();
       await trial.came(second, 2);
-      assertEquals(second.texts, ["0", "2"]);
+      assertEquals(second.texts, ["0", "3"]);
     },
   },
   {

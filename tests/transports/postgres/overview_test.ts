@@ -46,6 +46,12 @@ onQueues(
       },
     ]);
     assertEquals(await transport.admin?.count("q"), { waiting: 4, active: 2, delayed: 3 });
+    // Nobody has what is leased no more.
+    await rig.select("UPDATE hero_queue_messages SET leased_until = 1 WHERE leased_until > 0");
+    const [ended] = await rig.select(
+      "SELECT waiting::int, active::int FROM hero_queue_overview WHERE queue = 'q'",
+    );
+    assertEquals({ ...ended }, { waiting: 6, active: 0 });
     await inbox.accept();
   },
 );
