@@ -6,6 +6,8 @@ export const wantedPages = 8_000;
 const fewestPages = 2_000;
 /** A checkpoint is to hold up the process for no longer: more than a disk that is merely busy takes for any number. */
 const longestMs = 50;
+/** After so many pages the disk is asked on the way: 2 MB. */
+const pagesPerSync = 500;
 /** So often the disk is asked before: while it takes what there is, a busy writer adds, less each time. */
 const syncs = 3;
 /** After so many commits it looks how many pages there are, in 1.5 µs. One may have a thousand pages. */
@@ -32,7 +34,7 @@ export interface LoggedFile {
 }
 
 /** What is used of `node:fs`. */
-interface FileSystem {
+export interface FileSystem {
   open(path: string, flags: string, done: (error: unknown, descriptor: number) => void): void;
   fdatasync(descriptor: number, done: (error: unknown) => void): void;
   close(descriptor: number, done: (error: unknown) => void): void;
@@ -41,8 +43,9 @@ interface FileSystem {
 /**
  * Checkpoints at a time of our own. One that SQLite does within a commit waits for the disk to take the whole log, tens
  * of milliseconds in which the process stands still. The system can be asked for the same without waiting, beforehand:
- * then a millisecond or two are left. It is no more than a beginning made early, so whatever fails is left to SQLite,
- * which brings the log in by itself where it has grown too far.
+ * then a millisecond or two are left. And it is asked on the way: all of it at once would keep disk and processors busy
+ * for 10 ms, in which the process is put aside again and again. It is no more than a beginning made early, so whatever
+ * fails is left to SQLite, which brings the log in by itself where it has grown too far.
  *
  * Only the log is opened for this: that a process closes any descriptor of another of SQLite's files takes SQLite's
  * locks of it away.
@@ -52,14 +55,21 @@ export class Checkpoints {
   readonly #mostPages: number;
   #wantedPages: number;
   #commits = 0;
+  /** So many pages, of those that are to be brought in, the disk has been asked to take. */
+  #taken = 0;
   #running: Promise<void> | undefined;
+  #asking: Promise<void> | undefined;
   #system: FileSystem | undefined;
-  #descriptor: number | undefined;
+  #descriptor: Promise<number> | undefined;
   #closed = false;
 
-  /** @param pages how many are to be there when the log is brought in */
-  constructor(file: LoggedFile, pages: number = wantedPages) {
+  /**
+   * @param pages how many are to be there when the log is brought in
+   * @param system the runtime's own
+   */
+  constructor(file: LoggedFile, pages: number = wantedPages, system?: FileSystem) {
     this.#file = file;
+    this.#system = system;
     this.#mostPages = pages;
     this.#wantedPages = pages;
   }
@@ -69,38 +79,50 @@ export class Checkpoints {
     return this.#running !== undefined;
   }
 
-  /** Something was committed. Throws nothing. */
-  committed(): void {
+  /**
+   * Something was committed. Throws nothing.
+   *
+   * @param taken the disk has taken all that there is, as SQLite has waited for it
+   */
+  committed(taken: boolean = false): void {
     if (++this.#commits < commitsPerLook || this.#running !== undefined || this.#closed) return;
     this.#commits = 0;
-    if (!this.#wanted()) return;
+    const pages = this.#pages();
     // SQLite does it, or says in a commit what is wrong.
-    this.#running = this.#run().catch(() => {}).finally(() => this.#running = undefined);
+    if (pages >= this.#wantedPages) {
+      this.#taken = 0;
+      this.#running = this.#bringIn().catch(() => {}).finally(() => this.#running = undefined);
+    } else if (taken || pages < this.#taken) this.#taken = pages; // a checkpoint may have been another's
+    else if (pages >= this.#taken + pagesPerSync && this.#asking === undefined) {
+      this.#taken = pages;
+      this.#asking = this.#sync().catch(() => {}).finally(() => this.#asking = undefined);
+    }
   }
 
   /** Does nothing from now on. Resolves when nothing is under way and the log need not be waited for. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#running;
-    const descriptor = this.#descriptor;
+    await this.#asking;
+    const descriptor = await this.#descriptor?.catch(() => undefined);
     if (descriptor === undefined) return;
+    await this.#sync(); // the last one to close a file brings its log in
     this.#descriptor = undefined;
-    await this.#sync(descriptor); // the last one to close a file brings its log in
     await new Promise<void>((resolve) => this.#system?.close(descriptor, () => resolve()));
   }
 
-  #wanted(): boolean {
+  /** How many are to be brought in. */
+  #pages(): number {
     try {
       const { log, checkpointed } = this.#file.measure();
-      return log - checkpointed >= this.#wantedPages;
+      return log - checkpointed;
     } catch {
-      return false; // as with what fails later
+      return 0; // as with what fails later
     }
   }
 
-  async #run(): Promise<void> {
-    const descriptor = this.#descriptor ??= await this.#open();
-    for (let times = 0; times < syncs; times++) await this.#sync(descriptor);
+  async #bringIn(): Promise<void> {
+    for (let times = 0; times < syncs; times++) await this.#sync();
     if (!this.#closed) this.#adapt(await this.#file.checkpoint());
   }
 
@@ -113,13 +135,18 @@ export class Checkpoints {
   async #open(): Promise<number> {
     const system = this.#system ??= await import("node:fs");
     return await new Promise((resolve, reject) =>
-      system.open(`${this.#file.path}-wal`, "r+", (error, descriptor) => error ? reject(error) : resolve(descriptor))
+      system.open(`${this.#file.path}-wal`, "r+", (error, descriptor) => {
+        if (!error) return resolve(descriptor);
+        this.#descriptor = undefined; // the next one may have more luck
+        reject(error);
+      })
     );
   }
 
   /** Has the disk take the log. What fails here fails in SQLite, too. */
-  #sync(descriptor: number): Promise<void> {
-    return new Promise((resolve) => {
+  async #sync(): Promise<void> {
+    const descriptor = await (this.#descriptor ??= this.#open());
+    await new Promise<void>((resolve) => {
       if (this.#system === undefined) resolve();
       else this.#system.fdatasync(descriptor, () => resolve());
     });

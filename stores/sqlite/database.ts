@@ -133,7 +133,7 @@ export class File implements LoggedFile {
   /** To be said after each commit. */
   committed(): void {
     this.#commits++;
-    this.#checkpoints?.committed();
+    this.#checkpoints?.committed(this.#waits);
   }
 
   /**

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { Checkpoints, type Log, type LoggedFile } from "../../../stores/sqlite/checkpoints.ts";
+import { Checkpoints, type FileSystem, type Log, type LoggedFile } from "../../../stores/sqlite/checkpoints.ts";
 import { test } from "../../support/runner.ts";
 import { openNative } from "./native.ts";
 
@@ -104,6 +104,47 @@ test("after a checkpoint that held up the process fewer pages are waited for, an
   let round = 0;
   const once = await pagesBroughtIn({ pagesPerCommit: 100, tookMs: () => round++ === 0 ? 100 : 1, times: 4 });
   assertEquals(once.map((pages) => Math.floor(pages / 1_000)), [8, 4, 8, 8]);
+});
+
+/** How many pages have been added each time that the disk was asked, until the log was brought in. */
+async function pagesAsked(taken: boolean): Promise<readonly number[]> {
+  let log = 0;
+  let done = false;
+  const asked: number[] = [];
+  const system: FileSystem = {
+    open: (_path, _flags, opened) => opened(null, 1),
+    fdatasync: (_descriptor, synced) => {
+      if (log < 8_000) asked.push(log);
+      synced(null);
+    },
+    close: (_descriptor, closed) => closed(null),
+  };
+  const file = {
+    path: "",
+    measure: () => ({ log, checkpointed: 0 }),
+    checkpoint: () => {
+      done = true;
+      return Promise.resolve(0);
+    },
+  };
+  const checkpoints = new Checkpoints(file, 8_000, system);
+  while (!done) {
+    log += 10;
+    checkpoints.committed(taken);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  await checkpoints.close();
+  return asked;
+}
+
+test("the disk is asked on the way, so that there is little to take at any time", async () => {
+  const asked = await pagesAsked(false);
+  assertEquals(asked.length, 15);
+  for (const [at, pages] of asked.entries()) assert(pages - (asked[at - 1] ?? 0) <= 540, `At ${asked}`);
+});
+
+test("the disk is not asked on the way where SQLite waits for it at each commit", async () => {
+  assertEquals(await pagesAsked(true), []);
 });
 
 test("nothing is brought in before there is as much as is wanted", () =>
