@@ -2,7 +2,7 @@
 import { event, saga, type } from "../../mod.ts";
 import type { MessageContext } from "../../src/pipeline/context.ts";
 import { newInstance, type SagaEffects } from "../../src/sagas/instance.ts";
-import { handle } from "../../src/sagas/machine.ts";
+import { handle, planOf } from "../../src/sagas/machine.ts";
 import { definitionOfSaga } from "../../src/sagas/saga.ts";
 import { peer } from "../peers/mod.ts";
 import type { Case } from "../support/program.ts";
@@ -81,14 +81,15 @@ export const cases: Readonly<Record<string, Case>> = {
     prepare: async () => {
       const definition = definitionOfSaga(Counter);
       if (definition === undefined) throw new Error("That is no saga");
+      const plan = planOf(definition);
       const data = { count: 0 };
       const instance = newInstance("1", "a", data);
-      await handle(definition, instance, { kind: "event", event: "begun", message: { id: "1" } }, effects);
+      await handle(plan, instance, { kind: "event", event: "begun", message: { id: "1" } }, effects);
       return (count) => {
         for (let i = 0; i < count; i += 2) {
-          handle(definition, instance, { kind: "event", event: "added", message: { id: "1", by: 1 } }, effects);
+          handle(plan, instance, { kind: "event", event: "added", message: { id: "1", by: 1 } }, effects);
           if (instance.state !== "odd") throw new Error(`It is in "${instance.state}" after an odd number of events`);
-          handle(definition, instance, { kind: "event", event: "removed", message: { id: "1", by: 1 } }, effects);
+          handle(plan, instance, { kind: "event", event: "removed", message: { id: "1", by: 1 } }, effects);
         }
         if (instance.state !== "even" || data.count !== 0) throw new Error("It has lost count");
         return Promise.resolve();

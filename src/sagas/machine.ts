@@ -11,7 +11,8 @@ import { choose, fire, take, type Taken, unhandled } from "./taking.ts";
 
 const plans = new WeakMap<SagaDefinition, Plan>();
 
-function planOf(definition: SagaDefinition): Plan {
+/** The tables of a definition, by which it is handled: made once. */
+export function planOf(definition: SagaDefinition): Plan {
   let plan = plans.get(definition);
   if (plan === undefined) plans.set(definition, plan = new Plan(definition));
   return plan;
@@ -27,12 +28,12 @@ function planOf(definition: SagaDefinition): Plan {
  * @throws whatever a step throws that no `catch` takes
  */
 export function handle(
-  definition: SagaDefinition,
+  plan: Plan,
   instance: SagaInstance,
   occurrence: Occurrence,
   effects: SagaEffects,
 ): Awaitable<Handled> {
-  const handling = new Handling(planOf(definition), instance, effects, run);
+  const handling = new Handling(plan, instance, effects, run);
   switch (occurrence.kind) {
     case "event": {
       if (instance.compensating !== undefined) return "redeliver";
@@ -59,13 +60,13 @@ export function handle(
  * @throws {UnreadableSagaError} as `handle`
  */
 export function mustWait(
-  definition: SagaDefinition,
+  plan: Plan,
   instance: SagaInstance,
   { event, message }: Extract<Occurrence, { readonly kind: "event" }>,
   effects: SagaEffects,
 ): boolean {
   if (instance.compensating !== undefined) return true;
-  const handling = new Handling(planOf(definition), instance, effects, run);
+  const handling = new Handling(plan, instance, effects, run);
   const found = handling.plan.stateOf(instance).events.get(event);
   return choose(handling, found, event, handling.context(message, event)) === "redeliver";
 }

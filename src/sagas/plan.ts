@@ -56,6 +56,8 @@ export class Plan {
   readonly missing: ReadonlyMap<string, RuleDefinition>;
   readonly #states: ReadonlyMap<string, StatePlan>;
   readonly #places: Map<string, Place> = new Map();
+  /** Whether anything ever runs on the way from one state to another. */
+  readonly #anyPassage: boolean;
   readonly #passages: Map<string, Map<string, Passage | undefined>> = new Map();
 
   constructor(definition: SagaDefinition) {
@@ -71,6 +73,7 @@ export class Plan {
     );
     const states = [initialState, ...definition.states, finalState];
     this.#states = new Map(states.map((state) => [state, statePlan(state, definition, this.composites)]));
+    this.#anyPassage = rules.some(({ trigger }) => "state" in trigger);
     for (const { steps } of rules) this.#remember(steps);
   }
 
@@ -110,6 +113,7 @@ export class Plan {
 
   /** What runs on the way; `undefined`: nothing does. */
   passage(from: string, to: string): Passage | undefined {
+    if (!this.#anyPassage) return undefined;
     let ways = this.#passages.get(from);
     if (ways === undefined) this.#passages.set(from, ways = new Map());
     const known = ways.get(to);

@@ -8,6 +8,8 @@ import { jsonSerializer } from "./json.ts";
 export class Serializers {
   /** What writes. */
   readonly default: Serializer;
+  /** What reads and writes JSON. */
+  readonly json: Serializer;
   readonly #byContentType: ReadonlyMap<string, Serializer>;
 
   /**
@@ -27,7 +29,8 @@ export class Serializers {
       }
       byContentType.set(contentType, serializer);
     }
-    if (!byContentType.has("application/json")) byContentType.set("application/json", jsonSerializer());
+    this.json = byContentType.get("application/json") ?? jsonSerializer();
+    byContentType.set("application/json", this.json);
     this.#byContentType = byContentType;
   }
 
@@ -43,6 +46,7 @@ export class Serializers {
    * @throws {UnknownContentTypeError} if none reads it
    */
   pick(contentType: string | undefined): Serializer {
+    if (contentType === this.default.contentType) return this.default;
     const exact = this.#byContentType.get(contentType ?? "application/json");
     if (exact !== undefined) return exact;
     const serializer = this.#byContentType.get(essence(contentType ?? "") || "application/json");

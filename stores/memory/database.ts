@@ -37,12 +37,17 @@ export class BusRows {
   readonly outbox: DueRows<OutboxRow> = new DueRows<OutboxRow>(({ id }) => id);
   readonly schedules: DueRows<ScheduleRow> = new DueRows<ScheduleRow>(({ token }) => token);
   readonly cancelled: Cancelled = new Cancelled();
+  /** What was asked for last: a unit asks twice. */
+  #endpoint = "";
+  #inbox: Inbox | undefined;
 
   /** What an endpoint has handled. */
   inbox(endpoint: string): Inbox {
+    if (this.#inbox !== undefined && endpoint === this.#endpoint) return this.#inbox;
     let inbox = this.inboxes.get(endpoint);
     if (inbox === undefined) this.inboxes.set(endpoint, inbox = new Inbox());
-    return inbox;
+    this.#endpoint = endpoint;
+    return this.#inbox = inbox;
   }
 }
 
@@ -52,6 +57,9 @@ export class Database implements MemoryDatabase {
   /** Of sagas, by their names. */
   readonly locks: KeyedLocks = new KeyedLocks();
   readonly #leases = new Map<string, LeaseRecord>();
+  /** What was asked for last: mostly there is one. */
+  #bus = "";
+  #rows: BusRows | undefined;
 
   /** As {@linkcode MemoryDatabase.counts}. */
   get counts(): MemoryDatabaseCounts {
@@ -67,9 +75,11 @@ export class Database implements MemoryDatabase {
 
   /** The rows of one bus. */
   of(bus: string): BusRows {
+    if (this.#rows !== undefined && bus === this.#bus) return this.#rows;
     let rows = this.buses.get(bus);
     if (rows === undefined) this.buses.set(bus, rows = new BusRows());
-    return rows;
+    this.#bus = bus;
+    return this.#rows = rows;
   }
 
   /** As `Store.sweep`. */

@@ -12,6 +12,9 @@ interface Kept {
 /** The instances of one bus' sagas, found by id and by index. */
 export class Sagas {
   readonly #sagas = new Map<string, InstanceTable>();
+  /** Which was asked for last: a unit asks three times. */
+  #name = "";
+  #table: InstanceTable | undefined;
   /** By saga and index, the ids. */
   readonly #index = new Map<string, Set<string>>();
   /** By saga and id. */
@@ -23,6 +26,15 @@ export class Sagas {
     let size = 0;
     for (const all of this.#sagas.values()) size += all.size;
     return size;
+  }
+
+  /** The instances of a saga, where it has had any. */
+  #of(saga: string): InstanceTable | undefined {
+    if (this.#table === undefined || saga !== this.#name) {
+      this.#table = this.#sagas.get(saga);
+      this.#name = saga;
+    }
+    return this.#table;
   }
 
   /** As `SagaRecords.count`. */
@@ -62,7 +74,7 @@ export class Sagas {
 
   /** One, if it is there. */
   load(saga: string, id: string): SagaRow | undefined {
-    return this.#sagas.get(saga)?.get(id);
+    return this.#of(saga)?.get(id);
   }
 
   /** As `Unit.find`. */
@@ -109,10 +121,10 @@ export class Sagas {
         for (const name in before.index) this.#removeIndex(before, name, before.index[name]!);
       }
       if (after === undefined) {
-        if (before !== undefined) this.#sagas.get(before.saga)?.delete(before.id);
+        if (before !== undefined) this.#of(before.saga)?.delete(before.id);
         continue;
       }
-      let all = this.#sagas.get(after.saga);
+      let all = this.#of(after.saga);
       if (all === undefined) this.#sagas.set(after.saga, all = new InstanceTable());
       all.set(after);
       for (const name in after.index) {

@@ -9,7 +9,7 @@ import {
   type SagaEffects,
   type SagaInstance,
 } from "../../src/sagas/instance.ts";
-import { handle, isOver } from "../../src/sagas/machine.ts";
+import { handle, isOver, planOf } from "../../src/sagas/machine.ts";
 import { definitionOfSaga } from "../../src/sagas/saga.ts";
 import type { MessageContext } from "../../src/pipeline/context.ts";
 
@@ -145,7 +145,7 @@ export class Driven {
   async occur(occurrence: Occurrence): Promise<Handled> {
     const before = structuredClone(this.instance);
     try {
-      const handled = await handle(this.definition, this.instance, occurrence, this.effects);
+      const handled = await handle(planOf(this.definition), this.instance, occurrence, this.effects);
       if (handled !== "handled") this.instance = before;
       // What is stored is plain data.
       else this.instance = structuredClone(this.instance);

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { EndlessSagaError, saga, type, UnhandledSagaEventError, UnreadableSagaError } from "../../mod.ts";
-import { handle } from "../../src/sagas/machine.ts";
+import { handle, planOf } from "../../src/sagas/machine.ts";
 import { definitionOfSaga } from "../../src/sagas/saga.ts";
 import { test } from "../support/runner.ts";
 import { blank, Driven, FakeEffects } from "./fake_effects.ts";
@@ -55,7 +55,7 @@ test("an instance goes from state to state, and asks for what its steps say", as
 test("steps that return no promise run within the call, others are waited for in order", async () => {
   const definition = definitionOfSaga(Orders)!;
   const effects = new FakeEffects();
-  const now = handle(definition, blank("1", { total: 5 }), {
+  const now = handle(planOf(definition), blank("1", { total: 5 }), {
     kind: "event",
     event: "submitted",
     message: { id: "1", total: 5 },
@@ -64,7 +64,7 @@ test("steps that return no promise run within the call, others are waited for in
   effects.later = true;
   const instance = blank("1", { total: 5 });
   const occurrence = { kind: "event", event: "submitted", message: { id: "1", total: 5 } } as const;
-  const later = handle(definition, instance, occurrence, effects);
+  const later = handle(planOf(definition), instance, occurrence, effects);
   assert(later instanceof Promise);
   assertEquals(instance.state, "initial");
   assertEquals(await later, "handled");
@@ -195,7 +195,7 @@ test("an instance in a state that the saga does not have is refused", () => {
       compensating: occurrence.kind === "compensate" ? { downTo: undefined, then: [], token: "c" } : undefined,
     };
     assertThrows(
-      () => handle(definition, instance, occurrence, new FakeEffects()),
+      () => handle(planOf(definition), instance, occurrence, new FakeEffects()),
       UnreadableSagaError,
       '"shipped" is none of the saga\'s',
     );

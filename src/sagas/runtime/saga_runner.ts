@@ -17,7 +17,7 @@ import { exponentialBackoff } from "../../values/backoff.ts";
 import { otherThanObject } from "../../values/kind_of.ts";
 import type { EventDefinition, SagaDefinition } from "../definition.ts";
 import { type Handled, newInstance, type Occurrence, type SagaInstance } from "../instance.ts";
-import { handle, mustWait } from "../machine.ts";
+import { handle, mustWait, planOf } from "../machine.ts";
 import { type Answer, answerTo } from "./answers.ts";
 import { rememberCaller } from "./callers.ts";
 import { idOf, unitOf } from "./correlating.ts";
@@ -26,6 +26,7 @@ import type { Happened } from "./history.ts";
 import { fromRow } from "./instance_row.ts";
 import { nameOf, tellOfInstance } from "./observing.ts";
 import type { Found, SagaPart } from "./part.ts";
+import type { Plan } from "../plan.ts";
 import { Reservation } from "./reservation.ts";
 import { save } from "./saving.ts";
 import { type Signal, toSignal } from "./signal.ts";
@@ -47,9 +48,11 @@ interface Work {
 /** Runs a saga: loads its instances, hands them to the machine, and has them saved by the unit of their message. */
 export class SagaRunner {
   readonly saga: SagaDefinition;
+  readonly #plan: Plan;
 
   constructor(saga: SagaDefinition) {
     this.saga = saga;
+    this.#plan = planOf(saga);
   }
 
   /** An event, or an answer to a request. */
@@ -136,7 +139,7 @@ export class SagaRunner {
     // If one of them could not handle it yet, it would come again to all.
     const waiting = found.find(({ instance }) =>
       mustWait(
-        this.saga,
+        this.#plan,
         instance,
         occurrence,
         new UnitEffects(context, consumption, unit, this.saga, instance),
@@ -158,7 +161,7 @@ export class SagaRunner {
         const nobody = newInstance(event.by.kind === "index" ? "" : idOf(saga, event, work.context.message), "", {});
         const effects = new UnitEffects(work.context, work.consumption, work.unit, saga, nobody);
         const occurrence: Occurrence = { kind: "missing", event: event.name, message: work.context.message };
-        if (await handle(saga, nobody, occurrence, effects) !== "unhandled") return;
+        if (await handle(this.#plan, nobody, occurrence, effects) !== "unhandled") return;
       }
     }
     throw new SagaNotFoundError(saga.name, event.name, by);
@@ -201,7 +204,7 @@ export class SagaRunner {
   /** Most of it is there at once. */
   #handle(work: Work, row: SagaRow | undefined, instance: SagaInstance, occurrence: Occurrence): Awaitable<void> {
     const effects = new UnitEffects(work.context, work.consumption, work.unit, this.saga, instance);
-    const became = handle(this.saga, instance, occurrence, effects);
+    const became = handle(this.#plan, instance, occurrence, effects);
     return isPromise(became)
       ? this.#keepLater(became, work, row, instance, occurrence, effects)
       : this.#keep(work, row, instance, occurrence, effects, became);
@@ -283,7 +286,7 @@ export class SagaRunner {
 
 /** JSON in any case: people read what is stored, and the bus may write another format on the wire tomorrow. */
 function serializerOf({ services: { serializers } }: Consumption): Serializer {
-  return serializers.pick("application/json");
+  return serializers.json;
 }
 
 function occurrenceOfEvent({ name }: EventDefinition, { context }: Work): Extract<Occurrence, { kind: "event" }> {
