@@ -10,7 +10,6 @@ import type { JoinableStore, Leased, Scope, Store, Unit } from "../spi/store.ts"
 import type { Backlog } from "../spi/telemetry.ts";
 import type { Capabilities, Enlistment, Receiver, Transport } from "../spi/transport.ts";
 import { Deliverer, leaseInMs } from "./deliverer.ts";
-import { DeliveryScope, type ScopeSource } from "./delivery_scope.ts";
 import { rowOf } from "./stored_message.ts";
 import { Sweeper } from "./sweeper.ts";
 import { UnitOfWork } from "./unit_of_work.ts";
@@ -144,17 +143,12 @@ export class Storage implements UnitOwner {
   /**
    * The same, with no promise; `undefined`: it has to be waited for.
    *
-   * @param source of the signal that ends it, which has not aborted
+   * @param scope whose signal has not aborted
    */
-  beginNow(
-    partition: string,
-    inbox: readonly InboxKey[],
-    source: ScopeSource,
-    receiver: Receiver | undefined,
-  ): UnitOfWork | undefined {
+  beginNow(scope: Scope, receiver: Receiver | undefined): UnitOfWork | undefined {
     if (this.store.beginNow === undefined) return undefined;
-    const unit = this.store.beginNow(new DeliveryScope(this.bus, partition, inbox, source, leaseInMs));
-    return unit && new UnitOfWork(this, unit, inbox, receiver);
+    const unit = this.store.beginNow(scope);
+    return unit && new UnitOfWork(this, unit, scope.inbox, receiver);
   }
 
   /** Units of these messages are likely to begin soon. */

@@ -5,10 +5,12 @@ import type { Consumption } from "../pipeline/consumption.ts";
 import { wait } from "../pipeline/recovery.ts";
 import type { Run, Stage } from "../pipeline/stage.ts";
 import type { InboxKey } from "../spi/rows.ts";
+import type { Endable, Scope } from "../spi/store.ts";
 import { type Awaitable, isPromise } from "../values/awaitable.ts";
 import type { Backoff } from "../values/backoff.ts";
 import { beginUnit, conflictBackoff, isHandled, keyOf, mostConflicts } from "./beginning.ts";
 import { conclude } from "./concluding.ts";
+import { leaseInMs } from "./deliverer.ts";
 import type { Storage } from "./storage.ts";
 import type { UnitOfWork } from "./unit_of_work.ts";
 
@@ -89,12 +91,13 @@ class Begun {
   }
 }
 
-class Attempt {
+/** An attempt, and what its unit is about. The signal is made when it is first asked for: most units ask for none. */
+class Attempt implements Scope {
+  readonly inbox: readonly InboxKey[];
   readonly #consumption: Consumption;
   readonly #storage: Storage;
   readonly #attempt: number;
   readonly #begunAt: number;
-  readonly #inbox: readonly InboxKey[];
   #conflictWait: Backoff | undefined;
   /** What had become of the message when it was last to be committed. */
   #done: Consumption["unhandled"];
@@ -102,10 +105,29 @@ class Attempt {
   constructor(consumption: Consumption, storage: Storage) {
     // A query is asked again at will.
     this.#begunAt = consumption.services.look.now();
-    this.#inbox = consumption.definition?.kind === "query" ? [] : [keyOf(consumption, this.#begunAt)];
+    this.inbox = consumption.definition?.kind === "query" ? [] : [keyOf(consumption, this.#begunAt)];
     this.#consumption = consumption;
     this.#storage = storage;
     this.#attempt = consumption.attempt;
+  }
+
+  get bus(): string {
+    return this.#consumption.services.bus;
+  }
+  get partition(): string {
+    return this.#consumption.envelope.messageId;
+  }
+  get signal(): AbortSignal {
+    return this.#consumption.signal;
+  }
+  get leaseMs(): number {
+    return leaseInMs;
+  }
+  listen(unit: Endable): void {
+    this.#consumption.ending = unit;
+  }
+  forget(unit: Endable): void {
+    if (this.#consumption.ending === unit) this.#consumption.ending = undefined;
   }
 
   /** With no promise where nothing has to be waited for; from where something has on, as {@linkcode Attempt.run}. */
@@ -134,10 +156,10 @@ class Attempt {
   }
 
   #beginNow(): UnitOfWork | undefined {
-    const { envelope: { messageId }, aborted, services: { settling } } = this.#consumption;
+    const { aborted, services: { settling } } = this.#consumption;
     if (aborted !== undefined || this.#interrupted) return undefined;
     try {
-      return this.#storage.beginNow(messageId, this.#inbox, this.#consumption, settling.receiver);
+      return this.#storage.beginNow(this, settling.receiver);
     } catch {
       return undefined; // where it is waited for, that is dealt with
     }
@@ -194,7 +216,7 @@ class Attempt {
       } catch (thrown) {
         await unit.rollback();
         leave(consumption);
-        if ((committing && thrown instanceof DuplicateError) || isHandled(thrown, this.#inbox)) {
+        if ((committing && thrown instanceof DuplicateError) || isHandled(thrown, this.inbox)) {
           consumption.unhandled = "duplicate";
           return;
         }
@@ -219,7 +241,6 @@ class Attempt {
   }
 
   #begin(): Promise<UnitOfWork> {
-    const { signal } = this.#consumption;
-    return beginUnit(this.#storage, this.#consumption, this.#inbox, signal, () => this.#interrupted);
+    return beginUnit(this.#storage, this.#consumption, this.inbox, this.signal, () => this.#interrupted);
   }
 }

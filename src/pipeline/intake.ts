@@ -155,7 +155,7 @@ export class Intake {
     this.#waiting--;
     this.#running++;
     if (!slotless) this.#slots++;
-    for (const gate of this.#gates) gate.started(sequence);
+    if (this.#gates.length > 0) { for (const gate of this.#gates) gate.started(sequence); }
     this.#owner.start(delivery, sequence);
   }
 
@@ -168,7 +168,7 @@ export class Intake {
   finished(delivery: Delivery, sequence: number, error: Error | undefined, counted: boolean): void {
     this.#running--;
     if (!(this.#slotless?.(delivery) ?? false)) this.#slots--;
-    for (const gate of this.#gates) gate.finished(sequence, error, counted);
+    if (this.#gates.length > 0) { for (const gate of this.#gates) gate.finished(sequence, error, counted); }
     if (delivery.key !== undefined) this.#release(delivery.key);
     this.pump();
   }

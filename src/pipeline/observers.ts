@@ -190,6 +190,7 @@ export class Observers {
 
   /** Whether anybody looks at the instances of sagas: few do, and what they hold is copied for them. */
   get anyOfInstances(): boolean {
+    if (this.#all.size === 0) return false;
     for (const { instance } of this.#all) if (instance !== undefined) return true;
     return false;
   }

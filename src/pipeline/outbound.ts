@@ -71,16 +71,18 @@ export class Outbound implements SendTarget, SettledListener {
    */
   turn(): Promise<void> | undefined {
     if (!this.#immediate) return undefined;
-    if (this.#turn === undefined && ++this.#inARow >= mostInARow) {
-      this.#inARow = 0;
-      this.#turn = new Promise((resolve) => {
-        macrotask(() => {
-          this.#turn = undefined;
-          resolve();
-        });
-      });
-    }
+    if (this.#turn === undefined && ++this.#inARow >= mostInARow) this.#turn = this.#nextTurn();
     return this.#turn;
+  }
+  /** Apart: what captures anything makes room for that at every call. */
+  #nextTurn(): Promise<void> {
+    this.#inARow = 0;
+    return new Promise((resolve) => {
+      macrotask(() => {
+        this.#turn = undefined;
+        resolve();
+      });
+    });
   }
 
   #take(message: OutgoingMessage, urgent: boolean): void {

@@ -309,11 +309,16 @@ function outgoingOptions(
 function taken(posted: OutgoingMessage, target: SendTarget): Promise<void> {
   if (!target.holds) {
     const turn = target.turn?.();
-    return turn === undefined ? posted.done : posted.done.finally(() => turn);
+    return turn === undefined ? posted.done : behind(posted.done, turn);
   }
   // Whoever lets the held messages go awaits them; here nobody does.
   posted.done.catch(() => {});
   return Promise.resolve();
+}
+
+/** Apart: what captures anything makes room for that at every call. */
+function behind(done: Promise<void>, turn: Promise<void>): Promise<void> {
+  return done.finally(() => turn);
 }
 
 /** What flows on, and over it what was given. */

@@ -28,7 +28,7 @@ export async function compensation(handling: Handling, compensating: Compensatio
     return await goOn(handling, compensating.then);
   }
   await run(handling, undo);
-  instance.undos.splice(instance.undos.indexOf(undo), 1);
+  instance.undos = instance.undos.filter((each) => each !== undo);
   // What follows has a unit of its own, so that its failure does not undo the undo.
   if (handling.waiting !== undefined) return suspended;
   const token = effects.newId();

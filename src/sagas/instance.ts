@@ -3,9 +3,10 @@ import type { Contract } from "../contracts/contract.ts";
 import type { ExceptionInfo } from "../errors/exception_info.ts";
 import type { MessageContext } from "../pipeline/context.ts";
 import { type Awaitable, isPromise } from "../values/awaitable.ts";
+import { none } from "../values/none.ts";
 import { initialState } from "./definition.ts";
 
-/** What is stored of an instance, beside its id: changed in place by the machine. */
+/** What is stored of an instance, beside its id: changed by the machine, its records and lists by putting others there. */
 export interface SagaInstance {
   readonly id: string;
   /** New for each instance: what belongs to an earlier one of the same id is told apart. */
@@ -13,25 +14,44 @@ export interface SagaInstance {
   state: string;
   data: object;
   /** By the key of a composite: the events that have arrived of it; none: it has fired, which it does once. */
-  readonly arrived: Record<string, readonly string[]>;
+  arrived: Readonly<Record<string, readonly string[]>>;
   /** By the name of a timeout: the token that alone is valid. */
-  readonly timeouts: Record<string, string>;
+  timeouts: Readonly<Record<string, string>>;
   /** By request id. */
-  readonly requests: Record<string, OpenRequest>;
+  requests: Readonly<Record<string, OpenRequest>>;
   /** What is to be undone, in the order in which it was registered. */
-  readonly undos: UndoRecord[];
+  undos: readonly UndoRecord[];
   /** While it compensates. */
   compensating: Compensation | undefined;
 }
 
+/** What most instances have of most: shared, and told without a look into it. */
+export const nothing: Readonly<Record<string, never>> = Object.freeze({});
+
+/** A record without one of its entries: {@linkcode nothing} if that was all. */
+export function without<Value>(
+  record: Readonly<Record<string, Value>>,
+  name: string,
+): Readonly<Record<string, Value>> {
+  const { [name]: _, ...others } = record;
+  return isEmpty(others) ? nothing : others;
+}
+
+/** Whether a record has no entries. */
+export function isEmpty(record: Readonly<Record<string, unknown>>): boolean {
+  if (record === nothing) return true;
+  for (const _ in record) return false;
+  return true;
+}
+
 /** Gives an open request up: what is still answered finds nothing, and whoever waits for what it led to is told. */
 export function giveUp(
-  { requests }: SagaInstance,
+  instance: SagaInstance,
   requestId: string,
   effects: SagaEffects,
 ): Awaitable<void> {
-  const { token, caller } = requests[requestId]!; // one of its own
-  delete requests[requestId];
+  const { token, caller } = instance.requests[requestId]!; // one of its own
+  instance.requests = without(instance.requests, requestId);
   const unscheduled = effects.unschedule(token);
   if (caller === undefined) return unscheduled;
   return isPromise(unscheduled) ? unscheduled.then(() => effects.abandon(caller)) : effects.abandon(caller);
@@ -44,10 +64,10 @@ export function newInstance(id: string, incarnation: string, data: object): Saga
     incarnation,
     state: initialState,
     data,
-    arrived: {},
-    timeouts: {},
-    requests: {},
-    undos: [],
+    arrived: nothing,
+    timeouts: nothing,
+    requests: nothing,
+    undos: none,
     compensating: undefined,
   };
 }

@@ -4,7 +4,15 @@ import { type Awaitable, isPromise } from "../values/awaitable.ts";
 import { begin, compensation } from "./compensation.ts";
 import { finalState, type SagaDefinition } from "./definition.ts";
 import { andThen, Handling, type Signal, suspended } from "./handling.ts";
-import { giveUp, type Handled, type Occurrence, type SagaEffects, type SagaInstance } from "./instance.ts";
+import {
+  giveUp,
+  type Handled,
+  nothing,
+  type Occurrence,
+  type SagaEffects,
+  type SagaInstance,
+  without,
+} from "./instance.ts";
 import { Plan } from "./plan.ts";
 import { run } from "./step_runner.ts";
 import { choose, fire, take, type Taken, unhandled } from "./taking.ts";
@@ -91,7 +99,7 @@ function timeout(handling: Handling, name: string, token: string): Awaitable<Han
   const rule = plan.stateOf(instance).timeouts.get(name);
   const context = handling.context(undefined);
   if (rule === undefined) return unhandled(handling, name, context);
-  delete instance.timeouts[name];
+  instance.timeouts = without(instance.timeouts, name);
   return ran(handling, handling.run(context, rule.steps));
 }
 
@@ -109,7 +117,7 @@ function answered(handling: Handling, answer: Answer): Awaitable<Handled> {
     const why = `it waits for the answer to "${request.step}", a step which the saga does not have`;
     throw new UnreadableSagaError(plan.definition.name, instance.id, why);
   }
-  delete instance.requests[requestId];
+  instance.requests = without(instance.requests, requestId);
   const cleared = kind === "timedOut" ? undefined : effects.unschedule(request.token);
   const context = handling.context(kind === "timedOut" ? undefined : answer.message, request.caller);
   handling.caller = request.caller;
@@ -158,12 +166,10 @@ function conclude(handling: Handling): Awaitable<void> {
 /** What is scheduled for an instance that is over would find nothing. */
 function release(instance: SagaInstance, effects: SagaEffects): Awaitable<void> {
   const { timeouts, requests } = instance;
+  if (timeouts === nothing && requests === nothing) return undefined;
   let done: Awaitable<void> = undefined;
-  for (const name in timeouts) {
-    const token = timeouts[name]!; // one of its own
-    delete timeouts[name];
-    done = andThen(done, () => effects.unschedule(token));
-  }
+  instance.timeouts = nothing;
+  for (const token of Object.values(timeouts)) done = andThen(done, () => effects.unschedule(token));
   for (const id in requests) {
     done = andThen(done, () => giveUp(instance, id, effects));
   }

@@ -9,7 +9,7 @@ import { epochMilliseconds, type Instant } from "../values/instant.ts";
 import type { CatchStep, CompensateStep, RaiseStep, RequestStep, RetryStep, ScheduleStep, Step } from "./definition.ts";
 import { finalState } from "./definition.ts";
 import { andThen, type Handling, type Signal, suspended } from "./handling.ts";
-import type { Caller } from "./instance.ts";
+import { type Caller, without } from "./instance.ts";
 import { StepContext } from "./step_context.ts";
 import { take } from "./taking.ts";
 import { transition } from "./transitions.ts";
@@ -129,7 +129,7 @@ function perform(handling: Handling, context: StepContext, step: Step): Awaitabl
     case "catch":
       return undefined; // nothing has failed
     case "compensateWith":
-      instance.undos.push({ name: step.name, step: step.key, message: context.message });
+      instance.undos = [...instance.undos, { name: step.name, step: step.key, message: context.message }];
       return undefined;
     case "compensate":
       return compensate(handling, step);
@@ -148,7 +148,7 @@ function schedule({ plan, instance, effects }: Handling, step: ScheduleStep, own
     : now + milliseconds(when);
   const before = instance.timeouts[step.timeout];
   const token = effects.newId();
-  instance.timeouts[step.timeout] = token;
+  instance.timeouts = { ...instance.timeouts, [step.timeout]: token };
   if (before === undefined) return effects.schedule(step.timeout, token, dueAt);
   return andThen(effects.unschedule(before), () => effects.schedule(step.timeout, token, dueAt));
 }
@@ -156,7 +156,7 @@ function schedule({ plan, instance, effects }: Handling, step: ScheduleStep, own
 function unschedule({ instance, effects }: Handling, timeout: string): Awaitable<void> {
   const token = instance.timeouts[timeout];
   if (token === undefined) return undefined;
-  delete instance.timeouts[timeout];
+  instance.timeouts = without(instance.timeouts, timeout);
   return effects.unschedule(token);
 }
 
@@ -182,7 +182,8 @@ function request(handling: Handling, step: RequestStep, message: unknown, contex
   const token = effects.newId();
   const caller = step.answers ? callerOf(handling, context) : undefined;
   if (caller !== undefined) handling.caller = undefined;
-  instance.requests[requestId] = { step: step.key, token, ...(caller === undefined ? {} : { caller }) };
+  const open = { step: step.key, token, ...(caller === undefined ? {} : { caller }) };
+  instance.requests = { ...instance.requests, [requestId]: open };
   const sent = effects.request(step.contract, message, { requestId, token, dueAt: effects.now() + step.timeoutInMs });
   const { pending } = step;
   return pending === undefined ? sent : andThen(sent, () => transition(handling, pending));

@@ -67,9 +67,11 @@ export function unhandled({ plan }: Handling, event: string, context: StepContex
 function accepted(instance: SagaInstance, counted: EventPlan["counted"], event: string, signal: Signal): Taken {
   for (const { key } of counted) {
     const arrived = instance.arrived[key];
-    if (arrived === undefined) instance.arrived[key] = [event];
+    if (arrived === undefined) instance.arrived = { ...instance.arrived, [key]: [event] };
     // None: it has fired.
-    else if (arrived.length > 0 && !arrived.includes(event)) instance.arrived[key] = [...arrived, event];
+    else if (arrived.length > 0 && !arrived.includes(event)) {
+      instance.arrived = { ...instance.arrived, [key]: [...arrived, event] };
+    }
   }
   return signal ?? "handled";
 }
@@ -79,7 +81,7 @@ export function fire(handling: Handling): Awaitable<Signal> {
   const { instance } = handling;
   for (let next = complete(handling); next !== undefined; next = complete(handling)) {
     const { steps } = next.rule;
-    instance.arrived[next.key] = [];
+    instance.arrived = { ...instance.arrived, [next.key]: [] };
     const result = handling.run(handling.context(undefined), steps);
     if (isPromise(result)) return andThen(result, (signal) => signal ?? fire(handling));
     if (result === suspended) return suspended;

@@ -1,7 +1,7 @@
 /** Transitions, and what runs on the way. @module */
 import { type Awaitable, isPromise } from "../values/awaitable.ts";
 import { andThen, type Handling, type Signal, suspended } from "./handling.ts";
-import { giveUp } from "./instance.ts";
+import { giveUp, nothing } from "./instance.ts";
 import { isWithin } from "./lineage.ts";
 import type { Passage } from "./plan.ts";
 
@@ -45,7 +45,7 @@ function assign(handling: Handling, from: string, to: string): Awaitable<void> {
   plan.checkData(instance, to);
   instance.state = to;
   effects.transitioned(from, to);
-  for (const _ in instance.requests) return abandon(handling, to);
+  if (instance.requests !== nothing) return abandon(handling, to);
 }
 
 /** Requests whose state has been left are given up. */

@@ -33,6 +33,8 @@ export class MemoryStore implements Store<undefined>, DueHost, UnitHost {
   readonly database: Database;
   readonly listening: Set<MemoryUnit> = new Set();
   readonly #end = new AbortController();
+  /** As its signal says, whose getters are calls on some runtimes. */
+  #closed = false;
   #clock: Clock | undefined;
   /** How many buses have it open. */
   #users = 0;
@@ -125,6 +127,7 @@ export class MemoryStore implements Store<undefined>, DueHost, UnitHost {
     if (this.#users > 1) this.#users--;
     else if (!this.#end.signal.aborted) {
       this.#users = 0;
+      this.#closed = true;
       this.#end.abort(new ClosedError(`the store "${name}"`));
       for (const unit of [...this.listening]) unit.end(this.#end.signal.reason);
     }
@@ -133,7 +136,7 @@ export class MemoryStore implements Store<undefined>, DueHost, UnitHost {
 
   /** As {@linkcode DueHost.check}. */
   check(doing: string): Clock {
-    this.#end.signal.throwIfAborted();
+    if (this.#closed) this.#end.signal.throwIfAborted();
     if (this.#clock !== undefined) return this.#clock;
     throw new ConfigurationError(`Cannot ${doing}: the memory store is not open. Start its bus first`);
   }

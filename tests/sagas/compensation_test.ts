@@ -158,10 +158,10 @@ test("an undo that fails leaves the instance as it was, and is due again", async
 test("an undo or a step that the saga does not have any more is refused", async () => {
   const one = await booked("hotel", "flight");
   await one.event("failed", { id: "f", reason: "ill" });
-  one.instance.undos.push({ name: "ferry", step: "gone", message: {} });
+  one.instance.undos = [...one.instance.undos, { name: "ferry", step: "gone", message: {} }];
   const error = await assertRejects(() => one.resume(), UnknownUndoError);
   assertEquals(error.details, { saga: "trip", id: "1", undo: "ferry", known: ["car", "flight", "hotel"] });
-  one.instance.undos.length = 0;
+  one.instance.undos = [];
   const { compensating } = one.instance;
   one.instance.compensating = {
     downTo: undefined,

@@ -117,7 +117,7 @@ test("an instance that is over waits for no answer", async () => {
 
 test("an answer to a step that the saga does not have any more is refused", async () => {
   const one = await asked();
-  one.instance.requests["9"] = { step: "initial/begun/request(gone)", token: "t" };
+  one.instance.requests = { "9": { step: "initial/begun/request(gone)", token: "t" } };
   await assertRejects(
     () => one.occur({ kind: "completed", requestId: "9", message: {} }),
     UnreadableSagaError,

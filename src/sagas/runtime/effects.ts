@@ -26,6 +26,8 @@ export function scheduleToken(token: string): string {
 /** What the machine of one instance asks for while a message is handled: all of it commits with the instance. */
 export class UnitEffects implements SagaEffects {
   readonly context: MessageContext;
+  /** Whether observers are told of the instance. */
+  readonly told: boolean;
   // Each of these is made with its first, which most have no second of.
   #transitions: { readonly from: string; readonly to: string }[] | undefined;
   #ids: string[] | undefined;
@@ -43,6 +45,7 @@ export class UnitEffects implements SagaEffects {
     instance: SagaInstance,
   ) {
     this.context = context;
+    this.told = consumption.services.observers.anyOfInstances;
     this.#handler = context;
     this.#consumption = consumption;
     this.#unit = unit;
@@ -50,7 +53,7 @@ export class UnitEffects implements SagaEffects {
     this.#instance = instance;
   }
 
-  /** In the order in which they were made. */
+  /** In the order in which they were made, where they are kept or told. */
   get transitions(): readonly { readonly from: string; readonly to: string }[] {
     return this.#transitions ?? none;
   }
@@ -78,6 +81,7 @@ export class UnitEffects implements SagaEffects {
     if (consumption.stopping) throw consumption.aborted;
   }
   transitioned(from: string, to: string): void {
+    if (!this.told && !this.#saga.history) return;
     if (this.#transitions === undefined) this.#transitions = [{ from, to }];
     else this.#transitions.push({ from, to });
   }

@@ -5,9 +5,10 @@ import type { Serializer } from "../../spi/serializer.ts";
 import type { SagaRow } from "../../spi/rows.ts";
 import { type Awaitable, isPromise } from "../../values/awaitable.ts";
 import { copyOfPlain, isSamePlain } from "../../serialization/plain_copy.ts";
+import { none } from "../../values/none.ts";
 import { issuesOf, type SchemaResult, validates } from "../../values/schema.ts";
 import { finalState, initialState, type SagaDefinition } from "../definition.ts";
-import type { SagaInstance } from "../instance.ts";
+import { isEmpty, nothing, type SagaInstance } from "../instance.ts";
 import { isOver } from "../machine.ts";
 import { KeptRow } from "./kept_row.ts";
 
@@ -72,7 +73,7 @@ function valid(definition: SagaDefinition, row: SagaRow, document: Document, dat
 }
 
 function made({ id, incarnation, state }: SagaRow, document: Document, data: object): SagaInstance {
-  const { arrived = {}, timeouts = {}, requests = {}, undos = [], compensating } = document;
+  const { arrived = nothing, timeouts = nothing, requests = nothing, undos = none, compensating } = document;
   return { id, incarnation, state, data, arrived, timeouts, requests, undos, compensating };
 }
 
@@ -195,6 +196,7 @@ function indexOf(definition: SagaDefinition, instance: SagaInstance): SagaRow["i
     const value: unknown = Reflect.get(data, name);
     if (value !== undefined && value !== null) (index ??= {})[name] = String(value);
   }
+  if (requests === nothing) return index;
   for (const requestId in requests) (index ??= {})[requestIndex(requestId)] = waiting;
   return index;
 }
@@ -211,9 +213,4 @@ function isObjectOrNone(value: unknown): boolean {
 }
 function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isEmpty(record: Readonly<Record<string, unknown>>): boolean {
-  for (const _ in record) return false;
-  return true;
 }

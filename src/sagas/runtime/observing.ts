@@ -18,7 +18,6 @@ export function tellOfInstance(
   serializer: Serializer,
 ): void {
   const { observers } = services;
-  if (!observers.anyOfInstances) return;
   const { id, incarnation, state, data } = instance;
   // As it is now: what comes next in the unit may change it.
   const { body, types } = serializer.serialize(data);

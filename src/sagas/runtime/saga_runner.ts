@@ -251,9 +251,9 @@ export class SagaRunner {
     { consumption, unit }: Work,
     instance: SagaInstance,
     occurrence: Occurrence,
-    { transitions }: UnitEffects,
+    { told, transitions }: UnitEffects,
   ): void {
-    if (!consumption.services.observers.anyOfInstances) return;
+    if (!told) return;
     tellOfInstance(this.saga, instance, occurrence, transitions, consumption, unit, serializerOf(consumption));
   }
 

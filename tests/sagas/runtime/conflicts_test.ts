@@ -116,3 +116,35 @@ for (const how of ["id", "index"] as const) {
     assertEquals([held?.data.total, held?.version], [100, 3]);
   });
 }
+
+trial("an observer that comes while an instance is handled is told of what comes after that", async (t) => {
+  const entered = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  const Slow = saga("slow", {
+    data: type<Record<never, never>>(),
+    states: ["open", "shut"],
+    events: (on) => ({ opened: on.start(Opened, (m) => m.id, () => ({})), added: on(Added, (m) => m.id) }),
+  }, ({ initially, during, when }) => [
+    initially(
+      when("opened").transitionTo("open").then(() => {
+        entered.resolve();
+        return gate.promise;
+      }),
+    ),
+    during("open", when("added").transitionTo("shut")),
+  ]);
+  const bus = t.bus({ name: "slow" });
+  bus.add(Slow);
+  await bus.start();
+  await bus.publish(Opened, { id: "1" });
+  await entered.promise;
+  const told: unknown[] = [];
+  bus.observe({ instance: ({ name, transitions }) => void told.push([name, transitions]) });
+  gate.resolve();
+  await t.settled();
+  // Not of half of what has happened.
+  assertEquals(told, []);
+  await bus.publish(Added, { id: "1", by: 1 });
+  await t.settled();
+  assertEquals(told, [["added", [{ from: "open", to: "shut" }]]]);
+});
