@@ -8,6 +8,7 @@ import { headerText, names } from "../envelope/headers.ts";
 import { NumberedKey } from "../envelope/inbox_key.ts";
 import { SentEnvelope } from "../envelope/sent_envelope.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
+import type { ScopeSource } from "./delivery_scope.ts";
 import { wait } from "../pipeline/recovery.ts";
 import { referred } from "../pipeline/reference.ts";
 import { envelopeIn } from "../envelope/text_frame.ts";
@@ -60,13 +61,14 @@ export function isHandled(thrown: unknown, inbox: readonly InboxKey[]): boolean 
  * meanwhile: it is not the message that fails.
  *
  * @param first of those that it is about
+ * @param source of the signal that ends it
  * @param interrupted whether nobody wants it any more
  */
 export async function beginUnit(
   storage: Storage,
   first: Consumption,
   inbox: readonly InboxKey[],
-  signal: AbortSignal | undefined,
+  source: ScopeSource | undefined,
   interrupted: () => boolean,
 ): Promise<UnitOfWork> {
   let backoff: Backoff | undefined;
@@ -74,7 +76,7 @@ export async function beginUnit(
     try {
       const { envelope: { messageId }, match, services: { settling } } = first;
       const instances = match?.stateful === true ? () => instancesOf(first) : undefined;
-      return await storage.begin(messageId, inbox, signal, settling.receiver, instances);
+      return await storage.begin(messageId, inbox, source, settling.receiver, instances);
     } catch (thrown) {
       const error = toError(thrown);
       if (interrupted() || isFinal(error)) throw error;

@@ -241,6 +241,7 @@ class Attempt implements Scope {
   }
 
   #begin(): Promise<UnitOfWork> {
-    return beginUnit(this.#storage, this.#consumption, this.inbox, this.signal, () => this.#interrupted);
+    const consumption = this.#consumption;
+    return beginUnit(this.#storage, consumption, this.inbox, consumption, () => this.#interrupted);
   }
 }

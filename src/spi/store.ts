@@ -75,8 +75,8 @@ export interface Scope {
   /** Ends every wait; the unit then rolls back, also one that waits for nothing. */
   readonly signal: AbortSignal;
   /**
-   * Has its unit ended when `signal` aborts, before whoever listens at that, which need not be made for it. Left out: the
-   * signal itself tells.
+   * Has one unit ended when `signal` aborts, in place of the last: at once if it has, else before whoever listens at that,
+   * which need not be made for it. Left out: the signal itself tells.
    */
   listen?(unit: Endable): void;
   /** Takes that back, if it is this unit. */

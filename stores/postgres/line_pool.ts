@@ -63,6 +63,14 @@ export class LinePool implements LineOwner {
     return found ?? this.#wait(use, admitted, signal);
   }
 
+  /** One for a transaction, if nobody has to wait for it. To be given back, too. */
+  free(): Line | undefined {
+    if (this.#waiters.size > 0 || !this.#admits()) return undefined;
+    const line = this.#find("transaction");
+    if (line === undefined) this.#transactions--;
+    return line;
+  }
+
   /** Gives it back. */
   release(line: Line, use: Use): void {
     line.users = use === "statement" ? line.users - 1 : 0;

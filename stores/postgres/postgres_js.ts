@@ -136,6 +136,11 @@ export class PostgresJs implements SqlClient<TransactionSql> {
     return new Connection(line, this.#preparing, () => this.#pool.release(line, use));
   }
 
+  free(): SqlConnection<TransactionSql> | undefined {
+    const line = this.#pool.free();
+    return line && new Connection(line, this.#preparing, () => this.#pool.release(line, "transaction"));
+  }
+
   async query(text: string, values: readonly SqlValue[] = []): Promise<readonly SqlRow[]> {
     // A pooler takes its connection away with an answer, and with it what postgres.js asks at once of a statement with
     // values behind it. In a transaction it does not.

@@ -72,6 +72,8 @@ export interface SqlClient<in out Tx> extends SqlSession {
    * what needs another: best have one more for that where such ones have all. Left out: no
    */
   connect(signal: AbortSignal, brief?: boolean): Promise<SqlConnection<Tx>>;
+  /** As `connect`, not brief, if there is one that nobody waits for. Left out, or `undefined`: there is none. */
+  free?(): SqlConnection<Tx> | undefined;
   /** Statements within a transaction that an application has begun. */
   join(tx: Tx): JoinedSession;
   /**

@@ -50,7 +50,8 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
   /** Under way on other connections than the commit will be: it must not pass them. */
   #reads: Set<Promise<unknown>> | undefined;
   #rolledBack: Promise<void> = Promise.resolve();
-  readonly #abort: Ending = new Ending(this);
+  /** Where the scope has to be listened at. */
+  readonly #abort: Ending | undefined;
   /** As {@linkcode RunningUnit.link}. */
   link: Link<RunningUnit> | undefined;
 
@@ -70,7 +71,8 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
     this.#scope = scope;
     this.#locks = new HeldLocks(host.locks, locks);
     this.duplicates = duplicates;
-    scope.signal.addEventListener("abort", this.#abort, { once: true });
+    if (scope.listen !== undefined) scope.listen(this);
+    else scope.signal.addEventListener("abort", this.#abort = new Ending(this), { once: true });
   }
 
   get tx(): Tx {
@@ -139,8 +141,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
   end(cause?: unknown): void {
     if (this.#ended !== undefined) return;
     this.#ended = { cause };
-    this.#abort.unit = undefined;
-    this.#scope.signal.removeEventListener("abort", this.#abort);
+    this.#deaf();
     const connection = this.#held;
     this.#held = undefined;
     if (connection !== undefined) this.#rolledBack = undo(connection);
@@ -197,6 +198,13 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
   /** It is on its way: too late for a signal. */
   #goesOut(): void {
     this.#checkEnd();
+    this.#deaf();
+  }
+
+  /** No signal ends it from here on. */
+  #deaf(): void {
+    if (this.#abort === undefined) return this.#scope.forget?.(this);
+    this.#abort.unit = undefined;
     this.#scope.signal.removeEventListener("abort", this.#abort);
   }
 
@@ -250,8 +258,9 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
 
   /** In the first flight: the beginning, what no other process may handle from here on, and what asked for it. */
   async #begin(): Promise<SqlConnection<Tx>> {
-    const { bus, signal } = this.#scope;
-    const connection = await this.#host.database.connect(signal, false);
+    const { bus } = this.#scope;
+    const { database } = this.#host;
+    const connection = database.client.free?.() ?? await database.connect(this.#scope.signal, false);
     if (this.#ended !== undefined) {
       connection.release();
       throw ended(this.#ended.cause);

@@ -1,7 +1,7 @@
 /** The units of work of a store. @module */
 import { TransactionEndedError } from "../../src/errors/store.ts";
 import type { Changes, InboxKey, MessageKey, OutboxRow } from "../../src/spi/rows.ts";
-import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
+import type { Endable, Leased, Scope, Unit } from "../../src/spi/store.ts";
 import { KeyedLocks } from "../../src/values/keyed_locks.ts";
 import { type Awaitable, isPromise } from "../../src/values/awaitable.ts";
 import { LinkedList } from "../../src/values/linked_list.ts";
@@ -48,14 +48,15 @@ export class Units<Tx> implements UnitHost<Tx>, JoinHost {
   /** As `Store.begin`. */
   async begin(scope: Scope): Promise<Unit<Tx>> {
     const { lookups, foresight } = this.#life.check("begin");
-    const { bus, inbox, signal } = scope;
-    signal.throwIfAborted();
+    const { bus, inbox } = scope;
+    const start = new Start(scope);
+    start.check();
     const names = inbox.map((each) => nameOf(bus, each));
     const held: string[] = [];
     try {
       // In one order, so that no two units wait for each other.
       for (const each of names.length > 1 ? [...new Set(names)].sort() : names) {
-        if (!this.locks.tryAcquire(each)) await this.locks.acquire(each, signal);
+        if (!this.locks.tryAcquire(each)) await this.locks.acquire(each, scope.signal);
         held.push(each);
       }
       this.#life.check("begin");
@@ -65,7 +66,7 @@ export class Units<Tx> implements UnitHost<Tx>, JoinHost {
         ? nothing
         : (instances.length === 0 ? await knownOf(foreseen) : undefined) ??
           await lookups.find({ keys: keysOf(bus, inbox), instances: instances.map((each) => ({ ...each, bus })) });
-      signal.throwIfAborted();
+      start.check();
       this.#life.check("begin");
       const duplicates = names.map((each, at) => names.indexOf(each) < at || known.handled[at] === true);
       const loaded = instances.map((each, at) => ({ ...each, row: known.rows[at] }));
@@ -73,6 +74,7 @@ export class Units<Tx> implements UnitHost<Tx>, JoinHost {
       unit.link = this.#running.pushBack(unit);
       return unit;
     } catch (error) {
+      start.forget();
       for (const each of held) this.locks.release(each);
       throw error;
     }
@@ -189,6 +191,30 @@ export class Units<Tx> implements UnitHost<Tx>, JoinHost {
       wakes.tell("schedules", bus, Math.min(...times));
     }
     return leased;
+  }
+}
+
+/** Whether a unit is to end that has not begun yet. Where its scope tells, the signal need not be made. */
+class Start implements Endable {
+  readonly #scope: Scope;
+  #over: { readonly cause: unknown } | undefined;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+    scope.listen?.(this);
+  }
+
+  /** As {@linkcode Endable.end}. */
+  end(cause: unknown): void {
+    this.#over ??= { cause };
+  }
+  /** @throws the signal's reason once it has aborted */
+  check(): void {
+    if (this.#over !== undefined) throw this.#over.cause;
+    if (this.#scope.listen === undefined) this.#scope.signal.throwIfAborted();
+  }
+  forget(): void {
+    this.#scope.forget?.(this);
   }
 }
 

@@ -212,3 +212,26 @@ onPostgres(
     }
   },
 );
+
+test("a transaction that has to wait for nothing is given a connection at once, and counts as any other", async () => {
+  const { lines, taken, take } = pool(2);
+  const [first, second] = [lines.free(), lines.free()];
+  assert(first !== undefined && second !== undefined && first !== second);
+  assertEquals(lines.free(), undefined); // as many as there may be, though there is one more connection for all else
+  const third = take("t3", "transaction");
+  lines.release(first, "transaction");
+  assertEquals((await third, taken), ["t3"]);
+});
+
+test("none is given at once where all are taken, and nothing counts for it", async () => {
+  const { lines, taken, take } = pool(2);
+  const flights = [await take("f1", "flight"), await take("f2", "flight")] as const;
+  const third = take("f3", "flight");
+  for (let tries = 0; tries < 3; tries++) assertEquals(lines.free(), undefined);
+  lines.release(flights[0], "flight");
+  lines.release(flights[1], "flight");
+  assert(lines.free() !== undefined);
+  lines.release(await third, "flight");
+  assert(lines.free() !== undefined);
+  assertEquals([taken, lines.free()], [["f1", "f2", "f3"], undefined]);
+});

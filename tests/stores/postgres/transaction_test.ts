@@ -4,7 +4,7 @@ import type { TransactionSql } from "postgres";
 import { ConfigurationError } from "../../../src/errors/configuration.ts";
 import { PostgresStore } from "../../../stores/postgres/store.ts";
 import { ConflictError, DuplicateError, TransactionEndedError } from "../../../src/errors/store.ts";
-import type { Unit } from "../../../src/spi/store.ts";
+import type { Endable, Scope, Unit } from "../../../src/spi/store.ts";
 import { onPostgres, type Opened } from "./opened.ts";
 
 async function table({ bench: { sql, schema } }: Opened): Promise<string> {
@@ -267,4 +267,73 @@ onPostgres("a unit that has ended is still known by its transaction, and nothing
   const ended = store.unitOf(unit.tx);
   assert(ended !== undefined);
   assertThrows(() => ended.join(joined), TransactionEndedError);
+});
+
+/** A scope that tells its unit of the end itself, and whose signal nobody should need. */
+function telling(opened: Opened, messageId: string) {
+  const heard: { unit: Endable | undefined; signals: number } = { unit: undefined, signals: 0 };
+  const scope: Scope = {
+    ...opened.scope({ inbox: [opened.key(messageId)] }),
+    get signal() {
+      heard.signals++;
+      return AbortSignal.abort(new Error("it was asked for"));
+    },
+    listen: (unit) => heard.unit = unit,
+    forget: (unit) => {
+      if (heard.unit === unit) heard.unit = undefined;
+    },
+  };
+  return { heard, scope };
+}
+
+onPostgres(
+  "a unit whose scope tells of its end commits with no signal made, and is told nothing then",
+  async (opened) => {
+    const items = await table(opened);
+    const store = await opened.store();
+    const { heard, scope } = telling(opened, "m1");
+    const unit = await store.begin(scope);
+    await unit.tx`INSERT INTO ${unit.tx(items)} (id, name) VALUES (1, 'a')`;
+    assertEquals(heard.unit, unit as unknown as Endable);
+    await unit.commit(opened.changes());
+    assertEquals([heard, await names(opened)], [{ unit: undefined, signals: 0 }, ["a"]]);
+  },
+);
+
+onPostgres("a unit that is told of its end undoes what its handler wrote", async (opened) => {
+  const items = await table(opened);
+  const store = await opened.store();
+  const { heard, scope } = telling(opened, "m1");
+  const unit = await store.begin(scope);
+  await unit.tx`INSERT INTO ${unit.tx(items)} (id, name) VALUES (1, 'a')`;
+  heard.unit?.end(new Error("enough"));
+  await assertRejects(() => unit.commit(opened.changes()), TransactionEndedError);
+  await unit.rollback();
+  const again = await store.begin(telling(opened, "m1").scope);
+  assertEquals([again.duplicates, await names(opened)], [[false], []]);
+  await again.rollback();
+});
+
+onPostgres("a unit that is told of its end before it has begun does not begin, and holds nothing", async (opened) => {
+  const store = await opened.store();
+  const { heard, scope } = telling(opened, "m1");
+  const beginning = store.begin(scope);
+  const enough = new Error("enough");
+  heard.unit?.end(enough);
+  assertEquals(await assertRejects(() => beginning, Error), enough);
+  assertEquals(heard.unit, undefined);
+  await (await store.begin(telling(opened, "m1").scope)).rollback();
+});
+
+onPostgres("what tx has is as good taken apart from it", async (opened) => {
+  const items = await table(opened);
+  const store = await opened.store();
+  const unit = await store.begin(opened.scope());
+  const { unsafe, savepoint, types, typed } = unit.tx;
+  await unsafe(`INSERT INTO ${items} (id, name) VALUES ($1, $2)`, [1, "a"]);
+  await savepoint((inner) => inner`UPDATE ${inner(items)} SET name = 'b'`);
+  await assertRejects(() => savepoint(() => Promise.reject(new Error("back"))), Error, "back");
+  assert(types === typed);
+  await unit.commit(opened.changes());
+  assertEquals(await names(opened), ["b"]);
 });
