@@ -13,67 +13,106 @@ const forbidden = new RegExp(
   "i",
 );
 
+/** What stands for one transaction. */
+class Deferral {
+  readonly use: UseTransaction<TransactionSql>;
+  readonly helpers: () => Sql;
+  savepoints = 0;
+
+  constructor(use: UseTransaction<TransactionSql>, helpers: () => Sql) {
+    this.use = use;
+    this.helpers = helpers;
+  }
+
+  query(make: MakeQuery<TransactionSql>, send?: SendQuery<TransactionSql>): DeferredQuery<TransactionSql> {
+    return new DeferredQuery(this.use, make, send);
+  }
+
+  call(first: unknown, rest: readonly unknown[]): unknown {
+    if (!isTemplate(first)) return new DeferredValue((tx: TransactionSql) => describe(tx, [first, ...rest]));
+    check(first[0] ?? "");
+    const made = (tx: TransactionSql) => rest.map((each) => madeOf(each, tx));
+    return this.query(
+      (tx) => tx<Row[]>(first, ...made(tx) as never[]), // what the caller gave
+      (tx) => sendPlain(tx, { tagged: true, strings: first, args: made(tx), options: {}, isRaw: false }),
+    );
+  }
+
+  unsafe(text: string, rest: readonly unknown[]): unknown {
+    check(text);
+    const [args = [], ...options] = rest;
+    const plain: PlainStatement | undefined = Array.isArray(args) && options.length === 0
+      ? { tagged: false, strings: [text], args, options: { prepare: false, simple: args.length === 0 }, isRaw: false }
+      : undefined;
+    return this.query(
+      (tx) => tx.unsafe(text, ...rest as []), // as above
+      (tx) => plain && sendPlain(tx, plain),
+    );
+  }
+
+  async savepoint(own: object, args: readonly unknown[]): Promise<unknown> {
+    const work = args.at(-1) as (sql: object) => unknown; // with a name before it, or without
+    const name = `hero_${++this.savepoints}`;
+    const run = (text: string) => this.use((tx) => tx.unsafe(text));
+    await run(`SAVEPOINT ${name}`);
+    try {
+      const found = work(own);
+      const result = await (Array.isArray(found) ? Promise.all(found) : found);
+      await run(`RELEASE SAVEPOINT ${name}`);
+      return result;
+    } catch (error) {
+      await run(`ROLLBACK TO SAVEPOINT ${name}`);
+      throw error;
+    }
+  }
+}
+
+/** Where one that is called has what it stands for. */
+const deferral = Symbol("deferral");
+interface Tag {
+  (first: unknown, ...rest: readonly unknown[]): unknown;
+  [deferral]?: Deferral;
+}
+
+/** What each has beside being called. Made when it is asked for: one is made for each unit, and most are only called. */
+const members: Readonly<Record<string, (of: Deferral, own: object) => unknown>> = {
+  unsafe: (of) => (text: string, ...rest: readonly unknown[]) => of.unsafe(text, rest),
+  file: (of) => (...args: readonly unknown[]) => of.query((tx) => tx.file(...args as [string])), // as above
+  notify: (of) => (channel: string, payload: string) => of.use((tx) => tx.notify(channel, payload)),
+  array: () => (...args: readonly unknown[]) =>
+    new DeferredValue((tx: TransactionSql) => tx.array(...args as [never[]])), // as above
+  json: (of) => (value: never) => of.helpers().json(value),
+  typed: (of) => of.helpers().typed,
+  types: (of) => of.helpers().typed,
+  prepare: () => () => {
+    throw new ConfigurationError(
+      `Cannot prepare the transaction of a unit of work: it commits with its inbox and outbox. Take it away`,
+    );
+  },
+  savepoint: (of, own) => (...args: readonly unknown[]) => of.savepoint(own, args),
+};
+const prototype: object = Object.create(
+  Function.prototype,
+  Object.fromEntries(
+    Object.entries(members).map(([name, make]) => [name, {
+      enumerable: true,
+      get(this: Required<Tag>) {
+        return make(this[deferral], this);
+      },
+    }]),
+  ),
+);
+
 /**
  * Looks like a `TransactionSql`, and is one as soon as it is used.
  *
  * @param helpers of any connection: types are the same for all
  */
 export function deferredSql(use: UseTransaction<TransactionSql>, helpers: () => Sql): TransactionSql {
-  let savepoints = 0;
-  const { typed } = helpers(); // no accessors here: one is made for each unit
-  const query = (make: MakeQuery<TransactionSql>, send?: SendQuery<TransactionSql>) =>
-    new DeferredQuery(use, make, send);
-  const tag = (first: unknown, ...rest: readonly unknown[]): unknown => {
-    if (!isTemplate(first)) return new DeferredValue((tx: TransactionSql) => describe(tx, [first, ...rest]));
-    check(first[0] ?? "");
-    const made = (tx: TransactionSql) => rest.map((each) => madeOf(each, tx));
-    return query(
-      (tx) => tx<Row[]>(first, ...made(tx) as never[]), // what the caller gave
-      (tx) => sendPlain(tx, { tagged: true, strings: first, args: made(tx), options: {}, isRaw: false }),
-    );
-  };
-  const also = {
-    unsafe(text: string, ...rest: readonly unknown[]): unknown {
-      check(text);
-      const [args = [], ...options] = rest;
-      const plain: PlainStatement | undefined = Array.isArray(args) && options.length === 0
-        ? { tagged: false, strings: [text], args, options: { prepare: false, simple: args.length === 0 }, isRaw: false }
-        : undefined;
-      return query(
-        (tx) => tx.unsafe(text, ...rest as []), // as above
-        (tx) => plain && sendPlain(tx, plain),
-      );
-    },
-    file: (...args: readonly unknown[]): unknown => query((tx) => tx.file(...args as [string])), // as above
-    notify: (channel: string, payload: string): Promise<unknown> => use((tx) => tx.notify(channel, payload)),
-    array: (...args: readonly unknown[]): unknown =>
-      new DeferredValue((tx: TransactionSql) => tx.array(...args as [never[]])), // as above
-    json: (value: never): unknown => helpers().json(value),
-    typed,
-    types: typed,
-    prepare(): never {
-      throw new ConfigurationError(
-        `Cannot prepare the transaction of a unit of work: it commits with its inbox and outbox. Take it away`,
-      );
-    },
-    async savepoint(...args: readonly unknown[]): Promise<unknown> {
-      const work = args.at(-1) as (sql: TransactionSql) => unknown; // with a name before it, or without
-      const name = `hero_${++savepoints}`;
-      const run = (text: string) => use((tx) => tx.unsafe(text));
-      await run(`SAVEPOINT ${name}`);
-      try {
-        const found = work(own);
-        const result = await (Array.isArray(found) ? Promise.all(found) : found);
-        await run(`RELEASE SAVEPOINT ${name}`);
-        return result;
-      } catch (error) {
-        await run(`ROLLBACK TO SAVEPOINT ${name}`);
-        throw error;
-      }
-    },
-  };
-  const own = Object.assign(tag, also) as unknown as TransactionSql;
-  return own;
+  const of = new Deferral(use, helpers);
+  const tag: Tag = (first, ...rest) => of.call(first, rest);
+  tag[deferral] = of;
+  return Object.setPrototypeOf(tag, prototype);
 }
 
 /** What postgres.js makes of names, rows and lists. */
