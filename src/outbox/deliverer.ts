@@ -15,7 +15,7 @@ import { BacklogWatch } from "./backlog_watch.ts";
 import { DueLoop } from "./due_loop.ts";
 import { isOutage, isRefused } from "./send_failures.ts";
 import { latestTimeOf, messageOf } from "./stored_message.ts";
-import { nameOf, type SendBatch, UnderWay } from "./under_way.ts";
+import { type Chain, nameOf, type Send, type SendBatch, UnderWay } from "./under_way.ts";
 
 /** How long a row is this process' own. */
 export const leaseInMs = 30_000;
@@ -61,7 +61,7 @@ export class Deliverer<in out Row extends OutboxRow> {
   #idle: PromiseWithResolvers<void> | undefined;
   #behind = false;
   readonly #watch: BacklogWatch;
-  readonly #underWay = new UnderWay();
+  readonly #underWay = new UnderWay<Row>();
 
   constructor(options: DelivererOptions<Row>) {
     this.#with = options;
@@ -139,21 +139,21 @@ export class Deliverer<in out Row extends OutboxRow> {
       else chain.push(leased);
     }
     if (chains === undefined) return;
-    for (const chain of chains.values()) this.#sendInOrder(batch, chain, until, made);
+    for (const rest of chains.values()) this.#sendInOrder(batch, { rest, until }, made);
   }
 
   async #sendInOrder(
-    batch: SendBatch,
-    chain: readonly Leased<Row>[],
-    until: number,
+    batch: SendBatch<Row>,
+    chain: Chain<Row>,
     made: ReadonlyMap<string, OutgoingMessage> | undefined,
   ): Promise<void> {
-    for (const [index, leased] of chain.entries()) {
-      const parked = await this.#sendOne(batch, leased, Math.min(until, leased.until), made?.get(leased.row.id));
+    for (let leased = chain.rest.shift(); leased !== undefined; leased = chain.rest.shift()) {
+      const { id } = leased.row;
+      const parked = await this.#sendOne(batch, leased, Math.min(chain.until, leased.until), made?.get(id), chain);
       if (parked !== false) continue;
-      for (const later of chain.slice(index + 1)) {
+      for (const later of chain.rest) {
         this.#over(batch);
-        this.#postpone(later, this.#with.clock.now(), `It waits for "${leased.row.id}", which has its key`, false);
+        this.#postpone(later, this.#with.clock.now(), `It waits for "${id}", which has its key`, false);
       }
       return;
     }
@@ -161,33 +161,41 @@ export class Deliverer<in out Row extends OutboxRow> {
 
   /** Gives, when that is known, whether the next of its key may go: it does not pass one that is tried again. */
   async #sendOne(
-    batch: SendBatch,
+    batch: SendBatch<Row>,
     leased: Leased<Row>,
     until: number,
     made: OutgoingMessage | undefined,
+    chain?: Chain<Row>,
   ): Promise<boolean> {
     const { clock, registry, target } = this.#with;
-    let send: ReturnType<SendBatch["begin"]> | undefined;
+    let send: Send<Row> | undefined;
     try {
       // Another process may have it by now.
       if (clock.now() >= until) return false;
-      let message = batch.again?.get(nameOf(leased.row));
+      const before = batch.again?.get(nameOf(leased.row));
+      if (before?.over === false) {
+        const followers = chain?.rest.length ?? 0;
+        this.#sending += before.renew(leased, chain);
+        for (let left = followers; left > 0; left--) this.#over(batch);
+        return true;
+      }
+      let message = before?.message;
       if (message === undefined) {
         if (leased.unreadable !== undefined) throw leased.unreadable;
         message = made ?? messageOf(leased.row, registry);
         const tooLate = this.#tooLate(leased.row, message);
         if (tooLate !== undefined) return this.#drop(leased, message, tooLate);
-        send = batch.begin(leased.row, message);
+        send = batch.begin(leased, message, chain);
         target.enqueue(message);
       }
       await message.done;
       if (send !== undefined) this.#watch.sent();
-      this.#gone(leased);
+      this.#gone(send?.leased ?? leased);
       return true;
     } catch (thrown) {
-      return this.#fail(leased, toError(thrown));
+      return this.#fail(send?.leased ?? leased, toError(thrown));
     } finally {
-      if (send !== undefined) send.message = undefined;
+      if (send !== undefined) send.over = true;
       this.#over(batch);
     }
   }
@@ -209,7 +217,7 @@ export class Deliverer<in out Row extends OutboxRow> {
     return lateInMs > 0 ? new MissedScheduleError(name, row.id, lateInMs) : undefined;
   }
 
-  #over(batch: SendBatch): void {
+  #over(batch: SendBatch<Row>): void {
     this.#underWay.over(batch);
     this.#sending--;
     this.#checkIdle();

@@ -139,7 +139,7 @@ export interface Unit<out Tx> {
 export interface Leased<out Row> {
   /** The row as it was written. */
   readonly row: Row;
-  /** Grows with every claim; what comes with an older one is ignored. */
+  /** 1 of the first lease, more with every claim; what comes with an older one is ignored. */
   readonly fence: number;
   /** Failed ones. */
   readonly attempts: number;

@@ -62,3 +62,22 @@ trial("schedules of one message id are each their own", async (t) => {
   await t.pass(100_000);
   assertEquals(ids().length, 2);
 });
+
+trial("what the broker has not confirmed for hours holds up no other, be it of a key or not", async (t) => {
+  const { bus, unsettled, ids } = await silent(t);
+  const soon = { in: 1_000 };
+  for (let at = 0; at < 20; at++) {
+    await bus.schedule(Work, {}, soon, { messageId: `free ${at}` });
+    await bus.schedule(Step, { of: "k" }, soon, { messageId: `of k ${at}` });
+  }
+  await bus.schedule(Work, {}, { in: 7_200_000 }, { messageId: "late" });
+  await t.pass(7_300_000);
+  assertEquals(ids().slice(20), ["of k 0", "late"]);
+  for (let at = 0; at < 41; at++) {
+    unsettled[at]?.settled();
+    await t.pass(0);
+  }
+  assertEquals(ids().slice(22), Array.from({ length: 19 }, (_, at) => `of k ${at + 1}`));
+  await t.pass(100_000);
+  assertEquals(ids().length, 41);
+});
