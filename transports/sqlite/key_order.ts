@@ -25,21 +25,21 @@ export class KeyOrder {
     news.add(row.queue, now);
     if (row.keeps === 0) return this.#set(connection, state.waiting, row);
     const [first, second] = this.#firstTwo(connection, row);
+    const heldUp = this.#isHeldUp(connection, row, row.place, first, second);
     if (first === undefined || first.place < row.place) {
       // It was taken out of turn.
       this.#set(connection, state.behind, row);
-      if (first?.state === state.behind) this.#set(connection, state.waiting, first);
+      if (first?.state === state.behind && !heldUp) this.#set(connection, state.waiting, first);
       return;
     }
-    // The next may be in flight, too: taken out of turn, or before the order counted.
-    this.#set(connection, second?.state === state.leased ? state.behind : state.waiting, row);
+    this.#set(connection, heldUp ? state.behind : state.waiting, row);
   }
 
   /** One has left its key: the next one may come. */
   left(connection: Connection, row: KeyRow, news: News, now: number): void {
     if (row.keeps === 0 || row.key === null) return;
     const [first, second] = this.#firstTwo(connection, row);
-    if (first?.state !== state.behind || second?.state === state.leased) return;
+    if (first?.state !== state.behind || this.#isHeldUp(connection, row, 0, first, second)) return;
     this.#set(connection, state.waiting, first);
     news.add(row.queue, now);
   }
@@ -50,6 +50,14 @@ export class KeyOrder {
     connection.prepare(this.#sql.lineUp).run(queue);
   }
 
+  /**
+   * Whether another of a key is in flight: taken out of turn, or before the order counted. All of the key are looked at
+   * only where its first ones have been delivered, as they were then.
+   */
+  #isHeldUp(connection: Connection, { queue, key }: KeyRow, place: number, ...firstTwo: (Row | undefined)[]): boolean {
+    if (!firstTwo.some((each) => each !== undefined && each.place !== place && each.deliveries > 0)) return false;
+    return connection.prepare(this.#sql.otherLeased).get(queue, key, place) != null;
+  }
   #firstTwo(connection: Connection, { queue, key }: KeyRow): readonly Row[] {
     return connection.prepare(this.#sql.firstTwo).all(queue, key) as Row[];
   }

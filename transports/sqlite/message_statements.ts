@@ -23,6 +23,7 @@ type Name =
   | "setState"
   | "anyOfKey"
   | "firstTwo"
+  | "otherLeased"
   | "purge"
   | "clearWaiting"
   | "clearAt"
@@ -80,7 +81,8 @@ export function messageStatements(prefix: string): Readonly<Record<Name, string>
     remove: `DELETE FROM ${t} WHERE place = ?`,
     setState: `UPDATE ${t} SET state = ? WHERE place = ?`,
     anyOfKey: `SELECT 1 FROM ${keys} LIMIT 1`,
-    firstTwo: `SELECT place, state FROM ${keys} ORDER BY place LIMIT 2`,
+    firstTwo: `SELECT place, state, deliveries FROM ${keys} ORDER BY place LIMIT 2`,
+    otherLeased: `SELECT 1 FROM ${keys} AND state = 4 AND place <> ? LIMIT 1`,
     purge: `DELETE FROM ${t} WHERE place IN (SELECT place FROM ${waiting} AND place <= ? LIMIT ?) ` +
       `RETURNING queue, "key", keeps`,
     clearWaiting: `DELETE FROM ${t} WHERE place IN (SELECT place FROM ${index("waiting")} ` +

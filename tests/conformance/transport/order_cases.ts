@@ -214,6 +214,28 @@ export const orderCases: readonly TransportCase[] = [
     },
   },
   {
+    name: "an ordered source waits for what is in flight behind others that came back",
+    applies: ({ order }) => order === "key",
+    async run(trial) {
+      const queue = await trial.queue();
+      await trial.sendAll(`queue:${queue}`, ["0", "1", "2", "3", "4"].map((text) => ({ text, key: "k" })));
+      const first = await trial.receive(queue, { credit: 4 });
+      await trial.came(first, 4);
+      const [zero, one, two, three] = first.received as [Delivery, Delivery, Delivery, Delivery];
+      first.receiver.credit(0);
+      const second = await trial.receive(queue, { ordered: true });
+      for (const settled of [() => first.settle({ outcome: "release" }, [zero, one]), () => first.accept([two])]) {
+        await settled();
+        await trial.quiet();
+        assertEquals(second.texts, []);
+      }
+      await first.accept([three]);
+      second.acceptAll();
+      await trial.came(second, 3);
+      assertEquals(second.texts, ["0", "1", "4"]);
+    },
+  },
+  {
     name: "an ordered source does not hold up what has no key",
     applies: ({ order }) => order === "key",
     async run(trial) {
