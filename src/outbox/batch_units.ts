@@ -5,7 +5,7 @@ import type { BatchUnits } from "../pipeline/batch.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import { wait } from "../pipeline/recovery.ts";
 import type { OpenUnit } from "../pipeline/unit.ts";
-import { beginUnit, conflictBackoff, isHandled, keyOf, mostConflicts } from "./beginning.ts";
+import { beginUnit, conflictBackoff, isHandled, keyOf, mostConflicts, sharedScope } from "./beginning.ts";
 import { conclude } from "./concluding.ts";
 import type { Storage } from "./storage.ts";
 
@@ -29,11 +29,12 @@ export class StoreBatchUnits implements BatchUnits {
     const interrupted = (): boolean =>
       messages.every((each, at) => each.stopping || each.isOver(attempts[at] ?? each.attempt));
     const inbox = messages.map((each) => keyOf(each));
+    const scope = sharedScope(this.#storage, first, inbox);
     const backoff = conflictBackoff(first.services.random);
     // What a commit of unknown outcome has made true, if it has.
     let unknown: { readonly failures: Failures; readonly handled: readonly Consumption[] } | undefined;
     for (let conflicts = 0;; conflicts++) {
-      const unit = await beginUnit(this.#storage, first, inbox, undefined, interrupted);
+      const unit = await beginUnit(this.#storage, scope, first, interrupted);
       const fresh = messages.filter((_, at) => unit.duplicates[at] !== true);
       for (const each of messages) {
         if (!fresh.includes(each) && !(unknown?.handled.includes(each) ?? false)) each.unhandled = "duplicate";

@@ -8,11 +8,11 @@ import { headerText, names } from "../envelope/headers.ts";
 import { NumberedKey } from "../envelope/inbox_key.ts";
 import { SentEnvelope } from "../envelope/sent_envelope.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
-import type { ScopeSource } from "./delivery_scope.ts";
 import { wait } from "../pipeline/recovery.ts";
 import { referred } from "../pipeline/reference.ts";
 import { envelopeIn } from "../envelope/text_frame.ts";
-import type { InboxKey, InstanceKey } from "../spi/rows.ts";
+import type { InboxKey } from "../spi/rows.ts";
+import type { Scope } from "../spi/store.ts";
 import { type Backoff, exponentialBackoff } from "../values/backoff.ts";
 import type { Random } from "../values/random.ts";
 import type { Storage } from "./storage.ts";
@@ -61,22 +61,18 @@ export function isHandled(thrown: unknown, inbox: readonly InboxKey[]): boolean 
  * meanwhile: it is not the message that fails.
  *
  * @param first of those that it is about
- * @param source of the signal that ends it
  * @param interrupted whether nobody wants it any more
  */
 export async function beginUnit(
   storage: Storage,
+  scope: Scope,
   first: Consumption,
-  inbox: readonly InboxKey[],
-  source: ScopeSource | undefined,
   interrupted: () => boolean,
 ): Promise<UnitOfWork> {
   let backoff: Backoff | undefined;
   for (let failures = 0;; failures++) {
     try {
-      const { envelope: { messageId }, match, services: { settling } } = first;
-      const instances = match?.stateful === true ? () => instancesOf(first) : undefined;
-      return await storage.begin(messageId, inbox, source, settling.receiver, instances);
+      return await storage.begin(scope, first.services.settling.receiver);
     } catch (thrown) {
       const error = toError(thrown);
       if (interrupted() || isFinal(error)) throw error;
@@ -87,9 +83,15 @@ export async function beginUnit(
   }
 }
 
+/** Of what several deliveries have in one unit, which the end of one of them does not end. */
+export function sharedScope(storage: Storage, first: Consumption, inbox: readonly InboxKey[]): Scope {
+  return storage.scope(first.envelope.messageId, inbox, instancesOf(first));
+}
+
 /** What its sagas will load, as far as the message itself tells. */
-function instancesOf({ match, values }: Consumption): readonly InstanceKey[] {
-  return match?.readings.flatMap(({ binding }, at) => binding.instances?.(values[at]) ?? []) ?? [];
+export function instancesOf({ match, values }: Consumption): Scope["instances"] {
+  if (match?.stateful !== true) return undefined;
+  return () => match.readings.flatMap(({ binding }, at) => binding.instances?.(values[at]) ?? []);
 }
 
 /** Waiting mends none of these. */

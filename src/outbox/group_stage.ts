@@ -3,7 +3,7 @@ import { toError } from "../errors/thrown.ts";
 import { ConflictError, OutcomeUnknownError } from "../errors/store.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import type { Run, Stage } from "../pipeline/stage.ts";
-import { beginUnit, isHandled, keyOf } from "./beginning.ts";
+import { beginUnit, isHandled, keyOf, sharedScope } from "./beginning.ts";
 import { conclude } from "./concluding.ts";
 import type { Storage } from "./storage.ts";
 import { enter, hasUnit, leave, runAlone } from "./unit_stage.ts";
@@ -94,7 +94,8 @@ class Groups {
     try {
       const first = members[0]?.consumption ?? fail();
       const inbox = members.map(({ consumption }) => keyOf(consumption));
-      unit = await beginUnit(this.#storage, first, inbox, undefined, () => members.every(isOver));
+      const scope = sharedScope(this.#storage, first, inbox);
+      unit = await beginUnit(this.#storage, scope, first, () => members.every(isOver));
       for (const [index, member] of members.entries()) {
         const { consumption } = member;
         if (unit.duplicates[index] === true) {

@@ -10,7 +10,6 @@ import type { JoinableStore, Leased, Scope, Store, Unit } from "../spi/store.ts"
 import type { Backlog } from "../spi/telemetry.ts";
 import type { Capabilities, Enlistment, Receiver, Transport } from "../spi/transport.ts";
 import { Deliverer, leaseInMs } from "./deliverer.ts";
-import { DeliveryScope, type ScopeSource } from "./delivery_scope.ts";
 import { rowOf } from "./stored_message.ts";
 import { Sweeper } from "./sweeper.ts";
 import { UnitOfWork } from "./unit_of_work.ts";
@@ -125,23 +124,10 @@ export class Storage implements UnitOwner {
   /**
    * Begins a unit of work.
    *
-   * @param partition what it is about, for stores that keep together what belongs together
-   * @param source of the signal that ends it
    * @param receiver of what it is about
-   * @param instances as in `Scope`
    */
-  async begin(
-    partition: string,
-    inbox: readonly InboxKey[],
-    source?: ScopeSource,
-    receiver?: Receiver,
-    instances?: Scope["instances"],
-  ): Promise<UnitOfWork> {
-    const scope = source === undefined
-      ? this.#scope(partition, inbox, instances)
-      : new DeliveryScope(this.bus, partition, inbox, source, leaseInMs, instances);
-    const unit = await this.store.begin(scope);
-    return new UnitOfWork(this, unit, inbox, receiver);
+  async begin(scope: Scope, receiver?: Receiver): Promise<UnitOfWork> {
+    return new UnitOfWork(this, await this.store.begin(scope), scope.inbox, receiver);
   }
 
   /**
@@ -162,25 +148,26 @@ export class Storage implements UnitOwner {
 
   /** A unit to read with, of which nothing is committed. */
   view(): Promise<Unit<unknown>> {
-    return this.store.begin(this.#scope(this.#with.services().newId(), []));
+    return this.store.begin(this.scope(this.#with.services().newId(), []));
   }
   /** A unit within a transaction of the caller's own. */
   join(store: JoinableStore<unknown>, tx: unknown, partition: string): UnitOfWork {
-    return new UnitOfWork(this, store.join(tx, this.#scope(partition, [])), []);
+    return new UnitOfWork(this, store.join(tx, this.scope(partition, [])), []);
   }
 
-  #scope(
-    partition: string,
-    inbox: readonly InboxKey[],
-    instances?: Scope["instances"],
-  ): Scope {
+  /**
+   * What a unit is about that ends with no delivery, only with the store.
+   *
+   * @param partition for stores that keep together what belongs together
+   */
+  scope(partition: string, inbox: readonly InboxKey[], instances?: Scope["instances"]): Scope {
     const { bus } = this.#with.services();
     return { bus, partition, inbox, instances, signal: this.#ending.signal, leaseMs: leaseInMs };
   }
 
   /** Writes what belongs to no delivery. */
   async write(partition: string, fill: (unit: UnitOfWork) => void): Promise<void> {
-    const unit = await this.begin(partition, []);
+    const unit = await this.begin(this.scope(partition, []));
     fill(unit);
     await unit.commit();
   }

@@ -33,7 +33,7 @@ export async function transact<Result>(
 ): Promise<Result> {
   const backoff = exponentialBackoff({ min: 5, max: "1s", jitter: 1 }, random);
   for (let conflicts = 0;; conflicts++) {
-    const unit = await storage.begin(newId(), []);
+    const unit = await storage.begin(storage.scope(newId(), []));
     try {
       const result = await work(unit);
       await unit.commit();

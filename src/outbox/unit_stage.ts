@@ -8,7 +8,7 @@ import type { InboxKey } from "../spi/rows.ts";
 import type { Endable, Scope } from "../spi/store.ts";
 import { type Awaitable, isPromise } from "../values/awaitable.ts";
 import type { Backoff } from "../values/backoff.ts";
-import { beginUnit, conflictBackoff, isHandled, keyOf, mostConflicts } from "./beginning.ts";
+import { beginUnit, conflictBackoff, instancesOf, isHandled, keyOf, mostConflicts } from "./beginning.ts";
 import { conclude } from "./concluding.ts";
 import { leaseInMs } from "./deliverer.ts";
 import type { Storage } from "./storage.ts";
@@ -91,14 +91,15 @@ class Begun {
   }
 }
 
-/** An attempt, and what its unit is about. The signal is made when it is first asked for: most units ask for none. */
-class Attempt implements Scope {
+/** An attempt, and what its unit is about. */
+export class Attempt implements Scope {
   readonly inbox: readonly InboxKey[];
   readonly #consumption: Consumption;
   readonly #storage: Storage;
   readonly #attempt: number;
   readonly #begunAt: number;
   #conflictWait: Backoff | undefined;
+  #signal: AbortSignal | undefined;
   /** What had become of the message when it was last to be committed. */
   #done: Consumption["unhandled"];
 
@@ -117,17 +118,23 @@ class Attempt implements Scope {
   get partition(): string {
     return this.#consumption.envelope.messageId;
   }
-  get signal(): AbortSignal {
-    return this.#consumption.signal;
-  }
   get leaseMs(): number {
     return leaseInMs;
   }
+  /** Made when it is first asked for, which most units do not: that of the attempt, also once the next has begun. */
+  get signal(): AbortSignal {
+    return this.#signal ??= this.#consumption.signal;
+  }
   listen(unit: Endable): void {
     this.#consumption.ending = unit;
+    const { aborted } = this.#consumption;
+    if (aborted !== undefined) unit.end(aborted);
   }
   forget(unit: Endable): void {
     if (this.#consumption.ending === unit) this.#consumption.ending = undefined;
+  }
+  get instances(): Scope["instances"] {
+    return instancesOf(this.#consumption);
   }
 
   /** With no promise where nothing has to be waited for; from where something has on, as {@linkcode Attempt.run}. */
@@ -241,7 +248,6 @@ class Attempt implements Scope {
   }
 
   #begin(): Promise<UnitOfWork> {
-    const consumption = this.#consumption;
-    return beginUnit(this.#storage, consumption, this.inbox, consumption, () => this.#interrupted);
+    return beginUnit(this.#storage, this, this.#consumption, () => this.#interrupted);
   }
 }
