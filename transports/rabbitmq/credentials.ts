@@ -3,8 +3,7 @@ import { CredentialsError } from "../../src/errors/transport.ts";
 import type { Clock } from "../../src/spi/clock.ts";
 import { textOf, transportName } from "./errors.ts";
 import type { RabbitmqCredentials } from "./options.ts";
-import type { RabbitmqTls } from "./tls.ts";
-import { checkTls } from "./tls.ts";
+import { checkTls, type RabbitmqTls } from "./tls.ts";
 
 /** Whom to ask, and for how long. */
 export interface Question {

@@ -62,11 +62,29 @@ test("a failure that somebody is told of is theirs, however they wait for it", (
     await unit.tx.run(again).then(tell("no")).finally(() => {}).catch(tell("behind"));
     await Promise.all([unit.tx.run(again), unit.tx.run("INSERT INTO own VALUES ('b')")]).catch(tell("all"));
     await (async () => await unit.tx.run(again))().catch(tell("async"));
+    await Promise.race([unit.tx.run(again)]).catch(tell("race"));
+    await Promise.resolve(unit.tx.run(again)).catch(tell("resolve"));
+    const [{ status }] = await Promise.allSettled([unit.tx.run(again)]);
+    told.push(status);
+    const begun = Promise.withResolvers<void>();
+    begun.resolve(unit.tx.run(again).then(() => {}));
+    await begun.promise.catch(tell("resolved"));
     const late = unit.tx.run(again);
     await unit.tx.run("INSERT INTO own VALUES ('c')");
     await late.catch(tell("late"));
+    const besides = (async () => {
+      try {
+        await unit.tx.run(again);
+      } catch {
+        told.push("beside");
+      }
+    })();
     await unit.commit(changes({}));
-    assertEquals(told, ["catch", "then", "behind", "all", "async", "late"]);
+    await besides;
+    assertEquals(
+      told.join(),
+      "catch,then,behind,all,async,race,resolve,rejected,resolved,late,beside",
+    );
     assertEquals(await all(), ["a", "b", "c"]);
   }));
 
