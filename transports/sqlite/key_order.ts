@@ -5,7 +5,7 @@ import type { messageStatements } from "./message_statements.ts";
 import type { News } from "./news.ts";
 
 /** Where a row stands in the order of its key. */
-export type KeyRow = Pick<Row, "queue" | "key" | "keeps">;
+export type KeyRow = Pick<Row, "place" | "queue" | "key" | "keeps">;
 
 /** Keeps the order of keys in the table of messages. */
 export class KeyOrder {
@@ -25,7 +25,7 @@ export class KeyOrder {
     news.add(row.queue, now);
     if (row.keeps === 0) return this.#set(connection, state.waiting, row);
     const [first, second] = this.#firstTwo(connection, row);
-    const heldUp = this.#isHeldUp(connection, row, row.place, first, second);
+    const heldUp = this.#isHeldUp(connection, row, first, second);
     if (first === undefined || first.place < row.place) {
       // It was taken out of turn.
       this.#set(connection, state.behind, row);
@@ -39,7 +39,7 @@ export class KeyOrder {
   left(connection: Connection, row: KeyRow, news: News, now: number): void {
     if (row.keeps === 0 || row.key === null) return;
     const [first, second] = this.#firstTwo(connection, row);
-    if (first?.state !== state.behind || this.#isHeldUp(connection, row, 0, first, second)) return;
+    if (first?.state !== state.behind || this.#isHeldUp(connection, row, first, second)) return;
     this.#set(connection, state.waiting, first);
     news.add(row.queue, now);
   }
@@ -52,10 +52,13 @@ export class KeyOrder {
 
   /**
    * Whether another of a key is in flight: taken out of turn, or before the order counted. All of the key are looked at
-   * only where its first ones have been delivered, as they were then.
+   * only where this one, or one of the first, must have been.
    */
-  #isHeldUp(connection: Connection, { queue, key }: KeyRow, place: number, ...firstTwo: (Row | undefined)[]): boolean {
-    if (!firstTwo.some((each) => each !== undefined && each.place !== place && each.deliveries > 0)) return false;
+  #isHeldUp(connection: Connection, { queue, key, place }: KeyRow, ...firstTwo: readonly (Row | undefined)[]): boolean {
+    const taken = ({ place: other, deliveries }: Row): boolean => other !== place && deliveries > 0;
+    const [first] = firstTwo;
+    const inTurn = first === undefined || first.place >= place;
+    if (inTurn && !firstTwo.some((each) => each !== undefined && taken(each))) return false;
     return connection.prepare(this.#sql.otherLeased).get(queue, key, place) != null;
   }
   #firstTwo(connection: Connection, { queue, key }: KeyRow): readonly Row[] {

@@ -72,7 +72,7 @@ export function messageStatements(prefix: string): Readonly<Record<Name, string>
     last: `SELECT max(place) AS place FROM ${t}`,
     due: `SELECT * FROM ${at} AND at <= ? ORDER BY at, place LIMIT ?`,
     acceptAll: `DELETE FROM ${t} WHERE place IN ${listed} AND deliveries = ? AND state = 4`,
-    accept: `DELETE FROM ${t} ${held} RETURNING queue, "key", keeps`,
+    accept: `DELETE FROM ${t} ${held} RETURNING place, queue, "key", keeps`,
     leased: `SELECT * FROM ${t} ${held}`,
     again: `UPDATE ${t} SET state = 3, at = ?, deliveries = 0, keeps = 0, headers = ? WHERE place = ?`,
     wait: `UPDATE ${t} SET at = ? WHERE place = ?`,
@@ -84,7 +84,7 @@ export function messageStatements(prefix: string): Readonly<Record<Name, string>
     firstTwo: `SELECT place, state, deliveries FROM ${keys} ORDER BY place LIMIT 2`,
     otherLeased: `SELECT 1 FROM ${keys} AND state = 4 AND place <> ? LIMIT 1`,
     purge: `DELETE FROM ${t} WHERE place IN (SELECT place FROM ${waiting} AND place <= ? LIMIT ?) ` +
-      `RETURNING queue, "key", keeps`,
+      `RETURNING place, queue, "key", keeps`,
     clearWaiting: `DELETE FROM ${t} WHERE place IN (SELECT place FROM ${index("waiting")} ` +
       `WHERE queue = ? AND state IN (2, 5) LIMIT ?)`,
     clearAt: `DELETE FROM ${t} WHERE place IN (SELECT place FROM ${at} AND (state = 3 OR at <= ?) LIMIT ?)`,

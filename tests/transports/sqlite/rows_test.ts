@@ -97,6 +97,31 @@ test("SQLite transport: what was taken together before the order of keys counted
     await second.accept();
   }));
 
+test("SQLite transport: a key waits for what was taken for its priority before the order of keys counted", () =>
+  withRig({ deploy: ["q"] }, async (rig) => {
+    const transport = await rig.connect();
+    const first = await rig.receive(transport, "q", { credit: 0 });
+    const sent = [0, 0, 5, 5].map((priority, at) => ({ text: String(at), key: "k", priority }));
+    await rig.send(transport, "queue:q", ...sent);
+    first.allowed = 2;
+    first.receiver.credit(2);
+    await rig.clock.pass(0);
+    assertEquals(first.texts, ["2", "3"]);
+    first.receiver.credit(0);
+    const second = await rig.receive(transport, "q", { ordered: true });
+    const [two, three] = first.received;
+    await first.accept([two!]);
+    await rig.clock.pass(0);
+    assertEquals(second.texts, []);
+    await first.accept([three!]);
+    await rig.clock.pass(0);
+    assertEquals(second.texts, ["0"]);
+    await second.accept();
+    await rig.clock.pass(0);
+    await second.accept();
+    assertEquals(second.texts, ["0", "1"]);
+  }));
+
 test("SQLite transport: a queue that is a receiver's own is no durable one, and is not made one", () =>
   withRig({ deploy: topology([], { t: [] }) }, async (rig) => {
     const transport = await rig.connect();
