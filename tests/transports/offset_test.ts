@@ -25,7 +25,17 @@ register(
     "of competing receivers, one that is full does not keep the others from the rest":
       "a partition has one reader, and what waits in it waits for that one",
     "what is released may go to any receiver of the queue": "its reader seeks back, and a partition has no other",
-    "an ordered source keeps to what an unordered one has in flight":
-      "whoever joins takes the partition over, and with it what was in flight",
+    "what an ordered source is to have again later lets the next of its key pass, and waits its turn when it is due":
+      "it comes by the retry topic, whose partitions are others",
+    "an unordered source goes on in the order of keys once that counts":
+      "whoever joins takes the partition over, also without credit",
+    ...Object.fromEntries(
+      [
+        "an ordered source keeps to what an unordered one has in flight",
+        "an ordered source waits for what an unordered one has in flight out of turn",
+        "an ordered source waits for all that an unordered one has in flight",
+        "an ordered source waits for what is in flight behind others that came back",
+      ].map((name) => [name, "whoever joins takes the partition over, and with it what was in flight"]),
+    ),
   }),
 );
