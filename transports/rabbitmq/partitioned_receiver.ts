@@ -111,6 +111,7 @@ export class PartitionedReceiver implements Receiver {
     for (const [part, receiver] of [...this.#leaving]) {
       if (receiver.unsettled > 0) continue;
       await receiver.stop();
+      await receiver.gone; // else who has it next takes what is behind what goes back
       this.#leaving.delete(part);
       await this.#services.connection.with((channel) => channel.deleteQueue(lockOf(part))).catch(() => {}); // not its own
     }

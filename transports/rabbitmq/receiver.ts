@@ -37,6 +37,7 @@ export class RabbitReceiver implements Receiver, Settling, SessionOwner {
   #stopped = false;
   #closed = false;
   #stopping: Promise<void> | undefined;
+  readonly #gone: PromiseWithResolvers<void> = Promise.withResolvers<void>();
   /** Whoever has opened it, and waits for a connection. */
   #first: PromiseWithResolvers<void> | undefined;
 
@@ -77,6 +78,11 @@ export class RabbitReceiver implements Receiver, Settling, SessionOwner {
   /** How many have been handed out and are not settled. */
   get unsettled(): number {
     return this.#arrivals.unsettled;
+  }
+
+  /** Resolves once it is stopped, has nothing left to settle, and its channel has ended, with which the rest goes back. */
+  get gone(): Promise<void> {
+    return this.#gone.promise;
   }
 
   /** Whether the broker has a consumer of it. */
@@ -171,9 +177,8 @@ export class RabbitReceiver implements Receiver, Settling, SessionOwner {
     if (session !== undefined) {
       session.claims.flush();
       this.#ended(session, new ClosedError(`the transport "${transportName}"`));
-      void session.channel.close().catch(() => {});
     }
-    this.#services.ended();
+    this.#leave(session);
   }
 
   async #stop(): Promise<void> {
@@ -197,8 +202,15 @@ export class RabbitReceiver implements Receiver, Settling, SessionOwner {
     this.#closed = true;
     const session = this.#session;
     this.#session = undefined;
-    if (session !== undefined) {
-      session.claims.end();
+    session?.claims.end();
+    this.#leave(session);
+  }
+
+  #leave(session: Session | undefined): void {
+    if (session === undefined) this.#gone.resolve();
+    else {
+      // Also where the connection ends instead, and nobody answers.
+      session.channel.once("close", () => this.#gone.resolve());
       void session.channel.close().catch(() => {});
     }
     this.#services.ended();
