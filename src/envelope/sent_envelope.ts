@@ -2,7 +2,7 @@
 import type { HostInfo } from "../runtime/host.ts";
 import type { Uuid } from "../values/uuid_v7.ts";
 import type { Envelope, Trace } from "./envelope.ts";
-import type { Headers } from "./headers.ts";
+import { type Headers, noHeaders } from "./headers.ts";
 
 /** Who sends: the same for all messages of a bus, or of one of its endpoints. */
 export interface SenderInfo {
@@ -58,6 +58,22 @@ export class SentEnvelope implements Envelope {
   /** Whether its id was made when it was sent, and says so. Where this is not known, the id is looked at. */
   get idTellsTime(): boolean {
     return this.uuid !== undefined && this.uuid.head.time === this.sentAt;
+  }
+  /** Whether it says no more than its id, its type, where it goes and who sends, as most do: such are alike. */
+  get isCommon(): boolean {
+    return this.#rest === undefined && this.headers === noHeaders && this.conversationId === this.messageId &&
+      this.idTellsTime;
+  }
+  /** Of two that are common: whether they differ in their ids alone. */
+  isLike(other: SentEnvelope): boolean {
+    return this.type === other.type && this.destinationAddress === other.destinationAddress &&
+      this.#sender === other.#sender;
+  }
+  /** The same with another id, of a common one. */
+  withId(uuid: Uuid): SentEnvelope {
+    const id = uuid.toString();
+    const { type, destinationAddress } = this;
+    return new SentEnvelope(id, type, id, destinationAddress, uuid.head.time, noHeaders, this.#sender, undefined, uuid);
   }
   get sourceAddress(): string {
     return this.#sender.address;

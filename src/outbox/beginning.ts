@@ -10,7 +10,7 @@ import { SentEnvelope } from "../envelope/sent_envelope.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import { wait } from "../pipeline/recovery.ts";
 import { referred } from "../pipeline/reference.ts";
-import { envelopeIn } from "../envelope/text_frame.ts";
+import { envelopeIn } from "../envelope/kept_frame.ts";
 import type { InboxKey } from "../spi/rows.ts";
 import type { Scope } from "../spi/store.ts";
 import { type Backoff, exponentialBackoff } from "../values/backoff.ts";

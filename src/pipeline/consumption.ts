@@ -15,7 +15,7 @@ import type { Cause } from "./draft.ts";
 import type { EndpointServices } from "./endpoint_services.ts";
 import type { ObservedDelivery, Unhandled } from "./observers.ts";
 import type { SendTarget } from "./outgoing_message.ts";
-import { notesOf } from "../envelope/text_frame.ts";
+import { notesOf } from "../envelope/kept_frame.ts";
 import type { OpenUnit } from "./unit.ts";
 
 /** What becomes of the message when its handling is over. Left out: it is accepted. */

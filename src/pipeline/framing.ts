@@ -10,7 +10,7 @@ import type { Serializer } from "../spi/serializer.ts";
 import type { Capabilities } from "../spi/transport.ts";
 import type { SendTarget } from "./outgoing_message.ts";
 import type { Reference } from "./reference.ts";
-import { TextFrame } from "../envelope/text_frame.ts";
+import { KeptFrame } from "../envelope/kept_frame.ts";
 
 /** What frames depend on. */
 export interface Framing {
@@ -36,10 +36,13 @@ export function frameOf(
   { capabilities, serializer }: Framing,
 ): Frame {
   if (capabilities.references === true && keeps !== true) return content;
-  const asText = capabilities.keepsFrames === true && keeps !== true && serializer.toText !== undefined;
-  const frame = asText ? textFrame(content, contract, serializer) : byteFrame(content, contract, serializer);
-  if (isLarger(frame, capabilities.maxFrameBytes)) {
-    throw new MessageTooLargeError(contract, "body", frame.body.byteLength, capabilities.maxFrameBytes);
+  const { maxFrameBytes } = capabilities;
+  const isKept = capabilities.keepsFrames === true && keeps !== true && serializer.toText !== undefined;
+  const frame = isKept
+    ? keptFrame(content, contract, serializer, maxFrameBytes)
+    : byteFrame(content, contract, serializer);
+  if (isLarger(frame, maxFrameBytes)) {
+    throw new MessageTooLargeError(contract, "body", frame.body.byteLength, maxFrameBytes);
   }
   const { envelope } = content;
   // Cheap bound first: most messages have a handful of short headers.
@@ -51,10 +54,17 @@ export function frameOf(
   return frame;
 }
 
-function textFrame({ envelope, message }: Reference, contract: string, serializer: Serializer): Frame {
+function keptFrame(
+  { envelope, message }: Reference,
+  contract: string,
+  serializer: Serializer,
+  mostBytes: number,
+): Frame {
   try {
+    const copy = typeof message === "object" && message !== null ? serializer.copy?.(message, mostBytes) : undefined;
+    if (copy !== undefined) return new KeptFrame(envelope, serializer, copy, undefined);
     const { text, types } = serializer.toText!(message); // asked before
-    return new TextFrame(serializer.contentType, envelope, text, types);
+    return new KeptFrame(envelope, serializer, text, types);
   } catch (error) {
     throw named(error, contract);
   }
@@ -80,7 +90,7 @@ function named(error: unknown, contract: string): unknown {
 /** Whether the headers are the library's own alone, and as short as they usually are. */
 function isShort(frame: Frame, envelope: Envelope): boolean {
   if (envelope.headers !== noHeaders || envelope.trace !== undefined) return false;
-  if (frame instanceof TextFrame) return lengthOf(envelope) + (frame.types?.length ?? 0) <= fewCharacters;
+  if (frame instanceof KeptFrame) return lengthOf(envelope) + (frame.types?.length ?? 0) <= fewCharacters;
   const { [names.type]: type, [names.meta]: meta, [names.types]: types = "" } = frame.headers;
   return String(type).length + String(meta).length + String(types).length <= fewCharacters;
 }

@@ -6,7 +6,7 @@ import { restore } from "./json_reader.ts";
 import { toPlainJson } from "./json_writer.ts";
 import { limitsOf, type SerializerLimits } from "./limits.ts";
 import { isPlain } from "./plain.ts";
-import { copyIfPlain } from "./plain_copy.ts";
+import { copyIfPlain } from "../values/plain_copy.ts";
 import { isShallow, isShallowText, opensFew } from "./shallow.ts";
 import { formatTypes, parseTypes, type TypeTree } from "./type_tree.ts";
 import { Utf8Encoder } from "./utf8_encoder.ts";
@@ -74,8 +74,8 @@ class JsonSerializer implements Serializer {
     return { text: this.#checked(JSON.stringify(plain)), types: types === undefined ? undefined : formatTypes(types) };
   }
 
-  copy(value: object): object | undefined {
-    return copyIfPlain(value, this.#maxDepth, this.#maxBytes);
+  copy(value: object, mostBytes = Infinity): object | undefined {
+    return copyIfPlain(value, this.#maxDepth, Math.min(this.#maxBytes, mostBytes));
   }
 
   fromText(text: string, types: string | undefined): unknown {

@@ -58,7 +58,10 @@ export interface Serializer {
   /**
    * What reading what was written of a value would give, for what stays within the process and needs no text either,
    * where that is plain: objects and arrays, which nobody else holds, of texts, finite numbers, booleans and null.
-   * `undefined`, and the value is to be written, where it is not, or may be more than is allowed.
+   * `undefined`, and the value is to be written, where it is not, or may be more than is allowed. Whoever has
+   * {@linkcode Serializer.copy} has {@linkcode Serializer.toText}, which a copy is given to once its text is asked for.
+   *
+   * @param mostBytes that what is written of it may have; left out: as many as the serializer allows
    */
-  copy?(value: object): object | undefined;
+  copy?(value: object, mostBytes?: number): object | undefined;
 }

@@ -15,6 +15,7 @@ const largestPoolInBytes = 65_536;
 
 /** What UUIDs that are made one after the other have in common: all but their last twelve bits. */
 export class UuidHead {
+  readonly text: string;
   /** Epoch milliseconds. */
   readonly time: number;
   // 32 bits each, signed; the last twelve are 0.
@@ -23,7 +24,8 @@ export class UuidHead {
   readonly third: number;
   readonly fourth: number;
 
-  constructor(time: number, first: number, second: number, third: number, fourth: number) {
+  constructor(text: string, time: number, first: number, second: number, third: number, fourth: number) {
+    this.text = text;
     this.time = time;
     this.first = first;
     this.second = second;
@@ -32,7 +34,7 @@ export class UuidHead {
   }
 }
 
-/** A UUID as a number: whoever keeps many need not read their texts. */
+/** A UUID as a number: whoever keeps many need not read their texts, nor keep them. */
 export class Uuid {
   readonly head: UuidHead;
   /** The last twelve bits. */
@@ -41,6 +43,10 @@ export class Uuid {
   constructor(head: UuidHead, end: number) {
     this.head = head;
     this.end = end;
+  }
+
+  toString(): string {
+    return this.head.text + digits(this.end);
   }
 }
 
@@ -104,6 +110,7 @@ export function createUuidV7(
     headText = `${text.slice(0, 8)}-${text.slice(8)}-7${digits(high)}-${variants[a >>> 14]}${digits(a & 4095)}-` +
       `${digits(b >>> 4)}${digits(((b & 15) << 8) | (c >>> 8))}${digits(((c & 255) << 4) | (d >>> 12))}`;
     head = new UuidHead(
+      headText,
       time,
       Math.floor(time / 0x10000) | 0,
       ((time % 0x10000) << 16) | 0x7000 | high,

@@ -1,5 +1,5 @@
 import { jsonSerializer } from "../../src/serialization/json.ts";
-import { copyOfPlain } from "../../src/serialization/plain_copy.ts";
+import { copyOfPlain } from "../../src/values/plain_copy.ts";
 import type { SerializerLimits } from "../../src/serialization/limits.ts";
 import type { Serializer } from "../../src/spi/serializer.ts";
 import { register, serializerConformance } from "../conformance/serializer.ts";

@@ -12,7 +12,7 @@ import type { Match, Reading } from "../bindings.ts";
 import type { Consumption } from "../consumption.ts";
 import type { TypeByTopic } from "../endpoint_services.ts";
 import { referred } from "../reference.ts";
-import { envelopeIn, TextFrame } from "../../envelope/text_frame.ts";
+import { envelopeIn, KeptFrame } from "../../envelope/kept_frame.ts";
 
 /**
  * Reads the envelope of a frame.
@@ -58,16 +58,19 @@ export function read(consumption: Consumption): void | Promise<void> {
 /** What was done last when it was sent is undone first. */
 export async function restored(frame: Frame, transforms: readonly FrameTransform[]): Promise<Frame> {
   // They may spread it.
-  let plain = frame instanceof TextFrame ? withHeaders(frame, frame.headers) : frame;
+  let plain = frame instanceof KeptFrame ? withHeaders(frame, frame.headers) : frame;
   for (const transform of transforms.toReversed()) plain = await transform.restore(plain);
   return plain;
 }
 
 function decode(consumption: Consumption, frame: Frame): void | Promise<void> {
-  const { contentType, text } = frame;
+  const { contentType } = frame;
   const { serializers } = consumption.services;
   const serializer = serializers.pick(contentType === "" ? undefined : contentType);
-  const types = frame instanceof TextFrame ? frame.types : headerText(frame.headers[names.types]);
+  const copy = frame instanceof KeptFrame ? frame.readBy(serializer) : undefined;
+  if (copy !== undefined) return match(consumption, copy);
+  const types = frame instanceof KeptFrame ? frame.types : headerText(frame.headers[names.types]);
+  const { text } = frame;
   const value = text === undefined || serializer.fromText === undefined
     ? serializer.deserialize(frame.body, types)
     : serializer.fromText(text, types);

@@ -4,7 +4,7 @@ import { InvalidSagaDataError, SagaVersionAheadError, UnreadableSagaError } from
 import type { Serializer } from "../../spi/serializer.ts";
 import type { SagaRow } from "../../spi/rows.ts";
 import { type Awaitable, isPromise } from "../../values/awaitable.ts";
-import { copyOfPlain, isSamePlain } from "../../serialization/plain_copy.ts";
+import { copyOfPlain, isSamePlain } from "../../values/plain_copy.ts";
 import { none } from "../../values/none.ts";
 import { issuesOf, type SchemaResult, validates } from "../../values/schema.ts";
 import { finalState, initialState, type SagaDefinition } from "../definition.ts";

@@ -1,10 +1,13 @@
-/** What waits as text, behind many others. */
+/** What waits as a copy or text, behind many others. */
 import { assertEquals } from "@std/assert";
 import { event } from "@hero/messaging";
 import type { PublishOptions } from "../../../src/pipeline/sending.ts";
 import { trial } from "../../support/trial.ts";
 
 const Counted = event<{ readonly number: number }>("backlog.counted");
+const Nested = event<{ readonly number: number; readonly items: readonly { readonly name: string }[] }>(
+  "backlog.nested",
+);
 const Other = event<{ readonly number: number; readonly at: Date }>("backlog.other");
 
 /** Of each kind some: what most say, and what few do. */
@@ -25,13 +28,14 @@ function optionsOf(number: number): PublishOptions {
   }
 }
 
-trial("texts come as they were sent, and in order, also those that wait behind many", async (t) => {
+trial("messages come as they were sent, and in order, also those that wait behind many", async (t) => {
   const bus = t.bus();
   const come: unknown[] = [];
   bus.endpoint("slow")
     .handle(Counted, ({ number }, { correlationId, headers, messageId, conversationId, sentAt, expiresAt }) => {
       come.push([number, correlationId, { ...headers }, messageId, conversationId, sentAt?.getTime(), expiresAt]);
     })
+    .handle(Nested, ({ number, items }) => void come.push([number, items]))
     .handle(Other, ({ number, at }) => void come.push([number, at]));
   await bus.start();
   await bus.pause("slow");
@@ -39,6 +43,11 @@ trial("texts come as they were sent, and in order, also those that wait behind m
   const sentAt = t.clock.now();
   const ids: string[] = [];
   for (let number = 0; number < 3_000; number++) {
+    if (number % 8 === 6) {
+      await bus.publish(Nested, { number, items: [{ name: `é${number}` }] });
+      expected.push([number, [{ name: `é${number}` }]]);
+      continue;
+    }
     if (number % 8 === 7) {
       await bus.publish(Other, { number, at: new Date(number) });
       expected.push([number, new Date(number)]);

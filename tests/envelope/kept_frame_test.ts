@@ -8,6 +8,7 @@ import {
   memory,
   memoryBroker,
   MessageTooLargeError,
+  retry,
   type Serializer,
 } from "@hero/messaging";
 import { ScriptedTransport } from "../support/fakes/scripted_transport.ts";
@@ -76,6 +77,94 @@ test("a serializer that reads bytes alone is given bytes", async () => {
   await sender.publish(Said, { words: ["one"], at: new Date(5) });
   await Promise.all([sender.stop(), receiver.stop()]);
   assertEquals([asked, come], [["from bytes"], ["one"]]);
+});
+
+const Plain = event<{ readonly words: string[]; readonly by: { name: string } }>("talk.plain");
+const plain = () => ({ words: ["one"], by: { name: "me" } });
+
+/** As {@linkcode noted}, and copies what is plain. */
+function copying(asked: string[]): Serializer {
+  const json = jsonSerializer();
+  return { ...noted(asked), copy: (value, mostBytes) => (asked.push("to copy"), json.copy!(value, mostBytes)) };
+}
+
+test("a plain message is copied, not written: nobody sees what the sender or another handler changes", async () => {
+  const asked: string[] = [];
+  const bus = createBus({ name: "talk", transport: memory(), serializer: copying(asked) });
+  const come: unknown[] = [];
+  for (const name of ["left", "right"]) {
+    bus.endpoint(name).handle(Plain, (said) => {
+      come.push(structuredClone(said));
+      said.words.push(name);
+      said.by.name = name;
+    });
+  }
+  await bus.start();
+  const message = plain();
+  const sending = bus.publish(Plain, message);
+  message.words.push("two");
+  message.by.name = "you";
+  await sending;
+  await bus.stop();
+  assertEquals([asked, come], [["to copy"], [plain(), plain()]]);
+});
+
+test("what is not plain is written, also where copies are made", async () => {
+  const asked: string[] = [];
+  const bus = createBus({ name: "talk", transport: memory(), serializer: copying(asked) });
+  const come: unknown[] = [];
+  bus.endpoint("ears").handle(Said, (said) => void come.push(said));
+  await bus.start();
+  await bus.publish(Said, { words: ["one"], at: new Date(5) });
+  await bus.stop();
+  assertEquals([asked, come], [["to copy", "to text", "from text"], [{ words: ["one"], at: new Date(5) }]]);
+});
+
+test("a receiver with another serializer reads the text of a copy, within its own limits", async () => {
+  const broker = memoryBroker();
+  const asked: string[] = [];
+  const sender = createBus({ name: "mouth", transport: memory({ broker }), serializer: copying(asked) });
+  const near = createBus({ name: "near", transport: memory({ broker }), serializer: jsonSerializer({ maxBytes: 20 }) });
+  const far = createBus({ name: "far", transport: memory({ broker }), serializer: noted(asked) });
+  const come: unknown[] = [];
+  near.endpoint("near", { retry: retry.immediate(0) }).handle(Plain, (said) => void come.push("near", said));
+  far.endpoint("far").handle(Plain, (said) => void come.push("far", said));
+  await Promise.all([sender.start(), near.start(), far.start()]);
+  await sender.publish(Plain, plain());
+  await Promise.all([sender.stop(), near.stop(), far.stop()]);
+  assertEquals([asked, come], [["to copy", "to text", "from text"], ["far", plain()]]);
+});
+
+trial("a message that was copied is put aside as it was sent, whatever its handler has made of it", async (t) => {
+  const bus = t.bus({ name: "talk" });
+  bus.endpoint("ears", { retry: retry.immediate(0) }).handle(Plain, (said) => {
+    said.words.push("changed");
+    throw new Error("no");
+  });
+  await bus.start();
+  await bus.publish(Plain, plain());
+  await t.settled();
+  const [aside] = await t.peek("ears_error");
+  assertEquals(JSON.parse(new TextDecoder().decode(aside!.frame.body)), plain());
+});
+
+test("where the transport takes few bytes, a copy is no way around that", async () => {
+  const transport = new ScriptedTransport({}, { keepsFrames: true, maxFrameBytes: 100 });
+  const bus = createBus({ name: "talk", transport });
+  await bus.start();
+  const sizes: number[] = [];
+  for (let letters = 0; letters < 120; letters++) {
+    const message = { words: ["x".repeat(letters)], by: { name: "é" } };
+    const size = new TextEncoder().encode(JSON.stringify(message)).length;
+    if (size > 100) await assertRejects(() => bus.publish(Plain, message), MessageTooLargeError, "body");
+    else {
+      await bus.publish(Plain, message);
+      sizes.push(size);
+    }
+  }
+  await bus.stop();
+  assertEquals(Math.max(...sizes), 100);
+  assertEquals(transport.sent.map(({ frame }) => frame.body.length), sizes);
 });
 
 const reversal: FrameTransform = {

@@ -1,7 +1,7 @@
 /** Copies of plain data, as they would come back from JSON. */
 import { assert, assertEquals } from "@std/assert";
 import { isPlain } from "../../src/serialization/plain.ts";
-import { copyIfPlain, copyOfPlain, isSamePlain } from "../../src/serialization/plain_copy.ts";
+import { copyIfPlain, copyOfPlain, isSamePlain } from "../../src/values/plain_copy.ts";
 import { seededRandom } from "../../src/values/random.ts";
 import { randomValue, record } from "../support/random_value.ts";
 import { test } from "../support/runner.ts";

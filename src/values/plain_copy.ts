@@ -25,7 +25,7 @@ export function copyIfPlain(value: object, depth: number, bytes: number): object
 }
 
 function copyContainer(container: object, depth: number): object | undefined {
-  // As in plain.ts.
+  // As in serialization/plain.ts.
   if (depth === 0 || (container as { readonly toJSON?: unknown }).toJSON !== undefined) return undefined;
   const prototype: unknown = Object.getPrototypeOf(container);
   if (Array.isArray(container)) return prototype === Array.prototype ? copyArray(container, depth) : undefined;
