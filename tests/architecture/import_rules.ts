@@ -8,6 +8,7 @@ const order = [
   "spi",
   "contracts",
   "envelope",
+  "leasing",
   "serialization",
   "encryption",
   "pipeline",
@@ -21,7 +22,7 @@ const order = [
   "testing",
 ];
 /** What a transport or a store is written against. */
-const forPlugIns = new Set(["errors", "values", "envelope", "spi"]);
+const forPlugIns = new Set(["errors", "values", "envelope", "leasing", "spi"]);
 /** Alone know what a bus is made of when nothing is said, and when it is under test. */
 const compositionRoots: readonly string[] = ["src/bus/create_bus.ts", "src/testing/in_memory.ts"];
 

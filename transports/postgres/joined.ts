@@ -6,7 +6,7 @@ import type { Results } from "../../stores/postgres/database.ts";
 import type { Alike, Joined } from "../../stores/postgres/joining.ts";
 import { refused, type Statement } from "../../stores/postgres/statement.ts";
 import { Flight, isUsual } from "./flight.ts";
-import type { Lease } from "./leases.ts";
+import type { Lease } from "./lease.ts";
 import type { Held } from "./message.ts";
 import { News } from "./news.ts";
 import type { PostgresReceiver } from "./receiver.ts";

@@ -3,7 +3,7 @@ import type { Held } from "./message.ts";
 import { News } from "./news.ts";
 import type { Services } from "./services.ts";
 import { readSettled, settleStatements, type Settling } from "./settling.ts";
-import type { Lease } from "./leases.ts";
+import type { Lease } from "./lease.ts";
 import type { Queue } from "./topology.ts";
 
 /** What holds the messages that are settled. */

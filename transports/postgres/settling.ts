@@ -1,18 +1,17 @@
 /** What becomes of deliveries. @module */
 import { headersToText } from "../../src/envelope/stored_text.ts";
 import { UnroutableError } from "../../src/errors/sending.ts";
+import type { SettlingOf } from "../../src/leasing/leased_messages.ts";
 import type { FrameHeaders } from "../../src/spi/frame.ts";
 import type { Settlement } from "../../src/spi/transport.ts";
 import { column, type Statement } from "../../stores/postgres/statement.ts";
-import type { Lease } from "./leases.ts";
+import type { Lease } from "./lease.ts";
 import { heldLists, type Messages } from "./messages.ts";
 import type { News } from "./news.ts";
 import type { Services } from "./services.ts";
 
 /** One settlement, and what it is about. */
-export interface Settling {
-  readonly settlement: Settlement;
-  readonly lease: Lease;
+export interface Settling extends SettlingOf<Lease> {
   /** It was tried as one whose order does not count, and could not be found so. */
   readonly inOrder?: boolean;
 }

@@ -15,7 +15,7 @@ import type {
   Topology,
   Transport,
 } from "../../src/spi/transport.ts";
-import type { Lease } from "./leases.ts";
+import type { Lease } from "./lease.ts";
 import { Migrations } from "../../stores/postgres/migrations.ts";
 import type { Names } from "../../stores/postgres/names.ts";
 import type { SqlSession } from "../../stores/postgres/sql_client.ts";

@@ -7,7 +7,7 @@ import { allSeparated } from "../../stores/postgres/separated.ts";
 import type { SqlRow, SqlValue } from "../../stores/postgres/sql_client.ts";
 import { column } from "../../stores/postgres/statement.ts";
 import { JoinedSends, JoinedSettlements } from "./joined.ts";
-import type { Lease } from "./leases.ts";
+import type { Lease } from "./lease.ts";
 import { rankOf } from "./message.ts";
 import { heldLists } from "./messages.ts";
 import { News } from "./news.ts";

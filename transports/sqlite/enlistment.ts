@@ -4,7 +4,7 @@ import { UnroutableError } from "../../src/errors/sending.ts";
 import type { Enlistment, Outgoing, Settlement } from "../../src/spi/transport.ts";
 import type { Connection } from "../../stores/sqlite/database.ts";
 import type { JoinableUnit } from "../../stores/sqlite/transaction.ts";
-import type { Lease } from "./leases.ts";
+import type { Lease } from "./lease.ts";
 import { News } from "./news.ts";
 import type { SqliteReceiver } from "./receiver.ts";
 import { insertAll, refusalOf } from "./sender.ts";

@@ -2,7 +2,7 @@
 import type { Address, Delivery, Receiver, Settlement, Sink, Source } from "../../src/spi/transport.ts";
 import type { Connection } from "../../stores/sqlite/database.ts";
 import { Claims, type ClaimsOwner } from "./claims.ts";
-import type { Lease } from "./leases.ts";
+import type { Lease } from "./lease.ts";
 import { deliveryOf, type Row } from "./message.ts";
 import { News } from "./news.ts";
 import type { Handed, Taking } from "./offers.ts";

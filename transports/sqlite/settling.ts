@@ -1,19 +1,17 @@
 /** What becomes of deliveries, in a transaction. @module */
 import { UnroutableError } from "../../src/errors/sending.ts";
 import { headersToText } from "../../src/envelope/stored_text.ts";
+import type { SettlingOf } from "../../src/leasing/leased_messages.ts";
 import type { FrameHeaders } from "../../src/spi/frame.ts";
 import type { Settlement } from "../../src/spi/transport.ts";
 import type { Connection } from "../../stores/sqlite/database.ts";
-import type { Lease } from "./leases.ts";
+import type { Lease } from "./lease.ts";
 import { News } from "./news.ts";
 import type { Services } from "./services.ts";
 import type { Queue } from "./topology.ts";
 
 /** One settlement, and what it is about. */
-export interface Settling {
-  readonly settlement: Settlement;
-  readonly lease: Lease;
-}
+export type Settling = SettlingOf<Lease>;
 
 /**
  * Settles each whose lease has not ended; nothing is done to the others.
