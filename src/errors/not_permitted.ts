@@ -11,7 +11,10 @@ import { ConfigurationError } from "./configuration.ts";
  */
 export function notPermitted(error: unknown, what: string, flags: string): ConfigurationError | undefined {
   if (!(error instanceof Error)) return undefined;
-  if (error.name !== "NotCapable" && !("code" in error && error.code === "ERR_ACCESS_DENIED")) return undefined;
+  const code = "code" in error ? error.code : undefined;
+  // Deno looks up no name where it may not: `getaddrinfo EPERM localhost`.
+  const unresolved = code === "EPERM" && "syscall" in error && error.syscall === "getaddrinfo";
+  if (error.name !== "NotCapable" && code !== "ERR_ACCESS_DENIED" && !unresolved) return undefined;
   return new ConfigurationError(
     `Cannot use ${what}: this process was started without the permission. ${error.message}. ` +
       `On Deno, all that it does there takes ${flags}`,
