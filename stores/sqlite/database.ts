@@ -1,5 +1,6 @@
 /** A file and this process' connections to it. @module */
 import { ConfigurationError } from "../../src/errors/configuration.ts";
+import { shown } from "../../src/errors/shown.ts";
 import { KeyedLocks } from "../../src/values/keyed_locks.ts";
 import { Checkpoints, type Log, type LoggedFile, wantedPages } from "./checkpoints.ts";
 import { explain, explainOwn, isBusy } from "./errors.ts";
@@ -9,6 +10,8 @@ import { makeWritable } from "./writable.ts";
 
 /** As `node:sqlite` has it, on every runtime. */
 export interface Statement {
+  /** Of what it was prepared from, the first statement. */
+  readonly sourceSQL: string;
   run(
     ...values: readonly SqliteValue[]
   ): { readonly changes: number | bigint; readonly lastInsertRowid: number | bigint };
@@ -52,12 +55,18 @@ export class Connection {
     this.#database.exec(sql);
   }
 
-  /** A statement, prepared once. */
+  /**
+   * A statement, prepared once.
+   *
+   * @throws {ConfigurationError} if it is more than one
+   */
   prepare(sql: string): Statement {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
+      statement = this.#database.prepare(sql);
+      refuseMore(sql.slice(statement.sourceSQL.length));
       if (this.#statements.size >= maxStatements) this.#statements.clear();
-      this.#statements.set(sql, statement = this.#database.prepare(sql));
+      this.#statements.set(sql, statement);
     }
     return statement;
   }
@@ -71,6 +80,15 @@ export class Connection {
     this.#statements.clear();
     this.#database.close();
   }
+}
+
+/** SQLite prepares the first of several statements, and says nothing of the others. */
+function refuseMore(rest: string): void {
+  if (/^(?:\s|;|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$))*$/.test(rest)) return;
+  throw new ConfigurationError(
+    `Cannot run several SQL statements at once: SQLite would run the first alone, and not ${shown(rest.trim())}. ` +
+      "Run them one after the other",
+  );
 }
 
 /** Whoever waits for rows, or is told of them. */

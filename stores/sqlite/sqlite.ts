@@ -1,5 +1,6 @@
 /** The entry point's function. @module */
 import { ConfigurationError, InvalidNameError } from "../../src/errors/configuration.ts";
+import { shown } from "../../src/errors/shown.ts";
 import type { Store } from "../../src/spi/store.ts";
 import { type Duration, milliseconds } from "../../src/values/duration.ts";
 import { Files } from "./database.ts";
@@ -46,7 +47,8 @@ export function sqlite(options: string | SqliteOptions): Store<SqliteTransaction
   const { path, synchronous = "full", prefix = "hero_", lockTimeout = "30s" } = given;
   if (typeof path !== "string" || path === "" || path.startsWith(":memory:")) {
     throw new ConfigurationError(
-      `Cannot keep a SQLite store at "${path}": it needs a file. Name one, or use memoryStore() where nothing is to last`,
+      `Cannot keep a SQLite store at ${shown(path ?? options)}: it needs the path of a file, as text. ` +
+        "Name one, or use memoryStore() where nothing is to last",
     );
   }
   if (synchronous !== "full" && synchronous !== "normal") {

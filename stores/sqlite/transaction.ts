@@ -1,5 +1,6 @@
 /** What handlers write with. @module */
 import { ConfigurationError } from "../../src/errors/configuration.ts";
+import { shown } from "../../src/errors/shown.ts";
 import type { Connection, File } from "./database.ts";
 import type { SqliteValue } from "./value.ts";
 
@@ -106,30 +107,67 @@ export class Transaction implements SqliteTransaction {
   }
 
   run(sql: string, ...values: readonly SqliteValue[]): Promise<SqliteResult> {
-    return this.#do(sql, (connection) => {
+    return this.#do(sql, values, (connection) => {
       const { changes, lastInsertRowid } = connection.prepare(sql).run(...values);
       return { changes: Number(changes), lastInsertRowid };
     });
   }
 
   get<Row>(sql: string, ...values: readonly SqliteValue[]): Promise<Row | undefined> {
-    return this.#do(sql, (connection) => (connection.prepare(sql).get(...values) ?? undefined) as Row | undefined);
+    return this.#do(
+      sql,
+      values,
+      (connection) => (connection.prepare(sql).get(...values) ?? undefined) as Row | undefined,
+    );
   }
 
   all<Row>(sql: string, ...values: readonly SqliteValue[]): Promise<readonly Row[]> {
-    return this.#do(sql, (connection) => connection.prepare(sql).all(...values) as readonly Row[]); // as the caller says
+    // The rows are what the caller says.
+    return this.#do(sql, values, (connection) => connection.prepare(sql).all(...values) as readonly Row[]);
   }
 
-  #do<Result>(sql: string, work: (connection: Connection) => Result): Promise<Result> {
-    const refusal = refusalOf(sql);
+  #do<Result>(
+    sql: string,
+    values: readonly SqliteValue[],
+    work: (connection: Connection) => Result,
+  ): Promise<Result> {
+    const refusal = refusalOf(sql) ?? unwritable(sql, values);
     return refusal === undefined ? this.#use(work) : this.#refuse(refusal);
   }
 }
 
 function refusalOf(sql: string): ConfigurationError | undefined {
+  if (typeof sql !== "string") {
+    return new ConfigurationError(`Cannot run ${shown(sql)}: a statement is text. Write tx.run("…", value, …)`);
+  }
   const found = forbidden.exec(sql)?.[1];
   if (found === undefined) return undefined;
   return new ConfigurationError(
     `Cannot run ${found.toUpperCase()} in a unit of work: the unit begins and ends its transaction. Take it away`,
   );
+}
+
+/** What JavaScript lets pass: an object is a runtime's list of named values, of which a `Date` has none, and NULL is written. */
+function unwritable(sql: string, values: readonly unknown[]): ConfigurationError | undefined {
+  for (const [at, value] of values.entries()) {
+    if (isSqliteValue(value)) continue;
+    return new ConfigurationError(
+      `Cannot use ${shown(value)} as value ${at + 1} of ${
+        shown(sql)
+      }: SQLite holds null, numbers, bigints, texts and ` +
+        "Uint8Arrays. Write a Date as a text or number, a boolean as 0 or 1, and several values one after the other",
+    );
+  }
+  return undefined;
+}
+
+function isSqliteValue(value: unknown): value is SqliteValue {
+  switch (typeof value) {
+    case "number":
+    case "bigint":
+    case "string":
+      return true;
+    default:
+      return value === null || ArrayBuffer.isView(value);
+  }
 }

@@ -197,8 +197,10 @@ test("options that are none are refused where they are written", () => {
   }
   for (const path of ["", ":memory:"]) assertThrows(() => sqlite(path), ConfigurationError, "memoryStore");
   const unset = undefined as unknown as string; // as a variable of the environment may be
-  assertThrows(() => sqlite(unset), ConfigurationError, `at "undefined": it needs a file`);
-  assertThrows(() => sqlite({ path: unset }), ConfigurationError, "it needs a file");
+  assertThrows(() => sqlite(unset), ConfigurationError, "at undefined: it needs the path of a file");
+  assertThrows(() => sqlite({ path: unset }), ConfigurationError, "it needs the path of a file");
+  const url = new URL("file:///orders.db") as unknown as { readonly path: string };
+  assertThrows(() => sqlite(url), ConfigurationError, 'at "file:///orders.db": it needs the path of a file, as text');
   assertThrows(() => sqlite({ path: "a.db", lockTimeout: -1 }), ConfigurationError);
   assertThrows(() => sqlite({ path: "a.db", synchronous: "off" as "full" }), ConfigurationError, "normal");
 });

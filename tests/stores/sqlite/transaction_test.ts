@@ -64,6 +64,60 @@ for (
     }));
 }
 
+const created = new Date(0);
+const unwritable: readonly (readonly [what: string, value: unknown])[] = [
+  ["a Date", created],
+  ["undefined", undefined],
+  ["a boolean", true],
+  ["a list", [1, 2]],
+  ["an object", { a: 1 }],
+  ["a function", () => 1],
+  ["a Promise", Promise.resolve(1)],
+];
+for (const [what, value] of unwritable) {
+  test(`${what} is no value of a statement, the same on every runtime, and its unit goes on`, () =>
+    withStore({}, async ({ begin }) => {
+      const unit = await begin();
+      const { tx } = unit;
+      await tx.run("CREATE TABLE own (a, b)");
+      const given = value as null; // what JavaScript, or a cast, lets pass
+      for (const values of [[given], [1, given]] as const) {
+        const error = await assertRejects(
+          () => tx.run(`INSERT INTO own VALUES (${values.map(() => "?").join(", ")})`, ...values),
+          ConfigurationError,
+          `as value ${values.length} of "INSERT INTO own`,
+        );
+        assert(error.message.includes("Write a Date as a text or number"));
+      }
+      await assertRejects(() => tx.prepare("SELECT a FROM own WHERE a = ?").all(given), ConfigurationError);
+      await tx.run("INSERT INTO own VALUES (?, ?)", created.getTime(), created.toISOString());
+      assertEquals(await tx.all("SELECT a, b FROM own").then((rows) => rows.map(({ a, b }) => [a, b])), [
+        [0, "1970-01-01T00:00:00.000Z"],
+      ]);
+      await unit.commit(changes({}));
+    }));
+}
+
+test("of several statements none runs, and the error says what would not have; what ends one may stand behind it", () =>
+  withStore({}, async ({ begin }) => {
+    const unit = await begin();
+    const { tx } = unit;
+    for (const more of ["CREATE TABLE two (b)", "-- note\n INSERT INTO one VALUES (1)", "x"]) {
+      await assertRejects(
+        () => tx.run(`CREATE TABLE one (a); ${more}`),
+        ConfigurationError,
+        `not ${JSON.stringify(more)}. Run them one after the other`,
+      );
+    }
+    assertEquals(await tx.get("SELECT name FROM sqlite_schema WHERE name = 'one'"), undefined);
+    for (const end of [";", " ; ;\n", "; -- done", "-- done", "; /* done */ -- and done", "; /* not closed"]) {
+      await tx.run(`CREATE TABLE IF NOT EXISTS one (a, b DEFAULT ';')${end}`);
+    }
+    await tx.run("CREATE TRIGGER kept AFTER INSERT ON one BEGIN DELETE FROM one; SELECT 1; END");
+    await assertRejects(() => tx.get(["SELECT 1"] as unknown as string), ConfigurationError, "a statement is text");
+    await unit.commit(changes({}));
+  }));
+
 test("a statement that fails leaves the transaction as it was", () =>
   withStore({}, async ({ begin, path }) => {
     const unit = await begin();

@@ -25,6 +25,7 @@ async function watched(
     prepare: (sql) => {
       const statement = native.prepare(sql);
       return {
+        sourceSQL: statement.sourceSQL,
         run: (...values) => {
           said.push(sql);
           if (sql === "COMMIT" && said.includes("the disk fails")) {
