@@ -59,6 +59,7 @@ export class BusCore {
   readonly #deploy: "apply" | "check";
   readonly #makeStorage: () => Storage;
   #storage: Storage | undefined;
+  #storing: Promise<unknown> | undefined;
   /** The contracts whose topics are there. */
   readonly #introduced = new Set<Definition>();
   /** Told of contracts that the bus learns of while it runs. */
@@ -167,10 +168,15 @@ export class BusCore {
   }
   /** Opens the store, if it is needed, and makes its tables or checks that they are there. Once. */
   async openStorage(): Promise<void> {
-    const storage = this.#storage;
-    if (storage === undefined || storage.opened) return;
-    await storage.open();
-    checkChanges(await storage.store.deploy(this.#deploy), this.#deploy);
+    if (this.#storage === undefined) return;
+    // That it is open tells nothing of its tables: whoever plans, or looks at what is parked, opens it as well.
+    this.#storing ??= this.deployStore(this.#deploy);
+    try {
+      await this.#storing;
+    } catch (error) {
+      this.#storing = undefined;
+      throw error;
+    }
   }
 
   /** Messages that are on their way to the broker. */
@@ -248,5 +254,9 @@ export class BusCore {
 function checkChanges(changes: readonly Change[], mode: DeployMode): readonly Change[] {
   const problems = changes.filter(({ kind }) => kind === "conflict" || (kind === "create" && mode === "check"));
   if (problems.length === 0 || mode === "plan") return changes;
-  throw new TopologyError(problems.map(({ entity, detail }) => `${entity}: ${detail}`));
+  // What is only different stays so, whoever deploys.
+  const instead = problems.every(({ kind }) => kind === "conflict")
+    ? { instead: 'What is there already is changed by nobody, nor by bus.deploy("apply")' }
+    : {};
+  throw new TopologyError(problems.map(({ entity, detail }) => `${entity}: ${detail}`), instead);
 }

@@ -130,6 +130,13 @@ export class BusLife {
     await this.openTransport();
   }
 
+  /** The same for whoever looks at what the store keeps. */
+  async reachStore(): Promise<void> {
+    const { storage } = this.#core;
+    if (storage?.opened !== true) this.checkNotStopped("look at what is parked");
+    await storage?.open();
+  }
+
   async start(signal: AbortSignal | undefined): Promise<void> {
     this.configuring("start");
     signal?.throwIfAborted();

@@ -233,7 +233,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
     return sagaInstances(saga, this.#core, this.#endpoints, (endpoint) => this.errors(endpoint));
   }
   parked(): ParkedMessages {
-    return new StoreParkedMessages(this.#core.storage);
+    return new StoreParkedMessages(this.#core.storage, () => this.#life.reachStore());
   }
   describe(): Description {
     return describeBus(this.#core, this.#endpoints.plan(this.#core));

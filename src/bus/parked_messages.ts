@@ -4,7 +4,7 @@ import { applicationHeaders, headerText, names } from "../envelope/headers.ts";
 import { parseMessageType } from "../envelope/message_type.ts";
 import type { OutboxRow } from "../spi/rows.ts";
 import type { Due, Parked } from "../spi/store.ts";
-import { checkSignal } from "../values/abortable.ts";
+import { abortable, checkSignal } from "../values/abortable.ts";
 import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 import type { ParkedMessage, ParkedMessages } from "./control.ts";
 import { noSelection } from "./error_queue.ts";
@@ -21,16 +21,20 @@ interface Place {
 /** What a bus' store has parked, of its outbox and its schedules. */
 export class StoreParkedMessages implements ParkedMessages {
   readonly #storage: Storage | undefined;
+  readonly #reach: () => Promise<void>;
 
-  constructor(storage: Storage | undefined) {
+  /** @param reach connects, where the bus was not started */
+  constructor(storage: Storage | undefined, reach: () => Promise<void>) {
     this.#storage = storage;
+    this.#reach = reach;
   }
 
   async *list(options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<ParkedMessage> {
     checkOptionNames(options, listOptionNames, "list() of what is parked");
     const { signal } = options;
     checkSignal(signal, "list() of what is parked");
-    for (const { due, bus, of } of this.#all()) {
+    signal?.throwIfAborted();
+    for (const { due, bus, of } of await (signal === undefined ? this.#all() : abortable(this.#all(), signal))) {
       let after: string | undefined;
       for (;;) {
         signal?.throwIfAborted();
@@ -53,14 +57,15 @@ export class StoreParkedMessages implements ParkedMessages {
     if (!Array.isArray(ids) || other !== undefined) throw noSelection(ids, "what is parked");
     if (ids.length === 0) return 0;
     let count = 0;
-    for (const { due, bus } of this.#all()) count += await due.unpark(bus, ids);
+    for (const { due, bus } of await this.#all()) count += await due.unpark(bus, ids);
     this.#storage?.look();
     return count;
   }
 
-  #all(): readonly Place[] {
+  async #all(): Promise<readonly Place[]> {
     const storage = this.#storage;
-    if (storage?.opened !== true) return [];
+    if (storage === undefined) return [];
+    await this.#reach();
     const { bus, store: { outbox, schedules } } = storage;
     return [{ due: outbox, bus, of: "outbox" }, { due: schedules, bus, of: "schedules" }];
   }

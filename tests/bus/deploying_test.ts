@@ -12,7 +12,7 @@ test("deploy plans, checks and applies, before the bus starts", async () => {
   assertEquals(await bus.deploy("plan"), changes);
   assertEquals(await bus.deploy("apply"), changes);
   const error = await assertRejects(() => bus.deploy("check"), TopologyError);
-  assertStringIncludes(error.message, "queue:one: missing");
+  assertStringIncludes(error.message, 'queue:one: missing. Run bus.deploy("apply")');
   assertEquals(transport.asked, ["open", "deploy plan", "deploy apply", "deploy check"]);
   await bus.start();
   assertEquals(transport.asked.filter((each) => each === "open").length, 1);
@@ -27,6 +27,7 @@ test("a conflict is refused by apply and check, and only told by plan; an extra 
   for (const mode of ["check", "apply"] as const) {
     const error = await assertRejects(() => bus.deploy(mode), TopologyError);
     assertEquals(error.message.includes("not wanted"), false);
+    assertStringIncludes(error.message, 'changed by nobody, nor by bus.deploy("apply")');
   }
   await assertRejects(() => bus.start(), TopologyError);
   const told = scripted({ deploy: () => Promise.resolve([extra]) });

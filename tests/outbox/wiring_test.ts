@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   command,
   type ConsumeContext,
+  consumer,
   event,
   NoTransactionError,
   TopologyError,
@@ -54,6 +55,27 @@ trial("a start fails with the store that cannot be opened, or lacks what it must
   const planned = t.bus({ store: bare() });
   assert((await planned.deploy("plan")).some(({ entity }) => entity === "migration:0001"));
 });
+
+trial(
+  "a start makes or checks the tables, once, also of a store that was open already: planned for, or looked at",
+  async (t) => {
+    for (const deploy of ["apply", "check"] as const) {
+      const asked: string[] = [];
+      const store = new ScriptedStore();
+      store.deploy = (mode) => {
+        asked.push(mode);
+        return Promise.resolve([]);
+      };
+      const bus = t.bus({ name: deploy, store, deploy });
+      await bus.deploy("plan");
+      assertEquals(await Array.fromAsync(bus.parked().list()), []);
+      await bus.start();
+      const more = deploy === "apply" ? [consumer(Work, () => {}), consumer(Done, () => {})] : [];
+      await Promise.all(more.map((each) => bus.connect(each)));
+      assertEquals(asked, ["plan", deploy]);
+    }
+  },
+);
 
 trial("ctx.tx and store.tx are the unit's transaction until it has ended, and say so afterwards", async (t) => {
   const store = memoryStore();
