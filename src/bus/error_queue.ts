@@ -2,10 +2,10 @@
 import type { Envelope } from "../envelope/envelope.ts";
 import { applicationHeaders, headerCount, headerText, names } from "../envelope/headers.ts";
 import { parseMessageType } from "../envelope/message_type.ts";
-import { fromHeaders } from "../envelope/wire.ts";
 import { ConfigurationError, UnsupportedError } from "../errors/configuration.ts";
 import { shown } from "../errors/shown.ts";
 import type { ExceptionInfo } from "../errors/exception_info.ts";
+import { envelopeOf } from "../pipeline/opened.ts";
 import { referred } from "../pipeline/reference.ts";
 import type { Serializers } from "../serialization/negotiation.ts";
 import { type Frame, type FrameHeaders, withHeaders } from "../spi/frame.ts";
@@ -159,7 +159,7 @@ export class EndpointErrorQueue implements ErrorQueue {
    */
   #send({ frame, key }: Delivery): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const { expiresAt, requestId } = envelopeOf(frame) ?? {};
+    const { expiresAt, requestId } = envelopeIfAny(frame) ?? {};
     const lives = expiresAt !== undefined && requestId === undefined;
     const headers = withoutFailure(frame.headers);
     const outgoing: Outgoing = {
@@ -185,7 +185,7 @@ export class EndpointErrorQueue implements ErrorQueue {
     return {
       messageId: idOf(frame),
       contract: type,
-      requestId: envelopeOf(frame)?.requestId,
+      requestId: envelopeIfAny(frame)?.requestId,
       reason: headerText(headers[names.reason]) ?? "fault",
       failedAt: new Date(headerText(headers[names.failedAt]) ?? NaN),
       attempts: headerCount(headers[names.failedAttempts]),
@@ -241,9 +241,9 @@ function idOf(frame: Frame): string {
   return referred(frame)?.envelope.messageId ?? headerText(frame.headers[names.id]) ?? "";
 }
 
-function envelopeOf(frame: Frame): Envelope | undefined {
+function envelopeIfAny(frame: Frame): Envelope | undefined {
   try {
-    return referred(frame)?.envelope ?? fromHeaders(frame, () => "");
+    return envelopeOf(frame, () => "");
   } catch {
     return undefined; // it may be why it is here
   }

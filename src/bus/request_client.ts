@@ -1,25 +1,17 @@
 /** Requests and their answers. @module */
 import type { Contract } from "../contracts/contract.ts";
 import { type Definition, definitionOf } from "../contracts/definition.ts";
-import { checkReply, reader } from "../contracts/reading.ts";
 import type { Envelope } from "../envelope/envelope.ts";
-import { headerText, names } from "../envelope/headers.ts";
-import { parseMessageType } from "../envelope/message_type.ts";
-import { fromHeaders } from "../envelope/wire.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
-import type { ExceptionInfo } from "../errors/exception_info.ts";
 import { NotStartedError, StoppedError } from "../errors/lifecycle.ts";
-import { UnreadableMessageError } from "../errors/receiving.ts";
-import { RequestCycleError, RequestFaultError, RequestTimeoutError } from "../errors/sending.ts";
+import { RequestCycleError, RequestTimeoutError } from "../errors/sending.ts";
 import { DisconnectedError } from "../errors/transport.ts";
 import type { Cause } from "../pipeline/draft.ts";
+import { envelopeOf } from "../pipeline/opened.ts";
 import type { OutgoingMessage } from "../pipeline/outgoing_message.ts";
 import type { BusServices } from "../pipeline/endpoint_services.ts";
 import type { Holder, Requests } from "../pipeline/requests.ts";
-import { referred } from "../pipeline/reference.ts";
-import { isReplyTo, saysNothing } from "../pipeline/reply.ts";
 import { checkDestination } from "../pipeline/routing.ts";
-import { restored } from "../pipeline/stages/reading.ts";
 import type { RequestOptions } from "../pipeline/sending.ts";
 import type { Clock } from "../spi/clock.ts";
 import type { Frame } from "../spi/frame.ts";
@@ -29,6 +21,7 @@ import { type Deadline, Deadlines } from "../values/deadlines.ts";
 import { isPromise } from "../values/awaitable.ts";
 import { queueName } from "../values/destination.ts";
 import { milliseconds } from "../values/duration.ts";
+import { readAnswer } from "./answers.ts";
 
 const defaultTimeout = "30s";
 const replyCredit = 1000;
@@ -244,51 +237,20 @@ export class RequestClient implements Requests, Sink {
   #answer(frame: Frame): void {
     let envelope: Envelope;
     try {
-      envelope = referred(frame)?.envelope ?? fromHeaders(frame, () => "");
+      envelope = envelopeOf(frame, () => "");
     } catch {
       return; // Without its envelope, nobody can say whose answer it is: that request times out.
     }
     const pending = envelope.requestId === undefined ? undefined : this.#take(envelope.requestId);
     if (pending === undefined) return;
     try {
-      Promise.resolve(this.#read(pending.definition, envelope, frame)).then(pending.resolve, pending.reject);
+      Promise.resolve(readAnswer(pending.definition, envelope, frame, this.#services())).then(
+        pending.resolve,
+        pending.reject,
+      );
     } catch (thrown) {
       pending.reject(thrown);
     }
-  }
-
-  #read(definition: Definition, envelope: Envelope, frame: Frame): unknown {
-    const { transforms } = this.#services();
-    if (transforms.length === 0) return this.#reply(definition, envelope, this.#decode(frame));
-    return restored(frame, transforms).then((plain) => this.#reply(definition, envelope, this.#decode(plain)));
-  }
-
-  #decode(frame: Frame): unknown {
-    const { contentType, body, headers } = frame;
-    const reference = referred(frame);
-    if (reference !== undefined) return reference.message;
-    return this.#services().serializers.pick(contentType).deserialize(body, headerText(headers[names.types]));
-  }
-
-  /** What an answer says, or throws. */
-  #reply(definition: Definition, envelope: Envelope, value: unknown): unknown {
-    const types = parseMessageType(envelope.type);
-    const own = types[0]?.name ?? "";
-    if (own.startsWith("fault:")) throw new RequestFaultError(definition.name, exceptionsOf(value));
-    if (definition.replies !== undefined) {
-      // The most specific first: one of the replies may be the base of another.
-      for (const { name, version } of types) {
-        const named = Object.entries(definition.replies).find(([, contract]) => contract.name === name);
-        if (named === undefined) continue;
-        const [kind, contract] = named;
-        const read = reader(contract, version);
-        return Promise.resolve(read === undefined ? value : read(value)).then((message) => ({ kind, message }));
-      }
-    } else if (isReplyTo(definition, own)) {
-      const reply = value === null && saysNothing(envelope.type) ? undefined : value;
-      return definition.reply === undefined ? reply : checkReply(definition, definition.reply, reply, "receive");
-    }
-    throw new UnreadableMessageError(`"${own}" is no reply that "${definition.name}" declares`);
   }
 
   lost(): void {
@@ -309,14 +271,4 @@ export class RequestClient implements Requests, Sink {
     this.#holding.clear();
     this.#free.clear();
   }
-}
-
-function exceptionsOf(fault: unknown): readonly ExceptionInfo[] {
-  if (typeof fault === "object" && fault !== null && "exceptions" in fault && Array.isArray(fault.exceptions)) {
-    const known = fault.exceptions.filter((each): each is ExceptionInfo =>
-      typeof each === "object" && each !== null && typeof each.type === "string" && typeof each.message === "string"
-    );
-    if (known.length > 0) return known;
-  }
-  return [{ type: "Error", message: "The fault names no exception" }];
 }

@@ -1,9 +1,8 @@
 /** How a message is sent: middleware, validation, envelope, serialization, transport. @module */
 import type { Contract } from "../contracts/contract.ts";
 import { type Definition, definitionOf } from "../contracts/definition.ts";
-import type { Trace } from "../envelope/envelope.ts";
-import { type Rest, type SenderInfo, SentEnvelope } from "../envelope/sent_envelope.ts";
-import { checkHeaders, type Headers, names, noHeaders } from "../envelope/headers.ts";
+import { type SenderInfo, SentEnvelope } from "../envelope/sent_envelope.ts";
+import { type Headers, names } from "../envelope/headers.ts";
 import { toError } from "../errors/thrown.ts";
 import { UnsupportedError } from "../errors/configuration.ts";
 import type { Serializer } from "../spi/serializer.ts";
@@ -12,16 +11,16 @@ import type { Telemetry } from "../spi/telemetry.ts";
 import type { Address, Capabilities } from "../spi/transport.ts";
 import { abortable } from "../values/abortable.ts";
 import { isPromise } from "../values/awaitable.ts";
-import { milliseconds } from "../values/duration.ts";
 import type { Uuid } from "../values/uuid_v7.ts";
 import type { SendKind, SendMiddleware } from "./context.ts";
 import { type Cause, type Draft, nothingSpecial, type Special } from "./draft.ts";
 import { frameOf } from "./framing.ts";
-import { OutgoingMessage, type OutgoingOptions, type SendTarget } from "./outgoing_message.ts";
+import { OutgoingMessage, type SendTarget } from "./outgoing_message.ts";
 import { Reference } from "./reference.ts";
 import { SendingContext } from "./sending_context.ts";
 import { checkDestination, type Routing } from "./routing.ts";
 import { checkIds, checkKey, checkKind, checkPlain, checkPriority, checkTtl } from "./send_checks.ts";
+import { dueTime, merge, outgoingOptions, rest } from "./send_values.ts";
 import { carries, levelOf, planSend, type SendPlan } from "./send_plan.ts";
 import type { SendOptions } from "./sending.ts";
 
@@ -277,34 +276,6 @@ export class SendPipeline {
   }
 }
 
-/** Epoch milliseconds; `undefined`: now. */
-function dueTime({ delay }: SendOptions<unknown>, { dueAt }: Special, now: number): number | undefined {
-  const due = dueAt ?? (delay === undefined ? undefined : now + milliseconds(delay, "{ delay }"));
-  return due === undefined || due <= now ? undefined : due;
-}
-
-/** `undefined` for the common message, which says none of it. */
-function rest(
-  correlationId: string | undefined,
-  initiatorId: string | undefined,
-  { requestId, responseAddress }: Special,
-  expiresAt: number | undefined,
-  trace: Trace | undefined,
-): Rest | undefined {
-  const common = correlationId === undefined && initiatorId === undefined && requestId === undefined &&
-    expiresAt === undefined && trace === undefined;
-  return common ? undefined : { correlationId, initiatorId, requestId, responseAddress, expiresAt, trace };
-}
-
-/** `undefined` for the common message, which says none of it. */
-function outgoingOptions(
-  key: string | undefined,
-  priority: number | undefined,
-  dueAt: number | undefined,
-): OutgoingOptions | undefined {
-  return key === undefined && priority === undefined && dueAt === undefined ? undefined : { key, priority, dueAt };
-}
-
 /** When the sender may go on: where messages are held, at once. */
 function taken(posted: OutgoingMessage, target: SendTarget): Promise<void> {
   if (!target.holds) {
@@ -319,11 +290,4 @@ function taken(posted: OutgoingMessage, target: SendTarget): Promise<void> {
 /** Apart: what captures anything makes room for that at every call. */
 function behind(done: Promise<void>, turn: Promise<void>): Promise<void> {
   return done.finally(() => turn);
-}
-
-/** What flows on, and over it what was given. */
-function merge(given: Headers | undefined, flowing: Headers | undefined, contract: string): Headers {
-  if (given === undefined) return flowing ?? noHeaders;
-  checkHeaders(given, contract);
-  return flowing === undefined || flowing === noHeaders ? given : { ...flowing, ...given };
 }

@@ -8,6 +8,7 @@ import {
   memory,
   memoryBroker,
   MessageTooLargeError,
+  query,
   retry,
   type Serializer,
 } from "@hero/messaging";
@@ -107,6 +108,18 @@ test("a plain message is copied, not written: nobody sees what the sender or ano
   await sending;
   await bus.stop();
   assertEquals([asked, come], [["to copy"], [plain(), plain()]]);
+});
+
+test("a plain answer is copied, too", async () => {
+  const asked: string[] = [];
+  const bus = createBus({ name: "talk", transport: memory(), serializer: copying(asked) });
+  const Ask = query<{ readonly word: string }, { readonly words: string[] }>("talk.ask");
+  const words = ["one"];
+  bus.endpoint("mouth").handle(Ask, ({ word }) => ({ words: [...words, word] }));
+  await bus.start();
+  assertEquals(await bus.request(Ask, { word: "two" }), { words: ["one", "two"] });
+  await bus.stop();
+  assertEquals(asked, ["to copy", "to copy"]);
 });
 
 test("what is not plain is written, also where copies are made", async () => {

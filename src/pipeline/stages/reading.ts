@@ -1,18 +1,16 @@
 /** Reads a message: envelope, payload, version, schema. @module */
 import type { Definition } from "../../contracts/definition.ts";
-import { fromHeaders } from "../../envelope/wire.ts";
-import { headerText, names } from "../../envelope/headers.ts";
+import { names } from "../../envelope/headers.ts";
 import { UnreadableMessageError } from "../../errors/receiving.ts";
-import type { FrameTransform } from "../../spi/frame_transform.ts";
-import { type Frame, type FrameHeaders, withHeaders } from "../../spi/frame.ts";
+import type { FrameHeaders } from "../../spi/frame.ts";
 import { isPromise } from "../../values/awaitable.ts";
 import { otherThanObject } from "../../values/kind_of.ts";
 import { messageType } from "../../envelope/message_type.ts";
 import type { Match, Reading } from "../bindings.ts";
 import type { Consumption } from "../consumption.ts";
 import type { TypeByTopic } from "../endpoint_services.ts";
+import { envelopeOf, payloadOf, restored } from "../opened.ts";
 import { referred } from "../reference.ts";
-import { envelopeIn, KeptFrame } from "../../envelope/kept_frame.ts";
 
 /**
  * Reads the envelope of a frame.
@@ -27,17 +25,7 @@ export function open(consumption: Consumption): void {
       cause: unreadable,
     });
   }
-  const reference = referred(frame);
-  if (reference !== undefined) {
-    consumption.envelope = reference.envelope;
-    return;
-  }
-  const said = envelopeIn(frame);
-  if (said !== undefined) {
-    consumption.envelope = said;
-    return;
-  }
-  const envelope = fromHeaders(frame, services.newId);
+  const envelope = envelopeOf(frame, services.newId);
   consumption.envelope = envelope.type === ""
     ? { ...envelope, type: foreignType(delivery.via, services.typeByTopic, frame.headers) }
     : envelope;
@@ -48,33 +36,11 @@ export function open(consumption: Consumption): void {
  * skipped queue; what cannot be read is thrown, or rejected.
  */
 export function read(consumption: Consumption): void | Promise<void> {
-  const { delivery: { frame }, services: { transforms } } = consumption;
-  const reference = referred(frame);
-  if (reference !== undefined) return match(consumption, reference.message);
-  if (transforms.length > 0) return restored(frame, transforms).then((plain) => decode(consumption, plain));
-  return decode(consumption, frame);
-}
-
-/** What was done last when it was sent is undone first. */
-export async function restored(frame: Frame, transforms: readonly FrameTransform[]): Promise<Frame> {
-  // They may spread it.
-  let plain = frame instanceof KeptFrame ? withHeaders(frame, frame.headers) : frame;
-  for (const transform of transforms.toReversed()) plain = await transform.restore(plain);
-  return plain;
-}
-
-function decode(consumption: Consumption, frame: Frame): void | Promise<void> {
-  const { contentType } = frame;
-  const { serializers } = consumption.services;
-  const serializer = serializers.pick(contentType === "" ? undefined : contentType);
-  const copy = frame instanceof KeptFrame ? frame.readBy(serializer) : undefined;
-  if (copy !== undefined) return match(consumption, copy);
-  const types = frame instanceof KeptFrame ? frame.types : headerText(frame.headers[names.types]);
-  const { text } = frame;
-  const value = text === undefined || serializer.fromText === undefined
-    ? serializer.deserialize(frame.body, types)
-    : serializer.fromText(text, types);
-  return match(consumption, value);
+  const { delivery: { frame }, services: { transforms, serializers } } = consumption;
+  if (transforms.length > 0 && referred(frame) === undefined) {
+    return restored(frame, transforms).then((plain) => match(consumption, payloadOf(plain, serializers)));
+  }
+  return match(consumption, payloadOf(frame, serializers));
 }
 
 function match(consumption: Consumption, value: unknown): void | Promise<void> {
