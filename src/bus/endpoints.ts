@@ -4,6 +4,7 @@ import {
   ConfigurationError,
   DuplicateContractError,
   DuplicateOwnerError,
+  InvalidNameError,
   UnknownEndpointError,
   UnsupportedError,
 } from "../errors/configuration.ts";
@@ -14,7 +15,7 @@ import { typesByTopic } from "../pipeline/stages/reading.ts";
 import { SharedLook } from "../pipeline/shared_look.ts";
 import { Statistics } from "../pipeline/statistics.ts";
 import type { Address, Source } from "../spi/transport.ts";
-import { checkName, queueName } from "../values/destination.ts";
+import { checkName, isDestination, queueName } from "../values/destination.ts";
 import type { BusCore } from "./bus_core.ts";
 import type { Runnable } from "../pipeline/consumer.ts";
 import type { SagaDefinition } from "../sagas/definition.ts";
@@ -65,6 +66,9 @@ export class Endpoints {
     instead = "Add to that one, or choose another name",
   ): EndpointBuilder {
     checkName("an endpoint", name);
+    if (isDestination(name)) {
+      throw new InvalidNameError("an endpoint", name, "that is an address. Leave out what is before its first colon");
+    }
     if (this.#builders.has(name)) {
       throw new ConfigurationError(
         `The bus "${bus}" has an endpoint "${name}" already. ${instead}`,

@@ -266,7 +266,7 @@ export class RequestClient implements Requests, Sink {
   close(): void {
     const { bus } = this.#services();
     this.#closed = new StoppedError(bus, "request");
-    for (const id of [...this.#pending.keys()]) this.#reject(id, this.#closed);
+    for (const id of [...this.#pending.keys()]) this.#reject(id, new StoppedError(bus, "wait for an answer"));
     this.#receiver?.stop().catch(() => {});
     this.#holding.clear();
     this.#free.clear();

@@ -11,11 +11,18 @@ export class SagaNotFoundError extends HeroError {
    *
    * @param event its name in the saga
    * @param by how it was looked for, as in `id "42"`
+   * @param options `instead`: what to do where no message was looking for it
    */
-  constructor(saga: string, event: string, by: string, options?: ErrorOptions) {
+  constructor(
+    saga: string,
+    event: string,
+    by: string,
+    { instead, ...options }: ErrorOptions & { readonly instead?: string } = {},
+  ) {
     super(
-      `No instance of "${saga}" with ${by} is there for "${event}". See whether what starts it has come, ` +
-        `then put the message back; or say { onMissing } of the event`,
+      `No instance of "${saga}" with ${by} is there for "${event}". ` +
+        (instead ??
+          "See whether what starts it has come, then put the message back; or say { onMissing } of the event"),
       { ...options, details: { saga, event, by } },
     );
   }

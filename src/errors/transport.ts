@@ -11,7 +11,10 @@ export class ClosedError extends HeroError {
    * @param what was closed, as in `the transport "memory"`
    */
   constructor(what: string, options?: ErrorOptions) {
-    super(`Cannot go on: ${what} is closed. Start a new bus`, { ...options, details: { what } });
+    super(`Cannot go on: ${what} is closed. Start a new bus, with a transport and a store made anew`, {
+      ...options,
+      details: { what },
+    });
   }
 }
 

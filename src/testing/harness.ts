@@ -104,7 +104,10 @@ export interface TestHarness<in out Tx = undefined> extends AsyncDisposable {
   faulted<Out>(contract: Contract<never, Out, unknown>): MessageQuery<Out>;
   /** Attempts that failed and were, or are to be, followed by another, with the `error`. */
   retried<Out>(contract: Contract<never, Out, unknown>): MessageQuery<Out>;
-  /** Messages that left an endpoint unhandled: skipped, expired, deferred, forwarded, lost or released. */
+  /**
+   * Messages that left an endpoint unhandled: skipped, expired, deferred, duplicate, forwarded, lost, released, missing
+   * an instance or stale. `what` of each says which.
+   */
   unhandled<Out>(contract: Contract<never, Out, unknown>): MessageQuery<Out>;
   /**
    * An instance of a saga: its state, its data and what has happened to it.
@@ -153,6 +156,11 @@ export async function createTestHarness<Tx>(
   ...given: readonly (HarnessOptions<Tx> | Runnable<Tx>)[]
 ): Promise<TestHarness<Tx>> {
   const [first] = given;
+  if (given.length > 1 && !given.every(isRunnable)) {
+    throw new ConfigurationError(
+      "Cannot make a test harness of consumers and options side by side. Say { consumers: [submitOrder], … }",
+    );
+  }
   const options: HarnessOptions<Tx> = first === undefined || isRunnable(first)
     ? { consumers: given.filter(isRunnable) }
     : first;
@@ -181,6 +189,7 @@ class Harness<Tx> implements TestHarness<Tx> {
   readonly #timeoutInMs: number;
 
   constructor(options: HarnessOptions<Tx>) {
+    refuseOwned(options);
     checkOptionNames(options, harnessOptionNames, "a test harness");
     const { consumers = [], configure, seed = 1, start, byReference = false, timeout, ...rest } = options;
     if (!Array.isArray(consumers) || (configure !== undefined && typeof configure !== "function")) {
@@ -261,7 +270,7 @@ class Harness<Tx> implements TestHarness<Tx> {
 
   sent<In>(contract: Contract<In, unknown, unknown, "command" | "query">): MessageQuery<In> {
     if (definitionOf(contract, "the contract to look for").kind !== "event") {
-      return this.#query(contract, ["sent", "requested"]);
+      return this.#query(contract, ["sent", "requested"], "sent");
     }
     throw new ConfigurationError(
       `Cannot look for "${contract.name}" in what was sent: it is an event. See published()`,
@@ -269,30 +278,41 @@ class Harness<Tx> implements TestHarness<Tx> {
   }
   published<In>(event: Event<In, unknown>): MessageQuery<In> {
     const { kind, name } = definitionOf(event, "the event to look for");
-    if (kind === "event") return this.#query(event, ["published"]);
+    if (kind === "event") return this.#query(event, ["published"], "published");
     throw new ConfigurationError(`Cannot look for "${name}" in what was published: it is a ${kind}. See sent()`);
   }
   refused<In>(contract: Contract<In, unknown, unknown>): MessageQuery<In> {
-    return this.#query(contract, ["refused"]);
+    return this.#query(contract, ["refused"], "refused");
   }
   consumed<Out>(contract: Contract<never, Out, unknown>): MessageQuery<Out> {
-    return this.#query(contract, ["consumed"]);
+    return this.#query(contract, ["consumed"], "consumed");
   }
   faulted<Out>(contract: Contract<never, Out, unknown>): MessageQuery<Out> {
-    return this.#query(contract, ["faulted"]);
+    return this.#query(contract, ["faulted"], "faulted");
   }
   retried<Out>(contract: Contract<never, Out, unknown>): MessageQuery<Out> {
-    return this.#query(contract, ["retried", "redelivered"]);
+    return this.#query(contract, ["retried", "redelivered"], "retried");
   }
   unhandled<Out>(contract: Contract<never, Out, unknown>): MessageQuery<Out> {
-    return this.#query(contract, unhandled);
+    return this.#query(contract, unhandled, "unhandled");
   }
-  #query<Message>(contract: Contract, what: readonly Happening[]): MessageQuery<Message> {
-    return new TimelineQuery<Message>(this.#timeline, contract, what);
+  #query<Message>(contract: Contract, what: readonly Happening[], called: string): MessageQuery<Message> {
+    return new TimelineQuery<Message>(this.#timeline, contract, what, called);
   }
 
-  saga<S extends Shape>({ name }: Saga<S>, id: string): SagaProbe<S> {
+  saga<S extends Shape>(saga: Saga<S>, id: string): SagaProbe<S> {
+    const { name } = saga;
+    // Of one that does not run, `never()` would hold whatever happens.
+    if (!this.#sagas.knows(name) && !this.#runs(name)) {
+      throw new ConfigurationError(
+        `Cannot look for an instance of the saga "${name}": the harness does not run it. Give it to createTestHarness()`,
+      );
+    }
     return this.#sagas.of<S>(name, id);
+  }
+  #runs(saga: string): boolean {
+    const consumers = this.bus.describe().endpoints.flatMap(({ consumers }) => consumers);
+    return consumers.some(({ kind, name }) => kind === "saga" && name === saga);
   }
 
   async stub<Out, Reply>(
@@ -309,6 +329,20 @@ class Harness<Tx> implements TestHarness<Tx> {
     this.#settling.close();
     await this.bus.stop({ deadline: 0 });
   }
+}
+
+/** What a harness has by itself, and what it makes by itself. */
+function refuseOwned(options: object): void {
+  if (typeof options !== "object" || options === null) return;
+  if ("endpoint" in options && "start" in options) {
+    throw new ConfigurationError(
+      "Cannot test a bus that is made already: a test harness makes one, in memory. " +
+        "Say { configure }, the function that puts your endpoints on a bus",
+    );
+  }
+  const owned = ["transport", "clock", "newId", "random"].find((name) => Object.hasOwn(options, name));
+  if (owned === undefined) return;
+  throw new ConfigurationError(`Cannot give a test harness a { ${owned} }: it has one of its own. Leave it out`);
 }
 
 const unhandled: readonly Happening[] = [

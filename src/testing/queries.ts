@@ -9,6 +9,8 @@ import type { Happening, Timeline, TimelineEntry } from "./timeline.ts";
 
 /** A message that something happened to. */
 export interface Seen<out Message> {
+  /** What happened to it, as the timeline says: of what `unhandled` finds, why. */
+  readonly what: Happening;
   /** What was sent, or what the handler got. */
   readonly message: Message;
   /** The same on every attempt. */
@@ -62,10 +64,12 @@ export class TimelineQuery<Message> implements MessageQuery<Message> {
   readonly #timeline: Timeline;
   readonly #definition: Definition;
   readonly #what: readonly Happening[];
+  readonly #called: string;
 
-  /** @param what the first names it in errors */
-  constructor(timeline: Timeline, contract: Contract, what: readonly Happening[]) {
+  /** @param called as errors call it */
+  constructor(timeline: Timeline, contract: Contract, what: readonly Happening[], called: string) {
     this.#timeline = timeline;
+    this.#called = called;
     this.#definition = definitionOf(contract, "the contract to look for");
     this.#what = what;
   }
@@ -98,7 +102,7 @@ export class TimelineQuery<Message> implements MessageQuery<Message> {
 
   #unexpected(count: string, filter: SeenFilter<Message> | undefined, found: number): HarnessAssertionError {
     const which = filter === undefined ? "" : ` for which ${String(filter)}`;
-    const expected = `${count} ${this.#what[0]} "${this.#definition.name}"${which}`;
+    const expected = `${count} ${this.#called} "${this.#definition.name}"${which}`;
     return new HarnessAssertionError(expected, found, this.#timeline.toString());
   }
 }
@@ -110,10 +114,11 @@ function isOf({ contract, name }: Observed, wanted: Definition): boolean {
   return derives(definitionOf(contract, "the contract of a message"), wanted);
 }
 
-function seen<Message>({ atInMs, where, attempt, error }: TimelineEntry, observed: Observed): Seen<Message> {
+function seen<Message>({ what, atInMs, where, attempt, error }: TimelineEntry, observed: Observed): Seen<Message> {
   const { messageId, correlationId, conversationId, headers } = observed;
   const came = attempt !== undefined;
   return {
+    what,
     // The contract by which it was looked for says so.
     message: observed.message as Message,
     messageId,

@@ -60,6 +60,7 @@ export class SagaProbes {
   readonly #start: number;
   /** By saga and id. */
   readonly #known = new Map<string, Known>();
+  readonly #sagas = new Set<string>();
 
   constructor(clock: VirtualClock, timeline: Timeline) {
     this.#clock = clock;
@@ -74,6 +75,7 @@ export class SagaProbes {
 
   #add(instance: ObservedInstance): void {
     const { saga, id, kind, name, transitions, state } = instance;
+    this.#sagas.add(saga);
     const step: SagaStep = { atInMs: this.#clock.now() - this.#start, kind, name, transitions, state };
     const known = this.#known.get(nameOf(saga, id));
     if (known === undefined) {
@@ -82,6 +84,11 @@ export class SagaProbes {
     }
     known.steps.push(step);
     known.last = instance;
+  }
+
+  /** Whether anything has happened to an instance of a saga. */
+  knows(saga: string): boolean {
+    return this.#sagas.has(saga);
   }
 
   /** @param saga its name */

@@ -13,7 +13,9 @@ type NameOf<Options> = Options extends unknown ? keyof Options & string : never;
  * @throws {ConfigurationError} which names the nearest
  */
 export function checkOptionNames(options: object, names: Readonly<Record<string, true>>, whose: string): void {
-  if (typeof options !== "object" || options === null) throw noOptionsAtAll(options, Object.keys(names), whose);
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw noOptionsAtAll(options, Object.keys(names), whose);
+  }
   for (const name of Object.keys(options)) {
     if (!Object.hasOwn(names, name)) throw unknownOption(name, Object.keys(names), whose);
   }
@@ -21,8 +23,9 @@ export function checkOptionNames(options: object, names: Readonly<Record<string,
 
 /** From JavaScript anything may be given, and a text would be taken for a list of its letters. */
 export function noOptionsAtAll(given: unknown, known: readonly string[], whose: string): ConfigurationError {
+  const what = Array.isArray(given) ? "a list" : shown(given);
   return new ConfigurationError(
-    `Cannot use ${shown(given)} as the options of ${whose}: they are an object. It may have { ${known.join(", ")} }`,
+    `Cannot use ${what} as the options of ${whose}: they are an object. It may have { ${known.join(", ")} }`,
   );
 }
 

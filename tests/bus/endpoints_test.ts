@@ -8,6 +8,7 @@ import {
   DuplicateContractError,
   DuplicateOwnerError,
   event,
+  InvalidNameError,
   NotStartedError,
 } from "../../mod.ts";
 import { trial } from "../support/trial.ts";
@@ -26,6 +27,16 @@ trial("two contracts written under one name are called that, on two endpoints, t
   bus.endpoint("first").handle(Work, () => {});
   bus.endpoint("second").handle(command<{ id: string }>("endpoints.work"), () => {});
   await assertRejects(() => bus.start(), DuplicateContractError, `"endpoints.work", version 1`);
+});
+
+trial("an endpoint that is called as its address would be is refused: its queue had another name", async (t) => {
+  const bus = t.bus();
+  for (const name of ["queue:orders", "topic:orders"]) {
+    assertThrows(() => bus.endpoint(name), InvalidNameError, "that is an address. Leave out what is before");
+  }
+  assertThrows(() => bus.add(consumer(Work, () => {}, { name: "queue:work" })), InvalidNameError, '"queue:work"');
+  bus.endpoint("shop:orders").handle(Work, () => {});
+  await bus.start();
 });
 
 trial("who asks for an endpoint too early is told to start the bus, not that there is no such endpoint", async (t) => {

@@ -176,7 +176,8 @@ trial("stop rejects what waits", async (trial) => {
   await trial.until("it is being handled", () => latch.arrived === 1);
   await asker.stop();
   assertEquals((await asking).details["bus"], "asker");
-  await assertRejects(() => asker.request(Get, byId), StoppedError);
+  assertStringIncludes((await asking).message, `Cannot wait for an answer on the bus "asker": it has stopped`);
+  await assertRejects(() => asker.request(Get, byId), StoppedError, `Cannot request on the bus "asker"`);
   latch.open();
 });
 

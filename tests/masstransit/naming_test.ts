@@ -1,5 +1,5 @@
-import { assertEquals } from "@std/assert";
-import { command, event, fault } from "../../mod.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import { command, ConfigurationError, event, fault } from "../../mod.ts";
 import { masstransitNaming } from "../../src/masstransit/mod.ts";
 import { test } from "../support/runner.ts";
 
@@ -27,4 +27,11 @@ test("topics are called as MassTransit calls the exchanges of .NET types", () =>
 test("the topic of faults is that of MassTransit's generic type", () => {
   const { topic } = masstransitNaming();
   assertEquals(topic?.(fault(event("Contracts:FailOrder"))), "MassTransit:Fault--Contracts:FailOrder--");
+});
+
+test("a namespace that would be dropped in silence is refused: as a text alone, misspelt, or none", () => {
+  const naming = masstransitNaming as (options: unknown) => unknown; // as from JavaScript
+  assertThrows(() => naming("Contracts"), ConfigurationError, '"Contracts" as the options of masstransitNaming()');
+  assertThrows(() => naming({ nameSpace: "Contracts" }), ConfigurationError, "Write { namespace }");
+  for (const namespace of [5, ""]) assertThrows(() => naming({ namespace }), ConfigurationError, "namespace of .NET");
 });

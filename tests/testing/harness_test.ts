@@ -2,9 +2,11 @@ import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects, ass
 import {
   ConfigurationError,
   consumer,
+  createBus,
   DuplicateOwnerError,
   event,
   fault,
+  memory,
   query,
   RequestFaultError,
 } from "../../mod.ts";
@@ -185,4 +187,36 @@ test("consumers that are no list, and a configure that is no function, are refus
   const consumer = { consumers: {} } as never;
   await assertRejects(() => createTestHarness(consumer), ConfigurationError, "they are no list");
   await assertRejects(() => createTestHarness({ configure: 5 } as never), ConfigurationError, "5 is no function");
+});
+
+test("what a harness has by itself, and options that are none, are refused with what to do instead", async () => {
+  const create = createTestHarness as unknown as (...given: readonly unknown[]) => Promise<unknown>;
+  const cases: readonly (readonly [given: readonly unknown[], says: string])[] = [
+    [[createBus({ name: "shop" })], "Say { configure }"],
+    [[{ transport: memory() }], "{ transport }: it has one of its own"],
+    [[{ clock: {} }], "{ clock }: it has one of its own"],
+    [[[submit]], "Cannot use a list as the options of a test harness"],
+    [[submit, { seed: 3 }], "Say { consumers: [submitOrder], … }"],
+    [[{ seed: 3 }, submit], "Say { consumers: [submitOrder], … }"],
+  ];
+  for (const [given, says] of cases) await assertRejects(() => create(...given), ConfigurationError, says);
+});
+
+test("harness: what is unhandled says why, and so does the error where it was not expected", () => {
+  const later = consumer(Submit, async (_, ctx) => {
+    if (ctx.message.id === "1") await ctx.defer("1h");
+  });
+  const options: HarnessOptions = { configure: (bus) => bus.endpoint("orders", { outbox: true }).add(later) };
+  return within(createTestHarness(options), async (harness) => {
+    await harness.send(Submit, { id: "1" });
+    await harness.send(Submit, { id: "2" }, { messageId: "twice" });
+    await harness.send(Submit, { id: "2" }, { messageId: "twice" });
+    await harness.settled();
+    assertEquals(harness.unhandled(Submit).all().map(({ what, message }) => [what, message.id]), [
+      ["deferred", "1"],
+      ["duplicate", "2"],
+    ]);
+    assertEquals(harness.consumed(Submit).one(({ id }) => id === "2").what, "consumed");
+    assertThrows(() => harness.unhandled(Submit).none(), HarnessAssertionError, `no unhandled "${Submit.name}"`);
+  });
 });

@@ -1,5 +1,6 @@
 /** Sagas under test: on a virtual clock, with nothing to wait for. */
 import { assertEquals, assertThrows } from "@std/assert";
+import { ConfigurationError, saga, type } from "../../mod.ts";
 import { createTestHarness, HarnessAssertionError } from "../../src/testing/mod.ts";
 import { Cancelled, Failed, OrderSaga, Paid, Submitted } from "../sagas/runtime/orders.ts";
 import { test } from "../support/runner.ts";
@@ -61,6 +62,27 @@ test("what a harness gives of an instance is a copy, and what was not committed 
     assertEquals(harness.saga(OrderSaga, "1").state, "paid");
     harness.unhandled(Failed).one();
     harness.saga(OrderSaga, "none").never();
+  } finally {
+    await harness[Symbol.asyncDispose]();
+  }
+});
+
+test("a saga that the harness does not run is refused: that nothing became of it would always be so", async () => {
+  const harness = await createTestHarness({ configure: (bus) => bus.endpoint("orders").add(OrderSaga) });
+  try {
+    harness.saga(OrderSaga, "1").never();
+    const other = saga("other", {
+      data: type<object>(),
+      states: ["open"],
+      events: (on) => ({ submitted: on.start(Submitted, ({ id }) => id, () => ({})) }),
+    }, ({ initially, when }) => [initially(when("submitted").transitionTo("open"))]);
+    assertThrows(() => harness.saga(other, "1"), ConfigurationError, 'the saga "other": the harness does not run it');
+    const connection = await harness.bus.connect(other);
+    harness.saga(other, "1").never();
+    await harness.publish(Submitted, { id: "1", total: 5 });
+    await harness.settled();
+    await connection.disconnect();
+    assertEquals(harness.saga(other, "1").state, "open");
   } finally {
     await harness[Symbol.asyncDispose]();
   }

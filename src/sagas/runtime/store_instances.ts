@@ -143,7 +143,10 @@ export class StoreSagaInstances<S extends Shape> implements SagaInstances<S> {
     await transact(storage, services, async (unit) => {
       // Whoever handles a message for it meanwhile begins again.
       const row = await unit.load(saga.name, id, false);
-      if (row === undefined) throw new SagaNotFoundError(saga.name, "set", `the id "${id}"`);
+      if (row === undefined) {
+        const instead = "Nothing was changed: look with get() or find() which there are; one that is over may be gone";
+        throw new SagaNotFoundError(saga.name, "set", `the id "${id}"`, { instead });
+      }
       const instance = await fromRow(saga, row, this.#serializer);
       const from = instance.state;
       if (data !== undefined) instance.data = data;

@@ -1,5 +1,5 @@
 /** What an operator sees of the instances of a saga, and can do. */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import {
   ConfigurationError,
   event,
@@ -66,7 +66,9 @@ trial("an instance that is set to be over is gone, and its timeouts with it; wha
   await bus.publish(Submitted, { id: "1", total: 7 });
   await t.settled();
   const orders = bus.sagas(OrderSaga);
-  await assertRejects(() => orders.set("2", {}, { reason: "x" }), SagaNotFoundError);
+  const missing = await assertRejects(() => orders.set("2", {}, { reason: "x" }), SagaNotFoundError);
+  assertStringIncludes(missing.message, "Nothing was changed");
+  assertEquals(missing.message.includes("onMissing"), false);
   await assertRejects(() => orders.set("1", {}, { reason: "" }), ConfigurationError, "reason");
   await assertRejects(() => orders.set("1", { state: "lost" as "paid" }, { reason: "x" }), ConfigurationError, "lost");
   assertEquals((await orders.get("1"))?.version, 1);
