@@ -1,5 +1,5 @@
 /** What is asked about messages whose units begin soon. @module */
-import type { Awaitable } from "../../src/values/awaitable.ts";
+import { type Awaitable, isPromise } from "../../src/values/awaitable.ts";
 import type { BusMessage } from "./inbox.ts";
 
 /** How old an answer may be that a unit goes by. */
@@ -8,15 +8,35 @@ const believedMs = 100;
 /** Whether a message was handled; `undefined`: nobody knows. */
 type Answer = boolean | undefined;
 
-/** A message that has been asked about. */
-class Asked {
+/** The numbers, from 1, of the messages that were handled; `undefined`: nobody knows. */
+type Found = ReadonlySet<number> | undefined;
+
+/** A question. */
+class Question {
   readonly at: number;
   /** A promise until it is there. */
-  answer: Awaitable<Answer>;
+  found: Awaitable<Found>;
 
-  constructor(at: number, answer: Promise<Answer>) {
+  constructor(at: number, found: Promise<Found>) {
     this.at = at;
-    this.answer = answer;
+    this.found = found;
+  }
+}
+
+/** A message that has been asked about. */
+class Asked {
+  readonly question: Question;
+  readonly #number: number;
+
+  constructor(question: Question, number: number) {
+    this.question = question;
+    this.#number = number;
+  }
+
+  /** A promise until it is there. */
+  get answer(): Awaitable<Answer> {
+    const { found } = this.question;
+    return isPromise(found) ? found.then((handled) => handled?.has(this.#number)) : found?.has(this.#number);
   }
 }
 
@@ -54,7 +74,21 @@ export class Foresight {
     if (asked === undefined) return undefined;
     this.#asked.delete(name);
     this.look();
-    return this.#now() - asked.at > believedMs ? undefined : asked.answer;
+    return this.#believes(asked) ? asked.answer : undefined;
+  }
+
+  /** The same, if the answer is there; else nothing is taken. */
+  takeNow(name: string): Answer {
+    const asked = this.#asked.get(name);
+    const answer = asked !== undefined && this.#believes(asked) ? asked.answer : undefined;
+    if (answer === undefined || isPromise(answer)) return undefined;
+    this.#asked.delete(name);
+    this.look();
+    return answer;
+  }
+
+  #believes({ question: { at } }: Asked): boolean {
+    return this.#now() - at <= believedMs;
   }
 
   /** Asks, if it is time to. */
@@ -67,8 +101,8 @@ export class Foresight {
   /** Nobody would go by what is too old. */
   #forget(): void {
     const oldest = this.#now() - believedMs;
-    for (const [name, { at }] of this.#asked) {
-      if (at >= oldest) return;
+    for (const [name, { question }] of this.#asked) {
+      if (question.at >= oldest) return;
       this.#asked.delete(name);
     }
   }
@@ -79,14 +113,11 @@ export class Foresight {
     this.#expected = new Map();
     const at = this.#now();
     // Whoever begins asks again where this fails, and hears why.
-    const found = this.#ask([...expected.values()]).catch(() => undefined);
-    const asked = [...expected.keys()].map((name, index) => {
-      const each = new Asked(at, found.then((handled) => handled?.has(index + 1)));
-      this.#asked.set(name, each);
-      return each;
-    });
-    const handled = await found;
-    for (const [index, each] of asked.entries()) each.answer = handled?.has(index + 1);
+    const found: Promise<Found> = this.#ask([...expected.values()]).catch(() => undefined);
+    const question = new Question(at, found);
+    let number = 0;
+    for (const name of expected.keys()) this.#asked.set(name, new Asked(question, ++number));
+    question.found = await found;
     this.#asking = false;
     this.look();
   }

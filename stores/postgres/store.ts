@@ -115,6 +115,10 @@ export class PostgresStore<Tx> implements JoinableStore<Tx> {
     this.#units.foresee(bus, messages);
   }
 
+  beginNow(scope: Scope): Unit<Tx> | undefined {
+    return this.#units.beginNow(scope);
+  }
+
   begin(scope: Scope): Promise<Unit<Tx>> {
     return this.#units.begin(scope);
   }

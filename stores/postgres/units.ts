@@ -5,6 +5,7 @@ import type { Endable, Leased, Scope, Unit } from "../../src/spi/store.ts";
 import { KeyedLocks } from "../../src/values/keyed_locks.ts";
 import { type Awaitable, isPromise } from "../../src/values/awaitable.ts";
 import { LinkedList } from "../../src/values/linked_list.ts";
+import { none } from "../../src/values/none.ts";
 import type { Database } from "./database.ts";
 import { storeName } from "./errors.ts";
 import { JoinedUnit, type JoinHost } from "./joined_unit.ts";
@@ -15,7 +16,7 @@ import type { Statement } from "./statement.ts";
 import type { Settings, StoreLife } from "./store_life.ts";
 import type { Tables } from "./tables.ts";
 import type { RunningUnit, UnitHost, Written } from "./unit_host.ts";
-import { PostgresUnit } from "./unit_of_work.ts";
+import { type LoadedInstance, PostgresUnit } from "./unit_of_work.ts";
 import { keysOf, Writing } from "./writing.ts";
 
 const nothing: Known = { handled: [], rows: [] };
@@ -70,14 +71,36 @@ export class Units<Tx> implements UnitHost<Tx>, JoinHost {
       this.#life.check("begin");
       const duplicates = names.map((each, at) => names.indexOf(each) < at || known.handled[at] === true);
       const loaded = instances.map((each, at) => ({ ...each, row: known.rows[at] }));
-      const unit = new PostgresUnit(this, scope, held, duplicates, loaded);
-      unit.link = this.#running.pushBack(unit);
-      return unit;
+      return this.#begun(scope, held, duplicates, loaded);
     } catch (error) {
       start.forget();
       for (const each of held) this.locks.release(each);
       throw error;
     }
+  }
+
+  /** As `Store.beginNow`: of one message, which nobody in this process handles, and whose answer is there. */
+  beginNow(scope: Scope): Unit<Tx> | undefined {
+    const { foresight } = this.#life.check("begin");
+    const { bus, inbox: [key, ...others] } = scope;
+    if (key === undefined || others.length > 0 || scope.instances !== undefined) return undefined;
+    const name = nameOf(bus, key);
+    if (this.locks.has(name)) return undefined;
+    const handled = foresight.takeNow(name);
+    if (handled === undefined) return undefined;
+    this.locks.tryAcquire(name);
+    return this.#begun(scope, [name], [handled], none);
+  }
+
+  #begun(
+    scope: Scope,
+    held: readonly string[],
+    duplicates: readonly boolean[],
+    loaded: readonly LoadedInstance[],
+  ): PostgresUnit<Tx> {
+    const unit = new PostgresUnit(this, scope, held, duplicates, loaded);
+    unit.link = this.#running.pushBack(unit);
+    return unit;
   }
 
   /** As `Store.foresee`. */

@@ -1,6 +1,7 @@
 /** What is asked ahead: rarely, and believed no longer than it may be. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { DuplicateError } from "../../../src/errors/store.ts";
+import type { InboxKey } from "../../../src/spi/rows.ts";
 import { Foresight } from "../../../stores/postgres/foresight.ts";
 import { test } from "../../support/runner.ts";
 import { onPostgres } from "./opened.ts";
@@ -85,6 +86,30 @@ test("an answer is believed for 100 ms from when the question was asked", async 
   assertEquals(foresight.take("c"), undefined);
 });
 
+test("an answer is taken at once only where it is there and believed; else it stays for who waits", async () => {
+  const { foresight, flights, clock, expect } = asked();
+  expect("a", "b", "c");
+  assertEquals([foresight.takeNow("a"), foresight.takeNow("never")], [undefined, undefined]);
+  flights[0]?.answer([1]);
+  await turn();
+  assertEquals([foresight.takeNow("a"), foresight.takeNow("a")], [true, undefined]);
+  assertEquals(foresight.takeNow("b"), false);
+  clock.now += 101;
+  assertEquals(foresight.takeNow("c"), undefined);
+  assertEquals(flights.length, 1);
+});
+
+test("an answer that is taken at once makes room for the next question", async () => {
+  const { foresight, flights, expect } = asked();
+  expect("a");
+  flights[0]?.answer([]);
+  await turn();
+  expect("b");
+  assertEquals(flights.length, 1, "one is known, one is not");
+  foresight.takeNow("a");
+  assertEquals(flights.map(({ ids }) => ids), [["a"], ["b"]]);
+});
+
 test("a question that fails leaves it to each unit to ask, and the next question is asked", async () => {
   const { foresight, flights, expect } = asked();
   expect("a", "b");
@@ -92,6 +117,7 @@ test("a question that fails leaves it to each unit to ask, and the next question
   flights[0]?.fail(new Error("lost"));
   assertEquals(await early, undefined);
   await turn();
+  assertEquals(foresight.takeNow("b"), undefined);
   assertEquals(foresight.take("b"), undefined);
   expect("c");
   assertEquals(flights.length, 2);
@@ -112,6 +138,38 @@ onPostgres("units of foreseen messages ask nothing, whether they were handled or
   for (const unit of units) await unit.rollback();
   assertEquals((await store.begin(opened.scope({ inbox: [handled] }))).duplicates, [true]);
   assertEquals(texts.length, 2, "an answer is for one unit");
+});
+
+onPostgres("a unit of one foreseen message begins within the call, once the answer is there", async (opened) => {
+  const { store } = await opened.watched();
+  const [handled, fresh, other] = [opened.key("handled"), opened.key("fresh"), opened.key("other")];
+  await (await store.begin(opened.scope({ inbox: [handled] }))).commit(opened.changes({}));
+  const begun = (...inbox: readonly InboxKey[]) => store.beginNow?.(opened.scope({ inbox }));
+  // A machine that is slow enough no longer believes an answer when it is there.
+  const known = async (key: InboxKey) => {
+    for (;;) {
+      store.foresee?.(opened.bus, [key, other]);
+      assertEquals(
+        store.beginNow?.(opened.scope({ inbox: [key], instances: () => [] })),
+        undefined,
+        "it may have to load",
+      );
+      assertEquals([begun(), begun(key, other)], [undefined, undefined], "of none, and of several");
+      await store.lease("an answer", "later than that", 1);
+      const unit = begun(key);
+      if (unit !== undefined) return unit;
+    }
+  };
+  assertEquals(begun(fresh), undefined, "nobody has asked");
+  const first = await known(handled);
+  const second = await known(fresh);
+  assertEquals([first.duplicates, second.duplicates], [[true], [false]]);
+  assertEquals(begun(fresh), undefined, "another unit has it");
+  const next = store.begin(opened.scope({ inbox: [fresh] }));
+  await second.commit(opened.changes({}));
+  assertEquals((await next).duplicates, [true], "it has waited");
+  assertEquals(begun(fresh), undefined, "an answer is for one unit");
+  for (const each of [first, await next]) await each.rollback();
 });
 
 onPostgres(
