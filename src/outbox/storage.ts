@@ -228,10 +228,10 @@ export class Storage implements UnitOwner {
     this.#sweeper.sweep(now);
     if (rows.length === 0) return;
     const made = new Map<string, OutgoingMessage>();
-    const own = new Set(leased.map(({ row }) => row.id));
+    const own = leased.length === rows.length ? undefined : new Set(leased.map(({ row }) => row.id));
     for (const message of messages) {
       // The others are the store's: whoever sent them need not wait any longer.
-      if (own.has(message.messageId)) made.set(message.messageId, message);
+      if (own?.has(message.messageId) !== false) made.set(message.messageId, message);
       else message.settled();
     }
     for (const { row } of leased) if (row.dueAt !== 0) made.delete(row.id);

@@ -37,6 +37,14 @@ export interface RowOptions {
   readonly latestAt?: number | undefined;
 }
 
+const kindTexts: Readonly<Record<SendKind, string>> = {
+  send: '{"kind":"send"}',
+  publish: '{"kind":"publish"}',
+  request: '{"kind":"request"}',
+  respond: '{"kind":"respond"}',
+  fault: '{"kind":"fault"}',
+};
+
 /** No literal, as V8 makes those in its old generation once a burst of them has outlived a small collection. */
 class MessageRow implements OutboxRow {
   readonly id: string;
@@ -73,7 +81,15 @@ export function rowOf(message: OutgoingMessage, { group, dueAt, dueAtBroker, lat
 
 /** A frame as a row has it. */
 export function withNotes(frame: Frame, notes: SendNotes): Frame {
-  return withHeaders(frame, { ...frame.headers, [names.outbox]: JSON.stringify(notes) });
+  return withHeaders(frame, { ...frame.headers, [names.outbox]: notesText(notes) });
+}
+
+/** Most say no more than their kind. */
+function notesText(notes: SendNotes): string {
+  const { kind, priority, dueAt, latestAt, alsoTo, copy } = notes;
+  const plain = priority === undefined && dueAt === undefined && latestAt === undefined && alsoTo === undefined &&
+    copy === undefined;
+  return plain ? kindTexts[kind] : JSON.stringify(notes);
 }
 
 /**

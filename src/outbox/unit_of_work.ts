@@ -6,8 +6,9 @@ import type { OpenUnit } from "../pipeline/unit.ts";
 import type { Changes, InboxKey, OutboxRow, SagaHistoryRow, SagaRow } from "../spi/rows.ts";
 import type { InUnit, Store, Unit } from "../spi/store.ts";
 import type { Enlistment, Receiver } from "../spi/transport.ts";
-import type { Awaitable } from "../values/awaitable.ts";
+import { type Awaitable, isPromise } from "../values/awaitable.ts";
 import { none } from "../values/none.ts";
+import { resolved } from "../values/resolved.ts";
 import { Enlisted } from "./enlisted.ts";
 import { SagaChanges } from "./saga_changes.ts";
 import type { UnitOwner } from "./unit_owner.ts";
@@ -99,6 +100,7 @@ export class UnitOfWork implements OpenUnit {
   }
 
   track<Result>(sending: Promise<Result>): Promise<Result> {
+    if (sending === resolved) return sending;
     const all = this.#sending ??= new Set();
     all.add(sending);
     // Another promise for the sender: that somebody waits here must not hide that nobody waits there.
@@ -272,11 +274,14 @@ export class UnitOfWork implements OpenUnit {
   }
 
   async #commit(): Promise<void> {
-    await this.#finish();
-    const enlisted = this.#messages === undefined && this.#settling === undefined ? undefined : await this.#enlisted();
+    if (this.#prepared === undefined && (this.#sending?.size ?? 0) === 0) this.#ended = true;
+    else await this.#finish();
+    const enlistment = this.#messages === undefined && this.#settling === undefined ? undefined : this.#enlist();
+    const enlisted = enlistment === undefined ? undefined : await this.#enlisted(enlistment);
     const own = this.#messages ?? none;
     const messages = enlisted === undefined ? own : own.filter((each) => !enlisted.has(each));
-    const rows = messages.length === 0 ? none : await this.#owner.rowsOf(messages);
+    const made = this.#owner.rowsOf(messages);
+    const rows = isPromise(made) ? await made : made;
     const outbox = this.#rows === undefined ? rows : [...rows, ...this.#rows];
     const changes = this.#changes(outbox);
     const { heldSince } = this.#unit;
@@ -292,9 +297,7 @@ export class UnitOfWork implements OpenUnit {
   }
 
   /** Puts into the store's transaction what the broker would be told afterwards, where that is possible. */
-  async #enlisted(): Promise<Enlisted | undefined> {
-    const enlistment = this.#enlist();
-    if (enlistment === undefined) return undefined;
+  async #enlisted(enlistment: Enlistment): Promise<Enlisted> {
     // What only the store keeps until it is due stays a row of it.
     const messages = (this.#messages ?? none).filter((each) => this.#owner.carries(each));
     for (const message of messages) await this.#owner.transform(message);

@@ -37,7 +37,7 @@ export function frameOf(
 ): Frame {
   if (capabilities.references === true && keeps !== true) return content;
   const { maxFrameBytes } = capabilities;
-  const isKept = capabilities.keepsFrames === true && keeps !== true && serializer.toText !== undefined;
+  const isKept = capabilities.keepsFrames === true && serializer.toText !== undefined;
   const frame = isKept
     ? keptFrame(content, contract, serializer, maxFrameBytes)
     : byteFrame(content, contract, serializer);

@@ -5,6 +5,7 @@ import { MessageTooLargeError, UnroutableError } from "../errors/sending.ts";
 import type { Frame } from "../spi/frame.ts";
 import type { Address, Outgoing } from "../spi/transport.ts";
 import type { SendKind } from "./context.ts";
+import { resolved } from "../values/resolved.ts";
 
 /** Where made messages go: to the transport, or into a unit of work. */
 export interface SendTarget {
@@ -79,7 +80,6 @@ class Taken {
 }
 
 const taken = new Taken(undefined);
-const done = Promise.resolve();
 const plain: OutgoingOptions = Object.freeze({});
 
 /** A message on its way to the transport, and the promise of whoever sent it. One is made for every message: it is small. */
@@ -154,7 +154,7 @@ export class OutgoingMessage implements Outgoing {
 
   /** Resolves when the broker has the message, rejects when it does not take it. Made when it is first asked for. */
   get done(): Promise<void> {
-    if (this.#state instanceof Taken) return done;
+    if (this.#state instanceof Taken) return resolved;
     if (this.#state instanceof Error) return Promise.reject(this.#state);
     if (this.#state === "open") this.#state = new Waiter();
     return this.#state.promise;

@@ -11,6 +11,7 @@ import type { Telemetry } from "../spi/telemetry.ts";
 import type { Address, Capabilities } from "../spi/transport.ts";
 import { abortable } from "../values/abortable.ts";
 import { isPromise } from "../values/awaitable.ts";
+import { resolved } from "../values/resolved.ts";
 import type { Uuid } from "../values/uuid_v7.ts";
 import type { SendKind, SendMiddleware } from "./context.ts";
 import { type Cause, type Draft, nothingSpecial, type Special } from "./draft.ts";
@@ -284,7 +285,7 @@ function taken(posted: OutgoingMessage, target: SendTarget): Promise<void> {
   }
   // Whoever lets the held messages go awaits them; here nobody does.
   posted.done.catch(() => {});
-  return Promise.resolve();
+  return resolved;
 }
 
 /** Apart: what captures anything makes room for that at every call. */

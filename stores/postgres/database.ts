@@ -80,7 +80,7 @@ export class Database<Tx> {
     const [only, ...others] = statements;
     if (only !== undefined && others.length + before.length === 0) {
       const committed = connection.together?.("", only.text, only.values, "COMMIT");
-      if (committed !== undefined) return [await this.watch(ended(connection, committed), explain)];
+      if (committed !== undefined) return [await this.#end(connection, committed, explain)];
     }
     const sent = statements.map(({ text, values }) => connection.query(text, values));
     // Where one fails, so does all that follows, and this undoes all of it.
@@ -100,6 +100,28 @@ export class Database<Tx> {
     return await this.watch(this.client.connect(signal, brief), explainOwn);
   }
 
+  /** The end of a transaction that is not committed where something before that fails; gives the connection back. */
+  async #end<Result>(
+    connection: SqlConnection<unknown>,
+    committed: Promise<Result>,
+    explain: Explain,
+  ): Promise<Result> {
+    try {
+      const result = await committed;
+      connection.release();
+      this.#report(undefined);
+      return result;
+    } catch (error) {
+      await undo(connection);
+      throw this.#meaning(error, explain);
+    }
+  }
+
+  #meaning(error: unknown, explain: Explain): unknown {
+    if (isLost(error)) this.#report(error as Error); // `isLost` says so
+    return explain(error, this.where);
+  }
+
   /** Says what an error means, and tells of losses. */
   async watch<Result>(answer: Promise<Result>, explain: Explain): Promise<Result> {
     try {
@@ -107,21 +129,8 @@ export class Database<Tx> {
       this.#report(undefined);
       return result;
     } catch (error) {
-      if (isLost(error)) this.#report(error as Error); // `isLost` says so
-      throw explain(error, this.where);
+      throw this.#meaning(error, explain);
     }
-  }
-}
-
-/** The end of a transaction that is not committed where something before that fails; gives the connection back. */
-async function ended<Result>(connection: SqlConnection<unknown>, committed: Promise<Result>): Promise<Result> {
-  try {
-    const result = await committed;
-    connection.release();
-    return result;
-  } catch (error) {
-    await undo(connection);
-    throw error;
   }
 }
 

@@ -212,13 +212,13 @@ export class DueTable<Row extends OutboxRow> {
 function takenOf(places: readonly Place[]): Taken | undefined {
   const [first] = places;
   if (first === undefined) return undefined;
-  const digits = places.map(({ place, fence }) => ({
-    place: BigInt(place).toString(),
-    fence: BigInt(fence).toString(),
-  }));
   const same = places.every(({ fence }) => fence === first.fence);
   return {
-    places: digits.map(({ place }) => place).join(","),
-    fences: same ? first.fence : digits.map(({ place, fence }) => `(${place},${fence})`).join(","),
+    places: places.map(({ place }) => digits(place)).join(","),
+    fences: same ? first.fence : places.map(({ place, fence }) => `(${digits(place)},${digits(fence)})`).join(","),
   };
+}
+
+function digits(number: string | number): string {
+  return typeof number === "string" && /^\d+$/.test(number) ? number : BigInt(number).toString();
 }

@@ -14,8 +14,8 @@ export const mostBytes: number = 2 ** 20;
 export interface Job {
   /** About how much it writes. */
   readonly bytes: number;
-  /** Gives it up, unless it is on its way. */
-  readonly signal: AbortSignal;
+  /** It is on its way from now on. Throws if it has been given up. */
+  begin(): void;
   readonly reject: (reason: unknown) => void;
 }
 
@@ -62,10 +62,7 @@ export class Flights<Each extends Job> {
       if (count > 0 && (bytes > mostBytes || count >= most)) break;
       count++;
     }
-    return this.#jobs.splice(0, count).filter(({ signal, reject }) => {
-      if (signal.aborted) reject(signal.reason);
-      return !signal.aborted;
-    });
+    return this.#jobs.splice(0, count).filter(begins);
   }
 
   async #fly(jobs: readonly Each[]): Promise<void> {
@@ -81,5 +78,15 @@ export class Flights<Each extends Job> {
     await this.#carry(jobs);
     cancel();
     land();
+  }
+}
+
+function begins(job: Job): boolean {
+  try {
+    job.begin();
+    return true;
+  } catch (error) {
+    job.reject(error);
+    return false;
   }
 }

@@ -1,5 +1,6 @@
 /** Which messages were handled. @module */
 import type { InboxKey, MessageKey } from "../../src/spi/rows.ts";
+import { ConstantTexts } from "./constants.ts";
 import { stateOf, uniqueViolation } from "./errors.ts";
 import type { Names } from "./names.ts";
 import { column, listFrom, nowMs, refusal, refused, rowsOfLists, type Statement } from "./statement.ts";
@@ -23,10 +24,15 @@ export class Inbox {
   /** Of its keys, as PostgreSQL calls it. */
   readonly #constraint: RegExp;
   readonly #find: string;
+  readonly #records: ConstantTexts;
 
   constructor(names: Names) {
     this.#table = names.table("inbox");
     this.#constraint = new RegExp(`(?<!\\w)${names.prefix}inbox_pkey(?!\\w)`);
+    this.#records = new ConstantTexts((bus, endpoint) =>
+      `INSERT INTO ${this.#table} (bus, endpoint, message_id, keep_until) ` +
+      `VALUES (${bus}, ${endpoint}, $1::text, $2::text::bigint)`
+    );
     // One look into the index for each, also by a plan that was made while the table was so small as to be read whole.
     this.#find = `SELECT r.n FROM ${rowsOfLists(1, keyColumns)} ` +
       `CROSS JOIN LATERAL (SELECT FROM ${this.#table} i WHERE ${same} LIMIT 1) AS found`;
@@ -40,13 +46,19 @@ export class Inbox {
   /** Remembers that they were handled; refuses where one was: {@linkcode refused} tells. */
   record(keys: readonly BusKey[]): Statement {
     const [key, ...others] = keys;
-    if (key !== undefined && others.length === 0) return { text: this.recordingOne(1), values: this.one(key) };
+    if (key !== undefined && others.length === 0) return this.#recordOne(key);
     return {
       text: `WITH handled AS MATERIALIZED (SELECT * FROM ${rowsOfLists(1, columns)}), ${this.#recording}, ` +
         `refused AS (SELECT ${refusal("duplicate")} AS problem FROM handled r ` +
         `WHERE NOT EXISTS (SELECT FROM recorded i WHERE ${same})) SELECT problem FROM refused`,
       values: this.several(keys),
     };
+  }
+
+  #recordOne(key: BusKey): Statement {
+    const text = this.#records.of(key.bus, key.endpoint);
+    const values = this.one(key);
+    return text === undefined ? { text: this.recordingOne(1), values } : { text, values: values.slice(2) };
   }
 
   /** The statement that remembers one; its parameters are those of {@linkcode one}, from `first` on. */

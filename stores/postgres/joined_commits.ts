@@ -13,9 +13,7 @@ export interface JoinedWrite {
   readonly alike: Alike;
   readonly joined: readonly Joined[];
   readonly bytes: number;
-  /** Gives it up, unless it is on its way. */
-  readonly signal: AbortSignal;
-  /** It is on its way from now on. Throws if it is over. */
+  /** As {@linkcode Job.begin}. */
   begin(): void;
 }
 
@@ -65,12 +63,6 @@ export class JoinedCommits {
   async #carry(jobs: readonly JoinedJob[]): Promise<void> {
     const byKind = new Map<Alike, JoinedJob[]>();
     for (const job of jobs) {
-      try {
-        job.begin();
-      } catch (error) {
-        job.reject(error);
-        continue;
-      }
       const some = byKind.get(job.alike);
       if (some === undefined) byKind.set(job.alike, [job]);
       else some.push(job);

@@ -2,7 +2,7 @@
 import type { Row, Sql } from "postgres";
 import { type Dial, dialNoMore } from "./dial.ts";
 import { Inlined } from "./inlined.ts";
-import { sendPlain } from "./plain_query.ts";
+import { type Asker, sendPlain } from "./plain_query.ts";
 import type { Answering } from "./silence.ts";
 import type { SqlRow, SqlValue } from "./sql_client.ts";
 import { Wire } from "./wire.ts";
@@ -19,7 +19,7 @@ export interface LineOwner {
  * A client that may open no second connection, on which BEGIN is an ordinary statement that others may follow at once.
  * `sql.begin` would wait for its answer; `sql.reserve` loses a connection whenever it cannot open one.
  */
-export class Line implements Answering {
+export class Line implements Answering, Asker {
   readonly sql: Sql;
   readonly inlined: Inlined = new Inlined();
   /** How many have it; `Infinity`: one has it for itself. */
@@ -64,21 +64,25 @@ export class Line implements Answering {
       args: values,
       options: { prepare, simple: values.length === 0 },
       isRaw: "values",
-    });
-    if (plain !== undefined) return this.#answer(plain, plain.result as Promise<readonly SqlRow[]>); // as isRaw says
+    }, this);
+    if (plain !== undefined) {
+      this.#sent(plain);
+      return plain.result as Promise<readonly SqlRow[]>; // as isRaw says
+    }
     const query = this.sql.unsafe<Row[]>(text, [...values] as (string | number | null)[], { prepare });
-    return this.#answer(query, query.values());
+    this.#sent(query);
+    return query.values().finally(() => this.over(query));
   }
-  async #answer(query: object, rows: PromiseLike<readonly SqlRow[]>): Promise<readonly SqlRow[]> {
+  #sent(query: object): void {
     if (this.#process === undefined) this.#first ??= query;
     if (this.owed++ === 0) this.#owner.owed();
-    try {
-      return await rows;
-    } finally {
-      this.owed--;
-      this.answered++;
-      if (this.#first === query) [this.#process, this.#first] = [processOf(query), undefined];
-    }
+  }
+
+  /** As {@linkcode Asker.over}. */
+  over(query: object): void {
+    this.owed--;
+    this.answered++;
+    if (this.#first === query) [this.#process, this.#first] = [processOf(query), undefined];
   }
 
   /** Nothing more goes through it. */

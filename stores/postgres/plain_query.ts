@@ -17,6 +17,11 @@ interface Client {
   readonly canceller: (query: PlainQuery) => unknown;
 }
 
+/** Who is told when a query has been answered, once. */
+export interface Asker {
+  over(query: object): void;
+}
+
 /** What a query of postgres.js has when it is made. Another version may have, and mean, something else. */
 const known =
   "tagged,strings,args,handler,canceller,options,state,statement,resolve,reject,active,cancelled,executed," +
@@ -49,27 +54,34 @@ export class PlainQuery implements PlainStatement {
   prepared: unknown = undefined;
   describeFirst: unknown = undefined;
   readonly #client: Client;
+  #asker: Asker | undefined;
   readonly #settle: PromiseWithResolvers<unknown> = Promise.withResolvers();
 
-  constructor(client: Client, { tagged, strings, args, options, isRaw }: PlainStatement) {
+  constructor(client: Client, { tagged, strings, args, options, isRaw }: PlainStatement, asker: Asker | undefined) {
     this.tagged = tagged;
     this.strings = strings;
     this.args = args;
     this.options = options;
     this.isRaw = isRaw;
     this.#client = client;
+    this.#asker = asker;
   }
 
   get result(): Promise<unknown> {
     return this.#settle.promise;
   }
   resolve(result: unknown): void {
-    this.active = false;
+    this.#over();
     this.#settle.resolve(result);
   }
   reject(reason: unknown): void {
-    this.active = false;
+    this.#over();
     this.#settle.reject(reason);
+  }
+  #over(): void {
+    this.active = false;
+    this.#asker?.over(this);
+    this.#asker = undefined;
   }
   cancel(): void {
     this.#client.canceller(this);
@@ -81,12 +93,16 @@ export class PlainQuery implements PlainStatement {
  *
  * @returns `undefined`: the client's own queries are not those that are known here, and nothing was sent
  */
-export function sendPlain(sql: Pick<Sql, "unsafe">, statement: PlainStatement): PlainQuery | undefined {
+export function sendPlain(
+  sql: Pick<Sql, "unsafe">,
+  statement: PlainStatement,
+  asker?: Asker,
+): PlainQuery | undefined {
   let client = clients.get(sql);
   if (client === undefined) clients.set(sql, client = clientOf(sql));
   if (client === null) return undefined;
   const { handler } = client;
-  const query = new PlainQuery(client, statement);
+  const query = new PlainQuery(client, statement, asker);
   queueMicrotask(() => handler(query)); // as postgres.js does
   return query;
 }

@@ -77,14 +77,18 @@ class Connection implements SqlConnection<TransactionSql> {
     if (!this.#preparing.names || sql.parameters["client_encoding"] !== "UTF8") return undefined;
     const found = inlined.textOf(text, values);
     if (found === undefined) return undefined;
-    const all = [before, found.text, after].filter((each) => each !== "").join(";");
-    const answer = this.#line.ask(all, [], false).then(lastOf);
-    answer.catch((error) => {
-      if (found.prepares) inlined.forget(text);
+    const all = `${before === "" ? "" : `${before};`}${found.text}${after === "" ? "" : `;${after}`}`;
+    return this.#together(text, all, found.prepares);
+  }
+  async #together(text: string, all: string, prepares: boolean): Promise<readonly SqlRow[]> {
+    try {
+      return lastOf(await this.#line.ask(all, [], false));
+    } catch (error) {
+      if (prepares) this.#line.inlined.forget(text);
       // Others have taken it away, or a pooler has given this connection another server.
       if (stateOf(error) === "26000") this.#preparing.names = false;
-    });
-    return answer;
+      throw error;
+    }
   }
   release(broken = false): void {
     if (broken) this.#line.close();

@@ -46,15 +46,15 @@ export class SharedCommits {
   /**
    * Writes all of a unit; gives the rows as `FreeRows` says.
    *
-   * @param signal gives up what is not on its way yet
+   * @param begin as {@linkcode Job.begin}
    * @throws {DuplicateError} if the message was handled
    * @throws {ConflictError} if its instance is not as it was loaded
    */
-  async write(unit: FreeUnit, signal: AbortSignal): Promise<readonly SqlRow[]> {
+  async write(unit: FreeUnit, begin: () => void): Promise<readonly SqlRow[]> {
     const { promise, resolve, reject } = Promise.withResolvers<readonly SqlRow[]>();
     let bytes = unit.change?.after?.data.byteLength ?? 0;
     for (const { frame } of unit.rows) bytes += frame.body.byteLength;
-    this.#flights.add({ unit, bytes, signal, resolve, reject });
+    this.#flights.add({ unit, bytes, begin, resolve, reject });
     return await promise;
   }
 

@@ -53,6 +53,8 @@ export class StoreLife<Tx> {
   #open: Open<Tx> | undefined;
   #listener: Listener | undefined;
   #down = false;
+  /** The reason of the end's signal: to ask a signal takes as long as much else of a unit. */
+  #over: ClosedError | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(settings: Settings<Tx>, tables: Pick<Tables, "inbox" | "sagas" | "free" | "fresh" | "joined">) {
@@ -72,14 +74,14 @@ export class StoreLife<Tx> {
    * @throws {ConfigurationError} before it is open; with the end's reason once it is closed
    */
   check(doing: string): Open<Tx> {
-    this.#end.signal.throwIfAborted();
+    if (this.#over !== undefined) throw this.#over;
     if (this.#open !== undefined) return this.#open;
     throw new ConfigurationError(`Cannot ${doing}: the PostgreSQL store is not open. Start its bus first`);
   }
 
   /** The same; `undefined`: it is not open. */
   get ifOpen(): Open<Tx> | undefined {
-    return this.#end.signal.aborted ? undefined : this.#open;
+    return this.#over === undefined ? this.#open : undefined;
   }
 
   /** As `Store.open`. */
@@ -112,6 +114,7 @@ export class StoreLife<Tx> {
     this.#hosts.length = 0;
     const closed = new ClosedError(closedName);
     const undone = endUnits(closed);
+    this.#over = closed;
     this.#end.abort(closed);
     this.#closed = this.#close(undone);
     await this.#closed;

@@ -10,8 +10,9 @@ import { Leases } from "./leases.ts";
 import type { Names } from "./names.ts";
 import { SagaHistory } from "./saga_history.ts";
 import { Sagas } from "./sagas.ts";
+import { UsualRow } from "./usual_row.ts";
 
-/** All of them; `free` writes to three, `fresh` and `joined` to two. */
+/** All of them; `free` writes to three, `fresh` and `joined` to two, `usual` to the outbox. */
 export class Tables {
   readonly inbox: Inbox;
   readonly sagas: Sagas;
@@ -20,6 +21,7 @@ export class Tables {
   readonly outbox: DueTable<OutboxRow>;
   readonly schedules: DueTable<ScheduleRow>;
   readonly cancelled: Cancelled;
+  readonly usual: UsualRow;
   readonly free: FreeRows;
   readonly fresh: FreshRows;
   readonly joined: JoinedRows;
@@ -32,6 +34,7 @@ export class Tables {
     this.outbox = new DueTable(names, "outbox");
     this.schedules = new DueTable(names, "schedules");
     this.cancelled = new Cancelled(names);
+    this.usual = new UsualRow(names);
     this.free = new FreeRows(names, this.inbox, this.sagas);
     this.fresh = new FreshRows(names);
     this.joined = new JoinedRows(names, this.sagas);

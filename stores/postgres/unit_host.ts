@@ -44,18 +44,20 @@ export interface UnitHost<Tx> {
    * Writes it in one statement, which it may share with other units; `undefined`: it takes more.
    *
    * @param handled as in {@linkcode write}
+   * @param begin as `Job.begin`
    */
   share(
     scope: Scope,
     handled: readonly InboxKey[],
     changes: Changes,
+    begin: () => void,
   ): Promise<readonly Leased<OutboxRow>[]> | undefined;
   /**
    * Writes it with what has joined it, in one statement, which it may share with other units; false: nothing is written,
    * and it has to go alone. `undefined`: it takes more.
    *
    * @param handled as in {@linkcode write}
-   * @param begin as `JoinedWrite.begin`
+   * @param begin as `Job.begin`
    */
   shareJoined(
     scope: Scope,

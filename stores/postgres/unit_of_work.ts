@@ -2,9 +2,11 @@
 import { StoreUnavailableError, TransactionEndedError } from "../../src/errors/store.ts";
 import type { Changes, InboxKey, InstanceKey, OutboxRow, SagaRow } from "../../src/spi/rows.ts";
 import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
+import type { Awaitable } from "../../src/values/awaitable.ts";
 import { Ending } from "../../src/values/ending.ts";
 import { HeldLocks } from "../../src/values/held_locks.ts";
 import type { Link } from "../../src/values/linked_list.ts";
+import { none } from "../../src/values/none.ts";
 import { undo } from "./database.ts";
 import { explain, explainOwn, isAborted, storeName } from "./errors.ts";
 import { type Joined, Joining } from "./joining.ts";
@@ -27,14 +29,11 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
   readonly #scope: Scope;
   readonly #locks: HeldLocks;
   readonly #loaded: readonly LoadedInstance[];
-  readonly #joining = new Joining();
-  readonly #members = new Members({
-    send: (...texts) => this.#send(...texts),
-    run: async (text) => await this.#held?.query(text),
-    check: () => this.#checkEnd(),
-  });
+  // Few units have these.
+  #joining: Joining | undefined;
+  #members: Members | undefined;
   /** From the first use on. */
-  #opening: Promise<SqlConnection<Tx>> | undefined;
+  #opening: Awaitable<SqlConnection<Tx>> | undefined;
   #connection: SqlConnection<Tx> | undefined;
   /** To be rolled back and given back. */
   #held: SqlConnection<Tx> | undefined;
@@ -109,13 +108,18 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
 
   async savepoint<Result>(number: number, work: () => Promise<Result>): Promise<Result> {
     this.#check();
+    this.#members ??= new Members({
+      send: (...texts) => this.#send(...texts),
+      run: async (text) => await this.#held?.query(text),
+      check: () => this.#checkEnd(),
+    });
     return await this.#members.run(number, work);
   }
 
   /** As {@linkcode RunningUnit.join}. */
   join(joined: Joined): void {
     this.#check();
-    this.#joining.add(joined);
+    (this.#joining ??= new Joining()).add(joined);
   }
 
   async commit(changes: Changes): Promise<readonly Leased<OutboxRow>[]> {
@@ -123,8 +127,8 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
     this.#closing = true;
     try {
       if (this.#reads !== undefined && this.#reads.size > 0) await Promise.allSettled(this.#reads);
-      await this.#members.done;
-      const connection = this.#opening === undefined ? undefined : await this.#opening;
+      if (this.#members !== undefined) await this.#members.done;
+      const connection = this.#opening === undefined ? undefined : this.#connection ?? await this.#opening;
       this.#checkEnd();
       return await (connection === undefined ? this.#write(changes) : this.#commit(connection, changes));
     } finally {
@@ -146,7 +150,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
     this.#held = undefined;
     if (connection !== undefined) this.#rolledBack = undo(connection);
     this.#locks.release();
-    this.#joining.end();
+    this.#joining?.end();
     this.#host.ended(this, this.#tx);
   }
 
@@ -158,40 +162,48 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
   async #write(changes: Changes): Promise<readonly Leased<OutboxRow>[]> {
     const { database } = this.#host;
     const handled = this.#handled();
-    const { all } = this.#joining;
-    if (all.length === 0) {
-      const shared = this.#host.share(this.#scope, handled, changes);
+    const joining = this.#joining;
+    const begin = (): void => this.#goesOut();
+    if (joining === undefined) {
+      const shared = this.#host.share(this.#scope, handled, changes, begin);
       if (shared !== undefined) return await shared;
-    } else if (await this.#host.shareJoined(this.#scope, handled, changes, all, () => this.#goesOut()) === true) {
-      this.#joining.committed([]);
+    } else if (
+      await this.#host.shareJoined(this.#scope, handled, changes, joining.all, begin) === true
+    ) {
+      joining.committed([]);
       return [];
     }
-    const joined = this.#joining.begin();
+    const joined = joining?.begin() ?? [];
     const written = this.#host.write(this.#scope, handled, [], changes);
     const statements = [...joined, ...written.statements];
     this.#goesOut();
     try {
-      return written.committed(this.#joining.committed(await database.write(statements, this.#scope.signal)));
+      const results = await database.write(statements, this.#scope.signal);
+      return written.committed(joining?.committed(results) ?? results);
     } catch (error) {
-      throw written.explain(this.#joining.explain(error));
+      throw written.explain(joining === undefined ? error : joining.explain(error));
     }
   }
 
   async #commit(connection: SqlConnection<Tx>, changes: Changes): Promise<readonly Leased<OutboxRow>[]> {
     const { database } = this.#host;
-    const failed = this.#scope.inbox.filter((_, at) => this.#members.failed(at) && !this.duplicates[at]);
-    const written = this.#host.write(this.#scope, [], failed, changes);
+    const [joining, members] = [this.#joining, this.#members];
+    const failed = members === undefined
+      ? none
+      : this.#scope.inbox.filter((_, at) => members.failed(at) && !this.duplicates[at]);
+    const written = this.#host.write(this.#scope, none, failed, changes);
     if (connection.lost) throw new StoreUnavailableError(storeName, database.where, "the connection was lost");
-    const all = [...this.#joining.begin(), ...written.statements];
+    const all = joining === undefined ? written.statements : [...joining.begin(), ...written.statements];
     this.#goesOut();
     this.#held = undefined;
     // A transaction that has failed answers COMMIT with a rollback, and no error: something must ask.
     const statements = all.length > 0 ? all : [{ text: "SELECT 1", values: [] }];
     try {
-      return written.committed(this.#joining.committed(await database.commit(connection, statements)));
+      const results = await database.commit(connection, statements);
+      return written.committed(joining?.committed(results) ?? results);
     } catch (error) {
       await this.#begun;
-      throw this.#refusal ?? written.explain(this.#joining.explain(error));
+      throw this.#refusal ?? written.explain(joining === undefined ? error : joining.explain(error));
     }
   }
 
@@ -235,14 +247,10 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
     means = explain,
   ): Promise<Result> {
     this.#check();
-    if (this.#opening === undefined) {
-      this.#opening = this.#begin();
-      // The first to be told, so that none overtakes those that wait.
-      this.#opening.then((connection) => this.#connection = connection, () => {});
-    }
-    const connection = this.#connection ?? await this.#opening;
+    if (this.#opening === undefined) this.#open();
+    const connection = this.#connection ?? await this.#opening!; // it was opened
     this.#checkEnd();
-    const member = this.#members.enter();
+    const member = this.#members?.enter();
     const { where } = this.#host.database;
     try {
       // Of what is sent to a connection that is lost, nobody knows where it ends up.
@@ -256,24 +264,45 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
     }
   }
 
-  /** In the first flight: the beginning, what no other process may handle from here on, and what asked for it. */
-  async #begin(): Promise<SqlConnection<Tx>> {
-    const { bus } = this.#scope;
-    const { database } = this.#host;
-    const connection = database.client.free?.() ?? await database.connect(this.#scope.signal, false);
-    if (this.#ended !== undefined) {
-      connection.release();
-      throw ended(this.#ended.cause);
+  /** With no promise where a connection is free. */
+  #open(): void {
+    let opening: Promise<SqlConnection<Tx>>;
+    try {
+      const free = this.#host.database.client.free?.();
+      if (free !== undefined) {
+        this.#opening = this.#connection = this.#begin(free);
+        return;
+      }
+      opening = this.#connect();
+    } catch (error) {
+      opening = Promise.reject(error);
     }
+    this.#opening = opening;
+    // The first to be told, so that none overtakes those that wait.
+    opening.then((connection) => this.#connection = connection, () => {});
+  }
+
+  async #connect(): Promise<SqlConnection<Tx>> {
+    const connection = await this.#host.database.connect(this.#scope.signal, false);
+    if (this.#ended === undefined) return this.#begin(connection);
+    connection.release();
+    throw ended(this.#ended.cause);
+  }
+
+  /** In the first flight: the beginning, what no other process may handle from here on, and what asked for it. */
+  #begin(connection: SqlConnection<Tx>): SqlConnection<Tx> {
+    const { bus } = this.#scope;
     this.#held = connection;
     const { statements, explain } = this.#host.record(bus, this.#recorded());
     const refuse = (error: unknown) => this.#refusal ??= explain(error);
     const [record] = statements;
     const begun = record === undefined ? undefined : connection.together?.("BEGIN", record.text, record.values, "");
-    const all = begun === undefined
-      ? [{ text: "BEGIN", values: [] }, ...statements].map(({ text, values }) => connection.query(text, values))
-      : [begun];
-    this.#begun = Promise.all(all.map((each) => each.catch(refuse)));
+    if (begun !== undefined) this.#begun = begun.catch(refuse);
+    else {
+      const all = [{ text: "BEGIN", values: [] }, ...statements];
+      const answers = all.map(({ text, values }) => connection.query(text, values).catch(refuse));
+      this.#begun = Promise.all(answers);
+    }
     return connection;
   }
 
@@ -291,11 +320,13 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
 
   /** Whose records are written with the beginning: one that fails has its own taken back. */
   #recorded(): readonly InboxKey[] {
+    // Most units are about one message.
+    if (this.duplicates.length === 1 && this.duplicates[0] === false) return this.#scope.inbox;
     return this.#scope.inbox.filter((_, at) => !this.duplicates[at]);
   }
   /** Whose records are written with the commit. */
   #handled(): readonly InboxKey[] {
-    return this.#scope.inbox.filter((_, at) => !this.duplicates[at] && !this.#members.failed(at));
+    return this.#scope.inbox.filter((_, at) => !this.duplicates[at] && this.#members?.failed(at) !== true);
   }
 }
 

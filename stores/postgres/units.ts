@@ -164,10 +164,11 @@ export class Units<Tx> implements UnitHost<Tx>, JoinHost {
     scope: Scope,
     handled: readonly InboxKey[],
     changes: Changes,
+    begin: () => void,
   ): Promise<readonly Leased<OutboxRow>[]> | undefined {
     const unit = this.#writing.brief(scope, handled, changes);
     if (unit === undefined) return undefined;
-    return this.#life.check("commit").shared.write(unit, scope.signal)
+    return this.#life.check("commit").shared.write(unit, begin)
       .then((found) => this.#committed(scope.bus, changes, found));
   }
 
@@ -180,7 +181,7 @@ export class Units<Tx> implements UnitHost<Tx>, JoinHost {
     begin: () => void,
   ): Promise<boolean> | undefined {
     const unit = this.#writing.joined(scope, handled, changes, joined);
-    return unit && this.#life.check("commit").joined.write({ ...unit, signal: scope.signal, begin });
+    return unit && this.#life.check("commit").joined.write({ ...unit, begin });
   }
 
   /** As {@linkcode JoinHost.writeJoined}. */

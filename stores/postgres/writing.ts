@@ -14,6 +14,7 @@ import type { SqlRow } from "./sql_client.ts";
 import { refused, type Statement } from "./statement.ts";
 import type { Tables } from "./tables.ts";
 import type { Written } from "./unit_host.ts";
+import { UsualRow } from "./usual_row.ts";
 import { notice, saying } from "./wakes.ts";
 
 /** How long what a commit gives is leased where the scope does not say. */
@@ -53,7 +54,7 @@ export class Writing {
     if (failed.length > 0) statements.push(this.#with.tables.inbox.forget(keysOf(bus, failed)));
     const [key, ...others] = handled;
     const free = outbox.every((row) => row.key === undefined);
-    const brief = failed.length > 0 ? undefined : this.brief(scope, handled, changes);
+    const brief = failed.length > 0 || sagas.length === 0 ? undefined : this.brief(scope, handled, changes);
     // Of several messages the statement would not refuse what was handled.
     if (brief?.change !== undefined && outbox.length < 2) {
       return {
@@ -66,11 +67,14 @@ export class Writing {
     const atOnce = key !== undefined && others.length === 0 && outbox.length > 0 && !free &&
       sagas.length + schedules.length === 0;
     if (key !== undefined && !atOnce) statements.push(this.#with.tables.inbox.record(keysOf(bus, handled)));
-    statements.push(...this.#change(bus, sagas));
-    statements.push(...this.#schedule(bus, schedules, true));
-    if (outbox.length > 0 && free) {
-      const { tables } = this.#with;
-      const several = outbox.length > 1 ? tables.fresh.writeRows(bus, outbox, leaseMs) : undefined;
+    if (sagas.length > 0) statements.push(...this.#change(bus, sagas));
+    if (schedules.length > 0) statements.push(...this.#schedule(bus, schedules, true));
+    const [row, ...more] = outbox;
+    const { tables } = this.#with;
+    const usual = row === undefined || more.length > 0 ? undefined : tables.usual.write(bus, row, leaseMs);
+    if (usual !== undefined) statements.push(usual);
+    else if (outbox.length > 0 && free) {
+      const several = more.length > 0 ? tables.fresh.writeRows(bus, outbox, leaseMs) : undefined;
       const unit = { bus, key: undefined, change: undefined, rows: outbox, leaseMs };
       statements.push(several ?? tables.free.write(unit));
     } else if (outbox.length > 0) {
@@ -84,7 +88,10 @@ export class Writing {
     }
     return {
       statements,
-      committed: (results) => this.#with.committed(bus, changes, results.at(-1) ?? []),
+      committed: (results) => {
+        const found = results.at(-1) ?? [];
+        return this.#with.committed(bus, changes, usual && row ? UsualRow.written(row, found) : found);
+      },
       explain: (error) => this.#meaning(error, handled, sagas),
     };
   }
@@ -116,7 +123,7 @@ export class Writing {
     handled: readonly InboxKey[],
     { sagas, outbox, schedules }: Changes,
     joined: readonly Joined[],
-  ): Omit<JoinedWrite, "signal" | "begin"> | undefined {
+  ): Omit<JoinedWrite, "begin"> | undefined {
     const alike = joined[0]?.alike;
     let bytes = 0;
     for (const each of joined) bytes += each.bytes ?? 0;
@@ -130,8 +137,8 @@ export class Writing {
   /** Within a transaction that others commit. */
   writeJoined({ bus }: Scope, { sagas, outbox, schedules }: Changes): Written {
     const statements: Statement[] = [];
-    statements.push(...this.#change(bus, sagas));
-    statements.push(...this.#schedule(bus, schedules, false));
+    if (sagas.length > 0) statements.push(...this.#change(bus, sagas));
+    if (schedules.length > 0) statements.push(...this.#schedule(bus, schedules, false));
     const { tables } = this.#with;
     // It is planned each time: the statement that looks at others of a row's key is dear to plan.
     if (outbox.every((row) => row.key === undefined && row.dueAt === 0)) {
@@ -148,7 +155,6 @@ export class Writing {
   }
 
   #change(bus: string, sagas: Changes["sagas"]): readonly Statement[] {
-    if (sagas.length === 0) return [];
     const history = sagas.flatMap(({ history = [] }) => history);
     const rows = changed(sagas);
     const apply = rows.length === 0 ? [] : this.#with.tables.sagas.apply(bus, rows);
@@ -156,7 +162,6 @@ export class Writing {
   }
 
   #schedule(bus: string, changes: Changes["schedules"], hold: boolean): readonly Statement[] {
-    if (changes.length === 0) return [];
     // Of each token, what is said of it last.
     const last = new Map(changes.map((change) => ["cancel" in change ? change.cancel : change.put.token, change]));
     const puts = [...last.values()].flatMap((change) => "put" in change ? [change.put] : []);

@@ -3,8 +3,6 @@ import { VirtualClock } from "../../../src/testing/virtual_clock.ts";
 import { Flights, type Job, mostBytes } from "../../../stores/postgres/flights.ts";
 import { test } from "../../support/runner.ts";
 
-const never = new AbortController().signal;
-
 interface Named extends Job {
   readonly name: string;
 }
@@ -19,8 +17,8 @@ function carrying() {
     carried.push(jobs.map(({ name }) => name).join(""));
     return new Promise((resolve) => landings.push(resolve));
   }, clock);
-  const add = (name: string, bytes = 0, signal: AbortSignal = never): void =>
-    flights.add({ name, bytes, signal, reject: (reason) => rejected.push(`${name}: ${reason}`) });
+  const add = (name: string, bytes = 0, begin: () => void = () => {}): void =>
+    flights.add({ name, bytes, begin, reject: (reason) => rejected.push(`${name}: ${reason}`) });
   const turn = async (): Promise<void> => {
     for (let hops = 0; hops < 30; hops++) await undefined;
   };
@@ -41,12 +39,18 @@ test("jobs of one turn share two flights, and what comes meanwhile the next", as
 
 test("whoever is given up is left out, also where nobody else is in its flight", async () => {
   const { carried, rejected, add, turn } = carrying();
-  const abort = new AbortController();
-  add("a", 0, abort.signal);
+  let over = false;
+  const begin = (): void => {
+    if (over) throw "no more";
+  };
+  add("a", 0, begin);
   add("b");
-  abort.abort("no more");
+  over = true;
   await turn();
   assertEquals([carried, rejected], [["b"], ["a: no more"]]);
+  add("c", 0, begin);
+  await turn();
+  assertEquals([carried, rejected], [["b"], ["a: no more", "c: no more"]]);
 });
 
 test("a flight carries no more than so many bytes, unless it has one job", async () => {

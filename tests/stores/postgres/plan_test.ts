@@ -6,6 +6,7 @@ import { FreeRows } from "../../../stores/postgres/free_rows.ts";
 import { Inbox } from "../../../stores/postgres/inbox.ts";
 import { JoinedRows } from "../../../stores/postgres/joined_rows.ts";
 import { Names } from "../../../stores/postgres/names.ts";
+import { UsualRow } from "../../../stores/postgres/usual_row.ts";
 import { Sagas } from "../../../stores/postgres/sagas.ts";
 import type { Statement } from "../../../stores/postgres/statement.ts";
 import type { OutboxRow, ScheduleRow } from "../../../src/spi/rows.ts";
@@ -108,6 +109,7 @@ async function statementsOf(opened: Opened): Promise<Readonly<Record<string, Sta
   const free = new FreeRows(names, inbox, sagas);
   const unit = { bus, key: { ...opened.key("free"), bus }, change: undefined, rows: [opened.row()], leaseMs: 1_000 };
   statements["free rows: one"] = free.write(unit);
+  statements["usual row"] = new UsualRow(names).write(bus, opened.row(), 30_000)!; // it is one
   statements["free rows: many"] = free.write({ ...unit, key: undefined, rows: [opened.row(), opened.row()] });
   statements["free rows: shared"] = free.share([unit, { ...unit, key: undefined }, { ...unit, rows: [] }]);
   const was = (id: string) => opened.saga({ saga: "order", id, incarnation: "i", version: 1, schema: 1, state: "s" });

@@ -300,6 +300,29 @@ onPostgres(
   },
 );
 
+onPostgres(
+  "a unit that only sends is told of its end until its statement is on its way, with no signal made",
+  async (opened) => {
+    const store = await opened.store();
+    const { heard, scope } = telling(opened, "m1");
+    const unit = await store.begin(scope);
+    const committing = unit.commit(opened.changes({ outbox: [opened.row()] }));
+    assertEquals(heard.unit, unit as unknown as Endable);
+    assertEquals((await committing).length, 1);
+    assertEquals(heard, { unit: undefined, signals: 0 });
+
+    const late = telling(opened, "m2");
+    const given = await store.begin(late.scope);
+    const refused = given.commit(opened.changes({ outbox: [opened.row()] }));
+    late.heard.unit?.end(new Error("enough"));
+    await assertRejects(() => refused, TransactionEndedError);
+    assertEquals(late.heard, { unit: undefined, signals: 0 });
+    const again = await store.begin(telling(opened, "m2").scope);
+    assertEquals(again.duplicates, [false]);
+    await again.rollback();
+  },
+);
+
 onPostgres("a unit that is told of its end undoes what its handler wrote", async (opened) => {
   const items = await table(opened);
   const store = await opened.store();
