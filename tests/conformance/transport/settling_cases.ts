@@ -170,6 +170,20 @@ export const settlingCases: readonly TransportCase[] = [
     },
   },
   {
+    name: "what is moved does not expire where it is then",
+    applies: ({ expiry }) => expiry,
+    async run(trial) {
+      const [queue, errors] = [await trial.queue(), await trial.queue()];
+      const inbox = await trial.receive(queue);
+      const expiresAt = trial.clock.now() + 2_000;
+      await trial.send(`queue:${queue}`, { text: "parked", expiresAt });
+      await trial.came(inbox, 1);
+      await inbox.settle({ outcome: "move", to: `queue:${errors}`, headers: {} });
+      await trial.clock.pass(Math.max(expiresAt + 100 - trial.clock.now(), 0));
+      assertEquals(await trial.left(errors, 1), ["parked"]);
+    },
+  },
+  {
     name: "a move to nowhere rejects: the rest of the call is settled, and what failed is still unsettled",
     applies: ({ mandatory }) => mandatory,
     async run(trial) {
