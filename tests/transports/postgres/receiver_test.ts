@@ -149,9 +149,12 @@ class Bench {
     this.receiver.handed(found(...places), this.clock.now() + 30_000);
   }
   async accept(...places: readonly number[]): Promise<void> {
-    const all = this.#received.filter(({ frame: { body } }) => places.includes(Number(new TextDecoder().decode(body))));
-    void this.receiver.settle(all.map((delivery) => ({ delivery, outcome: "accept" })));
+    void this.settle(...places);
     await rest();
+  }
+  settle(...places: readonly number[]): Promise<void> {
+    const all = this.#received.filter(({ frame: { body } }) => places.includes(Number(new TextDecoder().decode(body))));
+    return this.receiver.settle(all.map((delivery) => ({ delivery, outcome: "accept" })));
   }
 }
 
@@ -277,4 +280,21 @@ test("a renewal that fails is asked for again at once where it was missed meanwh
   assertEquals(bench.asked.slice(begun, since).filter((asked) => asked.startsWith("renew")), []);
   await bench.messages.renewed(new Error("It is not there"));
   assertEquals(bench.asked.slice(since), ["renew 2"]);
+});
+
+test("no claim asks for more than one flight brings, so that it is known that there is more", async () => {
+  const bench = new Bench({ credit: 5_000 });
+  await bench.start();
+  assertEquals(bench.asked, ["claim 1000"]);
+});
+
+test("whoever settles what is lost before the flight hears that it is over", async () => {
+  const bench = new Bench({ credit: 2 });
+  await bench.start(1);
+  let over = false;
+  void bench.settle(1).then(() => over = true);
+  await rest();
+  bench.receiver.claims.loseAll();
+  await bench.pass(5);
+  assertEquals([over, bench.asked], [true, ["claim 2", "claim 2"]]); // and it is accepted nowhere
 });
