@@ -178,6 +178,31 @@ handlingBoth(
 );
 
 handling(
+  "a commit makes room for what waits, and one that fails keeps no room of whom its messages were for",
+  async ({ rig, store, transport, inbox, unit, enlistment, delivery }) => {
+    const out = await rig.receive(transport, "out", { credit: 1 });
+    await rig.hungry(out);
+    await rig.send(transport, "queue:in", { text: "b" }, { text: "c" });
+    inbox.allowed = 3; // it does not see what is settled by commits
+    await enlistment.settle([{ delivery, outcome: "accept" }]);
+    await unit.commit(changes({}));
+    await rig.until("the next", () => inbox.received.length === 2);
+    const [, next] = inbox.received;
+    assertExists(next);
+    const failing = await begin(store, "b");
+    const failed = transport.enlist?.(failing.tx, inbox.receiver);
+    await failed?.send([rig.outgoing("queue:out", { text: "never" }).outgoing]);
+    await failed?.settle([{ delivery: next, outcome: "accept" }]);
+    await rig.select("UPDATE hero_queue_messages SET deliveries = deliveries + 1 WHERE leased_until > 0");
+    await assertRejects(() => failing.commit(changes({})), ClaimLostError);
+    await rig.send(transport, "queue:out", { text: "after" });
+    await rig.came(out, 1);
+    assertEquals(out.texts, ["after"]);
+    await out.accept();
+  },
+);
+
+handling(
   "what cannot be sent is told at once, and the rest of the unit goes on",
   async ({ rig, unit, enlistment, delivery }) => {
     const lost = rig.outgoing("queue:missing", { mandatory: true });
@@ -250,10 +275,12 @@ onQueues("a delay beyond a timer's range is kept as it is, and can be taken back
   await inbox.accept();
 });
 
-handling("a message can be moved by a commit", async ({ rig, unit, enlistment, delivery, transport }) => {
+handling("a message can be moved by a commit, which wakes who waits", async (its) => {
+  const { rig, unit, enlistment, delivery, transport } = its;
+  const out = await rig.receive(transport, "out");
+  await rig.hungry(out);
   await enlistment.settle([{ delivery, outcome: "move", to: "queue:out", headers: { why: "so" } }]);
   await unit.commit(changes({}));
-  const out = await rig.receive(transport, "out");
   await rig.came(out, 1);
   assertEquals([out.texts, out.only.frame.headers["why"]], [["a"], "so"]);
   await out.accept();

@@ -4,7 +4,10 @@ import { BackpressureError } from "../../../src/errors/sending.ts";
 import { TopologyError } from "../../../src/errors/transport.ts";
 import { loadClient } from "../../../stores/postgres/client.ts";
 import { postgres } from "../../../stores/postgres/mod.ts";
+import type { SqlSession } from "../../../stores/postgres/sql_client.ts";
+import { PostgresStore } from "../../../stores/postgres/store.ts";
 import { postgresTransport } from "../../../transports/postgres/mod.ts";
+import { transact } from "../../../transports/postgres/transacting.ts";
 import { frame, topology } from "../../conformance/transport/trial.ts";
 import { test } from "../../support/runner.ts";
 import { deaf, onQueues } from "./rig.ts";
@@ -137,6 +140,76 @@ onQueues("above its bound senders are asked to wait, and from twice that on refu
   await Promise.all(made.slice(0, 20).map(({ settled }) => settled));
   for (const { settled } of made.slice(20)) await assertRejects(() => settled, BackpressureError);
   assertEquals(transport.send([rig.outgoing("queue:q").outgoing]), undefined);
+});
+
+onQueues("what is much goes in several flights: of a thousand messages at most, or of 16 MiB", ["q"], async (rig) => {
+  const transport = await rig.connect(deaf);
+  const flights = async (): Promise<number> => {
+    const [row] = await rig.select("SELECT count(DISTINCT xmin::text)::int AS n FROM hero_queue_messages");
+    await rig.select("DELETE FROM hero_queue_messages");
+    return Number(row?.["n"]);
+  };
+  await rig.send(transport, "queue:q", ...Array.from({ length: 2_001 }, () => ({})));
+  assertEquals(await flights(), 3);
+  const body = new Uint8Array(2 ** 23);
+  const large = { frame: { contentType: "a/b", headers: {}, body } };
+  await rig.send(transport, "queue:q", large, large, large);
+  assertEquals(await flights(), 2);
+});
+
+onQueues(
+  "what is sent while the database takes nothing waits until it does, and health says so",
+  ["q"],
+  async (rig) => {
+    const transport = await rig.connect(deaf);
+    // It cannot now, as while it starts; or somebody else was first.
+    for (const [at, code] of ["57P03", "40001"].entries()) {
+      await rig.select(
+        "CREATE OR REPLACE FUNCTION hero_refuse() RETURNS trigger LANGUAGE plpgsql AS " +
+          `$$ BEGIN RAISE 'not now' USING ERRCODE = '${code}'; END $$`,
+      );
+      await rig.select(
+        "CREATE TRIGGER refuse BEFORE INSERT ON hero_queue_messages FOR EACH ROW EXECUTE FUNCTION hero_refuse()",
+      );
+      const sent = rig.send(transport, "queue:q", {});
+      await rig.until("it to say so", () => rig.states.at(-1) === "degraded");
+      await rig.select("DROP TRIGGER refuse ON hero_queue_messages");
+      await sent;
+      assertEquals([rig.states.at(-1), (await rig.select("SELECT FROM hero_queue_messages")).length], ["up", at + 1]);
+    }
+  },
+);
+
+onQueues("what could not be sent keeps no room of a receiver", ["q"], async (rig) => {
+  const transport = await rig.connect(deaf);
+  const inbox = await rig.receive(transport, "q", { credit: 1 });
+  await rig.hungry(inbox);
+  await rig.select("ALTER TABLE hero_queue_messages ADD CONSTRAINT refuse CHECK (via <> 'queue:q')");
+  await assertRejects(() => rig.send(transport, "queue:q", { text: "lost" }));
+  await rig.select("ALTER TABLE hero_queue_messages DROP CONSTRAINT refuse");
+  await rig.send(transport, "queue:q", { text: "next" });
+  assertEquals(inbox.texts, ["next"]);
+  await inbox.accept();
+});
+
+onQueues("a transaction that fails leaves its connection to nobody", [], async (rig) => {
+  const store = await rig.store({ listen: false, max: 1 });
+  assert(store instanceof PostgresStore);
+  const { session: { database } } = store;
+  await rig.select("CREATE TABLE hero_own (text text)");
+  const write = (text: string) => (session: SqlSession) =>
+    session.query(`INSERT INTO "${rig.bench.schema}".hero_own VALUES ('${text}')`);
+  await assertRejects(
+    () =>
+      transact(database, async (session) => {
+        await write("undone")(session);
+        throw new Error("not now");
+      }),
+    Error,
+    "not now",
+  );
+  await transact(database, write("done"));
+  assertEquals((await rig.select("SELECT text FROM hero_own")).map(({ text }) => text), ["done"]);
 });
 
 onQueues("what is no body is refused alone, and keeps no room of a receiver", ["q"], async (rig) => {
