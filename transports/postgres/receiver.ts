@@ -165,7 +165,6 @@ export class PostgresReceiver implements Receiver, Taking, ClaimsOwner, QueueOwn
   /** As {@linkcode QueueOwner.renewed}: what was there is gone. */
   renewed(queue: Queue): void {
     this.claims.loseAll();
-    this.#forgetLate();
     this.#queue = queue;
     this.#sink.readdressed();
     this.wake();
@@ -289,13 +288,9 @@ export class PostgresReceiver implements Receiver, Taking, ClaimsOwner, QueueOwn
   async #deliver(found: readonly Found[], until: number, more: boolean): Promise<void> {
     this.#asked = 0;
     const { fit, until: all, behind } = this.#late.with(found, until, more);
-    this.#forgetLate();
+    this.#reserved -= this.#late.clear();
     this.claims.deliver(fit, all);
     if (behind.length > 0) await this.claims.giveBack(behind, false);
-  }
-
-  #forgetLate(): void {
-    this.#reserved -= this.#late.clear();
   }
 
   async #stop(): Promise<void> {

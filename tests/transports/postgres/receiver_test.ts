@@ -298,3 +298,13 @@ test("whoever settles what is lost before the flight hears that it is over", asy
   await bench.pass(5);
   assertEquals([over, bench.asked], [true, ["claim 2", "claim 2"]]); // and it is accepted nowhere
 });
+
+test("what was handed over during a claim comes, also where the queue is made anew meanwhile", async () => {
+  const bench = new Bench({ credit: 4 });
+  await bench.start();
+  await bench.wake();
+  bench.handed(7);
+  bench.receiver.renewed({ ...bench.receiver.queue, id: 2 });
+  await bench.messages.claimed();
+  assertEquals([bench.came, bench.receiver.room], ["7", 3]); // it was written, and who sent it believes so
+});
