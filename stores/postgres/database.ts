@@ -1,7 +1,7 @@
 /** A database, as a store has it open. @module */
 import { ConflictError } from "../../src/errors/store.ts";
 import type { Clock } from "../../src/spi/clock.ts";
-import { explainCommit, explainOwn, isLost } from "./errors.ts";
+import { explainCommit, explainOwn, isLost, unavailable } from "./errors.ts";
 import type { SqlClient, SqlConnection, SqlRow } from "./sql_client.ts";
 import type { Statement } from "./statement.ts";
 
@@ -118,7 +118,7 @@ export class Database<Tx> {
   }
 
   #meaning(error: unknown, explain: Explain): unknown {
-    if (isLost(error)) this.#report(error as Error); // `isLost` says so
+    if (isLost(error)) this.#report(unavailable(error, this.where));
     return explain(error, this.where);
   }
 

@@ -54,6 +54,11 @@ export function isLost(error: unknown): boolean {
 export function explain(error: unknown, where: string): unknown {
   if (isRetryable(error)) return new ConflictError("what its statements touch", { cause: error });
   if (error instanceof HeroError || !isLost(error)) return error;
+  return unavailable(error, where);
+}
+
+/** What a loss, as {@linkcode isLost} knows it, means. */
+export function unavailable(error: unknown, where: string): StoreUnavailableError {
   return new StoreUnavailableError(storeName, where, (error as Error).message, { cause: error }); // `isLost` says so
 }
 

@@ -171,7 +171,7 @@ function placeOf(
   }
   const refuse = (why: string): never => {
     throw new ConfigurationError(
-      `Cannot use this URL for a PostgreSQL store: ${why}. Say it as in postgres://user:password@host:5432/database`,
+      `Cannot use this URL for PostgreSQL: ${why}. Say it as in postgres://user:password@host:5432/database`,
     );
   };
   const [, authority, path = "", rest = ""] = /^postgres(?:ql)?:\/\/([^/?#]*)(\/[^?#]*)?(.*)$/s.exec(url) ?? [];

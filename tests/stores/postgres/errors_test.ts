@@ -208,6 +208,8 @@ onPostgres("health says what a bus that cannot start waits for", async (opened) 
   const store = postgres({ url: "postgres://postgres@127.0.0.1:1/x", schema: opened.bench.schema });
   const bus = createBus({ name: "app", store });
   bus.endpoint("orders", { outbox: true });
+  const told: unknown[] = [];
+  bus.observe({ status: ({ state, cause }) => void (state === "down" && told.push(cause)) });
   const abort = new AbortController();
   const starting = bus.start({ signal: abort.signal });
   const ended = assertRejects(() => starting);
@@ -215,12 +217,14 @@ onPostgres("health says what a bus that cannot start waits for", async (opened) 
     "the store to be named",
     () =>
       bus.health().parts.some(({ name, status, reason }) =>
-        name === "store postgres" && status === "unhealthy" && reason?.includes("ECONNREFUSED") === true
+        name === "store postgres" && status === "unhealthy" &&
+        reason?.startsWith('Cannot use "postgres" at "127.0.0.1:1/x": ') === true && reason.includes("ECONNREFUSED")
       ),
   );
   abort.abort(new Error("given up"));
   await ended;
   await bus.stop();
+  assert(told[0] instanceof StoreUnavailableError);
 });
 
 onPostgres("who may not use the database is told so at once", async (opened) => {
