@@ -140,7 +140,7 @@ export class MessageBus<Tx> implements Bus<Tx> {
     return await this.#sender.request(contract, message, options) as Reply;
   }
   schedule<In>(
-    contract: Contract<In, unknown, unknown>,
+    contract: Contract<In, unknown, unknown, "command" | "event">,
     message: NoInfer<In>,
     when: When,
     options: ScheduleOptions<Tx> = {},

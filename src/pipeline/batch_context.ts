@@ -110,7 +110,7 @@ export class Batch implements BatchContext<unknown>, SendTarget {
     return this.#unit?.track(sending) ?? sending;
   }
   schedule<In>(
-    contract: Contract<In, unknown, unknown>,
+    contract: Contract<In, unknown, unknown, "command" | "event">,
     message: NoInfer<In>,
     when: When,
     options?: ScheduleOptions<never>,

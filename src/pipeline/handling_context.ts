@@ -159,7 +159,7 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
   }
 
   schedule<In>(
-    contract: Contract<In, unknown, unknown>,
+    contract: Contract<In, unknown, unknown, "command" | "event">,
     message: NoInfer<In>,
     when: When,
     options: ScheduleOptions<never> = {},

@@ -65,7 +65,9 @@ export interface ScheduleOptions<out Tx = never> extends MessageOptions {
   readonly late?: Duration;
 }
 /** When something scheduled is due. */
-export type When = { readonly in: Duration } | { readonly at: Instant };
+export type When =
+  | { readonly in: Duration; readonly at?: never }
+  | { readonly at: Instant; readonly in?: never };
 /** Plain data, so that it can be kept. */
 export interface ScheduleToken {
   /** Opaque. */
@@ -100,7 +102,7 @@ export interface Sender<in Tx = never> {
    * @returns what `unschedule` takes
    */
   schedule<In>(
-    contract: Contract<In, unknown, unknown>,
+    contract: Contract<In, unknown, unknown, "command" | "event">,
     message: NoInfer<In>,
     when: When,
     options?: ScheduleOptions<Tx>,

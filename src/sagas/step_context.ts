@@ -126,7 +126,7 @@ export class StepContext implements SagaContext<Shape, unknown, unknown> {
     return this.#context.send(command, message, options);
   }
   schedule<In>(
-    contract: Contract<In, unknown, unknown>,
+    contract: Contract<In, unknown, unknown, "command" | "event">,
     message: NoInfer<In>,
     when: When,
     options?: ScheduleOptions,

@@ -62,7 +62,7 @@ export interface TestHarness<in out Tx = undefined> extends AsyncDisposable {
   ): Promise<Reply>;
   /** As `bus.schedule`; it is due when the clock is advanced. */
   schedule<In>(
-    contract: Contract<In, unknown, unknown>,
+    contract: Contract<In, unknown, unknown, "command" | "event">,
     message: NoInfer<In>,
     when: When,
     options?: ScheduleOptions<Tx>,
@@ -247,7 +247,7 @@ class Harness<Tx> implements TestHarness<Tx> {
     return Promise.race([answer, settled]);
   }
   schedule<In>(
-    contract: Contract<In, unknown, unknown>,
+    contract: Contract<In, unknown, unknown, "command" | "event">,
     message: NoInfer<In>,
     when: When,
     options?: ScheduleOptions<Tx>,

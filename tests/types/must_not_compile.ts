@@ -17,6 +17,7 @@ import {
   type Store,
   type,
 } from "@hero/messaging";
+import { rabbitmq } from "@hero/messaging/rabbitmq";
 import {
   FindOrder,
   GetOrder,
@@ -234,6 +235,10 @@ memory({ byRef: true });
 await bus.schedule(SubmitOrder, { orderId: "1", total: 1 }, "1h");
 // @ts-expect-error an instant is not a text
 await bus.schedule(SubmitOrder, { orderId: "1", total: 1 }, { at: "2026-01-01" });
+// @ts-expect-error it is due in a while or at a time, not both
+await bus.schedule(SubmitOrder, { orderId: "1", total: 1 }, { in: "1h", at: new Date() });
+// @ts-expect-error nobody would get the answer of a query
+await bus.schedule(GetOrder, { orderId: "1" }, { in: "1h" });
 // @ts-expect-error a token is what `schedule` gave
 await bus.unschedule("token");
 // @ts-expect-error a request waits for its answer: it has a timeout, no delay
@@ -251,6 +256,11 @@ bus.endpoint("bad").handle(OrderEvent, async (_, ctx) => {
 // @ts-expect-error a bus of another store is none of this one's
 const other: Sender<string> = bus;
 console.log(other);
+
+/** As the environment gives it: left out, it must not be this machine's broker without a word. */
+declare const brokerUrl: string | undefined;
+// @ts-expect-error a URL that may be missing
+rabbitmq(brokerUrl);
 
 // ---- Not caught by types; the runtime must
 

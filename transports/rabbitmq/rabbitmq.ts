@@ -9,13 +9,17 @@ import { RabbitTransport } from "./transport.ts";
 /** What {@linkcode rabbitmq} is: a function, and the settings of single queues. */
 export interface Rabbitmq {
   /**
-   * Makes a transport on RabbitMQ, 3.10 or later. Nothing happens before its bus starts.
+   * Makes a transport on RabbitMQ, 3.10 or later. Nothing happens before its bus starts. Without options, on this
+   * machine's broker.
    *
    * @param options a URL as in `amqp://user:password@host:5672/vhost`, or more
    * @throws {ConfigurationError} if the options cannot work
    * @throws {InvalidDurationError} if a duration is none
    */
-  (options?: string | RabbitmqOptions): RabbitmqTransport;
+  (options: string | RabbitmqOptions): RabbitmqTransport;
+  // Apart, so that a URL which may be missing, as one of the environment, is no such broker without a word.
+  /** Makes a transport on the RabbitMQ of this machine. */
+  (): RabbitmqTransport;
   /**
    * The settings of one queue, for an endpoint's `extensions`.
    *
