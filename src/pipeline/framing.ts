@@ -38,8 +38,10 @@ export function frameOf(
   if (capabilities.references === true && keeps !== true) return content;
   const { maxFrameBytes } = capabilities;
   const isKept = capabilities.keepsFrames === true && serializer.toText !== undefined;
+  // Who keeps it will ask for its bytes.
+  const mostCopied = keeps === true ? 0 : maxFrameBytes;
   const frame = isKept
-    ? keptFrame(content, contract, serializer, maxFrameBytes)
+    ? keptFrame(content, contract, serializer, mostCopied)
     : byteFrame(content, contract, serializer);
   if (isLarger(frame, maxFrameBytes)) {
     throw new MessageTooLargeError(contract, "body", frame.body.byteLength, maxFrameBytes);
@@ -58,10 +60,11 @@ function keptFrame(
   { envelope, message }: Reference,
   contract: string,
   serializer: Serializer,
-  mostBytes: number,
+  mostCopied: number,
 ): Frame {
   try {
-    const copy = typeof message === "object" && message !== null ? serializer.copy?.(message, mostBytes) : undefined;
+    const isCopied = mostCopied > 0 && typeof message === "object" && message !== null;
+    const copy = isCopied ? serializer.copy?.(message, mostCopied) : undefined;
     if (copy !== undefined) return new KeptFrame(envelope, serializer, copy, undefined);
     const { text, types } = serializer.toText!(message); // asked before
     return new KeptFrame(envelope, serializer, text, types);
