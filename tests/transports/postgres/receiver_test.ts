@@ -94,7 +94,10 @@ class Bench {
     const services: Services = {
       database: {
         query: unasked,
-        write: unasked,
+        write: (statements) => {
+          this.messages.asked.push(`write ${statements.length}`);
+          return Promise.resolve([]);
+        },
         connect: unasked,
         watch: (answer) => answer,
         clock: this.clock,
@@ -149,12 +152,12 @@ class Bench {
     this.receiver.handed(found(...places), this.clock.now() + 30_000);
   }
   async accept(...places: readonly number[]): Promise<void> {
-    void this.settle(...places);
+    void this.settle(places);
     await rest();
   }
-  settle(...places: readonly number[]): Promise<void> {
+  settle(places: readonly number[], outcome: "accept" | "release" = "accept"): Promise<void> {
     const all = this.#received.filter(({ frame: { body } }) => places.includes(Number(new TextDecoder().decode(body))));
-    return this.receiver.settle(all.map((delivery) => ({ delivery, outcome: "accept" })));
+    return this.receiver.settle(all.map((delivery) => ({ delivery, outcome })));
   }
 }
 
@@ -292,7 +295,7 @@ test("whoever settles what is lost before the flight hears that it is over", asy
   const bench = new Bench({ credit: 2 });
   await bench.start(1);
   let over = false;
-  void bench.settle(1).then(() => over = true);
+  void bench.settle([1]).then(() => over = true);
   await rest();
   bench.receiver.claims.loseAll();
   await bench.pass(5);
@@ -307,4 +310,12 @@ test("what was handed over during a claim comes, also where the queue is made an
   bench.receiver.renewed({ ...bench.receiver.queue, id: 2 });
   await bench.messages.claimed();
   assertEquals([bench.came, bench.receiver.room], ["7", 3]); // it was written, and who sent it believes so
+});
+
+test("what goes back waits for no more that does: another may have it", async () => {
+  const bench = new Bench({ credit: 2 });
+  await bench.start(1);
+  void bench.settle([1], "release");
+  await rest();
+  assertEquals(bench.asked, ["claim 2", "write 1"]);
 });
