@@ -165,7 +165,7 @@ export const orderCases: readonly TransportCase[] = [
       await trial.sendAll(`queue:${queue}`, [{ key: "k", expiresAt }, { text: "next", key: "k" }]);
       await trial.clock.pass(600);
       const inbox = await trial.receive(queue, { ordered: true });
-      await trial.came(inbox, 1);
+      await trial.came(inbox, 1, 5_000); // before anybody sweeps
       assertEquals(inbox.texts, ["next"]);
       await inbox.accept();
     },
