@@ -13,6 +13,7 @@ import { type Backoff, exponentialBackoff } from "../values/backoff.ts";
 import type { Random } from "../values/random.ts";
 import { BacklogWatch } from "./backlog_watch.ts";
 import { DueLoop } from "./due_loop.ts";
+import { Reports } from "./reports.ts";
 import { isOutage, isRefused } from "./send_failures.ts";
 import { latestTimeOf, messageOf } from "./stored_message.ts";
 import { type Chain, nameOf, type Send, type SendBatch, UnderWay } from "./under_way.ts";
@@ -22,7 +23,6 @@ export const leaseInMs = 30_000;
 const rowsAtOnce = 1000;
 /** How often a row is tried whose fate nobody knows. */
 const mostAttempts = 20;
-const mostReports = 5;
 
 /** What a deliverer needs. */
 export interface DelivererOptions<in out Row extends OutboxRow> {
@@ -54,9 +54,9 @@ export class Deliverer<in out Row extends OutboxRow> {
   readonly #backoff: Backoff;
   /** Rows that have been claimed and are neither sent nor put off. */
   #sending = 0;
-  #sent: Leased<Row>[] = [];
-  #failed: Postponed<Row>[] = [];
-  #reporting: Promise<void> | undefined;
+  /** Of rows for which no other waits: a store may take its time with them. */
+  readonly #sentFree: Reports<Row>;
+  readonly #others: Reports<Row>;
   #room: PromiseWithResolvers<void> | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
   #behind = false;
@@ -67,6 +67,18 @@ export class Deliverer<in out Row extends OutboxRow> {
     this.#with = options;
     const { bus, of, due, clock, random, pollInMs, telemetry } = options;
     this.#watch = new BacklogWatch({ bus, of, due, clock, telemetry });
+    const told = (failed: readonly Postponed<Row>[]) => {
+      // What is parked shows in health at once.
+      if (failed.some(({ park }) => park)) this.#watch.forget();
+      // Also while there is so much that the loop never waits.
+      this.#watch.look();
+    };
+    const rest = () => {
+      this.#checkIdle();
+      if (this.#behind && this.#others.size === 0) this.#catchUp();
+    };
+    this.#sentFree = new Reports({ due, clock, told, rest });
+    this.#others = new Reports({ due, clock, told, rest });
     this.#backoff = exponentialBackoff({ min: "1s", max: "5m" }, random);
     this.#loop = new DueLoop({
       bus,
@@ -88,7 +100,7 @@ export class Deliverer<in out Row extends OutboxRow> {
 
   /** Rows that this process has, and has not told the store about. */
   get busy(): number {
-    return this.#sending + this.#sent.length + this.#failed.length + (this.#reporting === undefined ? 0 : 1);
+    return this.#sending + this.#others.size + this.#sentFree.size;
   }
   /** What waits. */
   get backlog(): Backlog {
@@ -113,7 +125,7 @@ export class Deliverer<in out Row extends OutboxRow> {
   committed(rows: readonly Leased<Row>[], made: ReadonlyMap<string, OutgoingMessage>, all: number): void {
     if (rows.length < all) this.#behind = true;
     if (rows.length > 0) this.#send(rows, Infinity, made);
-    else if (this.#behind && this.busy === 0) this.#catchUp();
+    else if (this.#behind && this.#sending + this.#others.size === 0) this.#catchUp();
   }
 
   async #take(rows: readonly Leased<Row>[], until: number): Promise<void> {
@@ -207,8 +219,7 @@ export class Deliverer<in out Row extends OutboxRow> {
     return true;
   }
   #gone(leased: Leased<Row>): void {
-    this.#sent.push(leased);
-    this.#report();
+    (leased.row.key === undefined ? this.#sentFree : this.#others).sent(leased);
   }
 
   #tooLate(row: OutboxRow, { definition: { name } }: OutgoingMessage): Error | undefined {
@@ -242,45 +253,7 @@ export class Deliverer<in out Row extends OutboxRow> {
   }
 
   #postpone(leased: Leased<Row>, dueAt: number, error: string, park: boolean): void {
-    this.#failed.push({ leased, dueAt, error: error.toWellFormed().replaceAll("\0", "\ufffd"), park });
-    this.#report();
-  }
-
-  /** Tells the store what became of rows: in one call what came together. */
-  #report(): void {
-    this.#reporting ??= this.#reportAll();
-  }
-
-  async #reportAll(): Promise<void> {
-    await undefined;
-    while (this.#sent.length > 0 || this.#failed.length > 0) {
-      const [sent, failed] = [this.#sent, this.#failed];
-      this.#sent = [];
-      this.#failed = [];
-      if (sent.length > 0) await this.#insist(() => this.#with.due.done(sent));
-      if (failed.length > 0) await this.#insist(() => this.#with.due.later(failed));
-      // What is parked shows in health at once.
-      if (failed.some(({ park }) => park)) this.#watch.forget();
-      // Also while there is so much that the loop never waits.
-      this.#watch.look();
-    }
-    // In the turn in which there was no more: what comes later begins anew.
-    this.#reporting = undefined;
-    this.#checkIdle();
-    if (this.#behind) this.#catchUp();
-  }
-
-  /** A store that is away for longer gives the rows to whoever claims them next: they are sent again, with their ids. */
-  async #insist(report: () => Promise<void>): Promise<void> {
-    const { clock } = this.#with;
-    for (let tries = 1;; tries++) {
-      try {
-        return await report();
-      } catch (thrown) {
-        if (tries >= mostReports || thrown instanceof ClosedError) return;
-        await new Promise<void>((resolve) => clock.at(clock.now() + 100 * 2 ** tries, resolve));
-      }
-    }
+    this.#others.failed({ leased, dueAt, error: error.toWellFormed().replaceAll("\0", "\ufffd"), park });
   }
 
   #catchUp(): void {

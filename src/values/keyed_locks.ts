@@ -17,6 +17,12 @@ export class KeyedLocks {
     return this.#held.has(name);
   }
 
+  /** Whether somebody waits for it. */
+  isAwaited(name: string): boolean {
+    const waiting = this.#held.get(name);
+    return waiting !== undefined && waiting.size > 0;
+  }
+
   /** Takes a lock if it is free; gives whether it did. */
   tryAcquire(name: string): boolean {
     if (this.#held.has(name)) return false;

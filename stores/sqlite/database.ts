@@ -94,6 +94,9 @@ function refuseMore(rest: string): void {
 /** Whoever waits for rows, or is told of them. */
 export type Listener = (table: string, bus: string, at: number) => void;
 
+/** Runs something in so many milliseconds; gives what takes that back. */
+export type Soon = (ms: number, run: () => void) => () => void;
+
 /** A file as this process has it open: one connection that writes, one that reads what is committed. */
 export class File implements LoggedFile {
   readonly path: string;
@@ -102,6 +105,8 @@ export class File implements LoggedFile {
   readonly #checkpoints: Checkpoints | undefined;
   /** Lets the event loop turn. */
   readonly turn: () => Promise<void>;
+  /** Runs something later, whatever clock the store has. */
+  readonly soon: Soon;
   /** Commits since the event loop has turned. */
   #commits = 0;
   readonly #closing = new AbortController();
@@ -113,10 +118,14 @@ export class File implements LoggedFile {
   /** Whether the writer waits for the disk at each commit, as it is now. */
   #waits = false;
 
-  /** @param turn lets the event loop turn */
-  constructor(path: string, writer: Connection, reader: Connection, turn: () => Promise<void>) {
+  /**
+   * @param turn lets the event loop turn
+   * @param soon runs something later
+   */
+  constructor(path: string, writer: Connection, reader: Connection, turn: () => Promise<void>, soon: Soon) {
     this.path = path;
     this.turn = turn;
+    this.soon = soon;
     this.writer = writer;
     this.reader = reader;
     const own = knowsLog(writer);
@@ -227,10 +236,14 @@ export class Files {
   /** Opens a file, or shares it with who has it open. To be given back. */
   async acquire(path: string, synchronous: "full" | "normal", patience: Patience): Promise<File> {
     const native = await load();
-    const { setImmediate } = await import("node:timers");
+    const { clearTimeout, setImmediate, setTimeout } = await import("node:timers");
     const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+    const soon: Soon = (ms, run) => {
+      const timer = setTimeout(run, ms);
+      return () => clearTimeout(timer);
+    };
     try {
-      return await patiently(() => this.#acquire(native, path, synchronous, turn), path, patience);
+      return await patiently(() => this.#acquire(native, path, synchronous, turn, soon), path, patience);
     } catch (error) {
       throw explain(error, path);
     }
@@ -249,6 +262,7 @@ export class Files {
     path: string,
     synchronous: "full" | "normal",
     turn: () => Promise<void>,
+    soon: Soon,
   ): File {
     const writer = new native(path, { timeout: 0 });
     let reader: NativeDatabase | undefined;
@@ -269,7 +283,7 @@ export class Files {
         writer.exec(`PRAGMA journal_size_limit = ${2 * wantedPages * pageBytes}`);
         reader = new native(path, { timeout: 0 });
         reader.exec("PRAGMA query_only = 1");
-        shared = { file: new File(name, new Connection(writer), new Connection(reader), turn), users: 0 };
+        shared = { file: new File(name, new Connection(writer), new Connection(reader), turn, soon), users: 0 };
         this.#open.set(name, shared);
       }
       shared.users++;

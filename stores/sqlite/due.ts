@@ -6,7 +6,7 @@ import type { Connection, File, Listener } from "./database.ts";
 import type { DueTable } from "./due_table.ts";
 import type { Writer } from "./writer.ts";
 
-/** Fewer rows than this are deleted when the event loop has turned. */
+/** Fewer rows than this are deleted along with a commit. */
 const fewRows = 64;
 
 /** A store that is open. */
@@ -46,10 +46,10 @@ export class SqliteDue<Row extends OutboxRow> implements Due<Row> {
   async done(rows: readonly Leased<Row>[]): Promise<void> {
     const { writer, clock, file } = this.#session("say what is done");
     if (rows.length === 0) return;
-    // A transaction costs more than what it does for a row, and no other row waits for one without a key. The core says
-    // next what was done while it waited for this: so rows of many commits are deleted together while much is written.
-    if (rows.length < fewRows && rows.every(({ row }) => row.key === undefined)) await file.turn();
-    const freed = await writer.write((connection) => this.#table.done(connection, rows));
+    const done = (connection: Connection) => this.#table.done(connection, rows);
+    // A transaction costs more than what it does for a row, and no other row waits for one without a key.
+    const along = rows.length < fewRows && rows.every(({ row }) => row.key === undefined);
+    const freed = await (along ? writer.writeAlong(done) : writer.write(done));
     for (const bus of freed) this.changed(file, bus, clock.now());
   }
 

@@ -18,6 +18,7 @@ type Name =
   | "lease"
   | "leaseAgain"
   | "done"
+  | "doneOne"
   | "doneAll"
   | "later"
   | "park"
@@ -67,6 +68,7 @@ export function dueStatements(table: string, more: "" | ", token"): Readonly<Rec
     lease: `UPDATE ${t} SET fence = fence + 1, free_at = ? WHERE place = ? RETURNING *`,
     leaseAgain: `UPDATE ${t} SET fence = fence + 1, free_at = ?, again_at = NULL WHERE place = ? RETURNING *`,
     done: `DELETE FROM ${t} WHERE place = ? AND fence = ? AND parked = 0 RETURNING bus, "key", waits`,
+    doneOne: `DELETE FROM ${t} WHERE place = ? AND fence = ? AND parked = 0`,
     doneAll: `DELETE FROM ${t} WHERE place IN (SELECT value FROM json_each(?)) AND fence = ? AND parked = 0`,
     later: `UPDATE ${t} SET free_at = ?1, again_at = iif(?1 > ?5, ?1, NULL), error = ?2, attempts = attempts + 1, ` +
       `fence = fence + 1 WHERE place = ?3 AND fence = ?4 AND parked = 0 RETURNING bus, "key", waits`,

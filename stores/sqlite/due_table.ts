@@ -146,7 +146,10 @@ export class DueTable<Row extends OutboxRow> {
       const found = connection.prepare(this.#sql.done).get(this.#leased.placeOf(leased) ?? null, leased.fence);
       if (found != null) this.#promote(connection, found as Found, freed);
     }
-    for (const [fence, places] of free) connection.prepare(this.#sql.doneAll).run(JSON.stringify(places), fence);
+    for (const [fence, places] of free) {
+      if (places.length > 1) connection.prepare(this.#sql.doneAll).run(JSON.stringify(places), fence);
+      else connection.prepare(this.#sql.doneOne).run(places[0] ?? null, fence);
+    }
     return freed;
   }
 

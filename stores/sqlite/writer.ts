@@ -8,6 +8,11 @@ import { type Patience, patiently } from "./patience.ts";
 /** More than this share no commit, so that the process is not held up. */
 const maxJobs = 256;
 
+/** What nobody waits for has waited for a commit to go along with for so long. */
+const soonMs = 4;
+/** So much waits at most until nobody waits for the writer. */
+const maxAlong = 32;
+
 /** What is written in one go: it reads and refuses with a `HeroError` first, and writes then. May be done again. */
 type Work<Result> = (connection: Connection) => Result;
 
@@ -48,6 +53,8 @@ class Job {
     signal.addEventListener("abort", abort, { once: true });
   }
 }
+/** What has gone along with a commit that is still to come, and what it gave. */
+type Done = readonly [job: Job, result: unknown];
 type Outcome = { readonly result: unknown } | { readonly error: unknown };
 
 /** Writes in transactions, one at a time. Work that is ready together shares one commit. */
@@ -56,10 +63,15 @@ export class Writer {
   readonly #patience: Patience;
   readonly #jobs: Job[] = [];
   #flushing = false;
+  /** What goes along with the next commit. */
+  #along: Job[] = [];
+  /** Ends the wait for one. */
+  #hurry: (() => void) | undefined;
 
   constructor(file: File, patience: Patience) {
     this.#file = file;
     this.#patience = patience;
+    patience.signal.addEventListener("abort", () => this.#hurry?.(), { once: true });
   }
 
   /**
@@ -76,6 +88,38 @@ export class Writer {
    */
   writeLax<Result>(work: Work<Result>): Promise<Result> {
     return this.#write(work, this.#patience.signal, true);
+  }
+
+  /**
+   * The same of what nobody waits for: it goes along with the next commit that others do not wait for, or has one of its
+   * own some milliseconds later. It must not refuse, and what it did before it failed may stay.
+   */
+  writeAlong<Result>(work: Work<Result>): Promise<Result> {
+    const { signal } = this.#patience;
+    return new Promise<Result>((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason);
+      this.#along.push(new Job(work, false, resolve as Job["resolve"], reject)); // it gives what this very work gave
+      this.#timeAlong();
+    });
+  }
+
+  #timeAlong(): void {
+    if (this.#hurry !== undefined) return;
+    const { clock } = this.#patience;
+    const hurry = (): void => {
+      this.#hurry = undefined;
+      for (const cancel of cancels) cancel();
+      this.#writeOwn(this.#along.splice(0));
+    };
+    // By the clock, as leases end by it; and whatever it does: that of a test may stand still.
+    const cancels = [clock.at(clock.now() + soonMs, hurry), this.#file.soon(soonMs, hurry)];
+    this.#hurry = hurry;
+  }
+
+  #writeOwn(jobs: readonly Job[]): void {
+    if (jobs.length === 0) return;
+    this.#jobs.push(...jobs);
+    if (!this.#flushing) void this.#flush();
   }
 
   #write<Result>(work: Work<Result>, signal: AbortSignal, lax: boolean): Promise<Result> {
@@ -255,12 +299,46 @@ export class Writer {
   }
 
   #commit(): void {
+    const along = this.#takesAlong ? this.#takeAlong() : undefined;
     try {
       this.#file.writer.prepare("COMMIT").run();
       this.#file.committed();
     } catch (error) {
+      if (along !== undefined) this.#leave(along);
       if (isOutcomeUnknown(error)) throw new OutcomeUnknownError(storeName, { cause: error });
       throw error;
     }
+    if (along !== undefined) { for (const [job, result] of along) job.resolve(result); }
+  }
+
+  /** Whoever waits for the writer comes first: what is done at once for many costs less for each. */
+  get #takesAlong(): boolean {
+    const { length } = this.#along;
+    return length >= maxAlong || (length > 0 && this.#jobs.length === 0 && !this.#file.locks.isAwaited(writerLock));
+  }
+
+  /** In the open transaction. What fails of it is done in one of its own. */
+  #takeAlong(): Done[] {
+    const { writer } = this.#file;
+    const done: Done[] = [];
+    const along = this.#along.splice(0);
+    for (const [at, job] of along.entries()) {
+      try {
+        done.push([job, job.work(writer)]);
+      } catch (error) {
+        this.#writeOwn([job]);
+        if (writer.inTransaction) continue;
+        this.#along = along.slice(at + 1);
+        this.#leave(done);
+        throw error;
+      }
+    }
+    return done;
+  }
+
+  /** They are not committed. */
+  #leave(along: readonly Done[]): void {
+    this.#along.unshift(...along.map(([job]) => job));
+    this.#timeAlong();
   }
 }

@@ -325,3 +325,19 @@ trial("what a transport that closes gives back waits for no backoff: whoever is 
   await t.settled();
   assertEquals([closing, done], [false, ["1"]]);
 });
+
+trial("a key goes on while the store still takes note of what has none", async (t) => {
+  const store = new ScriptedStore();
+  const slow = Promise.withResolvers<void>();
+  const bus = t.bus({ store });
+  bus.endpoint("free", { outbox: true }).handle(Work, ({ id }, ctx) => ctx.publish(Done, { by: id }));
+  bus.endpoint("keyed", { outbox: true }).handle(Base, (_, ctx) => ctx.publish(Step, { at: 1, of: "a" }));
+  await bus.start();
+  store.script = (call, time) => call === "done" && time === 1 ? slow.promise : undefined;
+  await bus.send(Work, { id: "1" });
+  await t.settled();
+  assertEquals([store.count("done"), (await store.outbox.stats("app")).waiting], [2, 1]);
+  slow.resolve();
+  await t.settled();
+  assertEquals((await store.outbox.stats("app")).waiting, 0);
+});

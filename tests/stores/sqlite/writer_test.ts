@@ -11,7 +11,7 @@ import { test } from "../../support/runner.ts";
 
 /** A writer whose statements are looked at. */
 async function watched(
-  run: (writer: Writer, said: string[], end: AbortController, file: File) => Promise<void>,
+  run: (writer: Writer, said: string[], end: AbortController, file: File, soon: (() => void)[]) => Promise<void>,
 ): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "hero-sqlite-"));
   const native = new DatabaseSync(join(folder, "store.db"));
@@ -40,9 +40,14 @@ async function watched(
     close: () => native.close(),
   });
   const end = new AbortController();
-  const file = new File("store.db", connection, connection, () => Promise.resolve());
+  const soon: (() => void)[] = [];
+  const file = new File("store.db", connection, connection, () => Promise.resolve(), (_, run) => {
+    soon.push(run);
+    return () => void soon.splice(soon.indexOf(run), 1);
+  });
+  const patience = { clock: virtualTime(), signal: end.signal, lockTimeoutMs: 1_000 };
   try {
-    await run(new Writer(file, { clock: virtualTime(), signal: end.signal, lockTimeoutMs: 1_000 }), said, end, file);
+    await run(new Writer(file, patience), said, end, file, soon);
     assert(file.locks.size === 0, "The writer is still held");
   } finally {
     native.close();
@@ -159,4 +164,114 @@ test("a disk that fails within a commit leaves an unknown outcome to all who sha
     assertEquals(commits(said), 1);
     said.length = 0;
     assertEquals([await writer.write(insert(3)), await writer.write(count)], [3, 1]);
+  }));
+
+test("what nobody waits for goes along with the next commit, and needs none of its own then", () =>
+  watched(async (writer, said, _end, _file, soon) => {
+    const along = [writer.writeAlong(insert(1)), writer.writeAlong(insert(2))];
+    const { signal } = new AbortController();
+    insert(3)(await writer.open(signal));
+    writer.commit();
+    assertEquals(await Promise.all(along), [1, 2]);
+    const later = writer.writeAlong(insert(4));
+    assertEquals(await writer.write(insert(5)), 5);
+    assertEquals(await later, 4);
+    soon[0]?.();
+    assertEquals([await writer.write(count), commits(said)], [5, 3]);
+  }));
+
+test("what nobody waits for is written a moment later where nothing else is", () =>
+  watched(async (writer, said, end, _file, soon) => {
+    const along = [writer.writeAlong(insert(1)), writer.writeAlong(insert(2))];
+    assertEquals([soon.length, commits(said)], [1, 0]);
+    soon[0]?.();
+    assertEquals(await Promise.all(along), [1, 2]);
+    assertEquals([soon.length, commits(said)], [0, 1]);
+    const late = writer.writeAlong(insert(3));
+    assertEquals(soon.length, 1);
+    end.abort(new Error("closed"));
+    assertEquals(soon.length, 0);
+    assertEquals((await assertRejects(() => late, Error)).message, "closed");
+    await assertRejects(() => writer.writeAlong(insert(4)), Error, "closed");
+  }));
+
+test("what nobody waits for lets those pass who wait for the writer, until there is much of it", () =>
+  watched(async (writer, _said, _end, file) => {
+    const { signal } = new AbortController();
+    const done: number[] = [];
+    const along = (n: number) => writer.writeAlong(insert(n)).then(() => done.push(n));
+    const first = along(0);
+    let connection = await writer.open(signal);
+    const second = writer.open(signal);
+    writer.commit();
+    connection = await second;
+    assertEquals([done.length, count(connection)], [0, 0]);
+    const many = Array.from({ length: 31 }, (_, n) => along(n + 1));
+    const third = writer.open(signal);
+    writer.commit();
+    connection = await third;
+    assertEquals(count(connection), 32);
+    assert(!file.locks.isAwaited("writer"));
+    writer.commit();
+    await Promise.all([first, ...many]);
+    assertEquals(done.length, 32);
+  }));
+
+test("what fails of it fails nobody else, and is tried alone", () =>
+  watched(async (writer, said) => {
+    let tries = 0;
+    const fails = writer.writeAlong((connection) => {
+      if (++tries === 1) throw new Error("not now");
+      return insert(1)(connection);
+    });
+    const hopeless = writer.writeAlong(() => {
+      throw new Error("never");
+    });
+    const good = writer.writeAlong(insert(2));
+    const { signal } = new AbortController();
+    insert(3)(await writer.open(signal));
+    writer.commit();
+    assertEquals(await good, 2);
+    await assertRejects(() => hopeless, Error, "never");
+    assertEquals(await fails, 1);
+    assertEquals([await writer.write(count), commits(said) > 1], [3, true]);
+  }));
+
+test("what goes along with a commit that fails is still to be written", () =>
+  watched(async (writer, said) => {
+    const along = writer.writeAlong(insert(1));
+    said.push("the disk fails");
+    const { signal } = new AbortController();
+    await writer.open(signal);
+    let failure: unknown;
+    try {
+      writer.commit();
+    } catch (thrown) {
+      failure = thrown;
+    }
+    assert(failure instanceof OutcomeUnknownError);
+    said.length = 0;
+    assertEquals(await writer.write(insert(2)), 2);
+    assertEquals([await along, await writer.write(count)], [1, 2]);
+  }));
+
+test("what goes along with a transaction that SQLite ends fails it, and is still to be written", () =>
+  watched(async (writer) => {
+    let tries = 0;
+    const along = writer.writeAlong((connection) => {
+      if (++tries > 1) return insert(1)(connection);
+      connection.rollback();
+      throw new Error("the disk is full");
+    });
+    const after = writer.writeAlong(insert(2));
+    const { signal } = new AbortController();
+    insert(3)(await writer.open(signal));
+    let failure: unknown;
+    try {
+      writer.commit();
+    } catch (thrown) {
+      failure = thrown;
+    }
+    assertEquals(failure, new Error("the disk is full"));
+    assertEquals([await along, await after, await writer.write(count)], [1, 2, 2]);
   }));
