@@ -4,7 +4,8 @@ import { toError } from "../errors/thrown.ts";
 import { type Awaitable, isPromise } from "../values/awaitable.ts";
 import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 import { ExplorationError } from "./errors.ts";
-import { createTestHarness, type TestHarness } from "./harness.ts";
+import { createTestHarness } from "./create_harness.ts";
+import type { TestHarness } from "./harness.ts";
 import type { HarnessOptions } from "./harness_options.ts";
 
 /** What may happen, and how often. */

@@ -25,7 +25,8 @@ export {
 } from "./errors.ts";
 export { type Exploration, explore, type ExploreOptions, type Exploring } from "./explore.ts";
 export type { Fault, FaultCounts, Faults } from "./faults.ts";
-export { createTestHarness, type TestHarness } from "./harness.ts";
+export { createTestHarness } from "./create_harness.ts";
+export type { TestHarness } from "./harness.ts";
 export type { HarnessOptions } from "./harness_options.ts";
 export type { ConfigureInstance, Instance, InstanceOptions } from "./instance.ts";
 export type { Ledger, WritableLedger } from "./ledger.ts";

@@ -53,7 +53,7 @@ for (
     ["src/contracts/command.ts", "src/bus/bus.ts"],
     ["src/bus/bus.ts", "transports/memory/mod.ts"],
     ["src/bus/create_bus.ts", "transports/rabbitmq/mod.ts"],
-    ["src/testing/harness.ts", "stores/memory/mod.ts"],
+    ["src/testing/create_harness.ts", "stores/memory/mod.ts"],
     ["transports/memory/mod.ts", "src/bus/bus.ts"],
     ["transports/kafka/mod.ts", "transports/rabbitmq/frame.ts"],
     ["transports/memory/mod.ts", "amqplib"],

@@ -5,6 +5,7 @@ import { PartitionedReceiver } from "../../../transports/rabbitmq/partitioned_re
 import type { RabbitReceiver } from "../../../transports/rabbitmq/receiver.ts";
 import { eventually, realTime } from "../../conformance/test_clock.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
+import { turn } from "../../../src/testing/turn.ts";
 import { test } from "../../support/runner.ts";
 
 /** What is done, in order; how many processes there are is `members`. */
@@ -49,7 +50,7 @@ test("rabbitmq: a part is free for others once what goes back of it has gone bac
   own.members = 2;
   clock.advance(2_000);
   await eventually(realTime(), "its stop", () => log.length >= 2);
-  for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setTimeout(resolve, 0));
+  for (let turns = 0; turns < 20; turns++) await turn();
   assertEquals(log, ["steps_1 takes 0", "steps_1 stops"]);
   gone.resolve();
   await eventually(realTime(), "its lock to be free", () => log.length === 3);
