@@ -202,6 +202,7 @@ export abstract class LeasedMessages<Lease extends Leased> {
       this.lose(overdue);
       this.overdue(overdue);
     }
+    if (this.#leases.size === 0) return; // the last of them are lost: a timer would keep who has stopped from ending
     // Those that are being renewed are looked at again soon, whatever comes of it.
     let next = renew.length > 0 || ended.length > 0 ? now + this.#leaseMs / 6 : Infinity;
     for (const lease of this.#leases.values()) {

@@ -181,3 +181,12 @@ test("who has ended renews no more what it still holds", async () => {
   await pass(clock, leaseMs);
   assertEquals([asked(), leases.size], [[], 1]);
 });
+
+test("once the last has ended, nothing is looked at again", async () => {
+  const { clock, leases, asked } = started();
+  leases.answers = false;
+  leases.take(1);
+  await pass(clock, leaseMs);
+  assertEquals(asked().at(-1), "emptied");
+  assertEquals(clock.pending, 0);
+});
