@@ -16,11 +16,14 @@ let room = 0;
  * @param bytes of its text
  */
 export function copyIfPlain(value: object, depth: number, bytes: number): object | undefined {
+  const outer = room; // of a copy whose getter or proxy has this one made
   room = bytes;
   try {
     return copyContainer(value, depth);
   } catch {
     return undefined; // A getter or proxy threw: the thorough writer meets it again and names the path.
+  } finally {
+    room = outer;
   }
 }
 
@@ -29,7 +32,8 @@ function copyContainer(container: object, depth: number): object | undefined {
   if (depth === 0 || (container as { readonly toJSON?: unknown }).toJSON !== undefined) return undefined;
   const prototype: unknown = Object.getPrototypeOf(container);
   if (Array.isArray(container)) return prototype === Array.prototype ? copyArray(container, depth) : undefined;
-  if (prototype !== Object.prototype && prototype !== null) return undefined;
+  // What `JSON.rawJSON` gave has none, and is its text.
+  if (prototype !== Object.prototype && (prototype !== null || Object.hasOwn(container, "rawJSON"))) return undefined;
   const copy: Record<string, unknown> = {};
   for (const key in container) {
     // Assigned, it would be the prototype. What is inherited, if someone put any on Object.prototype, JSON leaves out.

@@ -134,6 +134,26 @@ test("plain copy: there is none of what is deeper, or may be larger, than is all
   }
 });
 
+test("plain copy: there is none of what is text in JSON's own sense", () => {
+  const raw: unknown = Reflect.get(JSON, "rawJSON")?.("12345678901234567890");
+  if (raw === undefined) return; // this runtime has no such
+  assertEquals([copyOf(raw), copyOf([raw]), copyOf({ raw })], [undefined, undefined, undefined]);
+  assertEquals(copyOf({ rawJSON: "1" }), { value: { rawJSON: "1" } });
+});
+
+test("plain copy: one that a getter has made meanwhile takes no room of the other, and gives it none", () => {
+  let others = 0;
+  const value = {
+    get other(): boolean {
+      return copyIfPlain({ large: "x".repeat(100) }, 64, 1e6) !== undefined && ++others > 0;
+    },
+    text: "x".repeat(100),
+  };
+  assertEquals(copyIfPlain(value, 64, 500), undefined);
+  assertEquals(copyIfPlain(value, 64, 1_000), { other: true, text: "x".repeat(100) });
+  assertEquals(others, 2);
+});
+
 test("plain copy: two are the same where one text would be written of both", () => {
   const random = seededRandom(3);
   const copies: object[] = [
