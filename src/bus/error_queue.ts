@@ -192,7 +192,7 @@ export class EndpointErrorQueue implements ErrorQueue {
       exceptions: exceptionsOf(headers),
       headers: reference?.envelope.headers ?? applicationHeaders(headers),
       contentType: content.contentType,
-      body: content.body,
+      body: new Uint8Array(content.body), // who looks at it changes nothing in the queue
     };
   }
 

@@ -83,6 +83,6 @@ function shown({ row, attempts, error }: Parked<OutboxRow>, of: ParkedMessage["o
     error,
     headers: applicationHeaders(headers),
     contentType,
-    body,
+    body: new Uint8Array(body), // who looks at it changes nothing in the store
   };
 }

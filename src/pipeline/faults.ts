@@ -16,6 +16,7 @@ import type { FrameHeaders } from "../spi/frame.ts";
 import type { Consumption } from "./consumption.ts";
 import { noOptions } from "./draft.ts";
 import type { ObservedFailure } from "./observers.ts";
+import { payloadOf, restored } from "./opened.ts";
 import { referred } from "./reference.ts";
 
 /** Tells of a message that was given up whom its fault does not tell. */
@@ -113,7 +114,7 @@ async function tell(consumption: Consumption, error: Error, publish: boolean): P
     timestamp: new Date(services.clock.now()).toISOString(),
     exceptions: [exceptionInfo(error)],
     host: services.host,
-    message: consumption.received ?? null,
+    message: await given(consumption),
   };
   const key = consumption.delivery.key;
   const options = key === undefined ? noOptions : { key };
@@ -123,6 +124,18 @@ async function tell(consumption: Consumption, error: Error, publish: boolean): P
     requestId: envelope.requestId,
     ...(asked === undefined ? {} : { expiresAt: envelope.expiresAt }),
   });
+}
+
+/** What was given up, read anew: its handlers may have changed it, or put there what cannot be sent. */
+async function given(
+  { received, delivery: { frame }, services: { transforms, serializers } }: Consumption,
+): Promise<unknown> {
+  if (received === undefined || referred(frame) !== undefined) return received ?? null;
+  try {
+    return payloadOf(transforms.length === 0 ? frame : await restored(frame, transforms), serializers);
+  } catch {
+    return received; // what it was restored from is gone meanwhile
+  }
 }
 
 function knownBy(consumption: Consumption, type: string): Definition | undefined {

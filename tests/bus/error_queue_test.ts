@@ -32,6 +32,17 @@ async function sendAll(bus: Bus, ids: readonly string[]): Promise<void> {
 const ids = async (bus: Bus, options?: { limit?: number; after?: string }): Promise<readonly string[]> =>
   (await all(bus.errors("work").list(options))).map(({ messageId }) => messageId);
 
+trial("who changes what is listed changes nothing in the queue", async (t) => {
+  const state = await started(t);
+  await sendAll(state.bus, ["1"]);
+  await t.settled();
+  for (const { body } of await all(state.bus.errors("work").list())) body.fill(0);
+  state.down = false;
+  assertEquals(await state.bus.errors("work").requeue("all"), 1);
+  await t.settled();
+  assertEquals(state.handled, ["1 1"]);
+});
+
 trial("a failed message lies in the error queue byte for byte, with what is known of its failure", async (t) => {
   const { bus } = await started(t);
   const body = `{ "id" : "caf\\u00e9",\n "more": [1,  2] }`;

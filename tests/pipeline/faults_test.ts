@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { command, event, fault, query, RequestFaultError } from "../../mod.ts";
-import type { Fault } from "../../mod.ts";
+import type { Fault, Frame } from "../../mod.ts";
 import { retry } from "../../src/pipeline/retry.ts";
 import { test } from "../support/runner.ts";
 import { all, trial } from "../support/trial.ts";
@@ -176,6 +176,38 @@ trial("a fault keeps the key of its message, and a fault address in the message 
   await t.settled();
   const [parked] = await t.peek("own_error");
   assertEquals(parked?.key, "k-1");
+});
+
+trial("a fault has the message as it was sent, whatever its handler has made of it", async (t) => {
+  for (const transforms of [[], [{ name: "none", apply: (f: Frame) => f, restore: (f: Frame) => f }]]) {
+    const bus = t.bus({ name: `app-${transforms.length}`, prefix: `p${transforms.length}-`, transforms });
+    const told: unknown[] = [];
+    bus.endpoint("orders").handle(Submit, (order) => {
+      // As an entity is put beside the message that names it: it could not be sent.
+      Object.assign(order, { id: "changed", entity: new PaymentError(), order });
+      throw new Error("broken");
+    });
+    bus.endpoint("watch").handle(fault(Submit), ({ message }) => void told.push(message));
+    await bus.start();
+    await bus.send(Submit, { id: "1" });
+    await t.settled();
+    assertEquals(told, [{ id: "1" }]);
+  }
+});
+
+trial("who asked is told of a failure, also where a handler put into the message what cannot be sent", async (t) => {
+  const bus = t.bus();
+  bus.endpoint("orders").handle(Get, (order): never => {
+    Object.assign(order, { order });
+    throw new Error("broken");
+  });
+  await bus.start();
+  const asking = bus.request(Get, { id: "1" });
+  asking.catch(() => {});
+  await t.settled();
+  assertEquals(bus.statistics("orders").faulted, 1);
+  await t.pass(60_000);
+  await assertRejects(() => asking, RequestFaultError, "broken");
 });
 
 trial("long texts of an error are cut in the fault and in the headers", async (t) => {
