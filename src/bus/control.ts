@@ -89,6 +89,8 @@ export interface ParkedMessages {
   list(options?: { readonly signal?: AbortSignal }): AsyncIterable<ParkedMessage>;
   /** Has them tried again, now, attempts counted anew. Gives the number. */
   release(which: "all" | readonly string[]): Promise<number>;
+  /** Deletes them from the store: nobody gets them. Gives the number. */
+  discard(which: "all" | readonly string[]): Promise<number>;
 }
 
 /** What a bus is made of, as plain data: for logs, diagrams and tests. */

@@ -13,7 +13,7 @@ const rowsAtOnce = 100;
 const listOptionNames: OptionNames<{ readonly signal?: AbortSignal }> = { signal: true };
 
 interface Place {
-  readonly due: Pick<Due<OutboxRow>, "parked" | "unpark">;
+  readonly due: Pick<Due<OutboxRow>, "parked" | "unpark" | "discard">;
   readonly bus: string;
   readonly of: ParkedMessage["of"];
 }
@@ -46,7 +46,19 @@ export class StoreParkedMessages implements ParkedMessages {
     }
   }
 
-  async release(which: "all" | readonly string[]): Promise<number> {
+  release(which: "all" | readonly string[]): Promise<number> {
+    return this.#each(which, ({ due, bus }, ids) => due.unpark(bus, ids));
+  }
+
+  discard(which: "all" | readonly string[]): Promise<number> {
+    return this.#each(which, ({ due, bus }, ids) => due.discard(bus, ids));
+  }
+
+  /** Does `work` with those of each table; gives how many there were. */
+  async #each(
+    which: "all" | readonly string[],
+    work: (place: Place, ids: readonly string[]) => Promise<number>,
+  ): Promise<number> {
     let ids = which;
     if (ids === "all") {
       const all: string[] = [];
@@ -57,7 +69,7 @@ export class StoreParkedMessages implements ParkedMessages {
     if (!Array.isArray(ids) || other !== undefined) throw noSelection(ids, "what is parked");
     if (ids.length === 0) return 0;
     let count = 0;
-    for (const { due, bus } of await this.#all()) count += await due.unpark(bus, ids);
+    for (const place of await this.#all()) count += await work(place, ids);
     this.#storage?.look();
     return count;
   }

@@ -181,6 +181,8 @@ export interface Due<in out Row> {
   parked(bus: string, after: string | undefined, limit: number): Promise<readonly Parked<Row>[]>;
   /** Due now, with no attempts counted. Gives how many of them were parked. */
   unpark(bus: string, ids: readonly string[]): Promise<number>;
+  /** Deletes parked ones. Gives how many. */
+  discard(bus: string, ids: readonly string[]): Promise<number>;
 }
 /** A row that waits for an operator; nobody has leased it. */
 export interface Parked<out Row> extends Leased<Row> {

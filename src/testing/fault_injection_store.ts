@@ -89,6 +89,7 @@ function faultyDue<Row extends OutboxRow>(due: Due<Row>, life: Life, name: strin
     stats: (bus) => due.stats(bus),
     parked: (bus, after, limit) => due.parked(bus, after, limit),
     unpark: (bus, ids) => due.unpark(bus, ids),
+    discard: (bus, ids) => due.discard(bus, ids),
   };
 }
 

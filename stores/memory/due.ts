@@ -111,4 +111,10 @@ export class MemoryDue<Row extends OutboxRow> implements Due<Row> {
     if (count > 0) rows.changed();
     return count;
   }
+
+  // deno-lint-ignore require-await -- a rejection, not a throw
+  async discard(bus: string, ids: readonly string[]): Promise<number> {
+    this.#host.check("discard what is parked");
+    return this.#of(bus).discard(new Set(ids));
+  }
 }

@@ -151,6 +151,13 @@ export class DueRows<Row extends OutboxRow> {
     return count;
   }
 
+  /** As `Due.discard`. */
+  discard(ids: ReadonlySet<string>): number {
+    const given = [...this.#parked].filter(({ row }) => ids.has(row.id));
+    for (const entry of given) this.#drop(entry);
+    return given.length;
+  }
+
   /** As `Due.parked`. */
   parked(after: string | undefined, limit: number): readonly Parked<Row>[] {
     return [...this.#parked]

@@ -163,6 +163,11 @@ export class PostgresDue<Row extends OutboxRow> implements Due<Row> {
     return length;
   }
 
+  async discard(bus: string, ids: readonly string[]): Promise<number> {
+    const { database } = this.#session("discard what is parked");
+    return ids.length === 0 ? 0 : (await database.query(this.#table.discard(bus, ids))).length;
+  }
+
   async #space({ database: { clock } }: Session): Promise<void> {
     const at = Math.max(clock.now(), this.#doneAt + fewEveryMs);
     this.#doneAt = at;

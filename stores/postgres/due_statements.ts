@@ -23,7 +23,7 @@ export type DueStatements =
   & Readonly<
     Record<
       | ("later" | "promote" | "lockTokens" | "remove" | "next" | "stats")
-      | ("parked" | "parkedAfter" | "unpark"),
+      | ("parked" | "parkedAfter" | "unpark" | "discard"),
       string
     >
   >
@@ -230,6 +230,8 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
     /** Bus, ids. */
     unpark: `WITH ${clock} UPDATE ${t} o SET parked = false, attempts = 0, waits = false, due_at = clock.now, ` +
       `free_at = clock.now, again_at = NULL FROM clock WHERE o.bus = $1::text AND o.parked ` +
+      `AND o.id = ANY (ARRAY(SELECT json_array_elements_text($2::text::json))) RETURNING 1`,
+    discard: `DELETE FROM ${t} o WHERE o.bus = $1::text AND o.parked ` +
       `AND o.id = ANY (ARRAY(SELECT json_array_elements_text($2::text::json))) RETURNING 1`,
   };
 }

@@ -166,6 +166,11 @@ export class DueTable<Row extends OutboxRow> {
     return { text: this.#sql.unpark, values: [column(bus), JSON.stringify(ids.map(column))] };
   }
 
+  /** Gives as many rows as were parked. */
+  discard(bus: string, ids: readonly string[]): Statement {
+    return { text: this.#sql.discard, values: [column(bus), JSON.stringify(ids.map(column))] };
+  }
+
   get #promote(): Statement {
     return { text: this.#sql.promote, values: ["hero.freed"] };
   }

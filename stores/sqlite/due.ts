@@ -130,6 +130,12 @@ export class SqliteDue<Row extends OutboxRow> implements Due<Row> {
     return count;
   }
 
+  async discard(bus: string, ids: readonly string[]): Promise<number> {
+    const { writer } = this.#session("discard what is parked");
+    if (ids.length === 0) return 0;
+    return await writer.write((connection) => this.#table.discard(connection, bus, ids));
+  }
+
   /** Tells those who wait that something may be free at a time. */
   changed(file: File, bus: string, at: number): void {
     if (at === Infinity) return;

@@ -25,6 +25,7 @@ type Name =
   | "remove"
   | "findParked"
   | "unpark"
+  | "discard"
   | "parked"
   | "parkedAfter"
   | "countParked"
@@ -78,6 +79,7 @@ export function dueStatements(table: string, more: "" | ", token"): Readonly<Rec
     findParked: `SELECT place, "key" FROM ${parked} AND id = ?`,
     unpark: `UPDATE ${t} SET parked = 0, attempts = 0, due_at = ?, free_at = ?, again_at = NULL, waits = ? ` +
       `WHERE place = ?`,
+    discard: `DELETE FROM ${t} WHERE place IN (SELECT place FROM ${parked} AND id = ?)`,
     parked: `SELECT * FROM ${parked} ORDER BY id LIMIT ?`,
     parkedAfter: `SELECT * FROM ${parked} AND id > ? ORDER BY id LIMIT ?`,
     countParked: `SELECT count(*) AS count FROM ${parked}`,

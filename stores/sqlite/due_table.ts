@@ -201,6 +201,15 @@ export class DueTable<Row extends OutboxRow> {
     return count;
   }
 
+  /** As `Due.discard`. */
+  discard(connection: Connection, bus: string, ids: readonly string[]): number {
+    let count = 0;
+    for (const id of new Set(ids)) {
+      count += Number(connection.prepare(this.#sql.discard).run(toText(bus), toText(id)).changes);
+    }
+    return count;
+  }
+
   /** As `Due.parked`. */
   parked(connection: Connection, bus: string, after: string | undefined, limit: number): readonly Parked<Row>[] {
     const all = after === undefined

@@ -306,6 +306,7 @@ trial("what is no selection is refused, where it would choose nothing", async (t
     );
     await assertRejects(() => bus.errors("work").discard(which), ConfigurationError, "or a filter");
     await assertRejects(() => bus.parked().release(which), ConfigurationError, `Give "all", a list of message ids`);
+    await assertRejects(() => bus.parked().discard(which), ConfigurationError, `Give "all", a list of message ids`);
   }
   assertEquals(await ids(bus), ["m-1"]);
 });

@@ -11,13 +11,13 @@ const Placed = event<{ id: string }>("parked.placed");
 const Ship = command<{ id: string }>("parked.ship", { to: "queue:shipping" });
 
 trial(
-  "a bus that was not started lists what is parked and lets it go, for the process that runs to send",
+  "a bus that was not started lists what is parked, discards some, and lets the rest go, for the process that runs to send",
   async (t) => {
     const database = memoryDatabase();
     const bus = t.bus({ store: memoryStore({ database }) });
     bus.endpoint("orders", { outbox: true }).handle(Placed, ({ id }, ctx) => ctx.send(Ship, { id }));
     await bus.start();
-    for (const id of ["1", "2"]) await bus.publish(Placed, { id });
+    for (const id of ["1", "2", "3"]) await bus.publish(Placed, { id });
     await t.settled();
     const shipped: string[] = [];
     const shipping = t.bus({ name: "shipping" });
@@ -29,7 +29,10 @@ trial(
     assertEquals(parked.map(({ contract, of }) => [contract?.name, of]), [
       ["parked.ship", "outbox"],
       ["parked.ship", "outbox"],
+      ["parked.ship", "outbox"],
     ]);
+    const unwanted = parked.filter(({ body }) => new TextDecoder().decode(body).includes('"3"'));
+    assertEquals(await operator.parked().discard(unwanted.map(({ messageId }) => messageId)), 1);
     assertEquals(await operator.parked().release("all"), 2);
     assertEquals(await all(operator.parked().list()), []);
     await operator.stop();

@@ -40,6 +40,7 @@ function buggyDue<Row>(due: Due<Row>, bug: ((due: Due<Row>) => Partial<Due<Row>>
     stats: (bus) => due.stats(bus),
     parked: (bus, after, limit) => due.parked(bus, after, limit),
     unpark: (bus, ids) => due.unpark(bus, ids),
+    discard: (bus, ids) => due.discard(bus, ids),
     ...bug?.(due),
   };
 }

@@ -134,6 +134,27 @@ export const dueCases: readonly StoreCase[] = [
     },
   },
   {
+    name: "what is parked can be deleted, and nothing else can",
+    async run(trial) {
+      const rows = Array.from({ length: 4 }, (_, at) => trial.row({ id: `row-${at}`, key: "key" }));
+      const due = trial.store.outbox;
+      const leased = await trial.commit({ outbox: rows });
+      const other = { bus: trial.name("bus") };
+      const theirs = await trial.commit({ outbox: [trial.row({ id: "row-1" })] }, other);
+      const [first, second] = leased;
+      await due.later(
+        [first!, second!, ...theirs].map((each) => ({ leased: each, dueAt: 0, error: "no", park: true })),
+      );
+      const all = ["row-1", "row-2", "row-3", "missing"];
+      assertEquals([await due.discard(trial.bus, all), await due.discard(trial.bus, all)], [1, 0]);
+      assertEquals(ids(await due.parked(trial.bus, undefined, 10)), ["row-0"]);
+      assertEquals(ids(await due.parked(other.bus, undefined, 10)), ["row-1"], "that of another bus stays");
+      assertEquals(await due.unpark(trial.bus, all), 0, "it does not come back");
+      await due.done(leased.slice(2)); // what was under way still counts
+      assertEquals(await due.stats(trial.bus), { waiting: 0, parked: 1, oldest: undefined });
+    },
+  },
+  {
     name: "stats tell what waits, and since when the oldest is due",
     async run(trial) {
       const now = trial.clock.now();

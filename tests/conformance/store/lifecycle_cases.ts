@@ -67,6 +67,7 @@ export const lifecycleCases: readonly StoreCase[] = [
           () => due.stats(bus),
           () => due.parked(bus, undefined, 1),
           () => due.unpark(bus, []),
+          () => due.discard(bus, []),
         ]),
         () => store.outbox.done([leased!]),
       ];

@@ -71,6 +71,12 @@ class Model {
     return parked.length;
   }
 
+  discard(all: readonly string[]): number {
+    const parked = this.rows.filter((row) => row.parked && all.includes(row.id));
+    for (const row of parked) this.rows.splice(this.rows.indexOf(row), 1);
+    return parked.length;
+  }
+
   /** Sets the fences to what the store says: only that they are new matters. */
   claimed(leased: readonly Leased<OutboxRow>[]): void {
     for (const { row: { id }, fence } of leased) this.rows.find((row) => row.id === id)!.fence = fence;
@@ -137,6 +143,9 @@ async function compare(trial: Trial, random: Random, steps: number): Promise<voi
     } else if (chance < 0.88) {
       const all = model.rows.filter(() => random() < 0.3).map(({ id }) => id);
       assertEquals(await due.unpark(trial.bus, all), model.unpark(all, now), `step ${step}: unpark`);
+    } else if (chance < 0.9) {
+      const all = model.rows.filter(() => random() < 0.3).map(({ id }) => id);
+      assertEquals(await due.discard(trial.bus, all), model.discard(all), `step ${step}: discard`);
     } else await trial.clock.pass(below(50));
     const parked = model.rows.filter((row) => row.parked);
     const overdue = model.rows.filter((row) => !row.parked && row.dueAt <= trial.clock.now());

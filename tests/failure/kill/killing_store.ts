@@ -132,5 +132,6 @@ function killingDue<Row>(due: Due<Row>, killer: Killer, [claim, claimed]: readon
     stats: (bus) => due.stats(bus),
     parked: (bus, after, limit) => due.parked(bus, after, limit),
     unpark: (bus, ids) => due.unpark(bus, ids),
+    discard: (bus, ids) => due.discard(bus, ids),
   };
 }

@@ -99,6 +99,7 @@ async function statementsOf(opened: Opened): Promise<Readonly<Record<string, Sta
       [`${name}: next`]: table.next(bus),
       [`${name}: parked`]: table.parked(bus, "parked5", 10),
       [`${name}: unpark`]: table.unpark(bus, ["parked7"]),
+      [`${name}: discard`]: table.discard(bus, ["parked7"]),
       [`${name}: lock`]: done[0]!,
       [`${name}: done`]: done[1]!,
       [`${name}: promote`]: done[2]!,
@@ -153,7 +154,7 @@ onPostgres("no statement reads a table from end to end, nor much more than it gi
 }, 120_000);
 
 /** Of plans that were kept from when tables were empty: what is asked for so rarely may read much, until it is analyzed. */
-const rare = /unpark|sagas: find/;
+const rare = /unpark|discard|sagas: find/;
 
 onPostgres("no plan that was kept from when tables were empty reads much more than it gives", async (opened) => {
   await opened.store();

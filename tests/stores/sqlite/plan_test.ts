@@ -25,6 +25,7 @@ function useDue<Row extends OutboxRow>(connection: Connection, due: DueTable<Row
   due.parked(connection, "bus", undefined, 10);
   due.parked(connection, "bus", "a", 10);
   due.unpark(connection, "bus", ["a", "b", "c"], 200);
+  due.discard(connection, "bus", ["a", "b", "c"]);
   due.stats(connection, "bus", 200);
 }
 

@@ -67,6 +67,7 @@ export class ScriptedStore implements Store<undefined> {
       stats: (bus) => due.stats(bus),
       parked: (bus, after, limit) => due.parked(bus, after, limit),
       unpark: (bus, ids) => due.unpark(bus, ids),
+      discard: (bus, ids) => due.discard(bus, ids),
     };
   }
 
