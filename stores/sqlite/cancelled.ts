@@ -1,7 +1,7 @@
 /** Schedules that were taken back before they came. @module */
 import { toText } from "../../src/envelope/stored_text.ts";
 import { keepCancelledMs, type ScheduleCancel, type ScheduleRow } from "../../src/spi/rows.ts";
-import type { Connection } from "./database.ts";
+import type { Connection } from "./connection.ts";
 
 /** The statements. */
 export class Cancelled {

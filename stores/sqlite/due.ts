@@ -2,7 +2,8 @@
 import type { Clock } from "../../src/spi/clock.ts";
 import type { OutboxRow } from "../../src/spi/rows.ts";
 import type { Due, Leased, Parked, Postponed } from "../../src/spi/store.ts";
-import type { Connection, File, Listener } from "./database.ts";
+import type { Connection } from "./connection.ts";
+import type { File, Listener } from "./file.ts";
 import type { DueTable } from "./due_table.ts";
 import type { Writer } from "./writer.ts";
 

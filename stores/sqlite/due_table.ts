@@ -3,7 +3,7 @@ import { fromText, toText } from "../../src/envelope/stored_text.ts";
 import { mostSetBackMs, type OutboxRow } from "../../src/spi/rows.ts";
 import { LeasedRows } from "../../src/values/leased_rows.ts";
 import type { Leased, Parked, Postponed } from "../../src/spi/store.ts";
-import type { Connection } from "./database.ts";
+import type { Connection } from "./connection.ts";
 import { type Found, type Read, readRow } from "./due_row.ts";
 import { dueStatements } from "./due_statements.ts";
 import { toHeaders } from "./text.ts";

@@ -2,7 +2,7 @@
 import { DuplicateError } from "../../src/errors/store.ts";
 import { toText } from "../../src/envelope/stored_text.ts";
 import type { InboxKey } from "../../src/spi/rows.ts";
-import type { Connection } from "./database.ts";
+import type { Connection } from "./connection.ts";
 
 /** The inbox' statements. */
 export class Inbox {

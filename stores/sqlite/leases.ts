@@ -1,6 +1,6 @@
 /** Leases by name. @module */
 import { toText } from "../../src/envelope/stored_text.ts";
-import type { Connection } from "./database.ts";
+import type { Connection } from "./connection.ts";
 
 /** The leases' statement. */
 export class Leases {

@@ -1,7 +1,7 @@
 /** The members of a group: each on a savepoint of its own, one after the other. @module */
 import type { Awaitable } from "../../src/values/awaitable.ts";
 import type { Failures } from "./answer.ts";
-import type { Connection } from "./database.ts";
+import type { Connection } from "./connection.ts";
 
 /** One member, while it runs. */
 interface Member {

@@ -1,6 +1,6 @@
 /** How the tables come to be. @module */
 import type { Change } from "../../src/spi/transport.ts";
-import type { Connection } from "./database.ts";
+import type { Connection } from "./connection.ts";
 
 /** A step from one version of the tables to the next. Never changed once it was published. */
 export interface Migration {

@@ -1,7 +1,7 @@
 /** Messages to be sent once they are due. @module */
 import type { OutboxRow } from "../../src/spi/rows.ts";
 import type { Leased } from "../../src/spi/store.ts";
-import type { Connection } from "./database.ts";
+import type { Connection } from "./connection.ts";
 import { DueTable } from "./due_table.ts";
 
 /** How long what a commit gives is leased where the scope does not say. */

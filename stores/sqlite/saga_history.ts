@@ -1,7 +1,7 @@
 /** What is asked about the instances of sagas, and what has happened to them. @module */
 import { fromText, toText } from "../../src/envelope/stored_text.ts";
 import type { HistorySelection, SagaHistoryRow } from "../../src/spi/rows.ts";
-import type { Connection } from "./database.ts";
+import type { Connection } from "./connection.ts";
 
 /** A row as the statement below gives it. */
 interface Found {

@@ -5,7 +5,7 @@ import { toError } from "../../src/errors/thrown.ts";
 import { fromText, toText } from "../../src/envelope/stored_text.ts";
 import type { Changes, SagaRow } from "../../src/spi/rows.ts";
 import { bytesOf, numberOf, textOf, textOrNone } from "./columns.ts";
-import type { Connection } from "./database.ts";
+import type { Connection } from "./connection.ts";
 import { storeName } from "./errors.ts";
 import { fromRecord, toRecord } from "./text.ts";
 import type { SqliteValue } from "./value.ts";

@@ -3,7 +3,7 @@ import { toText } from "../../src/envelope/stored_text.ts";
 import type { Changes, ScheduleRow } from "../../src/spi/rows.ts";
 import { Cancelled } from "./cancelled.ts";
 import { textOf } from "./columns.ts";
-import type { Connection } from "./database.ts";
+import type { Connection } from "./connection.ts";
 import { DueTable } from "./due_table.ts";
 
 /** The schedules' statements. */

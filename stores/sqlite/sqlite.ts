@@ -3,7 +3,7 @@ import { ConfigurationError, InvalidNameError } from "../../src/errors/configura
 import { shown } from "../../src/errors/shown.ts";
 import type { Store } from "../../src/spi/store.ts";
 import { type Duration, milliseconds } from "../../src/values/duration.ts";
-import { Files } from "./database.ts";
+import { Files } from "./files.ts";
 import { SqliteStore } from "./store.ts";
 import type { SqliteTransaction } from "./transaction.ts";
 import { checkOptionNames, type OptionNames } from "../../src/values/option_names.ts";

@@ -7,7 +7,8 @@ import type { Due, InUnit, Leased, SagaRecords, Scope, Store, StoreCapabilities,
 import { transactionOf } from "../../src/spi/transaction.ts";
 import type { Change, DeployMode, Host } from "../../src/spi/transport.ts";
 import { LinkedList } from "../../src/values/linked_list.ts";
-import type { Connection, Files } from "./database.ts";
+import type { Connection } from "./connection.ts";
+import type { Files } from "./files.ts";
 import { type Session, SqliteDue } from "./due.ts";
 import { explainOwn, isBusy, storeName } from "./errors.ts";
 import { Inbox } from "./inbox.ts";

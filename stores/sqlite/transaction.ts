@@ -1,7 +1,8 @@
 /** What handlers write with. @module */
 import { ConfigurationError } from "../../src/errors/configuration.ts";
 import { shown } from "../../src/errors/shown.ts";
-import type { Connection, File } from "./database.ts";
+import type { Connection } from "./connection.ts";
+import type { File } from "./file.ts";
 import type { SqliteValue } from "./value.ts";
 
 /** What a statement that writes did. */

@@ -1,60 +1,16 @@
 /** The one that writes. @module */
 import { HeroError } from "../../src/errors/hero_error.ts";
 import { OutcomeUnknownError } from "../../src/errors/store.ts";
-import { type Connection, type File, writerLock } from "./database.ts";
+import { Along } from "./along.ts";
+import type { Connection } from "./connection.ts";
 import { explainOwn, isBusy, isOutcomeUnknown, storeName } from "./errors.ts";
+import { type File, writerLock } from "./file.ts";
+import { Job, type Work } from "./job.ts";
 import { type Patience, patiently } from "./patience.ts";
 
 /** More than this share no commit, so that the process is not held up. */
 const maxJobs = 256;
 
-/** What nobody waits for has waited for a commit to go along with for so long. */
-const soonMs = 4;
-/** So much waits at most until nobody waits for the writer. */
-const maxAlong = 32;
-
-/** What is written in one go: it reads and refuses with a `HeroError` first, and writes then. May be done again. */
-type Work<Result> = (connection: Connection) => Result;
-
-/** No literal: V8 may come to make those of a place in its old generation, and keeps what they refer to. */
-class Job {
-  readonly work: Work<unknown>;
-  readonly lax: boolean;
-  resolve: (result: unknown) => void;
-  reject: (reason: unknown) => void;
-
-  constructor(work: Job["work"], lax: boolean, resolve: Job["resolve"], reject: Job["reject"]) {
-    this.work = work;
-    this.lax = lax;
-    this.resolve = resolve;
-    this.reject = reject;
-  }
-
-  /** Gives it up when a signal aborts, while it waits. */
-  listen(signal: AbortSignal, waiting: Job[]): void {
-    const { resolve, reject } = this;
-    const abort = (): void => {
-      const at = waiting.indexOf(this);
-      if (at === -1) return; // its turn has come
-      waiting.splice(at, 1);
-      reject(signal.reason);
-    };
-    // Not assigned as they are made: V8 makes such functions in the old generation, where they keep the job's work.
-    const resolveAndForget: Job["resolve"] = (result) => {
-      signal.removeEventListener("abort", abort);
-      resolve(result);
-    };
-    const rejectAndForget: Job["reject"] = (reason) => {
-      signal.removeEventListener("abort", abort);
-      reject(reason);
-    };
-    this.resolve = resolveAndForget;
-    this.reject = rejectAndForget;
-    signal.addEventListener("abort", abort, { once: true });
-  }
-}
-/** What has gone along with a commit that is still to come, and what it gave. */
-type Done = readonly [job: Job, result: unknown];
 type Outcome = { readonly result: unknown } | { readonly error: unknown };
 
 /** Writes in transactions, one at a time. Work that is ready together shares one commit. */
@@ -62,16 +18,13 @@ export class Writer {
   readonly #file: File;
   readonly #patience: Patience;
   readonly #jobs: Job[] = [];
+  readonly #along: Along;
   #flushing = false;
-  /** What goes along with the next commit. */
-  #along: Job[] = [];
-  /** Ends the wait for one. */
-  #hurry: (() => void) | undefined;
 
   constructor(file: File, patience: Patience) {
     this.#file = file;
     this.#patience = patience;
-    patience.signal.addEventListener("abort", () => this.#hurry?.(), { once: true });
+    this.#along = new Along(patience, file.soon, (jobs) => this.#writeOwn(jobs));
   }
 
   /**
@@ -98,26 +51,11 @@ export class Writer {
     const { signal } = this.#patience;
     return new Promise<Result>((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
-      this.#along.push(new Job(work, false, resolve as Job["resolve"], reject)); // it gives what this very work gave
-      this.#timeAlong();
+      this.#along.add(new Job(work, false, resolve as Job["resolve"], reject)); // it gives what this very work gave
     });
   }
 
-  #timeAlong(): void {
-    if (this.#hurry !== undefined) return;
-    const { clock } = this.#patience;
-    const hurry = (): void => {
-      this.#hurry = undefined;
-      for (const cancel of cancels) cancel();
-      this.#writeOwn(this.#along.splice(0));
-    };
-    // By the clock, as leases end by it; and whatever it does: that of a test may stand still.
-    const cancels = [clock.at(clock.now() + soonMs, hurry), this.#file.soon(soonMs, hurry)];
-    this.#hurry = hurry;
-  }
-
   #writeOwn(jobs: readonly Job[]): void {
-    if (jobs.length === 0) return;
     this.#jobs.push(...jobs);
     if (!this.#flushing) void this.#flush();
   }
@@ -299,12 +237,12 @@ export class Writer {
   }
 
   #commit(): void {
-    const along = this.#takesAlong ? this.#takeAlong() : undefined;
+    const along = this.#takesAlong ? this.#along.take(this.#file.writer) : undefined;
     try {
       this.#file.writer.prepare("COMMIT").run();
       this.#file.committed();
     } catch (error) {
-      if (along !== undefined) this.#leave(along);
+      if (along !== undefined) this.#along.leave(along);
       if (isOutcomeUnknown(error)) throw new OutcomeUnknownError(storeName, { cause: error });
       throw error;
     }
@@ -313,32 +251,7 @@ export class Writer {
 
   /** Whoever waits for the writer comes first: what is done at once for many costs less for each. */
   get #takesAlong(): boolean {
-    const { length } = this.#along;
-    return length >= maxAlong || (length > 0 && this.#jobs.length === 0 && !this.#file.locks.isAwaited(writerLock));
-  }
-
-  /** In the open transaction. What fails of it is done in one of its own. */
-  #takeAlong(): Done[] {
-    const { writer } = this.#file;
-    const done: Done[] = [];
-    const along = this.#along.splice(0);
-    for (const [at, job] of along.entries()) {
-      try {
-        done.push([job, job.work(writer)]);
-      } catch (error) {
-        this.#writeOwn([job]);
-        if (writer.inTransaction) continue;
-        this.#along = along.slice(at + 1);
-        this.#leave(done);
-        throw error;
-      }
-    }
-    return done;
-  }
-
-  /** They are not committed. */
-  #leave(along: readonly Done[]): void {
-    this.#along.unshift(...along.map(([job]) => job));
-    this.#timeAlong();
+    const { size, isMuch } = this.#along;
+    return isMuch || (size > 0 && this.#jobs.length === 0 && !this.#file.locks.isAwaited(writerLock));
   }
 }

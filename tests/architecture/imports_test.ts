@@ -57,7 +57,7 @@ for (
     ["transports/memory/mod.ts", "src/bus/bus.ts"],
     ["transports/kafka/mod.ts", "transports/rabbitmq/frame.ts"],
     ["transports/memory/mod.ts", "amqplib"],
-    ["stores/memory/mod.ts", "stores/sqlite/database.ts"],
+    ["stores/memory/mod.ts", "stores/sqlite/file.ts"],
     ["stores/sqlite/store.ts", "transports/sqlite/messages.ts"],
     ["transports/sqlite/mod.ts", "stores/postgres/database.ts"],
     ["scheduling/due_loop.ts", "src/pipeline/compose.ts"],

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Files } from "../../stores/sqlite/database.ts";
+import { Files } from "../../stores/sqlite/files.ts";
 import { SqliteStore } from "../../stores/sqlite/store.ts";
 import { sqliteTransport } from "../../transports/sqlite/mod.ts";
 import { realTime } from "../conformance/test_clock.ts";

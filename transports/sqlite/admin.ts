@@ -1,7 +1,7 @@
 /** For operators. @module */
 import { TopologyError } from "../../src/errors/transport.ts";
 import type { Admin, Delivery, Receiver, Sink } from "../../src/spi/transport.ts";
-import type { Connection } from "../../stores/sqlite/database.ts";
+import type { Connection } from "../../stores/sqlite/connection.ts";
 import { deliveryOf, nowhere, type Row } from "./message.ts";
 import { News } from "./news.ts";
 import type { SqliteReceiver } from "./receiver.ts";

@@ -1,7 +1,7 @@
 /** What becomes of what a receiver has taken. @module */
 import { LeasedMessages, type LeaseHolder } from "../../src/leasing/leased_messages.ts";
 import type { Delivery, Settlement, Sink } from "../../src/spi/transport.ts";
-import type { Connection } from "../../stores/sqlite/database.ts";
+import type { Connection } from "../../stores/sqlite/connection.ts";
 import type { Lease } from "./lease.ts";
 import type { Held } from "./message.ts";
 import { News } from "./news.ts";

@@ -2,7 +2,7 @@
 import { ClaimLostError } from "../../src/errors/receiving.ts";
 import { UnroutableError } from "../../src/errors/sending.ts";
 import type { Enlistment, Outgoing, Settlement } from "../../src/spi/transport.ts";
-import type { Connection } from "../../stores/sqlite/database.ts";
+import type { Connection } from "../../stores/sqlite/connection.ts";
 import type { JoinableUnit } from "../../stores/sqlite/transaction.ts";
 import type { Lease } from "./lease.ts";
 import { News } from "./news.ts";

@@ -1,6 +1,6 @@
 /** Topics that a bus learns of while it runs. @module */
 import type { Change, Topology } from "../../src/spi/transport.ts";
-import type { Connection } from "../../stores/sqlite/database.ts";
+import type { Connection } from "../../stores/sqlite/connection.ts";
 import type { Migrations } from "../../stores/sqlite/migrations.ts";
 import type { Services } from "./services.ts";
 import { refuse } from "./topology.ts";

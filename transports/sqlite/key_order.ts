@@ -1,5 +1,5 @@
 /** The order of keys: of each, the first message alone can be claimed, and the others are behind it. @module */
-import type { Connection } from "../../stores/sqlite/database.ts";
+import type { Connection } from "../../stores/sqlite/connection.ts";
 import { type Row, state } from "./message.ts";
 import type { messageStatements } from "./message_statements.ts";
 import type { News } from "./news.ts";

@@ -1,7 +1,7 @@
 /** The table of messages. @module */
 import type { Address } from "../../src/spi/transport.ts";
 import { toText } from "../../src/envelope/stored_text.ts";
-import type { Connection } from "../../stores/sqlite/database.ts";
+import type { Connection } from "../../stores/sqlite/connection.ts";
 import { KeyOrder, type KeyRow } from "./key_order.ts";
 import { messageStatements } from "./message_statements.ts";
 import { before, type Contents, type Held, nowhere, type Row, state, tellsExpiry } from "./message.ts";

@@ -1,6 +1,6 @@
 /** Messages that whoever sends them hands to a receiver of its own process, in the commit that writes them. @module */
 import type { Address, Outgoing } from "../../src/spi/transport.ts";
-import type { Connection } from "../../stores/sqlite/database.ts";
+import type { Connection } from "../../stores/sqlite/connection.ts";
 import type { Messages } from "./messages.ts";
 import type { Queue } from "./topology.ts";
 

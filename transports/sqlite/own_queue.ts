@@ -1,5 +1,5 @@
 /** A queue that lives as long as its receiver. @module */
-import type { Connection } from "../../stores/sqlite/database.ts";
+import type { Connection } from "../../stores/sqlite/connection.ts";
 import type { Services } from "./services.ts";
 import type { Queue } from "./topology.ts";
 

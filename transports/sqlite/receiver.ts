@@ -1,6 +1,6 @@
 /** An open source. @module */
 import type { Address, Delivery, Receiver, Settlement, Sink, Source } from "../../src/spi/transport.ts";
-import type { Connection } from "../../stores/sqlite/database.ts";
+import type { Connection } from "../../stores/sqlite/connection.ts";
 import { Claims, type ClaimsOwner } from "./claims.ts";
 import type { Lease } from "./lease.ts";
 import { deliveryOf, type Row } from "./message.ts";

@@ -1,7 +1,7 @@
 /** What is sent. @module */
 import { BackpressureError, MessageTooLargeError, UnroutableError } from "../../src/errors/sending.ts";
 import type { Outgoing } from "../../src/spi/transport.ts";
-import type { Connection } from "../../stores/sqlite/database.ts";
+import type { Connection } from "../../stores/sqlite/connection.ts";
 import { type Contents, contentsOf, state } from "./message.ts";
 import { News } from "./news.ts";
 import { Offers, type Taking } from "./offers.ts";

@@ -4,7 +4,7 @@ import { headersToText } from "../../src/envelope/stored_text.ts";
 import type { SettlingOf } from "../../src/leasing/leased_messages.ts";
 import type { FrameHeaders } from "../../src/spi/frame.ts";
 import type { Settlement } from "../../src/spi/transport.ts";
-import type { Connection } from "../../stores/sqlite/database.ts";
+import type { Connection } from "../../stores/sqlite/connection.ts";
 import type { Lease } from "./lease.ts";
 import { News } from "./news.ts";
 import type { Services } from "./services.ts";

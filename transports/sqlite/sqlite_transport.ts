@@ -4,7 +4,7 @@ import type { Store } from "../../src/spi/store.ts";
 import type { Transport } from "../../src/spi/transport.ts";
 import { type Duration, milliseconds } from "../../src/values/duration.ts";
 import { checkOptionNames, type OptionNames } from "../../src/values/option_names.ts";
-import { Files } from "../../stores/sqlite/database.ts";
+import { Files } from "../../stores/sqlite/files.ts";
 import { SqliteStore } from "../../stores/sqlite/store.ts";
 import type { SqliteTransaction } from "../../stores/sqlite/transaction.ts";
 import { SqliteTransport } from "./transport.ts";

@@ -1,6 +1,6 @@
 /** Taking what a queue has, once. @module */
 import type { Receiver, Sink } from "../../src/spi/transport.ts";
-import type { Connection } from "../../stores/sqlite/database.ts";
+import type { Connection } from "../../stores/sqlite/connection.ts";
 import type { Row } from "./message.ts";
 import type { News } from "./news.ts";
 import { SqliteReceiver } from "./receiver.ts";

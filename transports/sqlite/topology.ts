@@ -4,7 +4,7 @@ import { bindingEntity, extraBindings } from "../../src/spi/extra_bindings.ts";
 import type { Address, Change, Entity, Topology } from "../../src/spi/transport.ts";
 import { queueName, topicName } from "../../src/values/destination.ts";
 import { fromText, toText } from "../../src/envelope/stored_text.ts";
-import type { Connection } from "../../stores/sqlite/database.ts";
+import type { Connection } from "../../stores/sqlite/connection.ts";
 
 /** As errors and extensions say it. */
 export const transportName = "sqlite";

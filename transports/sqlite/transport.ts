@@ -15,7 +15,8 @@ import type {
   Topology,
   Transport,
 } from "../../src/spi/transport.ts";
-import type { Connection, Listener } from "../../stores/sqlite/database.ts";
+import type { Connection } from "../../stores/sqlite/connection.ts";
+import type { Listener } from "../../stores/sqlite/file.ts";
 import { Migrations } from "../../stores/sqlite/migrations.ts";
 import type { SqliteStore } from "../../stores/sqlite/store.ts";
 import { Transaction } from "../../stores/sqlite/transaction.ts";

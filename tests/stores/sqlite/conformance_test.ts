@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Store } from "../../../src/spi/store.ts";
-import { Files } from "../../../stores/sqlite/database.ts";
+import { Files } from "../../../stores/sqlite/files.ts";
 import type { SqliteTransaction } from "../../../stores/sqlite/mod.ts";
 import { sqlite } from "../../../stores/sqlite/mod.ts";
 import { SqliteStore } from "../../../stores/sqlite/store.ts";

@@ -4,7 +4,7 @@ import type { OutboxRow } from "../../../src/spi/rows.ts";
 import type { DueTable } from "../../../stores/sqlite/due_table.ts";
 import { changes, frame } from "../../conformance/store/trial.ts";
 import { test } from "../../support/runner.ts";
-import { Connection } from "../../../stores/sqlite/database.ts";
+import { Connection } from "../../../stores/sqlite/connection.ts";
 import { Inbox } from "../../../stores/sqlite/inbox.ts";
 import { Leases } from "../../../stores/sqlite/leases.ts";
 import { tables } from "../../../stores/sqlite/migrations/0001_tables.ts";

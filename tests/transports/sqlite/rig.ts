@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Outgoing, Source, Topology, Transport } from "../../../src/spi/transport.ts";
-import { Files } from "../../../stores/sqlite/database.ts";
+import { Files } from "../../../stores/sqlite/files.ts";
 import { SqliteStore } from "../../../stores/sqlite/store.ts";
 import { sqliteTransport, type SqliteTransportOptions } from "../../../transports/sqlite/mod.ts";
 import { type TestClock, virtualTime } from "../../conformance/test_clock.ts";

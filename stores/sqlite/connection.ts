@@ -1,0 +1,80 @@
+/** A connection to a file. @module */
+import { ConfigurationError } from "../../src/errors/configuration.ts";
+import { shown } from "../../src/errors/shown.ts";
+import type { SqliteValue } from "./value.ts";
+
+/** As `node:sqlite` has it, on every runtime. */
+export interface Statement {
+  /** Of what it was prepared from, the first statement. */
+  readonly sourceSQL: string;
+  run(
+    ...values: readonly SqliteValue[]
+  ): { readonly changes: number | bigint; readonly lastInsertRowid: number | bigint };
+  get(...values: readonly SqliteValue[]): unknown;
+  all(...values: readonly SqliteValue[]): unknown[];
+}
+/** The same. */
+export interface NativeDatabase {
+  readonly isTransaction: boolean;
+  exec(sql: string): void;
+  prepare(sql: string): Statement;
+  close(): void;
+}
+
+/** More statements than this of one connection are forgotten. */
+const maxStatements = 500;
+
+/** A connection that knows its statements. */
+export class Connection {
+  readonly #database: NativeDatabase;
+  readonly #statements = new Map<string, Statement>();
+
+  constructor(database: NativeDatabase) {
+    this.#database = database;
+  }
+
+  /** Whether a transaction is open; SQLite ends it by itself after some errors. */
+  get inTransaction(): boolean {
+    return this.#database.isTransaction;
+  }
+
+  /** Runs statements that give nothing. */
+  exec(sql: string): void {
+    this.#database.exec(sql);
+  }
+
+  /**
+   * A statement, prepared once.
+   *
+   * @throws {ConfigurationError} if it is more than one
+   */
+  prepare(sql: string): Statement {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql);
+      refuseMore(sql.slice(statement.sourceSQL.length));
+      if (this.#statements.size >= maxStatements) this.#statements.clear();
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  /** Undoes what is open, if anything is. */
+  rollback(): void {
+    if (this.inTransaction) this.prepare("ROLLBACK").run();
+  }
+
+  close(): void {
+    this.#statements.clear();
+    this.#database.close();
+  }
+}
+
+/** SQLite prepares the first of several statements, and says nothing of the others. */
+function refuseMore(rest: string): void {
+  if (/^(?:\s|;|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$))*$/.test(rest)) return;
+  throw new ConfigurationError(
+    `Cannot run several SQL statements at once: SQLite would run the first alone, and not ${shown(rest.trim())}. ` +
+      "Run them one after the other",
+  );
+}
