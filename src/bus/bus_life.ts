@@ -12,6 +12,7 @@ import type { EndpointBuilder } from "./endpoint.ts";
 import type { EndpointRuntime, Handling } from "./endpoint_runtime.ts";
 import type { Endpoints } from "./endpoints.ts";
 import { topologyOf } from "./topology.ts";
+import { unlessMissing } from "./unless_missing.ts";
 
 const defaultDeadline = "30s";
 /** What {@linkcode StopOptions} may name. */
@@ -287,8 +288,11 @@ export class BusLife {
   async counts(endpoint: string): Promise<Counts> {
     const { state, services } = this.#endpoints.runtime(endpoint);
     const { admin } = this.#core.transport;
-    const aside = (suffix: "_error" | "_skipped") =>
-      services.keepsFailed ? admin?.count(queueName(this.#core.routing.queue(endpoint, suffix)) ?? "") : undefined;
+    const aside = (suffix: "_error" | "_skipped") => {
+      if (!services.keepsFailed) return undefined;
+      const queue = queueName(this.#core.routing.queue(endpoint, suffix)) ?? "";
+      return unlessMissing(queue, admin?.count(queue));
+    };
     const [own, failed, skipped] = await Promise.all([
       admin?.count(queueName(services.address) ?? services.address),
       aside("_error"),

@@ -44,7 +44,10 @@ export interface FailedMessage {
 }
 /** Messages by id, by what is known about them, or all that are there when it begins. */
 export type Selection = "all" | readonly string[] | ((message: FailedMessage) => boolean);
-/** `<endpoint>_error`, or `<endpoint>_skipped`. */
+/**
+ * `<endpoint>_error`, or `<endpoint>_skipped`. One that is not there yet has nothing in it; where the endpoint's own
+ * queue is missing as well, whatever is asked ends in a `TopologyError`.
+ */
 export interface ErrorQueue {
   /**
    * Takes nothing away. Oldest first where the transport has an order.

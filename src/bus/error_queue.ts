@@ -15,6 +15,7 @@ import { isPromise } from "../values/awaitable.ts";
 import { queueName } from "../values/destination.ts";
 import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 import type { ErrorQueue, FailedMessage, Selection } from "./control.ts";
+import { unlessMissing } from "./unless_missing.ts";
 
 const pageSize = 100;
 const credit = 100;
@@ -76,7 +77,8 @@ export class EndpointErrorQueue implements ErrorQueue {
     let from: string | undefined;
     do {
       signal?.throwIfAborted();
-      const page = await admin.browse(this.#queue, from, pageSize);
+      const page = await this.#asked(admin, admin.browse(this.#queue, from, pageSize));
+      if (page === undefined) return;
       for (const delivery of page.items) {
         if (given >= limit) return;
         const message = this.#describe(delivery);
@@ -133,7 +135,8 @@ export class EndpointErrorQueue implements ErrorQueue {
       lost: () => {},
       readdressed: () => {},
     };
-    const taking = await admin.take(this.#queue, sink, credit);
+    const taking = await this.#asked(admin, admin.take(this.#queue, sink, credit));
+    if (taking === undefined) return 0;
     opened.receiver = taking;
     for (const delivery of early.splice(0)) under.push(handle(delivery, taking));
     await taking.done;
@@ -141,6 +144,17 @@ export class EndpointErrorQueue implements ErrorQueue {
     await taking.stop();
     if (failures.length > 0) throw failures[0];
     return count;
+  }
+
+  /**
+   * What was asked of the queue; `undefined`: it is not there, as nothing has failed yet.
+   *
+   * @throws {TopologyError} if the endpoint's queue is not there either: this is another broker, or another name
+   */
+  async #asked<Result>(admin: Admin, asked: Promise<Result>): Promise<Result | undefined> {
+    const result = await unlessMissing(this.#queue, asked);
+    if (result === undefined) await admin.count(queueName(this.#endpoint) ?? this.#endpoint);
+    return result;
   }
 
   #chooser(which: Selection): (delivery: Delivery) => boolean {

@@ -114,17 +114,27 @@ export class TopologyError extends HeroError {
    * Puts it into words.
    *
    * @param problems one entry a missing or different entity: `queue:orders: …`
-   * @param options `instead`: what to do where `bus.deploy` cannot mend it
+   * @param options `instead`: what to do where `bus.deploy` cannot mend it; `missing`: what is not there at all, as in
+   * `queue:orders`, also in the details
    */
   constructor(
     problems: readonly string[],
-    { instead, ...options }: HeroErrorOptions & { readonly instead?: string } = {},
+    { instead, missing, ...options }: HeroErrorOptions & { readonly instead?: string; readonly missing?: string } = {},
   ) {
     super(
       `The topology is not as it must be: ${problems.join("; ")}. ` +
         (instead ??
           'Run bus.deploy("apply") with the right to manage it, or change the configuration to what is there'),
-      { ...options, details: { problems } },
+      { ...options, details: { problems, ...(missing === undefined ? {} : { missing }) } },
     );
+  }
+
+  /**
+   * Of what is not there at all.
+   *
+   * @param entity as in `queue:orders`
+   */
+  static missing(entity: string, options?: ErrorOptions): TopologyError {
+    return new TopologyError([`${entity}: it is missing`], { ...options, missing: entity });
   }
 }

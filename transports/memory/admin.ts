@@ -64,7 +64,7 @@ export class MemoryAdmin implements Admin {
   #queue(name: string, doing: string): Queue {
     this.#check(`${doing} "queue:${name}"`);
     const queue = this.#broker.entities.queue(name);
-    if (queue === undefined) throw new TopologyError([`queue:${name}: it is missing`]);
+    if (queue === undefined) throw TopologyError.missing(`queue:${name}`);
     return queue;
   }
 }

@@ -114,7 +114,7 @@ export class MemoryTransport implements Transport, Member, Crowd {
     const queue = source.lifetime === "durable"
       ? entities.queue(source.queue)
       : entities.addTransient(source.queue, source.topics, settings);
-    if (queue === undefined) throw new TopologyError([`queue:${source.queue}: it is missing`]);
+    if (queue === undefined) throw TopologyError.missing(`queue:${source.queue}`);
     const receiver = new MemoryReceiver(queue, sink, this.#broker, {
       credit: source.credit,
       ordered: source.ordered,

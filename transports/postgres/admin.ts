@@ -75,7 +75,7 @@ async function dueAndLast({ database, messages, announce }: Services, { id }: Qu
 
 async function found({ database, entities }: Services, name: string): Promise<Queue> {
   const queue = await entities.queue(sessionOf(database), name);
-  if (queue === undefined) throw new TopologyError([`queue:${name}: it is missing`]);
+  if (queue === undefined) throw TopologyError.missing(`queue:${name}`);
   return queue;
 }
 

@@ -237,7 +237,7 @@ export class PostgresTransport<Tx> implements Transport {
     const { database } = services;
     const find = async (session: SqlSession): Promise<Queue> => {
       const queue = await this.#entities.queue(session, name);
-      if (queue === undefined) throw new TopologyError([`queue:${name}: it is missing`]);
+      if (queue === undefined) throw TopologyError.missing(`queue:${name}`);
       return queue;
     };
     const found = await find(sessionOf(database));

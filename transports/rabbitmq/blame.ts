@@ -24,7 +24,7 @@ export function blame(
       if (code === codes.accessRefused) {
         fail(parcel, accessRefused(reason, parcel.to, "send to"));
       } else if (parcel.mandatory) fail(parcel, new UnroutableError(parcel.name, parcel.to, { cause: reason }));
-      else fail(parcel, new TopologyError([`${parcel.to}: it is missing`], { cause: reason }));
+      else fail(parcel, TopologyError.missing(parcel.to, { cause: reason }));
     }
     if (guilty.length > 0) return;
   }

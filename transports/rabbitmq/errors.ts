@@ -128,8 +128,8 @@ export function toTyped(error: unknown, entity: string, doing: string): Error {
     case codes.notFound: {
       const named = entityIn(error);
       const other = named !== undefined && entity.slice(entity.indexOf(":") + 1) !== named.name;
-      const what = other ? `the ${named.kind} "${named.name}"` : "it";
-      return new TopologyError([`${entity}: ${what} is missing`], { cause: error });
+      if (!other) return TopologyError.missing(entity, { cause: error });
+      return new TopologyError([`${entity}: the ${named.kind} "${named.name}" is missing`], { cause: error });
     }
     case codes.resourceLocked:
       return new TopologyError([`${entity}: another connection has it for itself`], {

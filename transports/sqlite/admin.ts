@@ -90,7 +90,7 @@ export class SqliteAdmin implements Admin {
     return session.read((reader) => {
       entities.refresh(reader);
       const queue = entities.queue(reader, name);
-      if (queue === undefined) throw new TopologyError([`queue:${name}: it is missing`]);
+      if (queue === undefined) throw TopologyError.missing(`queue:${name}`);
       return work(reader, queue);
     });
   }

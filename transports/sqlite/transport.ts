@@ -251,11 +251,11 @@ export class SqliteTransport implements Transport {
       return await session.writer.write((connection) => this.#entities.addTemporary(connection, entity, until));
     }
     const found = await session.read((reader) => this.#entities.queue(reader, name));
-    if (found === undefined) throw new TopologyError([`queue:${name}: it is missing`]);
+    if (found === undefined) throw TopologyError.missing(`queue:${name}`);
     if (!ordered || found.ordered) return found;
     return await session.writer.write((connection) => {
       const queue = this.#entities.queue(connection, name);
-      if (queue === undefined) throw new TopologyError([`queue:${name}: it is missing`]);
+      if (queue === undefined) throw TopologyError.missing(`queue:${name}`);
       if (!queue.ordered) this.#messages.order(connection, queue);
       return { ...queue, ordered: true };
     });

@@ -1,7 +1,9 @@
 /** A bus that shares a broker with MassTransit. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
+import { Buffer } from "node:buffer";
 import { command, createBus, event, query } from "../../../mod.ts";
 import type { Bus } from "../../../src/bus/bus.ts";
+import { TopologyError } from "../../../src/errors/transport.ts";
 import { masstransitNaming } from "../../../src/masstransit/mod.ts";
 import { rabbitmq } from "../../../transports/rabbitmq/mod.ts";
 import { eventually, realTime } from "../../conformance/test_clock.ts";
@@ -114,3 +116,30 @@ test(
   },
   { skip },
 );
+
+test("rabbitmq: where MassTransit has had no failure yet, and so made no error queue, none is listed", async () => {
+  const prefix = `mt${run}e-`;
+  const operator = sharing(prefix);
+  operator.endpoint("submit-order");
+  const errors = operator.errors("submit-order");
+  const ids = async () => (await Array.fromAsync(errors.list())).map(({ messageId }) => messageId);
+  try {
+    // Nothing of it is there: that is another broker, or another name.
+    for (const ask of [() => ids(), () => errors.requeue("all"), () => errors.discard(["m1"])]) {
+      await assertRejects(ask, TopologyError, `queue:${prefix}submit-order: it is missing`);
+    }
+    await raw(async (channel) => void await channel.assertQueue(`${prefix}submit-order`, { durable: true }));
+    assertEquals([await ids(), await errors.requeue("all"), await errors.discard(["m1"])], [[], 0, 0]);
+    assertEquals(await Array.fromAsync(operator.skipped("submit-order").list()), []);
+    // The first failure.
+    await raw(async (channel) => {
+      await channel.assertQueue(`${prefix}submit-order_error`, { durable: true });
+      channel.sendToQueue(`${prefix}submit-order_error`, Buffer.from("{}"), { messageId: "m1" });
+      await channel.waitForConfirms();
+    });
+    assertEquals([await ids(), await errors.discard(["m1"])], [["m1"], 1]);
+  } finally {
+    await operator.stop({ deadline: "2s" });
+    await removeAll(operator);
+  }
+}, { skip });
