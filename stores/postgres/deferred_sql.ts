@@ -1,14 +1,14 @@
 /** postgres.js' transaction, before it is open. @module */
 import type { Row, Sql, TransactionSql } from "postgres";
 import { ConfigurationError } from "../../src/errors/configuration.ts";
+import { firstWordAt } from "../../src/values/first_word.ts";
 import { DeferredQuery, DeferredValue, madeOf, type MakeQuery, type SendQuery } from "./deferred_query.ts";
 import { type PlainStatement, sendPlain } from "./plain_query.ts";
 import type { UseTransaction } from "./sql_client.ts";
 
-/** What would end the transaction behind the unit's back, or change what its texts mean; comments may stand before it. */
+/** What would end the transaction behind the unit's back, or change what its texts mean. */
 const forbidden = new RegExp(
-  String.raw`^(?:\s|--[^\n]*\n?|\/\*[\s\S]*?\*\/|;)*` +
-    String.raw`(begin|start|commit|end|abort|rollback|savepoint|release|deallocate|discard|` +
+  String.raw`^(begin|start|commit|end|abort|rollback|savepoint|release|deallocate|discard|` +
     String.raw`set\s+(?:(?:local|session)\s+)?(?:client_encoding|names))\b`,
   "i",
 );
@@ -125,7 +125,8 @@ function isTemplate(value: unknown): value is TemplateStringsArray {
 }
 
 function check(text: string): void {
-  const found = forbidden.exec(text)?.[1];
+  if (typeof text !== "string") return; // from JavaScript: the client refuses it
+  const found = forbidden.exec(text.slice(firstWordAt(text, true)))?.[1];
   if (found === undefined) return;
   const name = found.toUpperCase();
   throw new ConfigurationError(

@@ -1,6 +1,7 @@
 /** A connection to a file. @module */
 import { ConfigurationError } from "../../src/errors/configuration.ts";
 import { shown } from "../../src/errors/shown.ts";
+import { firstWordAt } from "../../src/values/first_word.ts";
 import type { SqliteValue } from "./value.ts";
 
 /** As `node:sqlite` has it, on every runtime. */
@@ -46,11 +47,12 @@ export class Connection {
   /**
    * A statement, prepared once.
    *
-   * @throws {ConfigurationError} if it is more than one
+   * @throws {ConfigurationError} if it is none, or more than one
    */
   prepare(sql: string): Statement {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
+      refuseNone(sql);
       statement = this.#database.prepare(sql);
       refuseMore(sql.slice(statement.sourceSQL.length));
       if (this.#statements.size >= maxStatements) this.#statements.clear();
@@ -70,9 +72,17 @@ export class Connection {
   }
 }
 
+/** SQLite gives no statement then. On Deno the process ends when that one is asked for its text. */
+function refuseNone(sql: string): void {
+  if (firstWordAt(sql, false) < sql.length && !sql.includes("\0")) return;
+  throw new ConfigurationError(
+    `Cannot run ${shown(sql)}: SQLite reads a text up to its first NUL, and needs a statement there. Write one`,
+  );
+}
+
 /** SQLite prepares the first of several statements, and says nothing of the others. */
 function refuseMore(rest: string): void {
-  if (/^(?:\s|;|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$))*$/.test(rest)) return;
+  if (firstWordAt(rest, false) === rest.length) return;
   throw new ConfigurationError(
     `Cannot run several SQL statements at once: SQLite would run the first alone, and not ${shown(rest.trim())}. ` +
       "Run them one after the other",

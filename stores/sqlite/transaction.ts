@@ -1,6 +1,7 @@
 /** What handlers write with. @module */
 import { ConfigurationError } from "../../src/errors/configuration.ts";
 import { shown } from "../../src/errors/shown.ts";
+import { firstWordAt } from "../../src/values/first_word.ts";
 import type { Connection } from "./connection.ts";
 import type { File } from "./file.ts";
 import type { SqliteValue } from "./value.ts";
@@ -77,9 +78,8 @@ export interface JoinableUnit {
   join(joined: Joined): void;
 }
 
-/** What would end the transaction behind the unit's back; comments may stand before it. */
-const forbidden =
-  /^(?:\s|--[^\n]*\n?|\/\*[\s\S]*?\*\/|;)*(begin|commit|end|rollback|savepoint|release|vacuum|attach|detach)\b/i;
+/** What would end the transaction behind the unit's back. */
+const forbidden = /^(begin|commit|end|rollback|savepoint|release|vacuum|attach|detach)\b/i;
 
 /** The transaction of a unit, over what the unit lets through. */
 export class Transaction implements SqliteTransaction {
@@ -141,7 +141,7 @@ function refusalOf(sql: string): ConfigurationError | undefined {
   if (typeof sql !== "string") {
     return new ConfigurationError(`Cannot run ${shown(sql)}: a statement is text. Write tx.run("…", value, …)`);
   }
-  const found = forbidden.exec(sql)?.[1];
+  const found = forbidden.exec(sql.slice(firstWordAt(sql, false)))?.[1];
   if (found === undefined) return undefined;
   return new ConfigurationError(
     `Cannot run ${found.toUpperCase()} in a unit of work: the unit begins and ends its transaction. Take it away`,

@@ -43,6 +43,21 @@ onPostgres("tx takes what postgres.js takes: values, fragments, lists, helpers, 
   assertEquals(await names(opened), ["a!", "b!", "c!"]);
 });
 
+onPostgres(
+  "a statement may have what looks like the end of its transaction in a text, and long lines before it",
+  async (opened) => {
+    const unit = await (await opened.store()).begin(opened.scope());
+    const { tx } = unit;
+    const line = "-".repeat(100);
+    assertEquals(
+      (await tx.unsafe(`${line}\n/* one /* two */ */ SELECT '*/ COMMIT' AS text`))[0]?.["text"],
+      "*/ COMMIT",
+    );
+    assertThrows(() => tx.unsafe(`${line}\n/* one /* two */ */ COMMIT`), ConfigurationError, "COMMIT");
+    await unit.rollback();
+  },
+);
+
 onPostgres("tx reads in pages and row by row", async (opened) => {
   const store = await opened.store();
   const unit = await store.begin(opened.scope());

@@ -102,7 +102,7 @@ test("of several statements none runs, and the error says what would not have; w
   withStore({}, async ({ begin }) => {
     const unit = await begin();
     const { tx } = unit;
-    for (const more of ["CREATE TABLE two (b)", "-- note\n INSERT INTO one VALUES (1)", "x"]) {
+    for (const more of ["CREATE TABLE two (b)", "-- note\n INSERT INTO one VALUES (1)", "/* note */ SELECT 1", "x"]) {
       await assertRejects(
         () => tx.run(`CREATE TABLE one (a); ${more}`),
         ConfigurationError,
@@ -116,6 +116,29 @@ test("of several statements none runs, and the error says what would not have; w
     await tx.run("CREATE TRIGGER kept AFTER INSERT ON one BEGIN DELETE FROM one; SELECT 1; END");
     await assertRejects(() => tx.get(["SELECT 1"] as unknown as string), ConfigurationError, "a statement is text");
     await unit.commit(changes({}));
+  }));
+
+test("a text without a statement is refused", () =>
+  withStore({}, async ({ begin }) => {
+    const unit = await begin();
+    const { tx } = unit;
+    for (const none of ["", " ", ";", "-- note", "/* note", "\0SELECT 1", "/*\0*/ SELECT 1", "SELECT '\0'"]) {
+      await assertRejects(() => tx.all(none), ConfigurationError, "needs a statement");
+    }
+    assertEquals((await tx.get(";; /* note */ SELECT 1 AS one"))?.["one"], 1);
+    await unit.rollback();
+  }));
+
+test("a statement may have what looks like the end of its transaction in a text, and long lines before it", () =>
+  withStore({}, async ({ begin }) => {
+    const unit = await begin();
+    await unit.tx.run("CREATE TABLE own (text)");
+    await unit.tx.run(`/* note */ INSERT INTO own VALUES ('*/ COMMIT')`);
+    const line = "-".repeat(100);
+    await unit.tx.run(`${line}\n-- Forgets\n${line}\nDELETE FROM own; ${line}`);
+    await assertRejects(() => unit.tx.run(`SELECT 1; ${line}\nSELECT 2`), ConfigurationError, "several");
+    await assertRejects(() => unit.tx.run(`${line}\nCOMMIT`), ConfigurationError, "COMMIT");
+    await unit.rollback();
   }));
 
 test("a statement that fails leaves the transaction as it was", () =>
