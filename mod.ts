@@ -91,6 +91,7 @@ export {
   TransactionEndedError,
   UnitTooLargeError,
   UnreadableRowError,
+  WriterHeldError,
 } from "./src/errors/store.ts";
 export {
   AccessRefusedError,

@@ -133,7 +133,7 @@ export class StoreCorruptError extends HeroError {
   }
 }
 
-/** Another process has kept the store locked for too long; nothing was written. */
+/** Another process, or what shares no connection with it in this one, has kept the store locked for too long; nothing was written. */
 export class StoreLockedError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_STORE_LOCKED";
@@ -145,9 +145,33 @@ export class StoreLockedError extends HeroError {
    */
   constructor(store: string, where: string, waitedInMs: number, options?: ErrorOptions) {
     super(
-      `Cannot write to "${store}": another process has kept "${where}" locked for ${waitedInMs} ms. ` +
-        `End its transaction, or raise { lockTimeout }`,
+      `Cannot write to "${store}": another process, or what shares no connection with it in this one, has kept ` +
+        `"${where}" locked for ${waitedInMs} ms. End its transaction, or raise { lockTimeout }`,
       { ...options, details: { store, where, waitedInMs } },
+    );
+  }
+}
+
+/**
+ * A transaction of this process has kept a store that has one writer for too long; nothing was written. Also why such a
+ * store is degraded, while others wait.
+ */
+export class WriterHeldError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_WRITER_HELD";
+  /**
+   * Puts it into words.
+   *
+   * @param where the file or database
+   * @param who whose transaction it is, as in `a handler of "orders"`
+   * @param heldInMs for how long it has kept the store so far
+   */
+  constructor(store: string, where: string, who: string, heldInMs: number) {
+    super(
+      `Cannot write to "${store}": ${who} has kept "${where}" to itself for ${heldInMs} ms. If it waits for this, it ` +
+        `waits for itself: where ctx.tx was used, send and schedule with ctx, in bus.transaction() with the sender that it ` +
+        `gives, and not with the bus. Else await nothing slow there, or raise { lockTimeout }`,
+      { details: { store, where, who, heldInMs } },
     );
   }
 }

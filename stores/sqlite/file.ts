@@ -4,11 +4,10 @@ import { Checkpoints, type Log, type LoggedFile, wantedPages } from "./checkpoin
 import type { Connection } from "./connection.ts";
 import { explainOwn, isBusy } from "./errors.ts";
 import { type Patience, patiently } from "./patience.ts";
+import { WriterLock } from "./writer_lock.ts";
 
 /** After so many commits the event loop turns. */
 const commitsPerTurn = 32;
-/** Whoever writes holds the lock of this name. */
-export const writerLock = "writer";
 
 /** Whoever waits for rows, or is told of them. */
 export type Listener = (table: string, bus: string, at: number) => void;
@@ -29,8 +28,10 @@ export class File implements LoggedFile {
   /** Commits since the event loop has turned. */
   #commits = 0;
   readonly #closing = new AbortController();
-  /** Of the writer, of inbox keys and of sagas. */
+  /** Of inbox keys and of sagas. */
   readonly locks: KeyedLocks = new KeyedLocks();
+  /** Whoever writes has it. */
+  readonly writing: WriterLock;
   readonly listeners = new Set<Listener>();
   /** Whether what is committed is to outlive a power cut. */
   #lasting = false;
@@ -43,6 +44,7 @@ export class File implements LoggedFile {
    */
   constructor(path: string, writer: Connection, reader: Connection, turn: () => Promise<void>, soon: Soon) {
     this.path = path;
+    this.writing = new WriterLock(path);
     this.turn = turn;
     this.soon = soon;
     this.writer = writer;
@@ -118,6 +120,7 @@ export class File implements LoggedFile {
 
   async close(): Promise<void> {
     this.#closing.abort();
+    this.writing.close();
     await this.#checkpoints?.close();
     this.reader.close();
     this.writer.close();
@@ -130,13 +133,13 @@ export class File implements LoggedFile {
 
   /** As {@linkcode LoggedFile.checkpoint}. */
   async checkpoint(): Promise<number> {
-    await this.locks.acquire(writerLock, this.#closing.signal);
+    await this.writing.acquire(this.#closing.signal);
     try {
       const begin = performance.now();
       this.writer.prepare("PRAGMA wal_checkpoint(PASSIVE)").get();
       return performance.now() - begin;
     } finally {
-      this.locks.release(writerLock);
+      this.writing.release();
     }
   }
 }

@@ -13,6 +13,7 @@ import { HeldLocks } from "../../src/values/held_locks.ts";
 import { explain, explainOwn, storeName } from "./errors.ts";
 import { type Group, Members } from "./members.ts";
 import { type JoinableUnit, type Joined, Transaction } from "./transaction.ts";
+import type { Holder } from "./writer_lock.ts";
 
 /** What a unit needs of its store. */
 export interface UnitHost {
@@ -35,7 +36,7 @@ export interface UnitHost {
 }
 
 /** A unit of work: a transaction from the first use of `tx` on, else one commit at the end. */
-export class SqliteUnit implements Unit<Transaction>, JoinableUnit, Group {
+export class SqliteUnit implements Unit<Transaction>, JoinableUnit, Group, Holder {
   readonly duplicates: readonly boolean[];
   readonly tx: Transaction;
   /** Its place among the host's units: the host's own. */
@@ -75,6 +76,11 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit, Group {
 
   get heldSince(): number | undefined {
     return this.#heldSince;
+  }
+  /** As {@linkcode Holder.who}. */
+  get who(): string {
+    const [first] = this.#scope.inbox;
+    return first === undefined ? `a transaction of the bus "${this.#scope.bus}"` : `a handler of "${first.endpoint}"`;
   }
 
   get open(): Awaitable<Connection> | undefined {
@@ -236,13 +242,13 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit, Group {
 
   /** With no promise; `undefined`: something has to be waited for. */
   #beginNow(): Connection | undefined {
-    const connection = this.#host.session.writer.openNow();
+    const connection = this.#host.session.writer.openNow(this);
     return connection && this.#begun(connection);
   }
 
   async #begin(): Promise<Connection> {
     const { writer } = this.#host.session;
-    const connection = await writer.open(this.#scope.signal);
+    const connection = await writer.open(this.#scope.signal, this);
     if (this.#ended !== undefined) {
       writer.rollback();
       throw ended(this.#ended);

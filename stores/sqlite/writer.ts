@@ -1,12 +1,13 @@
 /** The one that writes. @module */
 import { HeroError } from "../../src/errors/hero_error.ts";
-import { OutcomeUnknownError } from "../../src/errors/store.ts";
+import { OutcomeUnknownError, WriterHeldError } from "../../src/errors/store.ts";
 import { Along } from "./along.ts";
 import type { Connection } from "./connection.ts";
 import { explainOwn, isBusy, isOutcomeUnknown, storeName } from "./errors.ts";
-import { type File, writerLock } from "./file.ts";
+import type { File } from "./file.ts";
 import { Job, type Work } from "./job.ts";
 import { type Patience, patiently } from "./patience.ts";
+import type { Holder } from "./writer_lock.ts";
 
 /** More than this share no commit, so that the process is not held up. */
 const maxJobs = 256;
@@ -94,13 +95,16 @@ export class Writer {
   }
 
   /** As {@linkcode Writer.open}, with no promise; `undefined`: something has to be waited for. */
-  openNow(): Connection | undefined {
-    return this.#file.breathless ? undefined : this.#openAtOnce();
+  openNow(holder: Holder): Connection | undefined {
+    if (this.#file.breathless) return undefined;
+    const connection = this.#openAtOnce();
+    if (connection !== undefined) this.#file.writing.holdFor(holder);
+    return connection;
   }
 
   #openAtOnce(): Connection | undefined {
-    const { writer, locks, path } = this.#file;
-    if (!locks.tryAcquire(writerLock)) return undefined;
+    const { writer, writing, path } = this.#file;
+    if (!writing.tryAcquire()) return undefined;
     try {
       this.#file.commits(false);
       writer.prepare("BEGIN IMMEDIATE").run();
@@ -112,13 +116,19 @@ export class Writer {
     }
   }
 
-  /** Opens a transaction for one alone, which ends it with `commit` or `rollback`. */
-  async open(signal: AbortSignal): Promise<Connection> {
-    await this.#file.locks.acquire(writerLock, signal);
+  /**
+   * Opens a transaction for one alone, which ends it with `commit` or `rollback`.
+   *
+   * @throws {WriterHeldError} where another such has kept it for too long
+   */
+  async open(signal: AbortSignal, holder: Holder): Promise<Connection> {
+    const { writing } = this.#file;
+    await writing.acquire(signal, this.#patience);
     try {
       await this.#begin(signal, false);
+      writing.holdFor(holder);
     } catch (error) {
-      this.#file.locks.release(writerLock);
+      writing.release();
       throw explainOwn(error, this.#file.path);
     }
     return this.#file.writer;
@@ -138,7 +148,7 @@ export class Writer {
     try {
       this.#file.writer.rollback();
     } finally {
-      this.#file.locks.release(writerLock);
+      this.#file.writing.release();
     }
   }
 
@@ -160,10 +170,13 @@ export class Writer {
 
   async #turn(): Promise<void> {
     let jobs: Job[] = [];
+    const ready = this.#jobs.length;
     try {
-      await this.#file.locks.acquire(writerLock, this.#patience.signal);
+      await this.#file.writing.acquire(this.#patience.signal, this.#patience);
     } catch (error) {
-      for (const job of this.#jobs.splice(0)) job.reject(error);
+      // What has come since has not waited for as long.
+      const many = error instanceof WriterHeldError ? ready : this.#jobs.length;
+      for (const job of this.#jobs.splice(0, many)) job.reject(error);
       return;
     }
     let outcomes: readonly Outcome[];
@@ -180,7 +193,7 @@ export class Writer {
       for (const job of [...jobs, ...this.#jobs.splice(0)]) job.reject(reason);
       return;
     } finally {
-      this.#file.locks.release(writerLock);
+      this.#file.writing.release();
     }
     for (const [at, job] of jobs.entries()) {
       const outcome = outcomes[at]!; // one each
@@ -252,6 +265,6 @@ export class Writer {
   /** Whoever waits for the writer comes first: what is done at once for many costs less for each. */
   get #takesAlong(): boolean {
     const { size, isMuch } = this.#along;
-    return isMuch || (size > 0 && this.#jobs.length === 0 && !this.#file.locks.isAwaited(writerLock));
+    return isMuch || (size > 0 && this.#jobs.length === 0 && !this.#file.writing.isAwaited);
   }
 }

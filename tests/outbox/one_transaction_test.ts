@@ -1,5 +1,8 @@
 /** Queues and store in one file: what is received, written, sent and settled becomes true in one commit. */
 import { assertEquals } from "@std/assert";
+import { relative } from "node:path";
+import { cwd } from "node:process";
+import { sqlite } from "../../stores/sqlite/mod.ts";
 import { oneFileTrial } from "../support/one_file_trial.ts";
 import { Journal, Latch } from "../support/trial.ts";
 import { Base, Derived, Done, listener, seen, send, start, Work, worker } from "./one_transaction.ts";
@@ -21,6 +24,26 @@ oneFileTrial(
     assertEquals([await file.hops(), bus.statistics("work").consumed], [0, 1]);
   },
 );
+
+for (
+  const [what, other] of [
+    ["its own name", (path: string) => path],
+    ["a relative one", (path: string) => relative(cwd(), path)],
+  ] as const
+) {
+  oneFileTrial(
+    `a second value of the store, that names the file by ${what}, is as good as the same`,
+    async (t, file) => {
+      const bus = file.bus({ store: sqlite({ path: other(file.path), synchronous: "normal" }) });
+      const got: string[] = [];
+      worker(bus);
+      listener(bus, got);
+      await start(bus, file);
+      await send(bus, t, "a");
+      assertEquals([await file.effects(), got, await file.hops()], [["a"], ["a"], 0]);
+    },
+  );
+}
 
 for (
   const [part, sql] of [

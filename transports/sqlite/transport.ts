@@ -103,7 +103,7 @@ export class SqliteTransport implements Transport {
     }
     this.#opened = true;
     try {
-      await this.#store.open(host);
+      await this.#store.open({ ...host, status: (now) => this.#stored(host, now) });
     } catch (error) {
       this.#opened = false;
       throw error;
@@ -271,6 +271,11 @@ export class SqliteTransport implements Transport {
   #failed(error: unknown): void {
     this.#healthy = false;
     this.#open?.host.status({ state: "degraded", ...(error instanceof Error ? { cause: error } : {}) });
+  }
+
+  /** How the store is: that it goes on again does not say so of what was being tried. */
+  #stored(host: Host, now: Parameters<Host["status"]>[0]): void {
+    if (now.state !== "up" || this.#healthy) host.status(now);
   }
 
   #worked(): void {

@@ -49,12 +49,13 @@ async function watched(
   const patience = { clock: virtualTime(), signal: end.signal, lockTimeoutMs: 1_000 };
   try {
     await run(new Writer(file, patience), said, end, file, soon);
-    assert(file.locks.size === 0, "The writer is still held");
+    assert(!file.writing.isHeld, "The writer is still held");
   } finally {
     native.close();
     await rm(folder, { recursive: true, force: true });
   }
 }
+const holder = { who: "a test" };
 const insert = (n: number) => (connection: Connection): number => {
   connection.prepare("INSERT INTO own VALUES (?)").run(n);
   return n;
@@ -111,7 +112,7 @@ test("work that fails in the middle is undone alone: the rest is done again", ()
 test("one that holds the transaction keeps work waiting, and work given up is not done", () =>
   watched(async (writer) => {
     const { signal } = new AbortController();
-    const connection = await writer.open(signal);
+    const connection = await writer.open(signal, holder);
     const abort = new AbortController();
     const [kept, given] = [writer.write(insert(1)), writer.write(insert(2), abort.signal)];
     const reason = new Error("given up");
@@ -128,7 +129,7 @@ test("one that holds the transaction keeps work waiting, and work given up is no
 test("work that waits when the store is closed is told so", () =>
   watched(async (writer, _, end) => {
     const { signal } = new AbortController();
-    await writer.open(signal);
+    await writer.open(signal, holder);
     const works = [writer.write(insert(1)), writer.write(insert(2))];
     const reason = new Error("closed");
     end.abort(reason);
@@ -148,7 +149,7 @@ test("what may be lost in a power cut does not wait for the disk, unless it shar
     assertEquals(await Promise.all([writer.writeLax(level), writer.write(level)]), [full, full]);
     assertEquals(await writer.writeLax(level), normal);
     const { signal } = new AbortController();
-    assertEquals(level(await writer.open(signal)), full);
+    assertEquals(level(await writer.open(signal, holder)), full);
     writer.commit();
     assertEquals(await writer.writeLax(level), normal);
     assertEquals(writer.writeAtOnce(level), { result: full });
@@ -171,7 +172,7 @@ test("what nobody waits for goes along with the next commit, and needs none of i
   watched(async (writer, said, _end, _file, soon) => {
     const along = [writer.writeAlong(insert(1)), writer.writeAlong(insert(2))];
     const { signal } = new AbortController();
-    insert(3)(await writer.open(signal));
+    insert(3)(await writer.open(signal, holder));
     writer.commit();
     assertEquals(await Promise.all(along), [1, 2]);
     const later = writer.writeAlong(insert(4));
@@ -202,17 +203,17 @@ test("what nobody waits for lets those pass who wait for the writer, until there
     const done: number[] = [];
     const along = (n: number) => writer.writeAlong(insert(n)).then(() => done.push(n));
     const first = along(0);
-    let connection = await writer.open(signal);
-    const second = writer.open(signal);
+    let connection = await writer.open(signal, holder);
+    const second = writer.open(signal, holder);
     writer.commit();
     connection = await second;
     assertEquals([done.length, count(connection)], [0, 0]);
     const many = Array.from({ length: 31 }, (_, n) => along(n + 1));
-    const third = writer.open(signal);
+    const third = writer.open(signal, holder);
     writer.commit();
     connection = await third;
     assertEquals(count(connection), 32);
-    assert(!file.locks.isAwaited("writer"));
+    assert(!file.writing.isAwaited);
     writer.commit();
     await Promise.all([first, ...many]);
     assertEquals(done.length, 32);
@@ -230,7 +231,7 @@ test("what fails of it fails nobody else, and is tried alone", () =>
     });
     const good = writer.writeAlong(insert(2));
     const { signal } = new AbortController();
-    insert(3)(await writer.open(signal));
+    insert(3)(await writer.open(signal, holder));
     writer.commit();
     assertEquals(await good, 2);
     await assertRejects(() => hopeless, Error, "never");
@@ -243,7 +244,7 @@ test("what goes along with a commit that fails is still to be written", () =>
     const along = writer.writeAlong(insert(1));
     said.push("the disk fails");
     const { signal } = new AbortController();
-    await writer.open(signal);
+    await writer.open(signal, holder);
     let failure: unknown;
     try {
       writer.commit();
@@ -266,7 +267,7 @@ test("what goes along with a transaction that SQLite ends fails it, and is still
     });
     const after = writer.writeAlong(insert(2));
     const { signal } = new AbortController();
-    insert(3)(await writer.open(signal));
+    insert(3)(await writer.open(signal, holder));
     let failure: unknown;
     try {
       writer.commit();
