@@ -115,9 +115,10 @@ export class BusLife {
 
   /** Connects; once. */
   openTransport(): Promise<void> {
-    const { transport, services, name } = this.#core;
+    const { transport, services, name, storage } = this.#core;
     this.#opening ??= transport.open({
       bus: name,
+      store: storage?.given === true ? storage.store : undefined,
       clock: services.clock.background ?? services.clock,
       signal: this.#abort.signal,
       status: (now) => this.#transportStatus.report(now),

@@ -276,6 +276,8 @@ export interface Host {
   readonly clock: Clock;
   /** Aborted when the bus gives up waiting: connects and waits end. */
   readonly signal: AbortSignal;
+  /** The bus' store, where the application gave one: for a transport that was given a store, too. Stores are told none. */
+  readonly store?: unknown;
   /** For health; repeats are welcome. */
   status(now: { readonly state: "up" | "degraded" | "down"; readonly cause?: Error }): void;
 }

@@ -122,6 +122,7 @@ export function postgres(
     return new PostgresStore({
       load: () => Promise.resolve(client),
       where,
+      identity: client,
       names,
       max: client.max,
       listen: listens,
@@ -148,6 +149,7 @@ export function postgres(
       return new PostgresJs(await loadClient(), { url, options: quiet, max, prepare, listenUrl, patience, answerMs });
     },
     where,
+    identity: where,
     names,
     max,
     listen: listen !== false,

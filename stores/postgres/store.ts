@@ -30,6 +30,7 @@ export class PostgresStore<Tx> implements JoinableStore<Tx> {
   /** How its tables are called. */
   readonly names: Names;
   readonly #where: string;
+  readonly #identity: unknown;
   readonly #tables: Tables;
   readonly #migrations: Migrations;
   readonly #life: StoreLife<Tx>;
@@ -39,6 +40,7 @@ export class PostgresStore<Tx> implements JoinableStore<Tx> {
     const { names, where, max, listen } = settings;
     this.names = names;
     this.#where = where;
+    this.#identity = settings.identity;
     this.capabilities = {
       atomic: "database",
       interactive: true,
@@ -76,6 +78,11 @@ export class PostgresStore<Tx> implements JoinableStore<Tx> {
   /** What is there while it is open, for a transport in the same database. */
   get session(): Open<Tx> {
     return this.#life.check("go on");
+  }
+  /** Whether it is another value on the very tables of this one, whose transactions are none of this one's. */
+  isTwinOf(other: unknown): boolean {
+    if (!(other instanceof PostgresStore) || other === this || other.#identity !== this.#identity) return false;
+    return other.names.schema === this.names.schema && other.names.prefix === this.names.prefix;
   }
   /** The unit of what `ctx.tx` gave; `undefined`: it is none of this store's. */
   unitOf(tx: unknown): JoinableUnit | undefined {

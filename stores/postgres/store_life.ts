@@ -24,6 +24,8 @@ export interface Settings<Tx> {
   readonly load: (clock: Clock) => Promise<SqlClient<Tx>>;
   /** The database, as errors say it: without a password. */
   readonly where: string;
+  /** The same of two stores that are in one database, as far as that can be told. */
+  readonly identity: unknown;
   readonly names: Names;
   /** The most units that write at once. */
   readonly max: number;

@@ -61,6 +61,7 @@ export function postgresTransport<Tx>(
     leaseMs: milliseconds(lease, "{ lease }"),
     pollMs: milliseconds(pollInterval, "{ pollInterval }"),
     maxUnsent,
+    given: where instanceof PostgresStore,
   };
   const refuse = (what: string): never => {
     throw new ConfigurationError(`Cannot make a PostgreSQL transport: ${what}`);

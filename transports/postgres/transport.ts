@@ -42,6 +42,8 @@ export interface Settings {
   readonly leaseMs: number;
   readonly pollMs: number;
   readonly maxUnsent: number;
+  /** Whether the application gave it the store. */
+  readonly given: boolean;
 }
 
 /** What lives while it is open. */
@@ -103,6 +105,13 @@ export class PostgresTransport<Tx> implements Transport {
     if (this.#opened) {
       throw new ConfigurationError(
         `Cannot open a PostgreSQL transport for the bus "${host.bus}": it is open. Give each bus one of its own`,
+      );
+    }
+    if (this.#settings.given && this.#store.isTwinOf(host.store)) {
+      throw new ConfigurationError(
+        `Cannot open a PostgreSQL transport for the bus "${host.bus}": it was given another value of the store than the ` +
+          "bus, so that what a handler writes and what it sends would be no single transaction. Give both the same: " +
+          "const store = postgres(…); createBus({ store, transport: postgresTransport(store) })",
       );
     }
     this.#opened = true;

@@ -2,6 +2,7 @@
 import process from "node:process";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { command, createBus, event, query } from "../../../mod.ts";
+import { ConfigurationError } from "../../../src/errors/configuration.ts";
 import { RequestTimeoutError } from "../../../src/errors/sending.ts";
 import { postgresTransport } from "../../../transports/postgres/mod.ts";
 import { skip as noPostgres, url } from "../../stores/postgres/server.ts";
@@ -95,6 +96,27 @@ onQueues("with the bus' own store, what a unit commits goes past the outbox, onc
   const [own] = await rig.bench.sql.unsafe(`SELECT count(*)::int AS n FROM "${rig.bench.schema}".own`);
   assertEquals(own?.["n"], 5);
 });
+
+onQueues(
+  "a second value of the store is refused at the start: it would share no transaction",
+  undefined,
+  async (rig) => {
+    const [store, other] = [rig.bench.store(), rig.bench.store()];
+    const bus = createBus({ name: "orders", transport: postgresTransport(other), store });
+    bus.endpoint("orders", { outbox: true }).handle(Submit, () => {});
+    await assertRejects(() => bus.start(), ConfigurationError, "Give both the same: const store = postgres(…)");
+    await bus.stop();
+    // What shares nothing on purpose, or cannot, is the application's matter.
+    const { url, schema } = rig.bench;
+    const [apart, elsewhere] = [postgresTransport({ url, schema }), rig.bench.store({ prefix: "other_" })];
+    for (const transport of [apart, postgresTransport(elsewhere)]) {
+      const bus = createBus({ name: "orders", transport, store: rig.bench.store() });
+      await bus.deploy("apply");
+      await bus.start();
+      await bus.stop();
+    }
+  },
+);
 
 const missing = skipUnlessRequired(
   canStartPgbouncer() ? undefined : "no PgBouncer of Debian here: apt-get install pgbouncer",
