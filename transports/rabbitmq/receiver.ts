@@ -5,7 +5,7 @@ import type { Receiver, Settlement, Sink } from "../../src/spi/transport.ts";
 import { Arrivals, type ArrivalServices } from "./arrivals.ts";
 import type { Claim, RabbitDelivery } from "./claims.ts";
 import { Caution } from "./caution.ts";
-import { codeOf, toTyped, transportName } from "./errors.ts";
+import { codeOf, codes, toTyped, transportName } from "./errors.ts";
 import { Postponing } from "./postponing.ts";
 import type { StreamOffset } from "./queue_options.ts";
 import type { ReceiverOptions, ReceiverServices } from "./receiver_options.ts";
@@ -19,6 +19,8 @@ const mostPrefetch = 65_535;
 /** A consumer on a channel of its own, made again when either is lost. */
 export class RabbitReceiver implements Receiver, Settling, SessionOwner {
   readonly address: string;
+  /** As {@linkcode SessionOwner}. */
+  bereft = false;
   readonly #services: ReceiverServices;
   readonly #options: ReceiverOptions;
   readonly #sink: Sink;
@@ -159,6 +161,7 @@ export class RabbitReceiver implements Receiver, Settling, SessionOwner {
     const session = this.#session;
     if (session === undefined || this.#closed) return;
     const known = cause instanceof AcknowledgementTimeoutError;
+    this.bereft ||= !known;
     this.#ended(
       session,
       known ? cause : new DisconnectedError(transportName, `receive from "${this.address}"`, { cause }),
@@ -218,6 +221,7 @@ export class RabbitReceiver implements Receiver, Settling, SessionOwner {
 
   #failed(error: Error): void {
     if (this.#closed) return;
+    this.bereft ||= codeOf(error) === codes.notFound;
     if (codeOf(error) !== undefined) this.#first?.reject(toTyped(error, this.address, "receive from"));
     if (!this.#services.connection.ready) return; // `kick` follows when it is back
     this.#services.troubled(toTyped(error, this.address, "receive from"));
@@ -247,8 +251,10 @@ export class RabbitReceiver implements Receiver, Settling, SessionOwner {
     if (!grows) await session.cancel();
     if (!keeps) { for (const claim of this.#arrivals.clear()) this.#giveBack(claim); }
     session.claims.flush();
-    if (wanted > 0) await session.consume(wanted, this.#options, this.#offset);
-    else if (this.#caution.isolating) this.#isolate();
+    if (wanted > 0) {
+      await session.consume(wanted, this.#options, this.#offset);
+      this.bereft = false;
+    } else if (this.#caution.isolating) this.#isolate();
   }
 
   /** As {@linkcode SessionOwner}. */

@@ -13,8 +13,12 @@ export interface ReceiverServices extends PostponingServices {
   readonly connection: Connection;
   /** Epoch milliseconds. */
   now(): number;
-  /** Makes the queue, where it lives as long as the receiver; makes a durable one again if it was deployed. */
-  declare(channel: Channel): Promise<void>;
+  /**
+   * Makes the queue, where it lives as long as the receiver; makes a durable one again if it was deployed.
+   *
+   * @param isAnother whether it may have been deleted, even if it is there
+   */
+  declare(channel: Channel, isAnother: boolean): Promise<void>;
   /** The queue is to be gone, where it lives as long as the receiver. */
   remove(channel: Channel): Promise<void>;
   /** The receiver has ended for good. */

@@ -11,6 +11,8 @@ import type { ReceiverOptions, ReceiverServices } from "./receiver_options.ts";
 /** Whoever opens sessions. */
 export interface SessionOwner {
   readonly address: string;
+  /** Whether its queue may have been deleted since it took from it. */
+  readonly bereft: boolean;
   /** One has come; `null`: the broker has cancelled the consumer. */
   came(session: Session, message: ConsumeMessage | null): void;
   /** The channel has ended. */
@@ -56,7 +58,7 @@ export class Session {
     const session = new Session(channel, services, owner);
     channel.on("error", (error: Error) => reason = error);
     channel.on("close", () => owner.closed(session, lossOf(reason, owner.address)));
-    await services.declare(channel);
+    await services.declare(channel, owner.bereft);
     return session;
   }
 

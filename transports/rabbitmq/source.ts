@@ -49,13 +49,14 @@ export function sourceServices(source: Source, parts: SourceParts): {
     );
   }
   let opened = false;
-  const declare = async (channel: Channel): Promise<void> => {
+  const declare = async (channel: Channel, isAnother: boolean): Promise<void> => {
     if (lifetime !== "durable") {
       // Not exclusive: while the broker still believes in a connection that is gone, it would refuse the next one.
       await channel.assertQueue(queue, { arguments: { "x-queue-type": "classic", "x-expires": goneAfterInMs } });
       await deployments.bindInstance(channel, queue, topics, settings.bind ?? []);
     } else if (opened) {
-      const gone = !await connection.has(queue);
+      // Somebody else may have made it again, or the broker has not deleted it altogether yet.
+      const gone = isAnother || !await connection.has(queue);
       await deployments.queueAgain(channel, queue);
       delays.forget();
       if (gone) await delays.restore([`queue:${queue}`]);
