@@ -32,7 +32,10 @@ export class DuplicateError extends HeroError {
   }
 }
 
-/** The connection broke during a commit: whether it was written is unknown. The inbox tells. */
+/**
+ * The connection broke during a commit: whether it was written is unknown. The inbox tells. Of a message that was being
+ * sent, `details` has the `messageId` to send it again with.
+ */
 export class OutcomeUnknownError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_OUTCOME_UNKNOWN";
@@ -40,12 +43,20 @@ export class OutcomeUnknownError extends HeroError {
    * Puts it into words.
    *
    * @param store its name
+   * @param sent the message that was to be written, where it was one
    */
-  constructor(store: string, options?: ErrorOptions) {
-    super(`Lost "${store}" during a commit: its outcome is unknown. Begin again; the inbox tells what was done`, {
-      ...options,
-      details: { store },
-    });
+  constructor(
+    store: string,
+    options?: ErrorOptions,
+    sent?: { readonly contract: string; readonly messageId: string },
+  ) {
+    super(
+      sent === undefined
+        ? `Lost "${store}" during a commit: its outcome is unknown. Begin again; the inbox tells what was done`
+        : `Lost "${store}" while it took "${sent.contract}": whether it was sent is unknown. Send it again with ` +
+          `{ messageId: "${sent.messageId}" }: an endpoint with { outbox: true } handles it once`,
+      { ...options, details: { store, ...sent } },
+    );
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Definition } from "../contracts/definition.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import { MessageTooLargeError, UnroutableError } from "../errors/sending.ts";
+import { OutcomeUnknownError } from "../errors/store.ts";
 import type { Frame } from "../spi/frame.ts";
 import type { Address, Outgoing } from "../spi/transport.ts";
 import type { SendKind } from "./context.ts";
@@ -183,6 +184,10 @@ function naming(error: Error, message: OutgoingMessage): Error {
   if (error instanceof MessageTooLargeError) {
     const { part, sizeInBytes, limitInBytes } = error;
     return new MessageTooLargeError(message.definition.name, part, sizeInBytes, limitInBytes, { cause: error });
+  }
+  if (error instanceof OutcomeUnknownError) {
+    const { definition: { name: contract }, messageId } = message;
+    return new OutcomeUnknownError(String(error.details["store"]), { cause: error }, { contract, messageId });
   }
   return error;
 }

@@ -4,10 +4,12 @@ import { ConfigurationError } from "../../src/errors/configuration.ts";
 import type { JoinableStore } from "../../src/spi/store.ts";
 import { type Duration, milliseconds } from "../../src/values/duration.ts";
 import { loadClient } from "./client.ts";
+import { checkClient, refuseDriver } from "./given_client.ts";
 import { Names } from "./names.ts";
 import { PostgresJs } from "./postgres_js.ts";
 import type { SqlClient } from "./sql_client.ts";
 import { PostgresStore } from "./store.ts";
+import { otherThanObject } from "../../src/values/kind_of.ts";
 import { checkOptionNames, type OptionNames } from "../../src/values/option_names.ts";
 
 /** Where the tables are, and how they are watched: of every store. */
@@ -111,6 +113,12 @@ export function postgres(
   options: string | PostgresOptions | PostgresClientOptions<unknown>,
 ): JoinableStore<TransactionSql> | JoinableStore<unknown> {
   const given = typeof options === "string" ? { url: options } : options;
+  refuseDriver(given, "postgres()");
+  if (Object.hasOwn(given ?? {}, "connectionString")) {
+    throw new ConfigurationError(
+      `Cannot use { connectionString } for postgres(): there is no such option. Write { url }`,
+    );
+  }
   checkOptionNames(given, Object.hasOwn(given ?? {}, "client") ? clientOptionNames : optionNames, "postgres()");
   const { schema = "public", prefix = "hero_", pollInterval = "1s" } = given;
   const names = new Names(schema, prefix);
@@ -118,6 +126,7 @@ export function postgres(
   if (pollMs < 1) throw new ConfigurationError(`Cannot use { pollInterval: ${pollInterval} }. Say at least 1 ms`);
   if ("client" in given) {
     const { client, where = "the database", listen = true } = given;
+    checkClient(client);
     const listens = listen && client.listen !== undefined;
     return new PostgresStore({
       load: () => Promise.resolve(client),
@@ -131,6 +140,13 @@ export function postgres(
   }
   const { url, connection = {}, max = 10, prepare, listen = true } = given;
   const { poolTimeout = "1m", answerTimeout = "10s" } = given;
+  const other = otherThanObject(connection);
+  if (other !== undefined) {
+    throw new ConfigurationError(
+      `Cannot use ${other} as the { connection } of postgres(): it is an object of options of postgres.js. ` +
+        "A URL is the { url }",
+    );
+  }
   if (!Number.isInteger(max) || max < 1) {
     throw new ConfigurationError(`Cannot use { max: ${max} }. Say how many connections there may be, at least 1`);
   }

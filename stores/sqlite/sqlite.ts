@@ -4,6 +4,7 @@ import { shown } from "../../src/errors/shown.ts";
 import type { Store } from "../../src/spi/store.ts";
 import { type Duration, milliseconds } from "../../src/values/duration.ts";
 import { Files } from "./files.ts";
+import { faultOf } from "./path.ts";
 import { SqliteStore } from "./store.ts";
 import type { SqliteTransaction } from "./transaction.ts";
 import { checkOptionNames, type OptionNames } from "../../src/values/option_names.ts";
@@ -45,10 +46,11 @@ export function sqlite(options: string | SqliteOptions): Store<SqliteTransaction
   if (typeof options === "object") checkOptionNames(options, optionNames, "sqlite()");
   const given: Partial<SqliteOptions> = typeof options === "string" ? { path: options } : options ?? {};
   const { path, synchronous = "full", prefix = "hero_", lockTimeout = "30s" } = given;
-  if (typeof path !== "string" || path === "" || path.startsWith(":memory:")) {
+  const fault = typeof path === "string" ? faultOf(path) : "it needs the path of a file, as text";
+  if (typeof path !== "string" || fault !== undefined) {
+    const where = typeof path === "string" ? "" : ` at ${shown(path ?? options)}`;
     throw new ConfigurationError(
-      `Cannot keep a SQLite store at ${shown(path ?? options)}: it needs the path of a file, as text. ` +
-        "Name one, or use memoryStore() where nothing is to last",
+      `Cannot keep a SQLite store${where}: ${fault}. Name one, or use memoryStore() where nothing is to last`,
     );
   }
   if (synchronous !== "full" && synchronous !== "normal") {

@@ -1,8 +1,9 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { createBus } from "../../src/bus/create_bus.ts";
 import { event } from "../../src/contracts/event.ts";
 import { ConfigurationError } from "../../src/errors/configuration.ts";
 import { RequestFaultError, UnserializableError } from "../../src/errors/sending.ts";
+import { OutcomeUnknownError } from "../../src/errors/store.ts";
 import type { SendActivity } from "../../src/spi/telemetry.ts";
 import { ScriptedTransport } from "../support/fakes/scripted_transport.ts";
 import { trial } from "../support/trial.ts";
@@ -141,6 +142,23 @@ trial("a signal gives up waiting; what the broker has is not taken back", async 
   settle();
   await bus.stop();
 });
+
+trial(
+  "of a message of which nobody knows whether it was sent, the error says the id to send it again with",
+  async () => {
+    const lost = new OutcomeUnknownError("postgres");
+    const { bus } = await scripted(
+      new ScriptedTransport({ send: (batch) => batch.forEach((each) => each.settled(lost)) }),
+    );
+    const error = await assertRejects(() => bus.send(Submit, order), OutcomeUnknownError, "Send it again");
+    const { messageId, ...details } = error.details;
+    assertEquals([details, error.cause], [{ store: "postgres", contract: "orders.submit" }, lost]);
+    assert(typeof messageId === "string" && error.message.includes(`{ messageId: "${messageId}" }`));
+    const named = await assertRejects(() => bus.send(Submit, order, { messageId: "job 1" }), OutcomeUnknownError);
+    assertEquals(named.details["messageId"], "job 1");
+    await bus.stop();
+  },
+);
 
 trial("what a key throws comes back as it is, the first time and later", async () => {
   const { bus } = await scripted();

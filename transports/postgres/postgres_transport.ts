@@ -9,6 +9,7 @@ import { checkOptionNames, type OptionNames } from "../../src/values/option_name
 import { optionsOf } from "../../stores/postgres/client_options.ts";
 import { Names } from "../../stores/postgres/names.ts";
 import { postgres, type PostgresClientOptions, type PostgresOptions } from "../../stores/postgres/postgres.ts";
+import { refuseDriver } from "../../stores/postgres/given_client.ts";
 import { PostgresStore } from "../../stores/postgres/store.ts";
 import { PostgresTransport } from "./transport.ts";
 
@@ -77,6 +78,7 @@ export function postgresTransport<Tx>(
   if (typeof where !== "string" && (typeof where !== "object" || where === null)) {
     return refuse(`${shown(where)} is no place for its tables. Give a URL, or the store that postgres() made`);
   }
+  refuseDriver(where, "postgresTransport()");
   if (typeof where !== "string" && "begin" in where) {
     return refuse(`the store is none of postgres(). Give that, or a URL`);
   }

@@ -5,6 +5,7 @@ import type { Transport } from "../../src/spi/transport.ts";
 import { type Duration, milliseconds } from "../../src/values/duration.ts";
 import { checkOptionNames, type OptionNames } from "../../src/values/option_names.ts";
 import { Files } from "../../stores/sqlite/files.ts";
+import { faultOf } from "../../stores/sqlite/path.ts";
 import { SqliteStore } from "../../stores/sqlite/store.ts";
 import type { SqliteTransaction } from "../../stores/sqlite/transaction.ts";
 import { SqliteTransport } from "./transport.ts";
@@ -94,9 +95,8 @@ export function sqliteTransport(
     return new SqliteTransport(where, { ...settings, prefix: `${where.prefix}queue_` });
   }
   const { synchronous = "full", prefix = "hero_", lockTimeout = "30s" } = options;
-  if (where === "" || where.startsWith(":memory:")) {
-    refuse(`"${where}" is no file. Name one, or use memory() where nothing is to last`);
-  }
+  const fault = faultOf(where);
+  if (fault !== undefined) refuse(`${fault}. Name one, or use memory() where nothing is to last`);
   if (synchronous !== "full" && synchronous !== "normal") {
     refuse(`{ synchronous: "${synchronous}" } is neither "full" nor "normal". Say one of them`);
   }

@@ -86,6 +86,9 @@ test("a file that is no database, or in no folder, is an error of its own, and t
     }": that must be there, and this process must have the right`;
     await assertRejects(() => openStore(missing, virtualTime()), StoreUnavailableError, said);
     await missing.close();
+    const taken = sqlite(folder);
+    await assertRejects(() => openStore(taken, virtualTime()), StoreUnavailableError, "must be no folder itself");
+    await taken.close();
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -196,6 +199,10 @@ test("options that are none are refused where they are written", () => {
     assertThrows(() => sqlite({ path: "a.db", prefix }), InvalidNameError);
   }
   for (const path of ["", ":memory:"]) assertThrows(() => sqlite(path), ConfigurationError, "memoryStore");
+  const other = "postgres://ada:secret@localhost/orders";
+  const { message } = assertThrows(() => sqlite(other), ConfigurationError, "begins with postgres://");
+  assert(!message.includes("secret"));
+  sqlite("file:///orders.db?cache=private");
   const unset = undefined as unknown as string; // as a variable of the environment may be
   assertThrows(() => sqlite(unset), ConfigurationError, "at undefined: it needs the path of a file");
   assertThrows(() => sqlite({ path: unset }), ConfigurationError, "it needs the path of a file");

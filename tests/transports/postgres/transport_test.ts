@@ -26,6 +26,20 @@ test("PostgreSQL transport: what cannot work is refused where it is written", ()
     assertThrows(() => postgresTransport(where), ConfigurationError, `${where} is no place for its tables`);
     assertThrows(() => postgres(where), ConfigurationError, `${where} as the options of postgres()`);
   }
+  // As a pool of npm:pg has it.
+  const pool = Object.assign(Object.create({ connect: () => {}, query: () => {}, end: () => {} }), { _events: {} });
+  const lacks = "it lacks max, join, defer, close. Give a SqlClient";
+  for (const client of [pool, null, url] as never[]) {
+    assertThrows(() => postgres({ client }), ConfigurationError, "Cannot use this { client } of postgres()");
+    assertThrows(() => postgresTransport({ client }), ConfigurationError, "Cannot use this { client } of postgres()");
+  }
+  assertThrows(() => postgres({ client: pool }), ConfigurationError, lacks);
+  for (const use of [postgres, postgresTransport]) {
+    assertThrows(() => use(pool), ConfigurationError, "it is a client of a driver");
+  }
+  const connection = url as never;
+  assertThrows(() => postgres({ connection }), ConfigurationError, "as the { connection } of postgres()");
+  assertThrows(() => postgres({ connectionString: url } as never), ConfigurationError, "Write { url }");
   assertThrows(() => postgresTransport(url, { lease: 10 }), ConfigurationError);
   assertThrows(() => postgresTransport(url, { pollInterval: 0 }), ConfigurationError);
   assertThrows(() => postgresTransport(url, { maxUnsent: 0.5 }), ConfigurationError);

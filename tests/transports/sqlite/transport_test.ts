@@ -18,6 +18,9 @@ function select({ path }: Rig, sql: string): Promise<readonly Readonly<Record<st
 test("what cannot work is refused where it is written", () => {
   const store = sqlite("orders.db");
   for (const path of ["", ":memory:"]) assertThrows(() => sqliteTransport(path), ConfigurationError);
+  const url = "postgres://ada:secret@localhost/orders";
+  const { message } = assertThrows(() => sqliteTransport(url), ConfigurationError, "begins with postgres://");
+  assert(!message.includes("secret"));
   assertThrows(() => sqliteTransport("a.db", { prefix: "1" }), InvalidNameError);
   assertThrows(() => sqliteTransport("a.db", { lease: 10 }), ConfigurationError);
   assertThrows(() => sqliteTransport("a.db", { pollInterval: 0 }), ConfigurationError);
