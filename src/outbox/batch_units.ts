@@ -1,6 +1,6 @@
 /** Puts batches into units of work. @module */
 import { ClaimLostError } from "../errors/receiving.ts";
-import { ConflictError, DuplicateError, OutcomeUnknownError } from "../errors/store.ts";
+import { ConflictError, DuplicateError, OutcomeUnknownError, StoreUnavailableError } from "../errors/store.ts";
 import type { BatchUnits } from "../pipeline/batch.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import { wait } from "../pipeline/recovery.ts";
@@ -8,6 +8,9 @@ import type { OpenUnit } from "../pipeline/unit.ts";
 import { beginUnit, conflictBackoff, isHandled, keyOf, mostConflicts, sharedScope } from "./beginning.ts";
 import { conclude } from "./concluding.ts";
 import type { Storage } from "./storage.ts";
+
+/** What a commit may fail with that the next need not. */
+const againAtCommit = [DuplicateError, ClaimLostError, StoreUnavailableError] as const;
 
 type Failures = ReadonlyMap<Consumption, Error>;
 
@@ -64,7 +67,7 @@ export class StoreBatchUnits implements BatchUnits {
         for (const each of left) reset(each, mayBeWritten);
         const met = thrown instanceof ConflictError ||
           isHandled(thrown, inbox) ||
-          (committing && (thrown instanceof DuplicateError || thrown instanceof ClaimLostError));
+          (committing && againAtCommit.some((kind) => thrown instanceof kind));
         if (!(met || mayBeWritten) || conflicts >= mostConflicts || interrupted()) {
           for (const each of left) each.responded = false;
           throw thrown;

@@ -1,6 +1,6 @@
 /** Puts each attempt into a unit of work. @module */
 import { ClaimLostError } from "../errors/receiving.ts";
-import { ConflictError, DuplicateError, OutcomeUnknownError } from "../errors/store.ts";
+import { ConflictError, DuplicateError, OutcomeUnknownError, StoreUnavailableError } from "../errors/store.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import { wait } from "../pipeline/recovery.ts";
 import type { Run, Stage } from "../pipeline/stage.ts";
@@ -230,9 +230,10 @@ export class Attempt implements Scope {
         // Another process has it by now, of which this one has not heard yet: nothing is tried again here, or told.
         if (committing && thrown instanceof ClaimLostError && !consumption.lost) consumption.lose(thrown);
         unknown = committing && thrown instanceof OutcomeUnknownError;
-        if (!(unknown || thrown instanceof ConflictError) || conflicts >= mostConflicts || this.#interrupted) {
-          throw thrown;
-        }
+        // Where the store went away before it had any of it, the message is held, as where it is away at the beginning.
+        const away = committing && thrown instanceof StoreUnavailableError;
+        const again = unknown || away || thrown instanceof ConflictError;
+        if (!again || conflicts >= mostConflicts || this.#interrupted) throw thrown;
         this.#conflictWait ??= conflictBackoff(consumption.services.random);
         await wait(consumption, this.#conflictWait(conflicts));
         if (this.#interrupted) throw thrown;

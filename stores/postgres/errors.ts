@@ -99,8 +99,24 @@ export function explainOwn(error: unknown, where: string): unknown {
   }
 }
 
+/** The connection for which a statement waited went away, or never came about: nothing of it was sent. */
+export class UnsentError extends Error {
+  /** As drivers say what is no SQLSTATE. */
+  readonly code = "UNSENT";
+
+  /** @param loss as the driver has told it */
+  constructor(loss: Error) {
+    super(`it was not sent: ${loss.message}`, { cause: loss });
+  }
+}
+
 /** What happens before a statement is sent. */
-const unsent = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "CONNECT_TIMEOUT", "57P03"]);
+const unsent = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "CONNECT_TIMEOUT", "57P03", "UNSENT"]);
+
+/** An error of a statement that was handed to no connection: a loss has not touched it. */
+export function explainUnsent(error: unknown): unknown {
+  return isLost(error) ? new UnsentError(error as Error) : error; // `isLost` says so
+}
 
 /** An error of a commit, after which nobody may know whether it was written. */
 export function explainCommit(error: unknown, where: string): unknown {

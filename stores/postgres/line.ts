@@ -1,6 +1,7 @@
 /** One connection. @module */
-import type { Row, Sql } from "postgres";
+import type { PendingQuery, Row, Sql } from "postgres";
 import { type Dial, dialNoMore } from "./dial.ts";
+import { explainUnsent } from "./errors.ts";
 import { Inlined } from "./inlined.ts";
 import { type Asker, sendPlain } from "./plain_query.ts";
 import type { Answering } from "./silence.ts";
@@ -71,7 +72,16 @@ export class Line implements Answering, Asker {
     }
     const query = this.sql.unsafe<Row[]>(text, [...values] as (string | number | null)[], { prepare });
     this.#sent(query);
-    return query.values().finally(() => this.over(query));
+    return this.#answer(query);
+  }
+  async #answer(query: PendingQuery<Row[]>): Promise<readonly SqlRow[]> {
+    try {
+      return await query.values();
+    } catch (error) {
+      throw Reflect.get(query, "state") === null ? explainUnsent(error) : error;
+    } finally {
+      this.over(query);
+    }
   }
   #sent(query: object): void {
     if (this.#process === undefined) this.#first ??= query;

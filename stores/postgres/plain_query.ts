@@ -1,5 +1,6 @@
 /** Statements without what makes postgres.js' own live long. @module */
 import type { Sql } from "postgres";
+import { explainUnsent } from "./errors.ts";
 
 /** What a connection of postgres.js is to run. */
 export interface PlainStatement {
@@ -42,7 +43,7 @@ export class PlainQuery implements PlainStatement {
   readonly isRaw: "values" | false;
   /** What an error's stack is continued with. */
   readonly origin = "";
-  /** Where it was sent: names the server's process. */
+  /** Where it was sent: names the server's process. `null`: it was not. */
   state: unknown = null;
   statement: unknown = null;
   active = false;
@@ -76,7 +77,7 @@ export class PlainQuery implements PlainStatement {
   }
   reject(reason: unknown): void {
     this.#over();
-    this.#settle.reject(reason);
+    this.#settle.reject(this.state === null ? explainUnsent(reason) : reason);
   }
   #over(): void {
     this.active = false;

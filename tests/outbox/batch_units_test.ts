@@ -7,6 +7,7 @@ import {
   OutcomeUnknownError,
   RequestInTransactionError,
   retry,
+  StoreUnavailableError,
   UnsupportedError,
 } from "../../mod.ts";
 import { ScriptedStore, type StoreCall } from "../support/fakes/scripted_store.ts";
@@ -136,6 +137,18 @@ for (const written of [true, false]) {
     assertEquals({ consumed, duplicate }, { consumed: 3, duplicate: 0 });
   });
 }
+
+trial("a batch whose store goes away before its commit is handled again, and does not fail by it", async (t) => {
+  const store = new ScriptedStore();
+  store.script = (call, time) => {
+    if (call === "commit" && time === 1) throw new StoreUnavailableError("scripted", "there", "connection refused");
+  };
+  const { batches, stored, send, bus } = await batching(t, store);
+  await send(1, 2, 3);
+  await t.pass(1000);
+  assertEquals([batches, stored], [["1,2,3", "1,2,3"], ["1,2,3"]]);
+  assertEquals(bus.statistics("rows").retried, 0);
+});
 
 trial("messages of a batch that are put off come again", async (t) => {
   const bus = t.bus();

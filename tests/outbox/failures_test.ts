@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { command, ConflictError, event, OutcomeUnknownError, retry } from "../../mod.ts";
+import { command, ConflictError, event, OutcomeUnknownError, retry, StoreUnavailableError } from "../../mod.ts";
 import { ScriptedStore } from "../support/fakes/scripted_store.ts";
 import { type Trial, trial } from "../support/trial.ts";
 
@@ -108,6 +108,17 @@ trial("a store that is away is waited for, and the message does not fail by it",
   away = false;
   await t.pass(10_000);
   assertEquals(seen, { runs: 1, attempts: [1], done: ["run 1"] });
+});
+
+trial("a store that goes away before a commit is waited for, and the message does not fail by it", async (t) => {
+  const store = new ScriptedStore();
+  store.script = (call, time) => {
+    if (call === "commit" && time <= 3) throw new StoreUnavailableError("scripted", "there", "connection refused");
+  };
+  const { bus, seen } = await counting(t, store);
+  await bus.send(Work, { id: "1" });
+  await t.pass(60_000);
+  assertEquals(seen, { runs: 4, attempts: [1, 1, 1, 1], done: ["run 4"] });
 });
 
 trial("what was sent and could not be told to the store is told again", async (t) => {

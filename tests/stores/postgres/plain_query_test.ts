@@ -1,6 +1,8 @@
 /** Queries that the store makes in place of postgres.js. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import client, { type Row, type RowList, type Sql } from "postgres";
+import { OutcomeUnknownError, StoreUnavailableError } from "../../../src/errors/store.ts";
+import { explainCommit, UnsentError } from "../../../stores/postgres/errors.ts";
 import { Line } from "../../../stores/postgres/line.ts";
 import { sendPlain } from "../../../stores/postgres/plain_query.ts";
 import { eventually } from "../../conformance/test_clock.ts";
@@ -64,6 +66,29 @@ onPostgres("a client whose queries are made otherwise is asked by those", async 
     await line.end();
   }
 });
+
+for (const way of ["plain queries", "its own queries"]) {
+  onPostgres(
+    `what was handed to no connection, by ${way}, is known not to be written`,
+    async ({ bench: { url }, clock }) => {
+      const sql = client(url, { max: 1, fetch_types: false });
+      const own = new Proxy(sql, {
+        get: (target, name) =>
+          name !== "unsafe"
+            ? Reflect.get(target, name)
+            : (text: string, ...rest: []) => text === "" ? {} : sql.unsafe(text, ...rest),
+      });
+      const line = new Line({ owed() {}, forget() {} }, () => way === "plain queries" ? sql : own);
+      const sent = line.ask("SELECT pg_sleep(600)", [], false);
+      await eventually(clock, "it to be sent", () => line.process !== undefined);
+      line.close();
+      const lost = await assertRejects(() => sent);
+      assert(explainCommit(lost, "db") instanceof OutcomeUnknownError, String(lost));
+      const unsent = await assertRejects(() => line.ask("SELECT 1", [], false), UnsentError);
+      assert(explainCommit(unsent, "db") instanceof StoreUnavailableError, String(unsent));
+    },
+  );
+}
 
 test("of a client whose queries are made otherwise nothing is sent", () => {
   const queries = [{}, { handler() {}, canceller() {} }, { tagged: false, handler() {} }];

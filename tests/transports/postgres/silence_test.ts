@@ -98,10 +98,28 @@ onWire("what a receiver holds is renewed by another connection before its lease 
 onWire("what is sent on a silent connection is told of as unknown, and the next is sent", async (rig, wire) => {
   const { cutOff, other, proxy } = wire;
   await rig.send(cutOff, "queue:q", { text: "before" });
+  // Behind what its news says first, as that is prepared, the next would wait unsent.
+  await cutOff.admin?.count("q");
   proxy.stall();
   await assertRejects(() => rig.send(cutOff, "queue:q", { text: "lost" }), OutcomeUnknownError);
   await rig.send(cutOff, "queue:q", { text: "after" });
   assertEquals((await other.admin?.count("q"))?.waiting, 2);
+});
+
+onWire("what is sent while no connection comes about has not been written, and waits for one", async (rig, wire) => {
+  const { cutOff, other, proxy } = wire;
+  const inbox = await rig.receive(cutOff, "q");
+  await rig.hungry(inbox);
+  proxy.drop(() => true);
+  const before = proxy.taken;
+  await proxy.cut();
+  // It has the only connection there may be: what is sent stands behind it, and hears of the loss, not of why it came.
+  await rig.until("the receiver to connect", () => proxy.taken > before, tenLeases);
+  const sent = rig.send(cutOff, "queue:p", { text: "late" });
+  await rig.until("others to be tried", () => proxy.taken > before + 2, tenLeases);
+  proxy.drop(() => false);
+  await sent;
+  assertEquals((await other.admin?.count("p"))?.waiting, 1);
 });
 
 onWire("a settlement on a silent connection is written by another", async (rig, wire) => {
