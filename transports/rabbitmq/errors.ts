@@ -109,6 +109,8 @@ export function lossOf(reason: Error | undefined, entity: string): Error {
   return new DisconnectedError(transportName, `receive from "${entity}"`, { cause: reason });
 }
 
+const unchanged = 'What is there already is changed by nobody, nor by bus.deploy("apply")';
+
 /**
  * What the broker refused to do, as an error of the library.
  *
@@ -136,8 +138,13 @@ export function toTyped(error: unknown, entity: string, doing: string): Error {
         cause: error,
         instead: "Close that connection, or give the endpoint another name",
       });
-    case codes.preconditionFailed:
-      return new TopologyError([`${entity}: ${mismatchIn(error) ?? textOf(error)}`], { cause: error });
+    case codes.preconditionFailed: {
+      const mismatch = mismatchIn(error);
+      return new TopologyError([`${entity}: ${mismatch ?? textOf(error)}`], {
+        cause: error,
+        ...(mismatch === undefined ? {} : { instead: unchanged }),
+      });
+    }
     default:
       return new DisconnectedError(transportName, `${doing} "${entity}"`, { cause: error });
   }
