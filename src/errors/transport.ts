@@ -135,6 +135,7 @@ export class TopologyError extends HeroError {
    * @param entity as in `queue:orders`
    */
   static missing(entity: string, options?: ErrorOptions): TopologyError {
-    return new TopologyError([`${entity}: it is missing`], { ...options, missing: entity });
+    // By its own name within it, a bundle would call the class otherwise, and errors tell that.
+    return new this([`${entity}: it is missing`], { ...options, missing: entity });
   }
 }
