@@ -21,6 +21,7 @@ import { type Duration, milliseconds } from "../values/duration.ts";
 import { checkOptionNames, type OptionNames } from "../values/option_names.ts";
 import { randomBytes, seededRandom } from "../values/random.ts";
 import { createUuidV7 } from "../values/uuid_v7.ts";
+import { checkConfigured } from "./configured.ts";
 import type { TestHarness } from "./harness.ts";
 import { harnessOptionNames, type HarnessOptions } from "./harness_options.ts";
 import { testBroker, testDefaults, testTransport } from "./in_memory.ts";
@@ -41,7 +42,7 @@ const settledNames: OptionNames<{ readonly timeout?: Duration }> = { timeout: tr
  * Starts a bus under test.
  *
  * @param consumers what it runs, or all that a harness may say
- * @throws what `bus.start()` throws
+ * @throws {ConfigurationError} if an option cannot be used; what `configure` and `bus.start()` throw
  * @example
  * ```ts
  * import { consumer, event } from "@hero/messaging";
@@ -136,7 +137,7 @@ class Harness<Tx> implements TestHarness<Tx> {
     // What a stub handles needs no transaction.
     this.#stubs = new Stubs(this.bus as Bus<unknown>, options.prefix ?? "");
     for (const consumer of consumers) this.bus.add(consumer);
-    configure?.(this.bus);
+    checkConfigured(configure?.(this.bus), "a test harness");
   }
 
   publish<In>(event: Event<In, unknown>, message: NoInfer<In>, options?: PublishOptions<Tx>): Promise<void> {

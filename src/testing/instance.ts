@@ -4,6 +4,7 @@ import { MessageBus } from "../bus/message_bus.ts";
 import type { Transport } from "../spi/transport.ts";
 import type { Duration } from "../values/duration.ts";
 import type { Random } from "../values/random.ts";
+import { checkConfigured } from "./configured.ts";
 import { FaultyStore } from "./fault_injection_store.ts";
 import { FaultyTransport } from "./fault_injection_transport.ts";
 import type { Dice } from "./faults.ts";
@@ -128,7 +129,7 @@ export class SimulatedInstance {
     // Every other life: a pipeline without any middleware takes other ways.
     if (crashes && dice.coin()) bus.use(guard(life));
     try {
-      this.#configure(bus, this.#seenBy(life, number));
+      checkConfigured(this.#configure(bus, this.#seenBy(life, number)), `the instance "${this.name}"`);
     } catch (error) {
       return this.#started.reject(error);
     }

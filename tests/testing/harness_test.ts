@@ -10,9 +10,11 @@ import {
   query,
   RequestFaultError,
 } from "../../mod.ts";
+import type { Bus } from "../../mod.ts";
 import { macrotask } from "../../src/runtime/macrotask.ts";
-import { createTestHarness, HarnessAssertionError, type HarnessOptions } from "../../src/testing/mod.ts";
+import { createTestHarness, HarnessAssertionError, type HarnessOptions, simulate } from "../../src/testing/mod.ts";
 import { test } from "../support/runner.ts";
+import { unhandledDuring } from "../support/unhandled.ts";
 import { accept, Accepted, GetOrder, Submit, submit, Submitted, within } from "./harness_support.ts";
 
 test("harness: settles when all that follows from a message has been handled", () =>
@@ -181,6 +183,23 @@ test("harness: one after another and side by side, each sees its own messages al
     globalThis.setTimeout = original;
   }
   assertEquals(timers, 0);
+});
+
+test("a configure that is async is refused: its endpoints would come too late, and its failure would be nobody's", async () => {
+  const late = async (bus: Bus): Promise<void> => {
+    await new Promise<void>((resolve) => macrotask(resolve));
+    bus.endpoint("late").add(submit);
+  };
+  const failures = await unhandledDuring(async () => {
+    await assertRejects(() => createTestHarness({ configure: late }), ConfigurationError, "it gives a promise");
+    let told = 0;
+    await simulate({ seeds: [1] }, async (world) => {
+      await assertRejects(() => world.instance("orders", late), ConfigurationError, 'the instance "orders"');
+      told++;
+    }, () => {});
+    assertEquals(told, 1);
+  });
+  assertEquals(failures, []);
 });
 
 test("consumers that are no list, and a configure that is no function, are refused", async () => {
