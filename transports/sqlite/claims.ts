@@ -63,7 +63,10 @@ export class Claims extends LeasedMessages<Lease> {
     const until = Math.ceil(session.clock.now() + leaseMs);
     session.writer.writeLax((connection) => new Set(messages.renew(connection, leases, until))).then((gone) => {
       this.#services.worked();
-      for (const lease of leases) lease.until = until;
+      for (const lease of leases) {
+        lease.until = until;
+        lease.unanswered = 0;
+      }
       this.lose(leases.filter((lease) => gone.has(lease)));
     }, (error) => {
       if (this.isClosed) return;
