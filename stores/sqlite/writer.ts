@@ -45,14 +45,15 @@ export class Writer {
   }
 
   /**
-   * The same of what nobody waits for: it goes along with the next commit that others do not wait for, or has one of its
-   * own some milliseconds later. It must not refuse, and what it did before it failed may stay.
+   * The same of what nobody waits for, and what may be undone by a power cut: it goes along with the next commit that
+   * others do not wait for, or has one of its own some milliseconds later. It must not refuse, and what it did before it
+   * failed may stay.
    */
   writeAlong<Result>(work: Work<Result>): Promise<Result> {
     const { signal } = this.#patience;
     return new Promise<Result>((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
-      this.#along.add(new Job(work, false, resolve as Job["resolve"], reject)); // it gives what this very work gave
+      this.#along.add(new Job(work, true, resolve as Job["resolve"], reject)); // it gives what this very work gave
     });
   }
 

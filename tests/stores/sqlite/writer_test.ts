@@ -138,7 +138,7 @@ test("work that waits when the store is closed is told so", () =>
   }));
 
 test("what may be lost in a power cut does not wait for the disk, unless it shares a commit with what may not", () =>
-  watched(async (writer, _said, _end, file) => {
+  watched(async (writer, _said, _end, file, soon) => {
     const level = (connection: Connection): number =>
       (connection.prepare("PRAGMA synchronous").get() as { readonly synchronous: number }).synchronous;
     const [full, normal] = [2, 1];
@@ -153,6 +153,11 @@ test("what may be lost in a power cut does not wait for the disk, unless it shar
     writer.commit();
     assertEquals(await writer.writeLax(level), normal);
     assertEquals(writer.writeAtOnce(level), { result: full });
+    const alone = writer.writeAlong(level);
+    soon[0]?.();
+    assertEquals(await alone, normal);
+    const along = writer.writeAlong(level);
+    assertEquals([await writer.write(level), await along], [full, full]);
   }));
 
 test("a disk that fails within a commit leaves an unknown outcome to all who share it, and none is done again", () =>
