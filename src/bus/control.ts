@@ -59,9 +59,11 @@ export interface ErrorQueue {
   ): AsyncIterable<FailedMessage>;
   /**
    * Back to the endpoint, attempts counted anew, same id: an inbox that has seen it done drops it. Gives the number.
+   * Rejects where some could not be, or the connection broke meanwhile: call it again, what has gone is not there any
+   * more.
    */
   requeue(which: Selection): Promise<number>;
-  /** Gives the number. */
+  /** Gives the number. Rejects as `requeue` does. */
   discard(which: Selection): Promise<number>;
 }
 

@@ -132,7 +132,7 @@ export class EndpointErrorQueue implements ErrorQueue {
         if (receiver === undefined) early.push(...batch);
         else for (const delivery of batch) under.push(handle(delivery, receiver));
       },
-      lost: () => {},
+      lost: (_, reason) => void failures.push(reason),
       readdressed: () => {},
     };
     const taking = await this.#asked(admin, admin.take(this.#queue, sink, credit));

@@ -1,6 +1,7 @@
 /** Error queues, looked at by a bus that was not started. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { command, createBus, StoppedError } from "../../mod.ts";
+import { DisconnectedError } from "../../src/errors/transport.ts";
 import type { Admin } from "../../src/spi/transport.ts";
 import { never, ScriptedTransport } from "../support/fakes/scripted_transport.ts";
 import { test } from "../support/runner.ts";
@@ -54,5 +55,29 @@ test("whoever lists failed messages need not wait for a broker that is away", as
   late.abort(new RangeError("too late"));
   await assertRejects(() => listed, RangeError, "too late");
   await assertRejects(() => all(bus.errors("work").list({ signal: late.signal })), RangeError, "too late");
+  await bus.stop();
+});
+
+test("whoever puts back what failed is told that it was not all, where the connection broke", async () => {
+  const admin: Admin = {
+    count: () => never(),
+    browse: () => never(),
+    take: (queue, sink) => {
+      sink.lost([], new DisconnectedError("scripted", `take from "queue:${queue}"`));
+      const nothing = () => Promise.resolve();
+      return Promise.resolve({
+        address: `queue:${queue}`,
+        settle: nothing,
+        credit: () => {},
+        stop: nothing,
+        done: Promise.resolve(),
+      });
+    },
+    purge: () => never(),
+  };
+  const bus = createBus({ name: "operations", transport: Object.assign(new ScriptedTransport(), { admin }) });
+  bus.endpoint("work");
+  await assertRejects(() => bus.errors("work").requeue("all"), DisconnectedError, "queue:work_error");
+  await assertRejects(() => bus.errors("work").discard("all"), DisconnectedError, "queue:work_error");
   await bus.stop();
 });

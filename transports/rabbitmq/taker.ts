@@ -168,11 +168,12 @@ export class Taker implements Receiver, Settling {
 
   #lost(reason: Error): void {
     if (this.#ended) return;
+    const cut = this.#left > 0 && !this.#stopped; // there was more to take
     this.#ended = this.#stopped = true;
     const lost = this.#claims?.end() ?? [];
     void this.#channel?.close().catch(() => {});
     this.#finish();
-    if (lost.length > 0) this.#sink.lost(lost, reason);
+    if (lost.length > 0 || cut) this.#sink.lost(lost, reason);
   }
 
   #finish(): void {

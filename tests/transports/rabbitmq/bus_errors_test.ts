@@ -3,9 +3,11 @@ import { assert, assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
 import type { Bus } from "../../../src/bus/bus.ts";
 import { command } from "../../../mod.ts";
+import { DisconnectedError } from "../../../src/errors/transport.ts";
 import { eventually, realTime } from "../../conformance/test_clock.ts";
 import { raw } from "./broker.ts";
 import { queueOf, withBus } from "./bus_rig.ts";
+import { rig } from "./rig.ts";
 
 interface Submit {
   readonly orderId: string;
@@ -127,4 +129,15 @@ withBus("an error queue that was deleted is made again for what fails next, with
     await channel.waitForConfirms();
   });
   await eventually(clock, "what the broker gave up", async () => await failed() === 51);
+});
+
+rig("taking that its connection ends before all was taken says so, also where nothing is in flight", async (rig) => {
+  const queue = await rig.queue();
+  for (const text of ["a", "b"]) await rig.send(`queue:${queue}`, text);
+  const reasons: Error[] = [];
+  const lost = (_: unknown, reason: Error) => void reasons.push(reason);
+  const { done } = await rig.transport.admin!.take(queue, { deliver: () => {}, lost, readdressed: () => {} }, 0);
+  await rig.bench.wire(rig.transport).cut();
+  await done;
+  assertEquals(reasons.map((reason) => reason instanceof DisconnectedError), [true]);
 });
