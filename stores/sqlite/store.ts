@@ -237,10 +237,11 @@ export class SqliteStore implements Store<SqliteTransaction>, UnitHost {
     { bus, leaseMs }: Scope,
     handled: readonly InboxKey[],
     { sagas, outbox, schedules }: Changes,
+    alone: boolean,
   ): { readonly leased: readonly Leased<OutboxRow>[]; committed(): void } {
     const { file, clock } = this.session;
     const now = clock.now();
-    this.#inbox.check(connection, bus, handled);
+    if (!alone) this.#inbox.check(connection, bus, handled);
     this.#sagas.check(connection, bus, sagas);
     // Nothing refuses from here on.
     this.#inbox.record(connection, bus, handled);

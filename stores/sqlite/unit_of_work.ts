@@ -22,12 +22,17 @@ export interface UnitHost {
   find(connection: Connection, bus: string, ...rest: Parameters<Unit<unknown>["find"]>): readonly SagaRow[];
   /** Refuses what others have done first. */
   checkInbox(connection: Connection, bus: string, keys: readonly InboxKey[]): void;
-  /** Checks and writes all, and gives what to do once it is committed. */
+  /**
+   * Checks and writes all, and gives what to do once it is committed.
+   *
+   * @param alone whether nobody else has written since `checkInbox` has let it pass
+   */
   write(
     connection: Connection,
     scope: Scope,
     handled: readonly InboxKey[],
     changes: Changes,
+    alone: boolean,
   ): { readonly leased: readonly Leased<OutboxRow>[]; committed(): void };
   /** Whether no other unit of the store has begun: nobody would share a commit. */
   readonly alone: boolean;
@@ -154,7 +159,7 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit, Group, Holde
 
   async #writeShared(changes: Changes): Promise<ReturnType<UnitHost["write"]>> {
     const { writer } = this.#host.session;
-    const write = (connection: Connection) => this.#write(connection, changes);
+    const write = (connection: Connection) => this.#write(connection, changes, false);
     const written = this.#host.alone ? writer.writeSoon(write) : undefined;
     return written === undefined ? await writer.write(write, this.#scope.signal) : written.result;
   }
@@ -162,7 +167,7 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit, Group, Holde
   #writeOn(connection: Connection, changes: Changes): ReturnType<UnitHost["write"]> {
     const { writer, file: { path } } = this.#host.session;
     try {
-      const written = this.#write(connection, changes);
+      const written = this.#write(connection, changes, true);
       this.#writes = false;
       writer.commit();
       return written;
@@ -274,11 +279,11 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit, Group, Holde
     return this.#scope.inbox.filter((_, at) => !this.duplicates[at] && this.#members?.failed(at) !== true);
   }
 
-  #write(connection: Connection, changes: Changes): ReturnType<UnitHost["write"]> {
+  #write(connection: Connection, changes: Changes, alone: boolean): ReturnType<UnitHost["write"]> {
     // What has joined was told of an end that came while this waited for its turn, and would not be written with it.
     this.check();
     for (const joined of this.#joined) joined.check(connection);
-    const written = this.#host.write(connection, this.#scope, this.#handled(), changes); // which may refuse, too
+    const written = this.#host.write(connection, this.#scope, this.#handled(), changes, alone); // which may refuse, too
     for (const joined of this.#joined) joined.write(connection);
     return written;
   }

@@ -1,6 +1,6 @@
 /** What waits for the end of the very transaction in which it is awaited. */
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import { type Bus, command, type ObservedStatus, retry, WriterHeldError } from "../../mod.ts";
+import { type Bus, command, type ObservedStatus, retry, StoreLockedError, WriterHeldError } from "../../mod.ts";
 import type { SqliteTransaction } from "../../stores/sqlite/mod.ts";
 import { oneFileTrial } from "../support/one_file_trial.ts";
 import { sqliteTrial } from "../support/sqlite_trial.ts";
@@ -77,6 +77,27 @@ oneFileTrial(
     assertEquals(await bus.errors("work").requeue("all"), 1);
     await t.settled();
     assertEquals([done, await file.effects(), bus.health().status], [["a"], ["a"], "healthy"]);
+  },
+);
+
+oneFileTrial(
+  "queues that were not given the store are told that the file is locked, by whom it may be",
+  async (t, file) => {
+    const bus = file.apart();
+    bus.endpoint("done").handle(Done, () => {});
+    await bus.start();
+    const stuck = bus.transaction(async (tx) => {
+      await tx.run("INSERT INTO own VALUES ('outer')");
+      await bus.send(Done, { id: "a" });
+    });
+    stuck.catch(() => {});
+    await t.pass(31_000);
+    await assertRejects(
+      () => stuck,
+      StoreLockedError,
+      "another process, or what shares no connection with it in this one",
+    );
+    assertEquals(await file.effects(), []);
   },
 );
 
