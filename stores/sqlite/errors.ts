@@ -79,7 +79,7 @@ export function explain(error: unknown, path: string): unknown {
       return new StoreCorruptError(storeName, path, { cause: error });
     case code.cannotOpen: {
       const why = `${error.message}. SQLite makes the file, but not its folder "${folderOf(path)}": ` +
-        `that must be there, and this process must have the right to write in it. It must be no folder itself`;
+        `that must be there, and this process must have the right to write in it. What is at the path must be no folder`;
       return new StoreUnavailableError(storeName, path, why, { cause: error });
     }
     case code.io:

@@ -22,7 +22,7 @@ export function npmManifest(packed: NpmManifest): NpmManifest {
   return {
     ...rest,
     description: "Typed commands, queries and events over a bus: for Deno, Bun and Node",
-    keywords: ["messaging", "bus", "commands", "events", "queries", "saga", "outbox"],
+    keywords: ["messaging", "queue", "jobs", "bus", "events", "saga", "outbox", "rabbitmq", "sqlite", "postgres"],
     engines: { node: ">=22" },
     sideEffects: false,
     ...(Object.keys(clients).length === 0 ? {} : { peerDependencies: clients, peerDependenciesMeta: optional }),

@@ -87,7 +87,11 @@ test("a file that is no database, or in no folder, is an error of its own, and t
     await assertRejects(() => openStore(missing, virtualTime()), StoreUnavailableError, said);
     await missing.close();
     const taken = sqlite(folder);
-    await assertRejects(() => openStore(taken, virtualTime()), StoreUnavailableError, "must be no folder itself");
+    await assertRejects(
+      () => openStore(taken, virtualTime()),
+      StoreUnavailableError,
+      "What is at the path must be no folder",
+    );
     await taken.close();
   } finally {
     await rm(folder, { recursive: true, force: true });
