@@ -1,6 +1,7 @@
 /** Instances of a simulated application. @module */
 import type { Bus } from "../bus/bus.ts";
 import { MessageBus } from "../bus/message_bus.ts";
+import { toError } from "../errors/thrown.ts";
 import type { Transport } from "../spi/transport.ts";
 import type { Duration } from "../values/duration.ts";
 import type { Random } from "../values/random.ts";
@@ -69,6 +70,8 @@ export class SimulatedInstance {
   readonly #configure: ConfigureInstance;
   readonly #options: InstanceOptions;
   readonly #started = Promise.withResolvers<void>();
+  /** Why it could not begin another life. */
+  failure: { readonly life: number; readonly error: Error } | undefined;
   #lives = 0;
   #life: Life | undefined;
   #bus: MessageBus<undefined> | undefined;
@@ -131,7 +134,7 @@ export class SimulatedInstance {
     try {
       checkConfigured(this.#configure(bus, this.#seenBy(life, number)), `the instance "${this.name}"`);
     } catch (error) {
-      return this.#started.reject(error);
+      return this.#fail(number, error);
     }
     bus.start().then(() => {
       if (life.dead) return;
@@ -139,8 +142,14 @@ export class SimulatedInstance {
       this.#started.resolve();
     }, (error) => {
       if (life.dead) return;
-      this.#started.reject(error);
+      this.#fail(number, error);
     });
+  }
+
+  /** Of its first life, whoever asked for it is told; any other has nobody who waits for it. */
+  #fail(life: number, error: unknown): void {
+    this.#started.reject(error);
+    if (life > 1) this.failure ??= { life, error: toError(error) };
   }
 
   /**

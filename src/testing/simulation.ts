@@ -106,6 +106,8 @@ async function run(
   };
   const played = new Play(world.start().then(() => scenario(world)));
   const stuck = await rest(world, played, timers);
+  const { failure } = world;
+  if (failure !== undefined) fail(failure.problem, failure.error);
   if (played.error !== undefined) fail(`the scenario failed: ${played.error.message}`, played.error);
   if (stuck !== undefined) fail(stuck);
   let problem: string | void;
@@ -138,7 +140,7 @@ async function rest(world: SimulatedWorld, play: Play, timers: number): Promise<
   const pace = paceOf(seededRandom(world.seed + 0.1));
   for (let fired = 0; fired < timers; fired++) {
     await pace();
-    if (play.error !== undefined) return undefined;
+    if (play.error !== undefined || world.failure !== undefined) return undefined;
     if (clock.step()) continue;
     // All that can go on without time shall go on before the world is said to be at rest.
     await turn();

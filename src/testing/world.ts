@@ -208,6 +208,16 @@ export class SimulatedWorld implements World {
     return this.#timeline;
   }
 
+  /** Why an instance could not begin another life. */
+  get failure(): { readonly problem: string; readonly error: Error } | undefined {
+    for (const { name, failure } of this.#instances.values()) {
+      if (failure === undefined) continue;
+      const { life, error } = failure;
+      return { problem: `the instance "${name}" could not begin its life ${life}: ${error.message}`, error };
+    }
+    return undefined;
+  }
+
   /** What is under way, one entry each; empty: the world is at rest, but for its timers. */
   unfinished(): readonly string[] {
     const buses = [

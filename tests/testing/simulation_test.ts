@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
-import { command, ConfigurationError, event, query, type Transport } from "../../mod.ts";
+import { type Bus, command, ConfigurationError, event, query, type Transport } from "../../mod.ts";
 import { InstanceCrashedError, simulate, SimulationError, type World } from "../../src/testing/mod.ts";
 import { test } from "../support/runner.ts";
 import { seeds } from "../support/share.ts";
@@ -46,6 +46,29 @@ for (const [what, wrap, problem] of bugs) {
     assertEquals(again.message, error.message);
   });
 }
+
+test("simulation: an instance that cannot begin anew fails its seed, and says why", async () => {
+  const lives: readonly ((bus: Bus, life: number) => void)[] = [
+    (_, life) => {
+      if (life > 1) throw new Error("no way back");
+    },
+    (bus, life) => {
+      if (life > 1) { for (const name of ["one", "two"]) bus.endpoint(name).handle(Note, () => {}); }
+    },
+  ];
+  for (const [at, configure] of lives.entries()) {
+    const error = await assertRejects(
+      () =>
+        simulate({ seeds: [1] }, async (world) => {
+          await world.instance("counter", (bus, { life }) => configure(bus, life));
+          await world.restart("counter");
+        }, () => {}),
+      SimulationError,
+      'the instance "counter" could not begin its life 2: ',
+    );
+    assertStringIncludes(error.message, at === 0 ? "no way back" : "two owners");
+  }
+});
 
 test("simulation: the same seed gives the same timeline to the byte, and another seed another", async () => {
   const timelineOf = async (seed: number) => {
