@@ -1,20 +1,19 @@
 /** A unit of work. @module */
-import { StoreUnavailableError, TransactionEndedError } from "../../src/errors/store.ts";
+import { TransactionEndedError } from "../../src/errors/store.ts";
 import type { Changes, InboxKey, InstanceKey, OutboxRow, SagaRow } from "../../src/spi/rows.ts";
 import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
-import type { Awaitable } from "../../src/values/awaitable.ts";
 import { Ending } from "../../src/values/ending.ts";
 import { HeldLocks } from "../../src/values/held_locks.ts";
 import type { Link } from "../../src/values/linked_list.ts";
 import { none } from "../../src/values/none.ts";
-import { undo } from "./database.ts";
-import { explain, explainOwn, isAborted, storeName } from "./errors.ts";
+import { explain, explainOwn, storeName } from "./errors.ts";
 import { type Joined, Joining } from "./joining.ts";
 import { Members } from "./members.ts";
 import { sagaOf } from "./sagas.ts";
 import type { SqlConnection, SqlRow, UseTransaction } from "./sql_client.ts";
 import type { Statement } from "./statement.ts";
 import type { RunningUnit, UnitHost } from "./unit_host.ts";
+import { type TransactionOwner, UnitTransaction } from "./unit_transaction.ts";
 
 /** An instance as it was when a unit began. */
 export interface LoadedInstance extends InstanceKey {
@@ -23,7 +22,7 @@ export interface LoadedInstance extends InstanceKey {
 }
 
 /** A unit of work: a transaction from the first use of `tx` on, else one flight at the end. */
-export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
+export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit, TransactionOwner {
   readonly duplicates: readonly boolean[];
   readonly #host: UnitHost<Tx>;
   readonly #scope: Scope;
@@ -33,14 +32,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
   #joining: Joining | undefined;
   #members: Members | undefined;
   /** From the first use on. */
-  #opening: Awaitable<SqlConnection<Tx>> | undefined;
-  #connection: SqlConnection<Tx> | undefined;
-  /** To be rolled back and given back. */
-  #held: SqlConnection<Tx> | undefined;
-  /** The answer to its beginning: it may come in one turn with that to what follows. */
-  #begun: Promise<unknown> | undefined;
-  /** Why the transaction failed at its beginning. */
-  #refusal: unknown;
+  #transaction: UnitTransaction<Tx> | undefined;
   /** `commit` was called: nothing more is taken. */
   #closing = false;
   /** Why what comes later is refused. Made into an error when that happens: most units end unasked. */
@@ -74,6 +66,11 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
     else scope.signal.addEventListener("abort", this.#abort = new Ending(this), { once: true });
   }
 
+  /** As {@linkcode TransactionOwner.signal}. */
+  get signal(): AbortSignal {
+    return this.#scope.signal;
+  }
+
   get tx(): Tx {
     const use: UseTransaction<Tx> = (work) => this.#use(({ tx }) => work(tx));
     if (this.#tx === undefined) {
@@ -89,9 +86,9 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
     if (loaded !== undefined) return loaded.row && sagaOf(loaded.row);
     const { bus } = this.#scope;
     // Within the process, whoever waits holds no connection.
-    if (lock && this.#opening === undefined) {
+    if (lock && this.#transaction === undefined) {
       await this.#locks.lockSaga(bus, saga, id, this.#scope.signal);
-      this.#checkEnd();
+      this.checkEnd();
     }
     const { text, values } = this.#host.load(bus, saga, id, lock);
     const [found] =
@@ -109,9 +106,9 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
   async savepoint<Result>(number: number, work: () => Promise<Result>): Promise<Result> {
     this.#check();
     this.#members ??= new Members({
-      send: (...texts) => this.#send(...texts),
-      run: async (text) => await this.#held?.query(text),
-      check: () => this.#checkEnd(),
+      send: (...texts) => this.#transaction?.send(...texts),
+      run: async (text) => await this.#transaction?.run(text),
+      check: () => this.checkEnd(),
     });
     return await this.#members.run(number, work);
   }
@@ -128,9 +125,14 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
     try {
       if (this.#reads !== undefined && this.#reads.size > 0) await Promise.allSettled(this.#reads);
       if (this.#members !== undefined) await this.#members.done;
-      const connection = this.#opening === undefined ? undefined : this.#connection ?? await this.#opening;
-      this.#checkEnd();
-      return await (connection === undefined ? this.#write(changes) : this.#commit(connection, changes));
+      const transaction = this.#transaction;
+      if (transaction === undefined) {
+        this.checkEnd();
+        return await this.#write(changes);
+      }
+      const connection = transaction.open ?? await transaction.opening;
+      this.checkEnd();
+      return await this.#commit(transaction, connection, changes);
     } finally {
       this.end();
     }
@@ -146,9 +148,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
     if (this.#ended !== undefined) return;
     this.#ended = { cause };
     this.#deaf();
-    const connection = this.#held;
-    this.#held = undefined;
-    if (connection !== undefined) this.#rolledBack = undo(connection);
+    this.#rolledBack = this.#transaction?.undo() ?? this.#rolledBack;
     this.#locks.release();
     this.#joining?.end();
     this.#host.ended(this, this.#tx);
@@ -185,31 +185,31 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
     }
   }
 
-  async #commit(connection: SqlConnection<Tx>, changes: Changes): Promise<readonly Leased<OutboxRow>[]> {
-    const { database } = this.#host;
+  async #commit(
+    transaction: UnitTransaction<Tx>,
+    connection: SqlConnection<Tx>,
+    changes: Changes,
+  ): Promise<readonly Leased<OutboxRow>[]> {
     const [joining, members] = [this.#joining, this.#members];
     const failed = members === undefined
       ? none
       : this.#scope.inbox.filter((_, at) => members.failed(at) && !this.duplicates[at]);
     const written = this.#host.write(this.#scope, none, failed, changes);
-    if (connection.lost) throw new StoreUnavailableError(storeName, database.where, "the connection was lost");
-    const all = joining === undefined ? written.statements : [...joining.begin(), ...written.statements];
+    transaction.checkLost(connection);
+    const statements = joining === undefined ? written.statements : [...joining.begin(), ...written.statements];
     this.#goesOut();
-    this.#held = undefined;
-    // A transaction that has failed answers COMMIT with a rollback, and no error: something must ask.
-    const statements = all.length > 0 ? all : [{ text: "SELECT 1", values: [] }];
     try {
-      const results = await database.commit(connection, statements);
+      const results = await transaction.commit(connection, statements);
       return written.committed(joining?.committed(results) ?? results);
     } catch (error) {
-      await this.#begun;
-      throw this.#refusal ?? written.explain(joining === undefined ? error : joining.explain(error));
+      const refusal = await transaction.refusal();
+      throw refusal ?? written.explain(joining === undefined ? error : joining.explain(error));
     }
   }
 
   /** It is on its way: too late for a signal. */
   #goesOut(): void {
-    this.#checkEnd();
+    this.checkEnd();
     this.#deaf();
   }
 
@@ -222,15 +222,20 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
 
   #check(): void {
     if (this.#closing && this.#ended === undefined) throw new TransactionEndedError(storeName);
-    this.#checkEnd();
+    this.checkEnd();
   }
 
-  #checkEnd(): void {
-    if (this.#ended !== undefined) throw ended(this.#ended.cause);
+  /** As {@linkcode TransactionOwner.checkEnd}. */
+  checkEnd(): void {
+    if (this.#ended === undefined) return;
+    const { cause } = this.#ended;
+    throw new TransactionEndedError(storeName, cause === undefined ? undefined : { cause });
   }
 
   async #read({ text, values }: Statement): Promise<readonly SqlRow[]> {
-    if (this.#opening !== undefined) return await this.#use((connection) => connection.query(text, values), explainOwn);
+    if (this.#transaction !== undefined) {
+      return await this.#use((connection) => connection.query(text, values), explainOwn);
+    }
     const reads = this.#reads ??= new Set();
     const read = this.#host.database.query({ text, values });
     reads.add(read);
@@ -247,75 +252,23 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
     means = explain,
   ): Promise<Result> {
     this.#check();
-    if (this.#opening === undefined) this.#open();
-    const connection = this.#connection ?? await this.#opening!; // it was opened
-    this.#checkEnd();
+    const transaction = this.#transaction ??= this.#begin();
+    const connection = transaction.open ?? await transaction.opening;
+    this.checkEnd();
     const member = this.#members?.enter();
-    const { where } = this.#host.database;
     try {
-      // Of what is sent to a connection that is lost, nobody knows where it ends up.
-      if (connection.lost) throw new StoreUnavailableError(storeName, where, "the connection was lost");
+      transaction.checkLost(connection);
       return await work(connection);
     } catch (error) {
       if (member !== undefined) member.failed = true;
       if (connection.lost) this.end(error);
-      if (isAborted(error)) await this.#begun;
-      throw isAborted(error) && this.#refusal !== undefined ? this.#refusal : means(error, where);
+      throw await transaction.refusalOf(error) ?? means(error, this.#host.database.where);
     }
   }
 
-  /** With no promise where a connection is free. */
-  #open(): void {
-    let opening: Promise<SqlConnection<Tx>>;
-    try {
-      const free = this.#host.database.client.free?.();
-      if (free !== undefined) {
-        this.#opening = this.#connection = this.#begin(free);
-        return;
-      }
-      opening = this.#connect();
-    } catch (error) {
-      opening = Promise.reject(error);
-    }
-    this.#opening = opening;
-    // The first to be told, so that none overtakes those that wait.
-    opening.then((connection) => this.#connection = connection, () => {});
-  }
-
-  async #connect(): Promise<SqlConnection<Tx>> {
-    const connection = await this.#host.database.connect(this.#scope.signal, false);
-    if (this.#ended === undefined) return this.#begin(connection);
-    connection.release();
-    throw ended(this.#ended.cause);
-  }
-
-  /** In the first flight: the beginning, what no other process may handle from here on, and what asked for it. */
-  #begin(connection: SqlConnection<Tx>): SqlConnection<Tx> {
-    const { bus } = this.#scope;
-    this.#held = connection;
-    const { statements, explain } = this.#host.record(bus, this.#recorded());
-    const refuse = (error: unknown) => this.#refusal ??= explain(error);
-    const [record] = statements;
-    const begun = record === undefined ? undefined : connection.together?.("BEGIN", record.text, record.values, "");
-    if (begun !== undefined) this.#begun = begun.catch(refuse);
-    else {
-      const all = [{ text: "BEGIN", values: [] }, ...statements];
-      const answers = all.map(({ text, values }) => connection.query(text, values).catch(refuse));
-      this.#begun = Promise.all(answers);
-    }
-    return connection;
-  }
-
-  /** Without an answer: where it fails, so does what follows. */
-  #send(...texts: readonly string[]): void {
-    const connection = this.#held;
-    if (connection?.lost !== false) return;
-    const [first, second] = texts;
-    const together = first === undefined || second === undefined
-      ? undefined
-      : connection.together?.(first, second, [], "");
-    const answers = together === undefined ? texts.map((text) => connection.query(text)) : [together];
-    for (const answer of answers) answer.catch(() => {});
+  #begin(): UnitTransaction<Tx> {
+    const record = this.#host.record(this.#scope.bus, this.#recorded());
+    return new UnitTransaction(this.#host.database, this, record);
   }
 
   /** Whose records are written with the beginning: one that fails has its own taken back. */
@@ -328,8 +281,4 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit {
   #handled(): readonly InboxKey[] {
     return this.#scope.inbox.filter((_, at) => !this.duplicates[at] && this.#members?.failed(at) !== true);
   }
-}
-
-function ended(cause: unknown): TransactionEndedError {
-  return new TransactionEndedError(storeName, cause === undefined ? undefined : { cause });
 }
