@@ -1,5 +1,6 @@
 /** An open source. @module */
 import { StoreUnavailableError } from "../../src/errors/store.ts";
+import type { QueueOwner } from "../../src/leasing/own_queue.ts";
 import type { Address, Receiver, Settlement, Sink, Source } from "../../src/spi/transport.ts";
 import { storeName } from "../../stores/postgres/errors.ts";
 import { Claims, type ClaimsOwner } from "./claims.ts";
@@ -10,7 +11,7 @@ import { maxClaim } from "./message_statements.ts";
 import type { Claimed } from "./messages.ts";
 import { News } from "./news.ts";
 import type { Handed, Taking } from "./offers.ts";
-import { OwnQueue, type QueueOwner } from "./own_queue.ts";
+import { PostgresOwnQueue } from "./own_queue.ts";
 import { Pace } from "./pace.ts";
 import { retryMs, type Services } from "./services.ts";
 import { isPlain, type Settling } from "./settling.ts";
@@ -23,13 +24,13 @@ const manyAccepted = 64;
  * Takes from a queue, as many as there is room for. One flight at a time: what is accepted meanwhile goes with the next,
  * which claims as many again. What becomes of what it has taken is its {@linkcode Claims}' matter.
  */
-export class PostgresReceiver implements Receiver, Taking, ClaimsOwner, QueueOwner {
+export class PostgresReceiver implements Receiver, Taking, ClaimsOwner, QueueOwner<Queue> {
   protected readonly services: Services;
   readonly #sink: Sink;
   /** What it has taken. */
   readonly claims: Claims;
   readonly #among: Set<PostgresReceiver>;
-  readonly #own: OwnQueue | undefined;
+  readonly #own: PostgresOwnQueue | undefined;
   readonly #pace: Pace;
   /** What it holds beyond that leaves time for the next claim. */
   readonly #enough: number;
@@ -66,7 +67,7 @@ export class PostgresReceiver implements Receiver, Taking, ClaimsOwner, QueueOwn
     this.#pace = new Pace(services.database.clock);
     this.#enough = source.concurrency === undefined ? Infinity : 2 * source.concurrency;
     this.claims = new Claims(services, this, sink, source.holdMs);
-    if (queue.lifetime !== "durable") this.#own = new OwnQueue(services, queue, source.topics, this);
+    if (queue.lifetime !== "durable") this.#own = new PostgresOwnQueue(services, queue, source.topics, this);
     among.add(this);
   }
 

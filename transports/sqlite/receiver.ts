@@ -1,4 +1,5 @@
 /** An open source. @module */
+import type { QueueOwner } from "../../src/leasing/own_queue.ts";
 import type { Address, Delivery, Receiver, Settlement, Sink, Source } from "../../src/spi/transport.ts";
 import type { Connection } from "../../stores/sqlite/connection.ts";
 import { Claims, type ClaimsOwner } from "./claims.ts";
@@ -6,7 +7,7 @@ import type { Lease } from "./lease.ts";
 import { deliveryOf, type Row } from "./message.ts";
 import { News } from "./news.ts";
 import type { Handed, Taking } from "./offers.ts";
-import { OwnQueue, type QueueOwner } from "./own_queue.ts";
+import { SqliteOwnQueue } from "./own_queue.ts";
 import { retryMs, type Services } from "./services.ts";
 import type { Queue } from "./topology.ts";
 
@@ -14,7 +15,7 @@ import type { Queue } from "./topology.ts";
 const [maxWork, claimCost] = [256, 16] as const;
 
 /** Takes from a queue, as many as there is room for. What becomes of that is its {@linkcode Claims}' matter. */
-export class SqliteReceiver implements Receiver, Taking, ClaimsOwner, QueueOwner {
+export class SqliteReceiver implements Receiver, Taking, ClaimsOwner, QueueOwner<Queue> {
   protected readonly services: Services;
   readonly #sink: Sink;
   readonly #among: Set<SqliteReceiver>;
@@ -34,7 +35,7 @@ export class SqliteReceiver implements Receiver, Taking, ClaimsOwner, QueueOwner
   #work = 0;
   #armedFor = Infinity;
   #disarm: (() => void) | undefined;
-  readonly #own: OwnQueue | undefined;
+  readonly #own: SqliteOwnQueue | undefined;
   #stopped: Promise<void> | undefined;
 
   /** @param among the receivers of its transport: it is one of them until it has stopped and holds nothing */
@@ -51,7 +52,7 @@ export class SqliteReceiver implements Receiver, Taking, ClaimsOwner, QueueOwner
     this.#credit = source.credit;
     this.#among = among;
     this.claims = new Claims(services, this, sink, source.holdMs);
-    if (queue.lifetime !== "durable") this.#own = new OwnQueue(services, queue, source.topics, this);
+    if (queue.lifetime !== "durable") this.#own = new SqliteOwnQueue(services, queue, source.topics, this);
     among.add(this);
   }
 

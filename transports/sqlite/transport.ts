@@ -1,6 +1,7 @@
 /** The transport in a file. @module */
 import { ConfigurationError } from "../../src/errors/configuration.ts";
 import { ClosedError, TopologyError } from "../../src/errors/transport.ts";
+import { lifeOf } from "../../src/leasing/own_queue.ts";
 import type {
   Admin,
   Capabilities,
@@ -29,7 +30,6 @@ import { News } from "./news.ts";
 import { queues } from "./migrations/0001_queues.ts";
 import { SqliteReceiver } from "./receiver.ts";
 import { maxFrameBytes, maxHeaderBytes, Sender } from "./sender.ts";
-import { lifeOf } from "./own_queue.ts";
 import type { Services } from "./services.ts";
 import { Sweeping } from "./sweeping.ts";
 import { Entities, type Queue, refuse, transportName } from "./topology.ts";
