@@ -64,8 +64,14 @@ function pluginPart(name: string, { state, cause }: PluginStatus): Part {
   return { name, status: state === "down" ? "unhealthy" : "degraded", reason: cause?.message ?? `It is ${state}` };
 }
 
-function storageParts({ store, status, backlogs, given }: Storage, forgotten: Forgotten): readonly Part[] {
-  const own = pluginPart(`store ${store.name}`, status);
+function storageParts(
+  { store, status, setback, backlogs, given }: Storage,
+  forgotten: Forgotten,
+): readonly Part[] {
+  const name = `store ${store.name}`;
+  const own = status.state === "up" && setback !== undefined
+    ? { name, status: "degraded" as const, reason: `Commits fail: ${setback.message}` }
+    : pluginPart(name, status);
   return [
     given || own.status !== "healthy" ? own : forgetful(own, forgotten),
     ...backlogs.map(([name, backlog, error]): Part => {

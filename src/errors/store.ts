@@ -266,3 +266,19 @@ export class UnreadableRowError extends HeroError {
     );
   }
 }
+
+const ofStores: readonly (abstract new (...args: never[]) => Error)[] = [
+  OutcomeUnknownError,
+  StoreBusyError,
+  StoreCorruptError,
+  StoreFullError,
+  StoreLockedError,
+  StoreReadOnlyError,
+  StoreUnavailableError,
+  WriterHeldError,
+];
+
+/** Whether an error says how the store is, and not what is wrong with the unit that met it. */
+export function tellsOfStore(error: unknown): error is Error {
+  return ofStores.some((kind) => error instanceof kind);
+}

@@ -1,5 +1,6 @@
 /** What a bus has of its store. @module */
 import { StoppedError } from "../errors/lifecycle.ts";
+import { tellsOfStore } from "../errors/store.ts";
 import { toError } from "../errors/thrown.ts";
 import type { BusServices } from "../pipeline/endpoint_services.ts";
 import type { OutgoingMessage, SendTarget } from "../pipeline/outgoing_message.ts";
@@ -19,6 +20,8 @@ const pollPushedMs = 30_000;
 const pollMs = 1000;
 /** For so long a unit may keep all others from writing. */
 const heldTooLongMs = 100;
+/** For so long a commit that has failed says how the store is, unless another one succeeds. */
+const setbackMs = 60_000;
 
 /** What a storage needs. */
 export interface StorageOptions {
@@ -47,6 +50,8 @@ export class Storage implements UnitOwner {
   #opening: Promise<void> | undefined;
   #status: ReportedStatus | undefined;
   #committing = 0;
+  /** The last commit that has failed, if none has succeeded since. */
+  #setback: { readonly error: Error; readonly at: number } | undefined;
   readonly #sweeper: Sweeper;
 
   constructor(options: StorageOptions) {
@@ -72,6 +77,12 @@ export class Storage implements UnitOwner {
   /** How the store is, as it last said. */
   get status(): PluginStatus {
     return this.#status?.now ?? { state: "down" };
+  }
+  /** What the last commit failed with, where that was the store's doing, and lately. */
+  get setback(): Error | undefined {
+    if (this.#setback === undefined) return undefined;
+    const { error, at } = this.#setback;
+    return this.#with.services().clock.now() - at < setbackMs ? error : undefined;
   }
   /** Messages that are being written, or are on their way from the store to the broker. */
   get sending(): number {
@@ -225,6 +236,7 @@ export class Storage implements UnitOwner {
     messages: readonly OutgoingMessage[],
     now: number | undefined,
   ): void {
+    this.#setback = undefined;
     this.#sweeper.sweep(now);
     if (rows.length === 0) return;
     const made = new Map<string, OutgoingMessage>();
@@ -236,6 +248,10 @@ export class Storage implements UnitOwner {
     }
     for (const { row } of leased) if (row.dueAt !== 0) made.delete(row.id);
     this.#deliverers?.outbox.committed(leased, made, rows.filter(({ dueAt }) => dueAt === 0).length);
+  }
+
+  failed(error: unknown): void {
+    if (tellsOfStore(error)) this.#setback = { error, at: this.#with.services().clock.now() };
   }
 
   ended(inbox: readonly InboxKey[], heldSince: number): void {

@@ -259,7 +259,13 @@ export class UnitOfWork implements OpenUnit {
     if (!atOnce || waits !== undefined || this.#unit.commitNow === undefined) return this.#commit();
     this.#ended = true;
     const changes = this.#changes(this.#rows ?? none);
-    const leased = this.#unit.commitNow(changes);
+    let leased;
+    try {
+      leased = this.#unit.commitNow(changes);
+    } catch (error) {
+      this.#owner.failed(error);
+      throw error;
+    }
     this.#owner.committed(changes.outbox, leased, none, this.begunAt);
     this.#tell();
   }
@@ -288,6 +294,9 @@ export class UnitOfWork implements OpenUnit {
     let leased;
     try {
       leased = await this.#unit.commit(changes);
+    } catch (error) {
+      this.#owner.failed(error);
+      throw error;
     } finally {
       if (heldSince !== undefined) this.#owner.ended(this.#inbox, heldSince);
     }

@@ -1,5 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { command, createBus, event, memory, memoryStore, saga, type Transport, type } from "../../mod.ts";
+import { ConflictError, StoreFullError } from "../../src/errors/store.ts";
+import { ScriptedStore } from "../support/fakes/scripted_store.ts";
 import { ScriptedTransport } from "../support/fakes/scripted_transport.ts";
 import { test } from "../support/runner.ts";
 import { trial } from "../support/trial.ts";
@@ -140,3 +142,35 @@ trial("an endpoint whose failed messages cannot be moved is degraded, and says w
     reason: "It can neither move messages nor put them off, so that they come again: it is full",
   });
 });
+
+trial(
+  "a store whose commits fail degrades a bus, until one succeeds or none has been tried for a minute",
+  async (t) => {
+    const store = new ScriptedStore();
+    const bus = t.bus({ store });
+    bus.endpoint("jobs", { outbox: true }).handle(Begun, () => {});
+    await bus.start();
+    const part = () => bus.health().parts.find(({ name }) => name === "store scripted");
+    const healthy = { name: "store scripted", status: "healthy" } as const;
+    const fails = async (error: Error | undefined) => {
+      store.script = (call) => {
+        if (call === "commit" && error !== undefined) throw error;
+      };
+      await bus.publish(Begun, { id: "1" });
+      await t.settled();
+    };
+    const full = new StoreFullError("scripted", "a disk");
+    await fails(full);
+    assertEquals(part(), { name: "store scripted", status: "degraded", reason: `Commits fail: ${full.message}` });
+    await fails(undefined);
+    assertEquals(part(), healthy);
+    await fails(full);
+    await t.pass(59_000);
+    assertEquals(part()?.status, "degraded");
+    await t.pass(1_000);
+    assertEquals(part(), healthy);
+    // It says nothing about the store.
+    await fails(new ConflictError("an instance"));
+    assertEquals(part(), healthy);
+  },
+);
