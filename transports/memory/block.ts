@@ -10,6 +10,8 @@ import { type Contents, Message } from "./message.ts";
 /** So many messages are in a block. */
 export const blockSize = 256;
 const mostKinds = 8;
+/** So many ids have one head. */
+const ends = 2 ** 12;
 const farthest = 2 ** 32;
 
 /** What messages have in common that are kept as they are: a frame and its envelope. */
@@ -32,11 +34,15 @@ interface BytesKind {
 /** So many messages, one after the other. What cannot be packed stands among them as it is. */
 export class Block {
   readonly #kinds: (KeptKind | BytesKind)[] = [];
-  /** The ids, or all but their ends. Lists have their room from the beginning: one that grows is copied five times. */
-  readonly #entries = new Array<UuidHead | string | Message | undefined>(blockSize);
+  /**
+   * The messages that are kept as they are, the ids of those of bytes, and those that cannot be packed. It has its room
+   * from the beginning: a list that grows is copied five times.
+   */
+  readonly #entries = new Array<KeptContent | Message | undefined>(blockSize);
   /** Each of the others is made when one needs it. */
-  #ends: number[] | undefined;
-  #contents: KeptContent[] | undefined;
+  #heads: UuidHead[] | undefined;
+  /** Of each id, which of the heads it has, and its end: numbers of which a collector knows nothing. */
+  #ids: Uint32Array | undefined;
   /** Where bodies lie, each with its start and length. */
   #buffers: ArrayBufferLike[] | undefined;
   #places: Uint32Array | undefined;
@@ -80,9 +86,11 @@ export class Block {
     if (envelope?.uuid === undefined) return undefined;
     const kind = this.#keptKind(frame, envelope, via);
     if (kind === undefined) return undefined;
-    this.#entries[at] = envelope.uuid.head;
-    (this.#ends ??= new Array(blockSize))[at] = envelope.uuid.end;
-    (this.#contents ??= new Array(blockSize))[at] = frame.compact;
+    const { head, end } = envelope.uuid;
+    const heads = this.#heads ??= [head];
+    if (heads.at(-1) !== head) heads.push(head);
+    (this.#ids ??= new Uint32Array(blockSize))[at] = (heads.length - 1) * ends + end;
+    this.#entries[at] = frame.compact;
     return kind;
   }
 
@@ -106,23 +114,22 @@ export class Block {
     if (entry === undefined || entry instanceof Message) return entry;
     const kind = this.#kinds[this.#kindOf?.[index] ?? 0];
     if (kind === undefined) return undefined; // which `add` has put there, as all else
-    const frame = typeof entry === "string" ? this.#bytes(index, entry, kind) : this.#kept(index, entry, kind);
+    const frame = kind.envelope === undefined ? this.#bytes(index, entry, kind) : this.#kept(index, entry, kind);
     if (frame === undefined) return undefined;
     const position = this.#first + (this.#beyond?.[index] ?? index);
     const contents: Contents = { frame, key: this.#keys?.[index], priority, expiresAt: this.#times?.[index] };
     return new Message(contents, kind.via, position, 1);
   }
 
-  #kept(index: number, head: UuidHead, kind: KeptKind | BytesKind): Frame | undefined {
-    const end = this.#ends?.[index];
-    const content = this.#contents?.[index];
-    if (kind.envelope === undefined || end === undefined || content === undefined) return undefined;
-    return kind.frame.another(kind.envelope.withId(new Uuid(head, end)), content);
+  #kept(index: number, content: KeptContent, { frame, envelope }: KeptKind): Frame | undefined {
+    const id = this.#ids?.[index] ?? 0;
+    const head = this.#heads?.[Math.floor(id / ends)];
+    return head === undefined ? undefined : frame.another(envelope.withId(new Uuid(head, id % ends)), content);
   }
 
-  #bytes(index: number, id: string, kind: KeptKind | BytesKind): Frame | undefined {
+  #bytes(index: number, id: KeptContent, kind: BytesKind): Frame | undefined {
     const buffer = this.#buffers?.[index];
-    if (kind.envelope !== undefined || buffer === undefined) return undefined;
+    if (typeof id !== "string" || buffer === undefined) return undefined;
     const body = new Uint8Array(buffer, this.#places?.[index * 2], this.#places?.[index * 2 + 1]);
     // Its place among the headers is that of the other id.
     return { contentType: kind.contentType, headers: { ...kind.headers, [names.id]: id }, body };

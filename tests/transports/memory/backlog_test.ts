@@ -1,6 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { frame } from "../../conformance/transport/trial.ts";
+import { noHeaders } from "../../../src/envelope/headers.ts";
+import { envelopeIn, KeptFrame } from "../../../src/envelope/kept_frame.ts";
+import { SentEnvelope } from "../../../src/envelope/sent_envelope.ts";
+import { jsonSerializer } from "../../../src/serialization/json.ts";
 import type { Frame } from "../../../src/spi/frame.ts";
+import { createUuidV7 } from "../../../src/values/uuid_v7.ts";
 import { Backlog } from "../../../transports/memory/backlog.ts";
 import { Message, precedes } from "../../../transports/memory/message.ts";
 import { test } from "../../support/runner.ts";
@@ -138,4 +143,30 @@ test("what breaks the promise of a frame breaks no other message of a long backl
       { "hero-id": "five", n: -0 },
     ] as never,
   );
+});
+
+test("a long backlog of copies gives each its own id and time, however many ids have a head in common", () => {
+  let now = 1_700_000_000_000;
+  const newId = createUuidV7({ now: () => now });
+  const serializer = jsonSerializer();
+  const host = { machine: "", process: "", processId: 0, bus: "", runtime: "", version: "" };
+  const sender = { address: "queue:sender", host };
+  const backlog = new Backlog();
+  const sent: unknown[] = [];
+  for (let position = 0; position < 5_000; position++) {
+    // At first each has a time of its own, then five have one, then all: until the ids of that head are used up.
+    if (position < 2_000 || (position < 3_000 && position % 5 === 0)) now++;
+    const id = newId();
+    const envelope = new SentEnvelope(id, "a", id, "topic:a", now, noHeaders, sender, undefined, newId.last());
+    backlog.add({ frame: new KeptFrame(envelope, serializer, { position }, undefined) }, "queue:q", position);
+    sent.push([id, now, { position }]);
+  }
+
+  const taken = sent.map(() => {
+    const { frame } = backlog.take()!;
+    const envelope = envelopeIn(frame);
+    return [envelope?.messageId, envelope?.sentAt, JSON.parse(new TextDecoder().decode(frame.body))];
+  });
+
+  assertEquals(taken, sent);
 });
