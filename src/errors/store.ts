@@ -275,10 +275,12 @@ const ofStores: readonly (abstract new (...args: never[]) => Error)[] = [
   StoreLockedError,
   StoreReadOnlyError,
   StoreUnavailableError,
-  WriterHeldError,
 ];
 
-/** Whether an error says how the store is, and not what is wrong with the unit that met it. */
+/**
+ * Whether an error says how the store is, and not what is wrong with the unit that met it. Who keeps its writer is told
+ * of while that lasts.
+ */
 export function tellsOfStore(error: unknown): error is Error {
   return ofStores.some((kind) => error instanceof kind);
 }
