@@ -70,7 +70,7 @@ onPostgres("a client whose queries are made otherwise is asked by those", async 
 for (const way of ["plain queries", "its own queries"]) {
   onPostgres(
     `what was handed to no connection, by ${way}, is known not to be written`,
-    async ({ bench: { url }, clock }) => {
+    async ({ bench: { url, sql: other }, clock }) => {
       const sql = client(url, { max: 1, fetch_types: false });
       const own = new Proxy(sql, {
         get: (target, name) =>
@@ -81,11 +81,16 @@ for (const way of ["plain queries", "its own queries"]) {
       const line = new Line({ owed() {}, forget() {} }, () => way === "plain queries" ? sql : own);
       const sent = line.ask("SELECT pg_sleep(600)", [], false);
       await eventually(clock, "it to be sent", () => line.process !== undefined);
-      line.close();
-      const lost = await assertRejects(() => sent);
-      assert(explainCommit(lost, "db") instanceof OutcomeUnknownError, String(lost));
-      const unsent = await assertRejects(() => line.ask("SELECT 1", [], false), UnsentError);
-      assert(explainCommit(unsent, "db") instanceof StoreUnavailableError, String(unsent));
+      try {
+        line.close();
+        const lost = await assertRejects(() => sent);
+        assert(explainCommit(lost, "db") instanceof OutcomeUnknownError, String(lost));
+        const unsent = await assertRejects(() => line.ask("SELECT 1", [], false), UnsentError);
+        assert(explainCommit(unsent, "db") instanceof StoreUnavailableError, String(unsent));
+      } finally {
+        // Until its statement has ended, the server keeps the connection, which would keep Node's process.
+        await other`SELECT pg_terminate_backend(${line.process ?? 0})`;
+      }
     },
   );
 }
