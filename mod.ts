@@ -87,6 +87,7 @@ export {
   StoreFullError,
   StoreLockedError,
   StoreReadOnlyError,
+  StoreTimeoutError,
   StoreUnavailableError,
   TransactionEndedError,
   UnitTooLargeError,

@@ -226,6 +226,28 @@ export class StoreUnavailableError extends HeroError {
   }
 }
 
+/**
+ * The store has ended a statement that took too long, or waited too long for a lock; nothing was written. In a unit of
+ * work it is a failed attempt, as the next may meet the same.
+ */
+export class StoreTimeoutError extends HeroError {
+  /** Stable: branch on it. */
+  override readonly code = "HERO_STORE_TIMEOUT";
+  /**
+   * Puts it into words.
+   *
+   * @param where the database
+   * @param why as the database says it
+   */
+  constructor(store: string, where: string, why: string, options?: ErrorOptions) {
+    super(
+      `"${store}" at "${where}" has ended a statement: ${why}. Nothing was written. See who holds what it waits for, ` +
+        `or raise the timeout`,
+      { ...options, details: { store, where, why } },
+    );
+  }
+}
+
 /** A handler has sent, scheduled and changed more than the store writes at once. Nothing of it was written. */
 export class UnitTooLargeError extends HeroError {
   /** Stable: branch on it. */
@@ -274,6 +296,7 @@ const ofStores: readonly (abstract new (...args: never[]) => Error)[] = [
   StoreFullError,
   StoreLockedError,
   StoreReadOnlyError,
+  StoreTimeoutError,
   StoreUnavailableError,
 ];
 

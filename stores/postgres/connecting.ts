@@ -1,7 +1,7 @@
 /** The first connection. @module */
 import { ConfigurationError } from "../../src/errors/configuration.ts";
 import { notPermitted } from "../../src/errors/not_permitted.ts";
-import { StoreUnavailableError } from "../../src/errors/store.ts";
+import { StoreTimeoutError, StoreUnavailableError } from "../../src/errors/store.ts";
 import { abortable } from "../../src/values/abortable.ts";
 import { exponentialBackoff } from "../../src/values/backoff.ts";
 import type { Database } from "./database.ts";
@@ -28,7 +28,7 @@ export async function connected(database: Asked, signal: AbortSignal): Promise<v
       throw new ConfigurationError(`Cannot use PostgreSQL ${version}: it is too old. Use ${oldest} or newer`);
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof StoreUnavailableError)) {
+      if (!(error instanceof StoreUnavailableError || error instanceof StoreTimeoutError)) {
         throw notPermitted(error, `PostgreSQL at "${database.where}"`, "--allow-net and --allow-env") ?? error;
       }
       // The server has answered, and says so: no start of a service makes a database.

@@ -6,6 +6,7 @@ import {
   StoreCorruptError,
   StoreFullError,
   StoreReadOnlyError,
+  StoreTimeoutError,
   StoreUnavailableError,
 } from "../../src/errors/store.ts";
 import { AccessRefusedError, TopologyError } from "../../src/errors/transport.ts";
@@ -90,6 +91,7 @@ export function explainOwn(error: unknown, where: string): unknown {
       return new AccessRefusedError(where, "use the database", { ...cause, why: error.message });
     case "57014": // query_canceled: statement_timeout
     case "55P03": // lock_not_available: lock_timeout
+      return new StoreTimeoutError(storeName, where, error.message, cause);
     case "53200": // out_of_memory
     case "53300": // too_many_connections
     case "3D000": // invalid_catalog_name

@@ -7,6 +7,7 @@ import {
   OutcomeUnknownError,
   RequestInTransactionError,
   retry,
+  StoreTimeoutError,
   StoreUnavailableError,
   UnsupportedError,
 } from "../../mod.ts";
@@ -148,6 +149,18 @@ trial("a batch whose store goes away before its commit is handled again, and doe
   await t.pass(1000);
   assertEquals([batches, stored], [["1,2,3", "1,2,3"], ["1,2,3"]]);
   assertEquals(bus.statistics("rows").retried, 0);
+});
+
+trial("a batch whose commit the store ends for its time has failed an attempt", async (t) => {
+  const store = new ScriptedStore();
+  store.script = (call, time) => {
+    if (call === "commit" && time === 1) throw new StoreTimeoutError("scripted", "there", "statement timeout");
+  };
+  const { batches, stored, send, bus } = await batching(t, store);
+  await send(1, 2, 3);
+  await t.pass(60_000);
+  assertEquals([batches.length, stored.toSorted()], [2, ["1,2,3"]]);
+  assertEquals(bus.statistics("rows").retried, 3);
 });
 
 trial("messages of a batch that are put off come again", async (t) => {

@@ -1,5 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
-import { command, ConflictError, event, OutcomeUnknownError, retry, StoreUnavailableError } from "../../mod.ts";
+import {
+  command,
+  ConflictError,
+  event,
+  OutcomeUnknownError,
+  retry,
+  StoreTimeoutError,
+  StoreUnavailableError,
+} from "../../mod.ts";
 import { ScriptedStore } from "../support/fakes/scripted_store.ts";
 import { type Trial, trial } from "../support/trial.ts";
 
@@ -119,6 +127,18 @@ trial("a store that goes away before a commit is waited for, and the message doe
   await bus.send(Work, { id: "1" });
   await t.pass(60_000);
   assertEquals(seen, { runs: 4, attempts: [1, 1, 1, 1], done: ["run 4"] });
+});
+
+trial("a commit that the store ends for its time is a failed attempt, which the retry policy counts", async (t) => {
+  const store = new ScriptedStore();
+  store.script = (call, time) => {
+    if (call === "commit" && time <= 2) throw new StoreTimeoutError("scripted", "there", "statement timeout");
+  };
+  const { bus, seen } = await counting(t, store, 1);
+  await bus.send(Work, { id: "1" });
+  await t.settled();
+  assertEquals(seen, { runs: 2, attempts: [1, 2], done: [] });
+  assertEquals((await t.peek("work_error")).length, 1);
 });
 
 trial("what was sent and could not be told to the store is told again", async (t) => {

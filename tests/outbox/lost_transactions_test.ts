@@ -70,6 +70,61 @@ for (const [how, code] of endings) {
   );
 }
 
+for (const setting of ["statement_timeout", "lock_timeout"]) {
+  onPostgres(
+    `a commit that ${setting} ends is a failed attempt: the retry policy says whether there is another`,
+    async (opened) => {
+      const { bench: { sql, schema } } = opened;
+      await sql.unsafe(`CREATE SCHEMA "${schema}"; CREATE TABLE "${schema}".own (id int, attempt int)`);
+      const bus = createBus({ name: "app", store: opened.bench.store() });
+      const [runs, retried, faulted, done]: [string[], string[], string[], number[]] = [[], [], [], []];
+      bus.observe({
+        retried: ({ error }) => void retried.push(codeOf(error)),
+        faulted: ({ error }) => void faulted.push(codeOf(error)),
+      });
+      bus.endpoint("work", { outbox: true, retry: retry.immediate(1) }).handle(Work, async ({ id, how }, ctx) => {
+        runs.push(`${id} ${ctx.attempt}`);
+        if (how === "always" || ctx.attempt === 1) await ctx.tx.unsafe(`SET LOCAL ${setting} = 50`);
+        else free.resolve();
+        await ctx.tx.unsafe(`INSERT INTO "${schema}".own VALUES ($1::int, $2::int)`, [id, ctx.attempt]);
+        await ctx.publish(Done, { id });
+      });
+      bus.endpoint("done").handle(Done, ({ id }) => void done.push(id));
+      await bus.start();
+      let free = Promise.withResolvers<void>();
+      // Nobody can write what is to be sent, until it is free.
+      const held = async (): Promise<void> => {
+        const locked = Promise.withResolvers<void>();
+        ended = sql.begin(async (tx) => {
+          await tx.unsafe(`LOCK TABLE "${schema}".hero_outbox IN SHARE MODE`);
+          locked.resolve();
+          await free.promise;
+        });
+        await locked.promise;
+      };
+      let ended: Promise<unknown> = Promise.resolve();
+      try {
+        await held();
+        await bus.send(Work, { id: 1, how: "once" });
+        await opened.until("the first is done", () => done.length > 0);
+        assertEquals([runs, retried, faulted], [["1 1", "1 2"], ["HERO_STORE_TIMEOUT"], []]);
+        await ended;
+        free = Promise.withResolvers();
+        await held();
+        await bus.send(Work, { id: 2, how: "always" });
+        await opened.until("the second has failed", () => faulted.length > 0);
+        assertEquals([runs.slice(2), faulted], [["2 1", "2 2"], ["HERO_STORE_TIMEOUT"]]);
+        const rows = await sql.unsafe(`SELECT id, attempt FROM "${schema}".own`);
+        assertEquals([rows.map(({ id, attempt }) => [id, attempt]), done], [[[1, 2]], [1]]);
+      } finally {
+        free.resolve();
+        await ended;
+        await bus.stop();
+      }
+    },
+  );
+}
+
 for (const uses of [true, false]) {
   onPostgres(
     `three deliveries of one message at once have one effect, ${uses ? "with" : "without"} ctx.tx`,

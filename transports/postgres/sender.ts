@@ -1,6 +1,6 @@
 /** What is sent. @module */
 import { BackpressureError } from "../../src/errors/sending.ts";
-import { ConflictError, StoreUnavailableError } from "../../src/errors/store.ts";
+import { ConflictError, StoreTimeoutError, StoreUnavailableError } from "../../src/errors/store.ts";
 import { ClosedError } from "../../src/errors/transport.ts";
 import type { Outgoing } from "../../src/spi/transport.ts";
 import { Flight, refusalOf } from "./flight.ts";
@@ -9,6 +9,9 @@ import { transportName } from "./topology.ts";
 
 /** More are in no single flight: messages, and bytes of their bodies. */
 const [maxFlight, maxFlightBytes] = [1_000, 2 ** 24];
+
+/** Nothing was written, and it may be soon. */
+const mayBeSoon = [StoreUnavailableError, StoreTimeoutError, ConflictError] as const;
 
 /** Sends in flights, one after the other, so that the order stays: what comes meanwhile is the next. */
 export class Sender {
@@ -65,8 +68,7 @@ export class Sender {
       for (;;) {
         const error = await this.#write(batch, flight);
         if (error === undefined) break;
-        // Nothing was written, and it may be soon.
-        const again = error instanceof StoreUnavailableError || error instanceof ConflictError;
+        const again = mayBeSoon.some((kind) => error instanceof kind);
         if (!again || this.#closed) {
           this.#settled(batch.map((outgoing) => [outgoing, this.#closed ? closed(error) : error, undefined]));
           break;

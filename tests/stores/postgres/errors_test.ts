@@ -8,6 +8,7 @@ import {
   StoreCorruptError,
   StoreFullError,
   StoreReadOnlyError,
+  StoreTimeoutError,
   StoreUnavailableError,
 } from "../../../src/errors/store.ts";
 import { AccessRefusedError, TopologyError } from "../../../src/errors/transport.ts";
@@ -40,7 +41,8 @@ for (
     ["XX001", StoreCorruptError],
     ["28P01", AccessRefusedError],
     ["42501", AccessRefusedError],
-    ["57014", StoreUnavailableError],
+    ["57014", StoreTimeoutError],
+    ["55P03", StoreTimeoutError],
     ["53300", StoreUnavailableError],
     ["3D000", StoreUnavailableError],
     ["57P01", StoreUnavailableError],
