@@ -4,13 +4,10 @@ import { ConflictError } from "../errors/store.ts";
 import type { Clock } from "../spi/clock.ts";
 import type { JoinableStore, Store } from "../spi/store.ts";
 import type { Awaitable } from "../values/awaitable.ts";
-import { exponentialBackoff } from "../values/backoff.ts";
 import type { Random } from "../values/random.ts";
+import { conflictBackoff, mostConflicts } from "./beginning.ts";
 import type { Storage } from "./storage.ts";
 import type { UnitOfWork } from "./unit_of_work.ts";
-
-/** How often work is run again whose unit met another. */
-const mostConflicts = 8;
 
 /** What a transaction needs of its bus. */
 export interface TransactionServices {
@@ -31,7 +28,7 @@ export async function transact<Result>(
   { clock, random, newId }: TransactionServices,
   work: (unit: UnitOfWork) => Awaitable<Result>,
 ): Promise<Result> {
-  const backoff = exponentialBackoff({ min: 5, max: "1s", jitter: 1 }, random);
+  const backoff = conflictBackoff(random);
   for (let conflicts = 0;; conflicts++) {
     const unit = await storage.begin(storage.scope(newId(), []));
     try {
