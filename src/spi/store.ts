@@ -143,7 +143,7 @@ export interface Leased<out Row> {
   readonly fence: number;
   /** Failed ones. */
   readonly attempts: number;
-  /** Epoch milliseconds, by the store's clock. */
+  /** Epoch milliseconds, by the host's clock: the lease ends no sooner, whatever clock the store goes by. */
   readonly until: number;
   /** Why the row cannot be read as it was written; what of it can be is there. `UnreadableRowError`; the core parks it. */
   readonly unreadable?: Error;
@@ -174,7 +174,7 @@ export interface Due<in out Row> {
     readonly waiting: number;
     /** Given up, until an operator takes them up again. */
     readonly parked: number;
-    /** When the oldest that is due became so. */
+    /** When the oldest that is due became so, by the host's clock. */
     readonly oldest: number | undefined;
   }>;
   /** Parked ones by id, after `after`. */

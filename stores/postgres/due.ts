@@ -44,7 +44,8 @@ export class PostgresDue<Row extends OutboxRow> implements Due<Row> {
     if (limit < 1) return [];
     for (let rounds = 1;; rounds++) {
       const free = !this.#keyed;
-      const found = this.#table.claimed(await database.query(this.#table.claim(bus, limit, leaseMs, free)));
+      const until = database.clock.now() + leaseMs;
+      const found = this.#table.claimed(await database.query(this.#table.claim(bus, limit, leaseMs, free)), until);
       const { leased, cancelled, waiting } = found;
       const none = leased.length + cancelled.length === 0;
       this.#keyed = free ? none : waiting > 0 || leased.some(({ row }) => row.key !== undefined);
@@ -68,7 +69,7 @@ export class PostgresDue<Row extends OutboxRow> implements Due<Row> {
   async later(rows: readonly Postponed<Row>[]): Promise<void> {
     const session = this.#session("postpone");
     if (rows.length === 0) return;
-    await this.#finish(session, this.#table.later(rows));
+    await this.#finish(session, this.#table.later(rows, session.database.clock.now()));
     this.#freed(session);
   }
 
@@ -138,11 +139,11 @@ export class PostgresDue<Row extends OutboxRow> implements Due<Row> {
     bus: string,
   ): Promise<{ readonly waiting: number; readonly parked: number; readonly oldest: number | undefined }> {
     const { database } = this.#session("count");
-    const [[all, parked, oldest] = []] = await database.query(this.#table.stats(bus));
+    const [[all, parked, ageInMs] = []] = await database.query(this.#table.stats(bus));
     return {
       waiting: Number(all) - Number(parked),
       parked: Number(parked),
-      oldest: oldest == null ? undefined : Number(oldest),
+      oldest: ageInMs == null ? undefined : database.clock.now() - Number(ageInMs),
     };
   }
 

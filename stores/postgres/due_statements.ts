@@ -13,7 +13,7 @@ export const foundColumns = ["place", "fence", "attempts", "id", "unit", "key", 
 
 /** A row by its place, as it was when it was leased. */
 const leasedList = "place bigint, fence bigint";
-const postponedList = `${leasedList}, free float8, error text, park boolean`;
+const postponedList = `${leasedList}, wait float8, error text, park boolean`;
 
 /** Behind so many rows that are due and leased, it is not known when one is free: it is found by looking again. */
 const mostLeased = 1000;
@@ -122,7 +122,7 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
   const lastOfKey = `CASE WHEN r."key" IS NOT NULL THEN (SELECT o.due_at FROM ${ofKey("r")} ` +
     `AND o.written_due_at = 0 AND o.due_at > ${now} AND o.due_at <= ${now} + ${mostSetBackMs} ` +
     `ORDER BY o.due_at DESC, o.place DESC LIMIT 1) END`;
-  const until = "greatest(-9e15, least(9e15, ceil(r.free)))::bigint";
+  const wait = "greatest(-9e15, least(9e15, ceil(r.wait)))::bigint";
   const parked = `SELECT ${found.join(", ")} FROM ${t} o WHERE o.bus = $1::text AND o.parked`;
   return {
     /**
@@ -192,10 +192,10 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
     /** Without keys, in a transaction of its own. */
     doneAlone: (taken) => take(t, taken),
     later:
-      `WITH r AS MATERIALIZED (SELECT * FROM ${
+      `WITH ${clock}, r AS MATERIALIZED (SELECT * FROM ${
         rowsOf("$1", postponedList)
-      }), changed AS (UPDATE ${t} o SET free_at = ${until}, ` +
-      `again_at = CASE WHEN NOT r.park AND ${until} > ${nowMs} THEN ${until} END, error = r.error, ` +
+      }), changed AS (UPDATE ${t} o SET free_at = ${now} + ${wait}, ` +
+      `again_at = CASE WHEN NOT r.park AND ${wait} > 0 THEN ${now} + ${wait} END, error = r.error, ` +
       `parked = r.park, attempts = o.attempts + 1, fence = o.fence + 1 ` +
       `FROM r WHERE ${among("SELECT place FROM r")} AND ${each} RETURNING o.bus, o."key", o.parked), ` +
       `gone AS (SELECT * FROM changed WHERE parked) ${noted}`,
@@ -220,9 +220,10 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
       `(SELECT min(o.again_at) FROM ${t} o WHERE ${putOff} AND o.again_at > ${now}), ` +
       `(SELECT min(f.free_at) FROM (SELECT o.free_at FROM ${t} o, ${oneOfMany} WHERE ${head} AND o.due_at <= ${now} ` +
       `ORDER BY o.due_at, o.place LIMIT ${mostLeased}) f WHERE f.free_at > ${now}))), ${now}`,
+    /** Bus; gives how many there are, how many of them are parked, and for how long the oldest that is due has been so. */
     stats: `WITH ${clock} SELECT (SELECT count(*) FROM ${t} o WHERE o.bus = $1::text), ` +
       `(SELECT count(*) FROM ${t} o WHERE o.bus = $1::text AND o.parked), ` +
-      `least((SELECT min(o.due_at) FROM ${t} o WHERE ${head} AND o.due_at <= ${now}), ` +
+      `${now} - least((SELECT min(o.due_at) FROM ${t} o WHERE ${head} AND o.due_at <= ${now}), ` +
       `(SELECT min(o.due_at) FROM ${t} o WHERE o.bus = $1::text AND o.again_at IS NOT NULL AND o.due_at <= ${now}))`,
     /** Bus, limit. */
     parked: `${parked} ORDER BY o.id LIMIT $2::text::bigint`,

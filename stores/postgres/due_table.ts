@@ -75,13 +75,17 @@ export class DueTable<Row extends OutboxRow> {
     };
   }
 
-  /** What `insert` gave, or `FreeRows`, of the rows that it wrote. */
-  inserted(rows: readonly Row[], found: readonly SqlRow[]): readonly Leased<Row>[] {
+  /**
+   * What `insert` gave, or `FreeRows`, of the rows that it wrote.
+   *
+   * @param until when the leases end, by this process' clock, at the earliest
+   */
+  inserted(rows: readonly Row[], found: readonly SqlRow[], until: number): readonly Leased<Row>[] {
     const [only, ...others] = rows;
     const [written, ...more] = found;
     // Most units write one.
     if (only !== undefined && written !== undefined && others.length + more.length === 0) {
-      return Number(written[1]) > 0 ? [this.#leaseWritten(only, written)] : [];
+      return Number(written[1]) > 0 ? [this.#leaseWritten(only, written, until)] : [];
     }
     const leased = new Map(
       found.filter(([, fence]) => Number(fence) > 0).map((row) => [fromText(String(row[2])), row]),
@@ -90,11 +94,11 @@ export class DueTable<Row extends OutboxRow> {
       const at = leased.get(row.id);
       if (at === undefined) return [];
       leased.delete(row.id);
-      return [this.#leaseWritten(row, at)];
+      return [this.#leaseWritten(row, at, until)];
     });
   }
-  #leaseWritten(row: Row, [place, fence, , until]: SqlRow): Leased<Row> {
-    return this.#leased.give(String(place), row, Number(fence), 0, Number(until));
+  #leaseWritten(row: Row, [place, fence]: SqlRow, until: number): Leased<Row> {
+    return this.#leased.give(String(place), row, Number(fence), 0, until);
   }
 
   /** @param free only if none of those that come first has a key; gives nothing else */
@@ -102,14 +106,14 @@ export class DueTable<Row extends OutboxRow> {
     const text = free ? this.#sql.claimFree(limit) : this.#sql.claim(limit);
     return { text, values: [column(bus), String(Math.ceil(leaseMs))] };
   }
-  /** What `claim` gave. */
-  claimed(found: readonly SqlRow[]): Claimed<Row> {
+  /** What `claim` gave; `until` as above. */
+  claimed(found: readonly SqlRow[], until: number): Claimed<Row> {
     const taken = found.filter(([takes]) => takes === true);
     const order = taken.map((row) => ({ row, due: Number(row[1]), place: Number(row[4]) }));
     order.sort((a, b) => a.due - b.due || a.place - b.place);
     const [leased, cancelled]: [Leased<Row>[], Leased<Row>[]] = [[], []];
-    for (const { row: [, , until, unwanted, ...columns] } of order) {
-      (unwanted === true ? cancelled : leased).push(this.#found(columns, Number(until)));
+    for (const { row: [, , , unwanted, ...columns] } of order) {
+      (unwanted === true ? cancelled : leased).push(this.#found(columns, until));
     }
     return { leased, cancelled, waiting: found.length - taken.length };
   }
@@ -121,13 +125,17 @@ export class DueTable<Row extends OutboxRow> {
     if (rows.every(({ row }) => row.key === undefined)) return [{ text: this.#sql.doneAlone(taken), values: [] }];
     return [{ text: this.#sql.lock(taken), values: [] }, { text: this.#sql.done(taken), values: [] }, this.#promote];
   }
-  /** As `Due.later`, and as above. */
-  later(rows: readonly Postponed<Row>[]): readonly Statement[] {
+  /**
+   * As `Due.later`, and as above.
+   *
+   * @param now by the clock of the due times: the database's may be another
+   */
+  later(rows: readonly Postponed<Row>[], now: number): readonly Statement[] {
     // The first of what is said twice; what comes later is outdated by then.
     const seen = new Set<string>();
     const list = rows.flatMap(({ leased, dueAt, error, park }) =>
       this.#at(leased).filter(({ place, fence }) => seen.size < seen.add(`${place} ${fence}`).size)
-        .map((at) => ({ ...at, free: dueAt, error: column(error), park }))
+        .map((at) => ({ ...at, wait: dueAt - now, error: column(error), park }))
     );
     const values = [JSON.stringify(list)];
     const later = { text: this.#sql.later, values };

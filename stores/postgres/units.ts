@@ -43,7 +43,7 @@ export class Units<Tx> implements UnitHost<Tx>, JoinHost {
     this.#tables = tables;
     this.#life = life;
     const committed = this.#committed.bind(this);
-    this.#writing = new Writing({ where, channel, tables, committed });
+    this.#writing = new Writing({ where, channel, tables, now: () => life.now, committed });
   }
 
   /** As `Store.begin`. */
@@ -168,8 +168,9 @@ export class Units<Tx> implements UnitHost<Tx>, JoinHost {
   ): Promise<readonly Leased<OutboxRow>[]> | undefined {
     const unit = this.#writing.brief(scope, handled, changes);
     if (unit === undefined) return undefined;
+    const until = this.#writing.until(scope);
     return this.#life.check("commit").shared.write(unit, begin)
-      .then((found) => this.#committed(scope.bus, changes, found));
+      .then((found) => this.#committed(scope.bus, changes, found, until));
   }
 
   /** As {@linkcode UnitHost.shareJoined}. */
@@ -201,14 +202,19 @@ export class Units<Tx> implements UnitHost<Tx>, JoinHost {
     if (unit.link !== undefined) this.#running.remove(unit.link);
   }
 
-  #committed(bus: string, { outbox, schedules }: Changes, found: readonly SqlRow[]): readonly Leased<OutboxRow>[] {
+  #committed(
+    bus: string,
+    { outbox, schedules }: Changes,
+    found: readonly SqlRow[],
+    until: number,
+  ): readonly Leased<OutboxRow>[] {
     const { now, wakes } = this.#life;
-    const leased = outbox.length === 0 ? [] : this.#tables.outbox.inserted(outbox, found);
+    const leased = outbox.length === 0 ? [] : this.#tables.outbox.inserted(outbox, found, until);
     if (leased.length < outbox.length) {
       const others = outbox.map(({ dueAt }) => Math.max(dueAt, now));
       wakes.tell("outbox", bus, Math.min(...others));
     }
-    if (leased.length > 0) wakes.tell("outbox", bus, leased[0]!.until); // there is one
+    if (leased.length > 0) wakes.tell("outbox", bus, until);
     if (schedules.length > 0) {
       // What was taken away may have held up another of its key.
       const times = schedules.map((change) => "put" in change ? Math.max(change.put.dueAt, now) : now);

@@ -26,8 +26,15 @@ export interface WritingOptions {
   readonly where: string;
   readonly channel: string;
   readonly tables: Tables;
-  /** Told what became true; gives what of it is this process' to send. */
-  readonly committed: (bus: string, changes: Changes, found: readonly SqlRow[]) => readonly Leased<OutboxRow>[];
+  /** By which leases are counted here. */
+  readonly now: () => number;
+  /** Told what became true; gives what of it is this process' to send, and until when. */
+  readonly committed: (
+    bus: string,
+    changes: Changes,
+    found: readonly SqlRow[],
+    until: number,
+  ) => readonly Leased<OutboxRow>[];
 }
 
 /** Makes statements of changes. */
@@ -36,6 +43,11 @@ export class Writing {
 
   constructor(options: WritingOptions) {
     this.#with = options;
+  }
+
+  /** Until when rows are this process' own that leave now, by its clock: the database's may be another. */
+  until({ leaseMs = defaultLeaseMs }: Scope): number {
+    return this.#with.now() + leaseMs;
   }
 
   /** Records that they are handled. */
@@ -50,6 +62,7 @@ export class Writing {
   write(scope: Scope, handled: readonly InboxKey[], failed: readonly InboxKey[], changes: Changes): Written {
     const { bus, leaseMs = defaultLeaseMs } = scope;
     const { sagas, outbox, schedules } = changes;
+    const until = this.until(scope);
     const statements: Statement[] = [];
     if (failed.length > 0) statements.push(this.#with.tables.inbox.forget(keysOf(bus, failed)));
     const [key, ...others] = handled;
@@ -59,7 +72,7 @@ export class Writing {
     if (brief?.change !== undefined && outbox.length < 2) {
       return {
         statements: [this.#with.tables.free.write(brief)],
-        committed: ([found = []]) => this.#with.committed(bus, changes, found),
+        committed: ([found = []]) => this.#with.committed(bus, changes, found, until),
         explain: (error) => this.#meaning(error, handled, sagas),
       };
     }
@@ -90,7 +103,7 @@ export class Writing {
       statements,
       committed: (results) => {
         const found = results.at(-1) ?? [];
-        return this.#with.committed(bus, changes, usual && row ? UsualRow.written(row, found) : found);
+        return this.#with.committed(bus, changes, usual && row ? UsualRow.written(row, found) : found, until);
       },
       explain: (error) => this.#meaning(error, handled, sagas),
     };

@@ -88,10 +88,10 @@ async function statementsOf(opened: Opened): Promise<Readonly<Record<string, Sta
       `UPDATE "${schema}".hero_${name} SET fence = 1 WHERE id = 'hot1' RETURNING place`,
     );
     const place = marked?.["place"] ?? 0; // of a table that is empty
-    const leased = table.inserted([hot], [[place, 1, "hot1", 0]]);
+    const leased = table.inserted([hot], [[place, 1, "hot1", 0]], 0);
     const done = table.done(leased);
-    const later = table.later(leased.map((each) => ({ leased: each, dueAt: 0, error: "", park: true })));
-    const free = table.inserted([opened.row({ id: "hot1" })], [[place, 1, "hot1", 0]]);
+    const later = table.later(leased.map((each) => ({ leased: each, dueAt: 0, error: "", park: true })), 0);
+    const free = table.inserted([opened.row({ id: "hot1" })], [[place, 1, "hot1", 0]], 0);
     Object.assign(statements, {
       [`${name}: insert`]: table.insert(bus, [opened.schedule({ key: "hot" })], 1_000, true),
       [`${name}: claim`]: table.claim(bus, 100, 1_000),
