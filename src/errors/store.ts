@@ -76,7 +76,10 @@ export class NoTransactionError extends HeroError {
   }
 }
 
-/** A transaction was used after its end; a handler's ends when its delivery is settled or lost. */
+/**
+ * A transaction was used after its end; a handler's ends when its delivery is settled or lost. Or a statement of the
+ * handler has ended it, which the unit alone may.
+ */
 export class TransactionEndedError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_TRANSACTION_ENDED";
@@ -84,11 +87,15 @@ export class TransactionEndedError extends HeroError {
    * Puts it into words.
    *
    * @param store its name
+   * @param by the handler's statement that has ended it, where it was one
    */
-  constructor(store: string, options?: ErrorOptions) {
+  constructor(store: string, options?: ErrorOptions, by?: string) {
     super(
-      `The transaction of "${store}" has ended: nothing was done. Await all work before the function that was given it returns`,
-      { ...options, details: { store } },
+      by === undefined
+        ? `The transaction of "${store}" has ended: nothing was done. Await all work before the function that was given it returns`
+        : `The transaction of "${store}" was ended by ${by}, a statement of its handler: what was written there is kept or ` +
+          `lost for itself, and the unit commits nothing more. Take ${by} away, or use tx.savepoint()`,
+      { ...options, details: by === undefined ? { store } : { store, by } },
     );
   }
 }

@@ -13,10 +13,20 @@ export function firstWordAt(sql: string, nests: boolean): number {
     nothing.lastIndex = at;
     nothing.test(sql);
     at = nothing.lastIndex;
-    if (sql.startsWith("--", at)) at = behind(sql, /[\n\r]/g, at);
-    else if (sql.startsWith("/*", at)) at = nests ? behindNested(sql, at) : behind(sql, /\*\//g, at + 2);
-    else return at;
+    if (!sql.startsWith("--", at) && !sql.startsWith("/*", at)) return at;
+    at = behindComment(sql, at, nests);
   }
+}
+
+/**
+ * Where a comment ends.
+ *
+ * @param at where it begins
+ * @param nests as in {@linkcode firstWordAt}
+ */
+export function behindComment(sql: string, at: number, nests: boolean): number {
+  if (sql.startsWith("--", at)) return behind(sql, /[\n\r]/g, at);
+  return nests ? behindNested(sql, at) : behind(sql, /\*\//g, at + 2);
 }
 
 function behind(sql: string, end: RegExp, from: number): number {

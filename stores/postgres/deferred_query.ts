@@ -9,6 +9,8 @@ type Query = PendingQuery<Row[]>;
 export type MakeQuery<Tx> = (tx: Tx) => Query;
 /** Makes and sends it in a plainer way, where that can be done. */
 export type SendQuery<Tx> = (tx: Tx) => PlainQuery | undefined;
+/** What is made of the answer to one that was not sent so. */
+export type WatchQuery<Tx> = (query: PromiseLike<unknown>, tx: Tx) => PromiseLike<unknown>;
 
 /**
  * A query that is made when it is to run. As postgres.js' own, it runs when somebody waits for it, and once; what is
@@ -17,15 +19,17 @@ export type SendQuery<Tx> = (tx: Tx) => PlainQuery | undefined;
 export class DeferredQuery<Tx> implements PromiseLike<unknown> {
   readonly #use: UseTransaction<Tx>;
   readonly #make: MakeQuery<Tx>;
+  readonly #watch: WatchQuery<Tx>;
   readonly #send: SendQuery<Tx> | undefined;
   readonly #asked: ((query: Query) => unknown)[] = [];
   #running: Promise<unknown> | undefined;
   #query: { readonly cancel: () => unknown } | undefined;
 
   /** @param send for when it is waited for, and nothing else was asked of it */
-  constructor(use: UseTransaction<Tx>, make: MakeQuery<Tx>, send?: SendQuery<Tx>) {
+  constructor(use: UseTransaction<Tx>, make: MakeQuery<Tx>, watch: WatchQuery<Tx>, send?: SendQuery<Tx>) {
     this.#use = use;
     this.#make = make;
+    this.#watch = watch;
     this.#send = send;
   }
 
@@ -110,7 +114,7 @@ export class DeferredQuery<Tx> implements PromiseLike<unknown> {
     return this.#running ??= this.#use((tx) => run(this.#build(tx)));
   }
   #run(): Promise<unknown> {
-    return this.#running ??= this.#use((tx) => this.#plain(tx) ?? this.#build(tx));
+    return this.#running ??= this.#use((tx) => this.#plain(tx) ?? this.#watch(this.#build(tx), tx));
   }
   #plain(tx: Tx): Promise<unknown> | undefined {
     if (this.#asked.length > 0) return undefined;

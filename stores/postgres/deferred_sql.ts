@@ -1,52 +1,67 @@
 /** postgres.js' transaction, before it is open. @module */
 import type { Row, Sql, TransactionSql } from "postgres";
 import { ConfigurationError } from "../../src/errors/configuration.ts";
-import { firstWordAt } from "../../src/values/first_word.ts";
-import { DeferredQuery, DeferredValue, madeOf, type MakeQuery, type SendQuery } from "./deferred_query.ts";
-import { type PlainStatement, sendPlain } from "./plain_query.ts";
+import { askWhether, watchAnswer } from "./answer_watch.ts";
+import {
+  DeferredQuery,
+  DeferredValue,
+  madeOf,
+  type MakeQuery,
+  type SendQuery,
+  type WatchQuery,
+} from "./deferred_query.ts";
+import { type Asker, type PlainStatement, sendPlain } from "./plain_query.ts";
 import type { UseTransaction } from "./sql_client.ts";
-
-/** What would end the transaction behind the unit's back, or change what its texts mean. */
-const forbidden = new RegExp(
-  String.raw`^(begin|start|commit|end|abort|rollback|savepoint|release|deallocate|discard|` +
-    String.raw`set\s+(?:(?:local|session)\s+)?(?:client_encoding|names))\b`,
-  "i",
-);
+import { checkUnitText } from "./unit_text.ts";
 
 /** What stands for one transaction. */
-class Deferral {
+class Deferral implements Asker {
   readonly use: UseTransaction<TransactionSql>;
   readonly helpers: () => Sql;
   savepoints = 0;
+  #tx: TransactionSql | undefined;
 
   constructor(use: UseTransaction<TransactionSql>, helpers: () => Sql) {
     this.use = use;
     this.helpers = helpers;
   }
 
-  query(make: MakeQuery<TransactionSql>, send?: SendQuery<TransactionSql>): DeferredQuery<TransactionSql> {
-    return new DeferredQuery(this.use, make, send);
+  query(
+    make: MakeQuery<TransactionSql>,
+    send?: SendQuery<TransactionSql>,
+    watch: WatchQuery<TransactionSql> = watched,
+  ): DeferredQuery<TransactionSql> {
+    return new DeferredQuery(this.use, make, watch, send);
+  }
+
+  /** Who is told of the answers to what is sent. */
+  in(tx: TransactionSql): Asker {
+    this.#tx = tx;
+    return this;
+  }
+  answer(found: unknown): unknown {
+    return this.#tx === undefined ? found : watchAnswer(found, this.#tx);
   }
 
   call(first: unknown, rest: readonly unknown[]): unknown {
     if (!isTemplate(first)) return new DeferredValue((tx: TransactionSql) => describe(tx, [first, ...rest]));
-    check(first[0] ?? "");
+    checkUnitText(first[0] ?? "");
     const made = (tx: TransactionSql) => rest.map((each) => madeOf(each, tx));
     return this.query(
       (tx) => tx<Row[]>(first, ...made(tx) as never[]), // what the caller gave
-      (tx) => sendPlain(tx, { tagged: true, strings: first, args: made(tx), options: {}, isRaw: false }),
+      (tx) => sendPlain(tx, { tagged: true, strings: first, args: made(tx), options: {}, isRaw: false }, this.in(tx)),
     );
   }
 
   unsafe(text: string, rest: readonly unknown[]): unknown {
-    check(text);
+    checkUnitText(text);
     const [args = [], ...options] = rest;
     const plain: PlainStatement | undefined = Array.isArray(args) && options.length === 0
       ? { tagged: false, strings: [text], args, options: { prepare: false, simple: args.length === 0 }, isRaw: false }
       : undefined;
     return this.query(
       (tx) => tx.unsafe(text, ...rest as []), // as above
-      (tx) => plain && sendPlain(tx, plain),
+      (tx) => plain && sendPlain(tx, plain, this.in(tx)),
     );
   }
 
@@ -67,6 +82,17 @@ class Deferral {
   }
 }
 
+const watched: WatchQuery<TransactionSql> = async (query, tx) => watchAnswer(await query, tx);
+/** Where a statement of several fails, nothing is said of those before it. */
+const watchedFile: WatchQuery<TransactionSql> = async (query, tx) => {
+  try {
+    return watchAnswer(await query, tx);
+  } catch (error) {
+    await askWhether(tx);
+    throw error;
+  }
+};
+
 /** Where one that is called has what it stands for. */
 const deferral = Symbol("deferral");
 interface Tag {
@@ -77,7 +103,7 @@ interface Tag {
 /** What each has beside being called. Made when it is asked for: one is made for each unit, and most are only called. */
 const members: Readonly<Record<string, (of: Deferral, own: object) => unknown>> = {
   unsafe: (of) => (text: string, ...rest: readonly unknown[]) => of.unsafe(text, rest),
-  file: (of) => (...args: readonly unknown[]) => of.query((tx) => tx.file(...args as [string])), // as above
+  file: (of) => (...args: readonly unknown[]) => of.query((tx) => tx.file(...args as [string]), undefined, watchedFile), // as above
   notify: (of) => (channel: string, payload: string) => of.use((tx) => tx.notify(channel, payload)),
   array: () => (...args: readonly unknown[]) =>
     new DeferredValue((tx: TransactionSql) => tx.array(...args as [never[]])), // as above
@@ -122,19 +148,4 @@ function describe(tx: TransactionSql, args: readonly unknown[]): unknown {
 
 function isTemplate(value: unknown): value is TemplateStringsArray {
   return Array.isArray(value) && "raw" in value;
-}
-
-function check(text: string): void {
-  if (typeof text !== "string") return; // from JavaScript: the client refuses it
-  const found = forbidden.exec(text.slice(firstWordAt(text, true)))?.[1];
-  if (found === undefined) return;
-  const name = found.toUpperCase();
-  throw new ConfigurationError(
-    name.startsWith("SET")
-      ? `Cannot run ${name} in a unit of work: the client writes UTF-8, and so does the store with the commit. Take it away`
-      : name === "DEALLOCATE" || name === "DISCARD"
-      ? `Cannot run ${name} in a unit of work: the store has prepared statements on its connection. Take it away`
-      : `Cannot run ${name} in a unit of work: the unit begins and ends its transaction. ` +
-        `Take it away, or use tx.savepoint()`,
-  );
 }

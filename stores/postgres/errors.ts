@@ -24,6 +24,9 @@ const socketErrors = new Set(["EPIPE"]);
 /** An index has what may be there once. */
 export const uniqueViolation = "23505";
 
+/** What needs a transaction was run in none. */
+export const noTransaction = "25P01";
+
 /** The SQLSTATE of an error; `undefined`: it comes from elsewhere. */
 export function stateOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined;

@@ -2,7 +2,7 @@
 import { TransactionEndedError } from "../../src/errors/store.ts";
 import type { Changes, OutboxRow, SagaRow } from "../../src/spi/rows.ts";
 import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
-import { explainOwn, stateOf, storeName } from "./errors.ts";
+import { explainOwn, noTransaction, stateOf, storeName } from "./errors.ts";
 import { scriptOf } from "./inlined.ts";
 import { sagaOf } from "./sagas.ts";
 import type { JoinedSession, SqlRow } from "./sql_client.ts";
@@ -10,8 +10,6 @@ import type { Statement } from "./statement.ts";
 import type { UnitHost, Written } from "./unit_host.ts";
 
 const savepoint = "hero_member";
-/** SQLSTATE: what needs a transaction was run in none. */
-const noTransaction = "25P01";
 
 /** What a joined unit needs of its store. */
 export interface JoinHost extends Pick<UnitHost<unknown>, "load" | "find"> {

@@ -20,7 +20,9 @@ interface Client {
 
 /** Who is told when a query has been answered, once. */
 export interface Asker {
-  over(query: object): void;
+  over?(query: object): void;
+  /** What is made of the answer. Left out: nothing. */
+  answer?(found: unknown): unknown;
 }
 
 /** What a query of postgres.js has when it is made. Another version may have, and mean, something else. */
@@ -72,8 +74,9 @@ export class PlainQuery implements PlainStatement {
     return this.#settle.promise;
   }
   resolve(result: unknown): void {
+    const asker = this.#asker;
     this.#over();
-    this.#settle.resolve(result);
+    this.#settle.resolve(asker?.answer === undefined ? result : asker.answer(result));
   }
   reject(reason: unknown): void {
     this.#over();
@@ -81,7 +84,7 @@ export class PlainQuery implements PlainStatement {
   }
   #over(): void {
     this.active = false;
-    this.#asker?.over(this);
+    this.#asker?.over?.(this);
     this.#asker = undefined;
   }
   cancel(): void {

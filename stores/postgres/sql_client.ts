@@ -78,7 +78,7 @@ export interface SqlClient<in out Tx> extends SqlSession {
   join(tx: Tx): JoinedSession;
   /**
    * What stands for a transaction that is not open yet: each of its calls goes through `use`, and looks like the call of
-   * a `Tx`.
+   * a `Tx`. Best it refuses what would end the transaction: a store does not see what it is told to run.
    */
   defer(use: UseTransaction<Tx>): Tx;
   /**

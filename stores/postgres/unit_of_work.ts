@@ -229,6 +229,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit, TransactionOwner
   checkEnd(): void {
     if (this.#ended === undefined) return;
     const { cause } = this.#ended;
+    if (cause instanceof TransactionEndedError) throw cause; // it says who has ended it
     throw new TransactionEndedError(storeName, cause === undefined ? undefined : { cause });
   }
 
@@ -261,7 +262,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit, TransactionOwner
       return await work(connection);
     } catch (error) {
       if (member !== undefined) member.failed = true;
-      if (connection.lost) this.end(error);
+      if (connection.lost || error instanceof TransactionEndedError) this.end(error);
       throw await transaction.refusalOf(error) ?? means(error, this.#host.database.where);
     }
   }

@@ -1,4 +1,6 @@
 /** What a handler does with `ctx.tx`. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import type { TransactionSql } from "postgres";
 import { ConfigurationError } from "../../../src/errors/configuration.ts";
@@ -135,12 +137,80 @@ onPostgres("what would begin or end the transaction is refused", async (opened) 
     () => tx`COMMIT`,
     () => tx`  /* now */ rollback`,
     () => tx.unsafe("-- well\n; BEGIN"),
-    () => tx.unsafe("savepoint a"),
+    () => tx.unsafe("PREPARE TRANSACTION 'x'"),
+    () => tx.unsafe("SELECT 1; COMMIT"),
+    () => tx.unsafe("SELECT ';'';' AS \"a;b\"; -- now;\n /* ; */ Rollback Work; SELECT 1"),
+    () => tx.unsafe("SELECT $a$ ; $a$, E'\\';' AS e; END"),
     () => tx.prepare("x"),
   ];
   for (const each of refused) await assertRejects(async () => void await each(), ConfigurationError);
   await unit.rollback();
 });
+
+onPostgres("a text of several statements is run as it is, with savepoints of its own", async (opened) => {
+  const items = await table(opened);
+  const unit = await (await opened.store()).begin(opened.scope());
+  const { tx } = unit;
+  await tx.unsafe(
+    `INSERT INTO ${items} (id, name) VALUES (1, 'a; COMMIT'); SAVEPOINT one; DELETE FROM ${items};
+     ROLLBACK TO one; RELEASE one; ROLLBACK WORK TO SAVEPOINT two`,
+  ).catch(() => {});
+  await assertRejects(() => unit.commit(opened.changes()));
+  const other = await (await opened.store()).begin(opened.scope());
+  await other.tx.unsafe(
+    `INSERT INTO ${items} (id, name) VALUES (1, 'a; COMMIT'); SAVEPOINT one; DELETE FROM ${items};
+     ROLLBACK TRANSACTION TO one; RELEASE one`,
+  );
+  await other.tx`SAVEPOINT two`;
+  await other.tx.unsafe(`DO $$ BEGIN DELETE FROM ${items}; END $$;`);
+  await other.tx`ROLLBACK TO SAVEPOINT two`;
+  await other.tx.unsafe(
+    `CREATE FUNCTION "${opened.bench.schema}".one() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 1; END; SELECT 1`,
+  );
+  await other.commit(opened.changes());
+  assertEquals(await names(opened), ["a; COMMIT"]);
+});
+
+const behindOwnBack: Readonly<Record<string, (opened: Opened, tx: TransactionSql, directory: string) => unknown>> = {
+  "COMMIT of parts": (_, tx) => tx`${tx``}COMMIT`,
+  "ROLLBACK of parts": (_, tx) => tx`${tx``}ROLLBACK`.simple(),
+  "ROLLBACK and BEGIN of parts": (_, tx) => tx`${tx``}ROLLBACK; BEGIN`.simple(),
+  "a file that commits": async (_, tx, directory) => {
+    await writeFile(`${directory}/commit.sql`, "COMMIT");
+    await tx.file(`${directory}/commit.sql`);
+  },
+  "a file that rolls back and fails": async (_, tx, directory) => {
+    await writeFile(`${directory}/fail.sql`, "ROLLBACK; SELECT 1/0");
+    await tx.file(`${directory}/fail.sql`);
+  },
+};
+for (const [what, leave] of Object.entries(behindOwnBack)) {
+  onPostgres(`a unit whose transaction was ended under it commits nothing more: ${what}`, async (opened) => {
+    const items = await table(opened);
+    const store = await opened.store();
+    const directory = await mkdtemp(`${tmpdir()}/hero-`);
+    try {
+      const unit = await store.begin(opened.scope({ inbox: [opened.key("m")] }));
+      const { tx } = unit;
+      await tx`INSERT INTO ${tx(items)} (id, name) VALUES (1, 'a')`;
+      // A handler may make nothing of it.
+      await assertRejects(async () => void await leave(opened, tx, directory), TransactionEndedError, "was ended by");
+      await assertRejects(async () => void await tx`SELECT 1`, TransactionEndedError, "was ended by");
+      const row = opened.row();
+      await assertRejects(
+        () => unit.commit(opened.changes({ outbox: [row] })),
+        TransactionEndedError,
+        "was ended by",
+      );
+      assertEquals((await store.outbox.stats(opened.bus)).waiting, 0);
+      const next = await store.begin(opened.scope());
+      await next.tx`SELECT 1`;
+      await next.commit(opened.changes());
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+}
 
 onPostgres("a unit whose statement failed commits nothing, whatever its handler makes of it", async (opened) => {
   const items = await table(opened);
