@@ -1,11 +1,11 @@
 /** Puts batches into units of work. @module */
 import { ClaimLostError } from "../errors/receiving.ts";
-import { ConflictError, DuplicateError, OutcomeUnknownError, StoreUnavailableError } from "../errors/store.ts";
+import { DuplicateError, OutcomeUnknownError, StoreUnavailableError } from "../errors/store.ts";
 import type { BatchUnits } from "../pipeline/batch.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import { wait } from "../pipeline/recovery.ts";
 import type { OpenUnit } from "../pipeline/unit.ts";
-import { beginUnit, conflictBackoff, isHandled, keyOf, mostConflicts, sharedScope } from "./beginning.ts";
+import { beginUnit, conflictBackoff, isConflict, isHandled, keyOf, mostConflicts, sharedScope } from "./beginning.ts";
 import { conclude } from "./concluding.ts";
 import type { Storage } from "./storage.ts";
 
@@ -65,7 +65,7 @@ export class StoreBatchUnits implements BatchUnits {
         const mayBeWritten = committing && thrown instanceof OutcomeUnknownError;
         unknown = mayBeWritten ? { failures, handled: left } : undefined;
         for (const each of left) reset(each, mayBeWritten);
-        const met = thrown instanceof ConflictError ||
+        const met = isConflict(thrown) ||
           isHandled(thrown, inbox) ||
           (committing && againAtCommit.some((kind) => thrown instanceof kind));
         if (!(met || mayBeWritten) || conflicts >= mostConflicts || interrupted()) {

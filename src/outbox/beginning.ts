@@ -1,7 +1,7 @@
 /** How units of deliveries begin. @module */
 import { ConfigurationError } from "../errors/configuration.ts";
 import { UnreadableMessageError } from "../errors/receiving.ts";
-import { DuplicateError } from "../errors/store.ts";
+import { ConflictError, DuplicateError } from "../errors/store.ts";
 import { toError } from "../errors/thrown.ts";
 import { AccessRefusedError, ClosedError, TopologyError } from "../errors/transport.ts";
 import { headerText, names } from "../envelope/headers.ts";
@@ -48,12 +48,23 @@ export function keyOf(
  * transaction late gets that told, and throws it, or what it makes of it.
  */
 export function isHandled(thrown: unknown, inbox: readonly InboxKey[]): boolean {
-  for (let error = thrown, depth = 0; error instanceof Error && depth < 10; error = error.cause, depth++) {
-    if (!(error instanceof DuplicateError)) continue;
+  return causesOf(thrown).some((error) => {
+    if (!(error instanceof DuplicateError)) return false;
     const { endpoint, messageId } = error.details;
-    if (inbox.some((key) => key.endpoint === endpoint && key.messageId === messageId)) return true;
-  }
-  return false;
+    return inbox.some((key) => key.endpoint === endpoint && key.messageId === messageId);
+  });
+}
+
+/** Whether work failed as another was first: it is told that by a statement, and throws it, or what it makes of it. */
+export function isConflict(thrown: unknown): boolean {
+  return causesOf(thrown).some((error) => error instanceof ConflictError);
+}
+
+/** An error and what it came of, the nearest first. */
+function causesOf(thrown: unknown): readonly Error[] {
+  const all: Error[] = [];
+  for (let error = thrown; error instanceof Error && all.length < 10; error = error.cause) all.push(error);
+  return all;
 }
 
 /**

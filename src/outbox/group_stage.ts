@@ -1,9 +1,9 @@
 /** Puts the attempts of several messages into one unit of work. @module */
 import { toError } from "../errors/thrown.ts";
-import { ConflictError, OutcomeUnknownError } from "../errors/store.ts";
+import { OutcomeUnknownError } from "../errors/store.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import type { Run, Stage } from "../pipeline/stage.ts";
-import { beginUnit, isHandled, keyOf, sharedScope } from "./beginning.ts";
+import { beginUnit, isConflict, isHandled, keyOf, sharedScope } from "./beginning.ts";
 import { conclude } from "./concluding.ts";
 import type { Storage } from "./storage.ts";
 import { enter, hasUnit, leave, runAlone } from "./unit_stage.ts";
@@ -115,7 +115,7 @@ class Groups {
         } catch (thrown) {
           leave(consumption);
           if (isHandled(thrown, inbox)) throw thrown; // it ends the unit of all
-          if (thrown instanceof ConflictError) again.add(member);
+          if (isConflict(thrown)) again.add(member);
           else failed.set(member, toError(thrown));
           if (isOver(member)) throw new StillAtWork();
         }

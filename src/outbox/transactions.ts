@@ -1,11 +1,10 @@
 /** Transactions outside of handlers. @module */
 import { UnsupportedError } from "../errors/configuration.ts";
-import { ConflictError } from "../errors/store.ts";
 import type { Clock } from "../spi/clock.ts";
 import type { JoinableStore, Store } from "../spi/store.ts";
 import type { Awaitable } from "../values/awaitable.ts";
 import type { Random } from "../values/random.ts";
-import { conflictBackoff, mostConflicts } from "./beginning.ts";
+import { conflictBackoff, isConflict, mostConflicts } from "./beginning.ts";
 import type { Storage } from "./storage.ts";
 import type { UnitOfWork } from "./unit_of_work.ts";
 
@@ -37,7 +36,7 @@ export async function transact<Result>(
       return result;
     } catch (thrown) {
       await unit.rollback();
-      if (!(thrown instanceof ConflictError) || conflicts >= mostConflicts) throw thrown;
+      if (!isConflict(thrown) || conflicts >= mostConflicts) throw thrown;
     }
     await new Promise<void>((resolve) => clock.at(clock.now() + backoff(conflicts), resolve));
   }

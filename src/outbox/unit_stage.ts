@@ -1,6 +1,6 @@
 /** Puts each attempt into a unit of work. @module */
 import { ClaimLostError } from "../errors/receiving.ts";
-import { ConflictError, DuplicateError, OutcomeUnknownError, StoreUnavailableError } from "../errors/store.ts";
+import { DuplicateError, OutcomeUnknownError, StoreUnavailableError } from "../errors/store.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import { wait } from "../pipeline/recovery.ts";
 import type { Run, Stage } from "../pipeline/stage.ts";
@@ -8,7 +8,7 @@ import type { InboxKey } from "../spi/rows.ts";
 import type { Endable, Scope } from "../spi/store.ts";
 import { type Awaitable, isPromise } from "../values/awaitable.ts";
 import type { Backoff } from "../values/backoff.ts";
-import { beginUnit, conflictBackoff, instancesOf, isHandled, keyOf, mostConflicts } from "./beginning.ts";
+import { beginUnit, conflictBackoff, instancesOf, isConflict, isHandled, keyOf, mostConflicts } from "./beginning.ts";
 import { conclude } from "./concluding.ts";
 import { leaseInMs } from "./deliverer.ts";
 import type { Storage } from "./storage.ts";
@@ -232,7 +232,7 @@ export class Attempt implements Scope {
         unknown = committing && thrown instanceof OutcomeUnknownError;
         // Where the store went away before it had any of it, the message is held, as where it is away at the beginning.
         const away = committing && thrown instanceof StoreUnavailableError;
-        const again = unknown || away || thrown instanceof ConflictError;
+        const again = unknown || away || isConflict(thrown);
         if (!again || conflicts >= mostConflicts || this.#interrupted) throw thrown;
         this.#conflictWait ??= conflictBackoff(consumption.services.random);
         await wait(consumption, this.#conflictWait(conflicts));

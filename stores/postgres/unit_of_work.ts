@@ -1,12 +1,12 @@
 /** A unit of work. @module */
-import { TransactionEndedError } from "../../src/errors/store.ts";
+import { ConflictError, TransactionEndedError } from "../../src/errors/store.ts";
 import type { Changes, InboxKey, InstanceKey, OutboxRow, SagaRow } from "../../src/spi/rows.ts";
 import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
 import { Ending } from "../../src/values/ending.ts";
 import { HeldLocks } from "../../src/values/held_locks.ts";
 import type { Link } from "../../src/values/linked_list.ts";
 import { none } from "../../src/values/none.ts";
-import { explain, explainOwn, storeName } from "./errors.ts";
+import { explain, explainOwn, isAborted, storeName } from "./errors.ts";
 import { type Joined, Joining } from "./joining.ts";
 import { Members } from "./members.ts";
 import { sagaOf } from "./sagas.ts";
@@ -38,6 +38,8 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit, TransactionOwner
   /** Why what comes later is refused. Made into an error when that happens: most units end unasked. */
   #ended: { readonly cause: unknown } | undefined;
   #tx: Tx | undefined;
+  /** What another was first with, as a statement was told: the transaction has failed by it, unless one succeeds since. */
+  #conflict: ConflictError | undefined;
   /** Under way on other connections than the commit will be: it must not pass them. */
   #reads: Set<Promise<unknown>> | undefined;
   #rolledBack: Promise<void> = Promise.resolve();
@@ -110,7 +112,11 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit, TransactionOwner
       run: async (text) => await this.#transaction?.run(text),
       check: () => this.checkEnd(),
     });
-    return await this.#members.run(number, work);
+    try {
+      return await this.#members.run(number, work);
+    } catch (error) {
+      throw this.#conflictOr(error);
+    }
   }
 
   /** As {@linkcode RunningUnit.join}. */
@@ -203,8 +209,13 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit, TransactionOwner
       return written.committed(joining?.committed(results) ?? results);
     } catch (error) {
       const refusal = await transaction.refusal();
-      throw refusal ?? written.explain(joining === undefined ? error : joining.explain(error));
+      throw refusal ?? this.#conflictOr(written.explain(joining === undefined ? error : joining.explain(error)));
     }
+  }
+
+  /** Why the server takes nothing more, where that is it: whoever was told may have gone on. */
+  #conflictOr(error: unknown): unknown {
+    return isAborted(error) ? this.#conflict ?? error : error;
   }
 
   /** It is on its way: too late for a signal. */
@@ -259,11 +270,15 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit, TransactionOwner
     const member = this.#members?.enter();
     try {
       transaction.checkLost(connection);
-      return await work(connection);
+      const result = await work(connection);
+      if (this.#conflict !== undefined) this.#conflict = undefined;
+      return result;
     } catch (error) {
       if (member !== undefined) member.failed = true;
       if (connection.lost || error instanceof TransactionEndedError) this.end(error);
-      throw await transaction.refusalOf(error) ?? means(error, this.#host.database.where);
+      const meant = await transaction.refusalOf(error) ?? this.#conflictOr(means(error, this.#host.database.where));
+      this.#conflict = meant instanceof ConflictError ? meant : undefined;
+      throw meant;
     }
   }
 
