@@ -234,8 +234,8 @@ export class StoreUnavailableError extends HeroError {
 }
 
 /**
- * The store has ended a statement that took too long, or waited too long for a lock; nothing was written. In a unit of
- * work it is a failed attempt, as the next may meet the same.
+ * The store has ended a statement that took too long, or waited too long for a lock, or a transaction whose handler did
+ * too long without it; nothing was written. In a unit of work it is a failed attempt, as the next may meet the same.
  */
 export class StoreTimeoutError extends HeroError {
   /** Stable: branch on it. */
@@ -245,12 +245,21 @@ export class StoreTimeoutError extends HeroError {
    *
    * @param where the database
    * @param why as the database says it
+   * @param what what it has ended
    */
-  constructor(store: string, where: string, why: string, options?: ErrorOptions) {
+  constructor(
+    store: string,
+    where: string,
+    why: string,
+    options?: ErrorOptions,
+    what: "a statement" | "a transaction that waited for its handler" = "a statement",
+  ) {
     super(
-      `"${store}" at "${where}" has ended a statement: ${why}. Nothing was written. See who holds what it waits for, ` +
-        `or raise the timeout`,
-      { ...options, details: { store, where, why } },
+      `"${store}" at "${where}" has ended ${what}: ${why}. Nothing was written. ` +
+        (what === "a statement"
+          ? `See who holds what it waits for, or raise the timeout`
+          : `Do what takes long before the first use of ctx.tx, or raise the timeout`),
+      { ...options, details: { store, where, why, what } },
     );
   }
 }

@@ -10,6 +10,7 @@ import {
   StoreUnavailableError,
 } from "../../src/errors/store.ts";
 import { AccessRefusedError, TopologyError } from "../../src/errors/transport.ts";
+import type { SqlConnection } from "./sql_client.ts";
 
 /** As errors say it. */
 export const storeName = "postgres";
@@ -24,6 +25,8 @@ const socketErrors = new Set(["EPIPE"]);
 /** An index has what may be there once. */
 export const uniqueViolation = "23505";
 
+/** A transaction was idle for too long. */
+const idleInTransaction = "25P03";
 /** What needs a transaction was run in none. */
 export const noTransaction = "25P01";
 
@@ -64,6 +67,18 @@ export function explain(error: unknown, where: string): unknown {
 /** What a loss, as {@linkcode isLost} knows it, means. */
 export function unavailable(error: unknown, where: string): StoreUnavailableError {
   return new StoreUnavailableError(storeName, where, (error as Error).message, { cause: error }); // `isLost` says so
+}
+
+/** What the loss of a unit's connection means, between its statements. */
+export function explainLoss(
+  lastWords: SqlConnection<unknown>["lastWords"],
+  where: string,
+): StoreUnavailableError | StoreTimeoutError {
+  if (lastWords === undefined) return new StoreUnavailableError(storeName, where, "the connection was lost");
+  const { state, message } = lastWords;
+  return state === idleInTransaction
+    ? new StoreTimeoutError(storeName, where, message, undefined, "a transaction that waited for its handler")
+    : new StoreUnavailableError(storeName, where, `the server has closed the connection: ${message} (${state})`);
 }
 
 /** An error of the store's own statements. */

@@ -3,6 +3,7 @@ import type { PendingQuery, Row, Sql } from "postgres";
 import { type Dial, dialNoMore } from "./dial.ts";
 import { explainUnsent } from "./errors.ts";
 import { Inlined } from "./inlined.ts";
+import type { LastWords } from "./last_words.ts";
 import { type Asker, sendPlain } from "./plain_query.ts";
 import type { Answering } from "./silence.ts";
 import type { SqlRow, SqlValue } from "./sql_client.ts";
@@ -48,6 +49,11 @@ export class Line implements Answering, Asker {
 
   get process(): number | undefined {
     return this.#process ??= processOf(this.#first);
+  }
+
+  /** As {@linkcode Wire.lastWords}. */
+  get lastWords(): LastWords | undefined {
+    return this.#wire.lastWords;
   }
 
   get idle(): boolean {

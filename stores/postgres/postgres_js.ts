@@ -7,6 +7,7 @@ import type { Client } from "./client.ts";
 import { deferredSql } from "./deferred_sql.ts";
 import { stateOf } from "./errors.ts";
 import { type Dial, dialer, dialNoMore } from "./dial.ts";
+import type { LastWords } from "./last_words.ts";
 import type { Line } from "./line.ts";
 import { LinePool } from "./line_pool.ts";
 import { isPooled, lookAtPooler } from "./pooler.ts";
@@ -62,6 +63,9 @@ class Connection implements SqlConnection<TransactionSql> {
   }
   get lost(): boolean {
     return this.#line.lost;
+  }
+  get lastWords(): LastWords | undefined {
+    return this.#line.lastWords;
   }
   query(text: string, values: readonly SqlValue[] = []): Promise<readonly SqlRow[]> {
     return this.#line.ask(text, values, prepares(values, this.#preparing.statements));

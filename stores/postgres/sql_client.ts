@@ -30,6 +30,8 @@ export interface SqlConnection<out Tx> extends SqlSession {
   readonly tx: Tx;
   /** The server or the way to it has gone: nothing more may be sent, as a driver could send it elsewhere. */
   readonly lost: boolean;
+  /** Why the server has closed it: SQLSTATE, and in its own words. Left out, or `undefined`: nobody knows. */
+  readonly lastWords?: { readonly state: string; readonly message: string } | undefined;
   /**
    * Runs a statement with another one before or after it, and no values, in one message, and so with one answer: what
    * it gave. Where one fails, those after it are not run. `undefined`, or left out: they have to be sent one by one.

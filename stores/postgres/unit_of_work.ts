@@ -6,7 +6,7 @@ import { Ending } from "../../src/values/ending.ts";
 import { HeldLocks } from "../../src/values/held_locks.ts";
 import type { Link } from "../../src/values/linked_list.ts";
 import { none } from "../../src/values/none.ts";
-import { explain, explainOwn, isAborted, storeName } from "./errors.ts";
+import { explain, explainOwn, isAborted, isLost, storeName } from "./errors.ts";
 import { type Joined, Joining } from "./joining.ts";
 import { Members } from "./members.ts";
 import { sagaOf } from "./sagas.ts";
@@ -276,6 +276,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit, TransactionOwner
     } catch (error) {
       if (member !== undefined) member.failed = true;
       if (connection.lost || error instanceof TransactionEndedError) this.end(error);
+      if (connection.lost && connection.lastWords !== undefined && isLost(error)) throw transaction.lossOf(connection);
       const meant = await transaction.refusalOf(error) ?? this.#conflictOr(means(error, this.#host.database.where));
       this.#conflict = meant instanceof ConflictError ? meant : undefined;
       throw meant;

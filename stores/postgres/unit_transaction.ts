@@ -1,8 +1,8 @@
 /** The transaction of a unit of work. @module */
-import { StoreUnavailableError } from "../../src/errors/store.ts";
+import type { StoreTimeoutError, StoreUnavailableError } from "../../src/errors/store.ts";
 import type { Awaitable } from "../../src/values/awaitable.ts";
 import { type Database, type Results, undo } from "./database.ts";
-import { isAborted, storeName } from "./errors.ts";
+import { explainLoss, isAborted } from "./errors.ts";
 import type { SqlConnection } from "./sql_client.ts";
 import type { Statement } from "./statement.ts";
 import type { Written } from "./unit_host.ts";
@@ -79,9 +79,13 @@ export class UnitTransaction<Tx> {
     return await this.#held?.query(text);
   }
 
-  /** @throws {StoreUnavailableError} if the connection is lost: of what is sent then, nobody knows where it ends up */
-  checkLost({ lost }: SqlConnection<Tx>): void {
-    if (lost) throw new StoreUnavailableError(storeName, this.#database.where, "the connection was lost");
+  /** @throws what the loss means, if the connection is lost: of what is sent then, nobody knows where it ends up */
+  checkLost(connection: SqlConnection<Tx>): void {
+    if (connection.lost) throw this.lossOf(connection);
+  }
+  /** What the loss of its connection means. */
+  lossOf({ lastWords }: SqlConnection<Tx>): StoreUnavailableError | StoreTimeoutError {
+    return explainLoss(lastWords, this.#database.where);
   }
 
   /** Commits it with these statements, and gives the connection back. */

@@ -1,5 +1,5 @@
 /** On PostgreSQL: transactions that the server ends under a handler, and duplicates that come at once. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { command, createBus, event, HeroError, retry } from "../../mod.ts";
 import { onPostgres } from "../stores/postgres/opened.ts";
 
@@ -69,6 +69,38 @@ for (const [how, code] of endings) {
     },
   );
 }
+
+onPostgres("a handler that waits for longer than its transaction may be idle is told so, once", async (opened) => {
+  const { bench: { sql } } = opened;
+  const bus = createBus({ name: "app", store: opened.bench.store() });
+  const told: Error[] = [];
+  let runs = 0;
+  bus.observe({ faulted: ({ error }) => void (error instanceof Error && told.push(error)) });
+  bus.endpoint("work", { outbox: true }).handle(Work, async ({ how }, ctx) => {
+    runs++;
+    const [row] = await ctx.tx.unsafe("SELECT pg_backend_pid() AS pid");
+    if (how === "idle") await ctx.tx.unsafe("SET LOCAL idle_in_transaction_session_timeout = 50");
+    else await sql.unsafe("SELECT pg_terminate_backend($1::int)", [row?.["pid"]]);
+    const gone = async () =>
+      (await sql.unsafe("SELECT 1 FROM pg_stat_activity WHERE pid = $1::int", [row?.["pid"]])).length === 0;
+    await opened.until("the server has ended it", gone);
+    if (how === "ended") await ctx.tx.unsafe("SELECT 1");
+  });
+  await bus.start();
+  try {
+    await bus.send(Work, { id: 1, how: "idle" });
+    await opened.until("it has failed", () => told.length > 0);
+    assertEquals([runs, codeOf(told[0])], [1, "HERO_STORE_TIMEOUT"]);
+    assertStringIncludes(told[0]!.message, "terminating connection due to idle-in-transaction timeout"); // seen above
+    assertStringIncludes(told[0]!.message, "before the first use of ctx.tx");
+    await bus.send(Work, { id: 2, how: "ended" });
+    await opened.until("the second has failed", () => told.length > 1);
+    assertEquals(codeOf(told[1]), "HERO_STORE_UNAVAILABLE");
+    assertStringIncludes(told[1]!.message, "administrator command (57P01)"); // as above
+  } finally {
+    await bus.stop();
+  }
+});
 
 for (const setting of ["statement_timeout", "lock_timeout"]) {
   onPostgres(
