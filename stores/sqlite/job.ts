@@ -9,6 +9,8 @@ export class Job {
   readonly work: Work<unknown>;
   /** Whether a power cut may undo it. */
   readonly lax: boolean;
+  /** Since when it waits, in epoch milliseconds; `undefined`: since its turn is waited for. */
+  since: number | undefined;
   resolve: (result: unknown) => void;
   reject: (reason: unknown) => void;
 
@@ -16,6 +18,7 @@ export class Job {
   constructor(work: Job["work"], lax: boolean, resolve: Job["resolve"], reject: Job["reject"]) {
     this.work = work;
     this.lax = lax;
+    this.since = undefined;
     this.resolve = resolve;
     this.reject = reject;
   }

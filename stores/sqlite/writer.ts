@@ -21,6 +21,8 @@ export class Writer {
   readonly #jobs: Job[] = [];
   readonly #along: Along;
   #flushing = false;
+  /** Whether its turn has been waited for: what comes now waits from now on. */
+  #waits = false;
 
   constructor(file: File, patience: Patience) {
     this.#file = file;
@@ -68,6 +70,7 @@ export class Writer {
       // When the writer's own aborts, whoever waits for the lock is told, and with it all that wait here.
       const job = new Job(work, lax, resolve as Job["resolve"], reject); // it gives what this very work gave
       if (signal !== this.#patience.signal) job.listen(signal, this.#jobs);
+      if (this.#waits) job.since = this.#patience.clock.now();
       this.#jobs.push(job);
       if (!this.#flushing) void this.#flush();
     });
@@ -171,13 +174,16 @@ export class Writer {
 
   async #turn(): Promise<void> {
     let jobs: Job[] = [];
-    const ready = this.#jobs.length;
     try {
-      await this.#file.writing.acquire(this.#patience.signal, this.#patience);
+      await this.#acquire();
+      this.#waits = false;
     } catch (error) {
-      // What has come since has not waited for as long.
-      const many = error instanceof WriterHeldError ? ready : this.#jobs.length;
-      for (const job of this.#jobs.splice(0, many)) job.reject(error);
+      this.#waits = false;
+      const { clock, lockTimeoutMs } = this.#patience;
+      const late = clock.now() - lockTimeoutMs;
+      // What has come since may not have waited for as long.
+      const next = error instanceof WriterHeldError ? this.#jobs.findIndex(({ since = late }) => since > late) : -1;
+      for (const job of this.#jobs.splice(0, next === -1 ? this.#jobs.length : next)) job.reject(error);
       return;
     }
     let outcomes: readonly Outcome[];
@@ -201,6 +207,17 @@ export class Writer {
       if ("error" in outcome) job.reject(explainOwn(outcome.error, this.#file.path));
       else job.resolve(outcome.result);
     }
+  }
+
+  /** Waits for the lock for as long as the first job may wait. */
+  async #acquire(): Promise<void> {
+    const { writing } = this.#file;
+    const { signal } = this.#patience;
+    signal.throwIfAborted();
+    if (writing.tryAcquire()) return;
+    this.#waits = true;
+    const since = this.#jobs[0]?.since;
+    await writing.acquire(signal, since === undefined ? this.#patience : { ...this.#patience, since });
   }
 
   /** All in the open transaction; each alone if that fails. */

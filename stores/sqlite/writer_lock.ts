@@ -19,6 +19,8 @@ export interface Holder {
 export interface Limit {
   readonly clock: Clock;
   readonly lockTimeoutMs: number;
+  /** Since when, in epoch milliseconds. Left out: since now. */
+  readonly since?: number | undefined;
 }
 
 /** Told of a transaction that keeps others waiting; `undefined`: it does no more. */
@@ -80,10 +82,12 @@ export class WriterLock {
   acquire(signal: AbortSignal, limit?: Limit): Promise<void> {
     if (signal.aborted) return Promise.reject(signal.reason);
     if (this.tryAcquire()) return Promise.resolve();
+    const now = limit?.clock.now() ?? 0;
+    const since = limit?.since ?? now;
     return new Promise((resolve, reject) => {
       const forget = (): void => signal.removeEventListener("abort", abort);
       const waiter: Waiter = {
-        since: limit?.clock.now() ?? 0,
+        since,
         limitMs: limit?.lockTimeoutMs ?? Infinity,
         resolve: () => {
           forget();
@@ -102,7 +106,7 @@ export class WriterLock {
       signal.addEventListener("abort", abort, { once: true });
       if (limit === undefined) return;
       this.#clock = limit.clock;
-      this.#arm(limit.lockTimeoutMs);
+      this.#arm(since + limit.lockTimeoutMs - now);
     });
   }
 

@@ -1,6 +1,6 @@
 /** What waits for the end of the very transaction in which it is awaited. */
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import { type Bus, command, type ObservedStatus, retry, StoreLockedError, WriterHeldError } from "../../mod.ts";
+import { type Bus, command, event, type ObservedStatus, retry, StoreLockedError, WriterHeldError } from "../../mod.ts";
 import type { SqliteTransaction } from "../../stores/sqlite/mod.ts";
 import { oneFileTrial } from "../support/one_file_trial.ts";
 import { sqliteTrial } from "../support/sqlite_trial.ts";
@@ -9,8 +9,10 @@ const Work = command<{ id: string }>("itself.work");
 const Done = command<{ id: string }>("itself.done");
 
 type Sent = Bus<SqliteTransaction>;
+const Unknown = event<{ id: string }>("itself.unknown");
 const ways: readonly (readonly [what: string, run: (bus: Sent) => Promise<unknown>])[] = [
   ["sends with the bus", (bus) => bus.send(Done, { id: "a" })],
+  ["publishes with the bus what the bus has not met", (bus) => bus.publish(Unknown, { id: "a" })],
   ["schedules with the bus", (bus) => bus.schedule(Done, { id: "a" }, { in: "1h" })],
   ["begins another transaction", (bus) => bus.transaction((tx) => tx.run("INSERT INTO own VALUES ('inner')"))],
 ];
