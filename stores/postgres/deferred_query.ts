@@ -1,5 +1,6 @@
 /** Queries of a transaction that may not be open yet. @module */
 import type { PendingQuery, Row } from "postgres";
+import { keptInStep } from "./out_of_step.ts";
 import type { PlainQuery } from "./plain_query.ts";
 import type { UseTransaction } from "./sql_client.ts";
 
@@ -123,7 +124,7 @@ export class DeferredQuery<Tx> implements PromiseLike<unknown> {
     return query?.result;
   }
   #build(tx: Tx): Query {
-    const query = this.#make(tx);
+    const query = keptInStep(tx, this.#make(tx));
     for (const what of this.#asked) what(query);
     return this.#query = query;
   }

@@ -22,6 +22,18 @@ const sqlState = /^[0-9A-Z]{5}$/;
 /** As sockets and drivers name them; five letters as well. */
 const socketErrors = new Set(["EPIPE"]);
 
+/** What a client says of a statement that it cannot write, be it by its own names or by its runtime's. */
+const unwritable = new Set([
+  "UNDEFINED_VALUE",
+  "MAX_PARAMETERS_EXCEEDED",
+  "NOT_TAGGED_CALL",
+  "COPY_IN_PROGRESS",
+  "UNSAFE_TRANSACTION",
+  "ERR_INVALID_ARG_TYPE",
+  "ERR_INVALID_ARG_VALUE",
+  "ERR_OUT_OF_RANGE",
+]);
+
 /** An index has what may be there once. */
 export const uniqueViolation = "23505";
 
@@ -52,7 +64,8 @@ export function isLost(error: unknown): boolean {
   if (error instanceof HeroError || !(error instanceof Error)) return false;
   const state = stateOf(error);
   if (state === undefined) {
-    return "code" in error && typeof error.code === "string" || /connection/i.test(error.message);
+    if (!("code" in error) || typeof error.code !== "string") return /connection/i.test(error.message);
+    return !unwritable.has(error.code);
   }
   return state.startsWith("08") || state.startsWith("57P");
 }

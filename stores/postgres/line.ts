@@ -4,6 +4,7 @@ import { type Dial, dialNoMore } from "./dial.ts";
 import { explainUnsent } from "./errors.ts";
 import { Inlined } from "./inlined.ts";
 import type { LastWords } from "./last_words.ts";
+import { onOutOfStep } from "./out_of_step.ts";
 import { type Asker, sendPlain } from "./plain_query.ts";
 import type { Answering } from "./silence.ts";
 import type { SqlRow, SqlValue } from "./sql_client.ts";
@@ -45,6 +46,7 @@ export class Line implements Answering, Asker {
       onclose: () => this.close(),
     });
     this.#wire = new Wire(this.sql);
+    onOutOfStep(this.sql, () => this.abandon());
   }
 
   get process(): number | undefined {

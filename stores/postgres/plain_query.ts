@@ -1,6 +1,7 @@
 /** Statements without what makes postgres.js' own live long. @module */
 import type { Sql } from "postgres";
 import { explainUnsent } from "./errors.ts";
+import { hand, type Handed, isOfAnother, taken } from "./out_of_step.ts";
 
 /** What a connection of postgres.js is to run. */
 export interface PlainStatement {
@@ -14,6 +15,7 @@ export interface PlainStatement {
 }
 /** A client's ways to its connection. */
 interface Client {
+  readonly sql: object;
   readonly handler: (query: PlainQuery) => unknown;
   readonly canceller: (query: PlainQuery) => unknown;
 }
@@ -37,7 +39,7 @@ const clients = new WeakMap<object, Client | null>();
  * (`this.resolve = (x) => …`), which V8 makes in the old generation: such a query, its values and its rows then stay until
  * the next large collection, although nobody refers to them any more.
  */
-export class PlainQuery implements PlainStatement {
+export class PlainQuery implements PlainStatement, Handed {
   readonly tagged: boolean;
   readonly strings: readonly string[];
   readonly args: readonly unknown[];
@@ -45,8 +47,6 @@ export class PlainQuery implements PlainStatement {
   readonly isRaw: "values" | false;
   /** What an error's stack is continued with. */
   readonly origin = "";
-  /** Where it was sent: names the server's process. `null`: it was not. */
-  state: unknown = null;
   statement: unknown = null;
   active = false;
   cancelled: unknown = null;
@@ -57,6 +57,7 @@ export class PlainQuery implements PlainStatement {
   prepared: unknown = undefined;
   describeFirst: unknown = undefined;
   readonly #client: Client;
+  #state: unknown = null;
   #asker: Asker | undefined;
   readonly #settle: PromiseWithResolvers<unknown> = Promise.withResolvers();
 
@@ -70,6 +71,15 @@ export class PlainQuery implements PlainStatement {
     this.#asker = asker;
   }
 
+  /** Where it was sent: names the server's process. `null`: it was not. */
+  get state(): unknown {
+    return this.#state;
+  }
+  set state(state: unknown) {
+    this.#state = state;
+    taken(this);
+  }
+
   get result(): Promise<unknown> {
     return this.#settle.promise;
   }
@@ -79,8 +89,9 @@ export class PlainQuery implements PlainStatement {
     this.#settle.resolve(asker?.answer === undefined ? result : asker.answer(result));
   }
   reject(reason: unknown): void {
+    if (isOfAnother(this.#client.sql, this, reason)) return;
     this.#over();
-    this.#settle.reject(this.state === null ? explainUnsent(reason) : reason);
+    this.#settle.reject(this.#state === null ? explainUnsent(reason) : reason);
   }
   #over(): void {
     this.active = false;
@@ -107,7 +118,7 @@ export function sendPlain(
   if (client === null) return undefined;
   const { handler } = client;
   const query = new PlainQuery(client, statement, asker);
-  queueMicrotask(() => handler(query)); // as postgres.js does
+  queueMicrotask(() => hand(query, handler)); // as postgres.js does
   return query;
 }
 
@@ -115,5 +126,5 @@ function clientOf(sql: Pick<Sql, "unsafe">): Client | null {
   const query: object = sql.unsafe(""); // it is sent when somebody waits for it, which nobody does
   const { handler, canceller } = query as { handler?: unknown; canceller?: unknown };
   const is = Object.keys(query).join() === known && typeof handler === "function" && typeof canceller === "function";
-  return is ? { handler, canceller } as Client : null;
+  return is ? { sql, handler, canceller } as Client : null;
 }

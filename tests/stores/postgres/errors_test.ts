@@ -112,7 +112,8 @@ test("PostgreSQL: what is lost while it commits has an unknown outcome, unless i
 });
 
 test("PostgreSQL: what a handler's statement does wrong stays as the driver says it", () => {
-  for (const code of ["23505", "22012", "42601", "42P01", "57014"]) {
+  const states = ["23505", "22012", "42601", "42P01", "57014"];
+  for (const code of [...states, "UNDEFINED_VALUE", "MAX_PARAMETERS_EXCEEDED", "ERR_INVALID_ARG_TYPE"]) {
     const error = thrown(code);
     assertEquals(explain(error, "db"), error);
   }
