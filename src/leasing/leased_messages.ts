@@ -182,8 +182,11 @@ export abstract class LeasedMessages<Lease extends Leased> {
   }
 
   #look(): void {
-    this.#armedFor = Infinity;
     const now = this.#clock.now();
+    // A timer that comes before its time says that the clock was set back: the leases did not become longer by that.
+    const setBackMs = this.#armedFor - now;
+    if (setBackMs > 0) { for (const lease of this.#leases.values()) lease.until -= setBackMs; }
+    this.#armedFor = Infinity;
     const overdue: Lease[] = [];
     const renew: Lease[] = [];
     const ended: Lease[] = [];

@@ -4,7 +4,10 @@
 export interface SystemClock {
   /** Epoch milliseconds. */
   now(): number;
-  /** Runs once, never before `time`, however far off; soon, if it is past. The result cancels. */
+  /**
+   * Runs once, never before `time`, however far off; soon, if it is past. Where the system's time is set back meanwhile,
+   * it runs when as long has passed as there was until `time`. The result cancels.
+   */
   at(time: number, run: () => void): () => void;
 }
 
@@ -12,6 +15,8 @@ export interface SystemClock {
 export interface Timers {
   /** Epoch milliseconds. */
   now(): number;
+  /** Milliseconds since whenever; nobody sets it. */
+  elapsed(): number;
   /** As `setTimeout`. */
   set(run: () => void, delayInMs: number): unknown;
   /** As `clearTimeout`, with what `set` gave. */
@@ -20,10 +25,14 @@ export interface Timers {
 
 /** A timer's longest delay: beyond it, runtimes fire after 1 ms. */
 const longest = 2 ** 31 - 1;
+/** By less than this, and this part of a wait, times differ that run at almost the same speed. */
+const [leastSetBackMs, mostDrift] = [1_000, 0.001];
 
 /**
  * A clock on timers. A wait longer than a timer holds is cut into several. A timer that goes off before its time by
- * the clock (some runtimes are 1 ms early; or the clock was set back) is set again.
+ * the clock (some runtimes are 1 ms early) is set again, unless the clock was set back: of what is waited for, most is to
+ * be after some time, and not at one, and would stand still for as long as the clock was set back. Who waits for a time
+ * has to look at it.
  */
 export function createSystemClock(timers: Timers): SystemClock {
   return {
@@ -31,13 +40,21 @@ export function createSystemClock(timers: Timers): SystemClock {
     at(time, run) {
       let timer: unknown;
       let done = false;
+      const begun = timers.elapsed();
+      const whole = time - timers.now();
       const wait = (): void => {
-        const left = time - timers.now();
+        const byClock = time - timers.now();
+        const all = whole - (timers.elapsed() - begun);
+        const left = byClock > all && all > 0 ? all : byClock;
         timer = timers.set(wake, left > longest ? longest : left > 1 ? Math.ceil(left) : left > 0 ? 1 : 0);
       };
       const wake = (): void => {
         if (done) return;
-        if (timers.now() < time) return wait();
+        const left = time - timers.now();
+        if (left > 0) {
+          const isSetBack = left > leastSetBackMs + whole * mostDrift && timers.elapsed() - begun >= whole;
+          if (!isSetBack) return wait();
+        }
         done = true;
         run();
       };
@@ -54,6 +71,7 @@ export function createSystemClock(timers: Timers): SystemClock {
 /** The system's clock and timers, looked up at each call, so that a tool that replaces them is obeyed. */
 export const systemClock: SystemClock = createSystemClock({
   now: () => Date.now(),
+  elapsed: () => performance.now(),
   set: (run, delayInMs) => setTimeout(run, delayInMs),
   clear: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
 });

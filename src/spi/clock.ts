@@ -9,7 +9,8 @@ export interface Clock {
   now(): number;
   /**
    * Runs `run` once, never before `time` (epoch milliseconds), however far off (a plain timer holds 2^31 ms); soon, if
-   * `time` is past. `run` must not throw.
+   * `time` is past. Where time is set back meanwhile, best when as long has passed as there was until `time`: else all
+   * that waits stands still for as long as that. `run` must not throw.
    *
    * @returns a function that cancels; does nothing once `run` has begun
    */

@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { ClaimLostError } from "@hero/messaging";
 import { type Leased, LeasedMessages } from "../../src/leasing/leased_messages.ts";
+import type { Clock } from "../../src/spi/clock.ts";
 import type { Delivery, Settlement } from "../../src/spi/transport.ts";
 import { VirtualClock } from "../../src/testing/virtual_clock.ts";
 import { test } from "../support/runner.ts";
@@ -13,9 +14,9 @@ const leaseMs = 30_000;
 class Noted extends LeasedMessages<Leased> {
   readonly asked: string[];
   answers = true;
-  readonly #clock: VirtualClock;
+  readonly #clock: Clock;
 
-  constructor(clock: VirtualClock, asked: string[], holder: { readonly name: string }) {
+  constructor(clock: Clock, asked: string[], holder: { readonly name: string }) {
     super(
       { queue: holder, wake: () => asked.push("wake"), emptied: () => asked.push("emptied") },
       {
@@ -116,6 +117,27 @@ test("one that has ended while the process stood still is asked for before it is
   await pass(clock, 10_000);
   assertEquals(asked()[0], "renew 1,2");
   assertEquals(leases.size, 2);
+});
+
+test("a lease is renewed in time where the clock is set back meanwhile", async () => {
+  const time = new VirtualClock();
+  let back = 0;
+  const clock: Clock = { now: () => time.now() - back, at: (at, run) => time.at(at + back, run) };
+  const asked: string[] = [];
+  const leases = new Noted(clock, asked, { name: "work" });
+  leases.take(1, 60_000);
+  await pass(time, 4_000);
+  leases.take(2);
+  back = 3_600_000;
+  await pass(time, 6_000);
+  assertEquals(asked.splice(0), ["renew 1"]);
+  await pass(time, 4_000);
+  assertEquals(asked.splice(0), ["renew 2"]);
+  leases.take(3);
+  await pass(time, 6_000);
+  assertEquals(asked.splice(0), ["renew 1"]);
+  await pass(time, 4_000);
+  assertEquals([asked.splice(0), leases.size], [["renew 2,3"], 3]);
 });
 
 test("what was held for as long as it may be is lost, and others are to have it", async () => {

@@ -11,7 +11,11 @@ class FakeTimers {
   readonly waiting = new Map<number, { readonly time: number; readonly run: () => void }>();
   #ids = 0;
 
-  now = (): number => this.time;
+  /** By how much the clock was set back. */
+  back = 0;
+
+  now = (): number => this.time - this.back;
+  elapsed = (): number => this.time;
   set = (run: () => void, delayInMs: number): number => {
     this.delays.push(delayInMs);
     const real = delayInMs >= 2 ** 31 ? 1 : delayInMs;
@@ -72,18 +76,41 @@ test("a timer that goes off early is set again", () => {
   assertEquals(timers.delays, [1000, 1, 1]);
 });
 
-test("when the system's time is set back, the wait goes on until its time", () => {
+test("when the system's time is set back, a wait takes no longer for that", () => {
+  for (const delay of delays.filter((each) => each > 1)) {
+    const timers = new FakeTimers();
+    const start = timers.time;
+    const ran: number[] = [];
+    createSystemClock(timers).at(start + delay, () => ran.push(timers.time - start));
+    timers.back = 2 * delay;
+    while (timers.next());
+    assertEquals(ran, [delay]);
+  }
+});
+
+test("when the system's time is set forward, a long wait ends with the timer that is set", () => {
   const timers = new FakeTimers();
   const start = timers.time;
   const ran: number[] = [];
-  createSystemClock(timers).at(start + 1000, () => ran.push(timers.time));
-  const [timer] = timers.waiting.values();
-  timers.waiting.clear();
-  timers.time = start - 60_000;
-  timer?.run();
-  assertEquals(ran, []);
+  createSystemClock(timers).at(start + 4_294_967_296, () => ran.push(timers.time - start));
+  timers.back = -4_000_000_000;
   while (timers.next());
-  assertEquals(ran, [start + 1000]);
+  assertEquals(ran, [2_147_483_647]);
+});
+
+test("where the system's time is a little behind what has passed, as clocks are, the wait goes on until its time", () => {
+  for (const [delay, back] of [[1_000, 900], [4_294_967_296, 4_000_000]] as const) {
+    const timers = new FakeTimers();
+    timers.early = 1;
+    const start = timers.time;
+    const ran: number[] = [];
+    createSystemClock(timers).at(start + delay, () => ran.push(timers.time - start));
+    timers.back = back;
+    timers.next();
+    timers.early = 0;
+    while (timers.next());
+    assertEquals(ran, [delay + back]);
+  }
 });
 
 test("a fraction of a millisecond is waited for, too", () => {
