@@ -97,7 +97,12 @@ export class Database<Tx> {
    * @param brief whether no application has anything to do with it
    */
   async connect(signal: AbortSignal, brief: boolean): Promise<SqlConnection<Tx>> {
-    return await this.watch(this.client.connect(signal, brief), explainOwn);
+    try {
+      // That there is one says nothing of the database: a driver may open it with the first statement.
+      return await this.client.connect(signal, brief);
+    } catch (error) {
+      throw this.#meaning(error, explainOwn);
+    }
   }
 
   /** The end of a transaction that is not committed where something before that fails; gives the connection back. */
