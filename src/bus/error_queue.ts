@@ -238,7 +238,7 @@ export class EndpointErrorQueue implements ErrorQueue {
 export function noSelection(which: unknown, from: string, more = ""): ConfigurationError {
   return new ConfigurationError(
     `Cannot choose from ${from} by ${shown(which)}. ` +
-      `Give "all", a list of message ids${more}`,
+      `Give "all"${more === "" ? " or" : ","} a list of message ids${more}`,
   );
 }
 

@@ -29,6 +29,20 @@ export function noOptionsAtAll(given: unknown, known: readonly string[], whose: 
   );
 }
 
+/**
+ * Refuses what comes after the only argument: other libraries take options there, and here they would have no effect.
+ *
+ * @param more what else was given
+ * @param instead as in `sqlite({ path, … })`
+ * @throws {ConfigurationError} if it is anything
+ */
+export function checkOnlyArgument(more: readonly unknown[], whose: string, instead: string): void {
+  if (more.every((each) => each === undefined)) return;
+  throw new ConfigurationError(
+    `Cannot use ${shown(more[0])} as a second argument of ${whose}: it has one. Say all in that: ${instead}`,
+  );
+}
+
 /** What an option that there is not deserves; it names the nearest. */
 export function unknownOption(name: string, known: readonly string[], whose: string): ConfigurationError {
   const nearest = nearestOf(name, known);

@@ -28,6 +28,7 @@ export async function connected(database: Asked, signal: AbortSignal): Promise<v
       throw new ConfigurationError(`Cannot use PostgreSQL ${version}: it is too old. Use ${oldest} or newer`);
     } catch (error) {
       signal.throwIfAborted();
+      if (stateOf(error) === "42704") throw unknownParameter(error as Error, database.where); // `stateOf` says so
       if (!(error instanceof StoreUnavailableError || error instanceof StoreTimeoutError)) {
         throw notPermitted(error, `PostgreSQL at "${database.where}"`, "--allow-net and --allow-env") ?? error;
       }
@@ -48,6 +49,15 @@ export async function connected(database: Asked, signal: AbortSignal): Promise<v
       cancel();
     }
   }
+}
+
+/** Other libraries take settings of their own from a URL, as `?schema=`; postgres.js hands all of it on. */
+function unknownParameter(error: Error, where: string): ConfigurationError {
+  return new ConfigurationError(
+    `Cannot use PostgreSQL at "${where}": ${error.message}. Take it out of the URL, behind the "?", or out of ` +
+      `{ connection: { connection } }; schema and most connections are options: postgres({ url, schema, max })`,
+    { cause: error },
+  );
 }
 
 /** What is asked. */

@@ -32,8 +32,79 @@ export function checkClient(client: unknown): void {
  * @throws {ConfigurationError} which says where it belongs
  */
 export function refuseDriver(given: unknown, whose: string): void {
+  if (typeof given === "function" && "unsafe" in given) {
+    throw new ConfigurationError(
+      `Cannot use this as the options of ${whose}: it is a client of postgres.js. Give { url }, and in { connection } ` +
+        "what else that has; what is sent with { tx } joins its transactions",
+    );
+  }
   if (typeof given !== "object" || given === null || !("query" in given) || !("connect" in given)) return;
   throw new ConfigurationError(
     `Cannot use this as the options of ${whose}: it is a client of a driver. ${what}`,
   );
+}
+
+/** How else a URL is called. */
+const urlNames = ["connectionString", "uri", "dsn"];
+/** Options of postgres.js that people look for beside the URL, where it has them itself. */
+const clientsOwn = [
+  "host",
+  "port",
+  "path",
+  "database",
+  "username",
+  "user",
+  "password",
+  "pass",
+  "ssl",
+  "connect_timeout",
+  "target_session_attrs",
+  "fetch_types",
+  "onnotice",
+  "types",
+  "transform",
+  "debug",
+];
+/** What the store says of each connection itself. */
+const storesOwn = ["idle_timeout", "max_lifetime", "onclose"];
+/** What has a name of the store's own. */
+const besides = ["max", "prepare"];
+
+/**
+ * Refuses options that have another name, or another place, here.
+ *
+ * @throws {ConfigurationError} which says it
+ */
+export function refuseClientOptions(given: unknown): void {
+  if (otherThanObject(given) !== undefined) return;
+  for (const name of Object.keys(given as object)) { // seen above
+    const what = urlNames.includes(name)
+      ? "Write { url }"
+      : clientsOwn.includes(name)
+      ? `Write { connection: { ${name} } }, as it is postgres.js'`
+      : storesOwn.includes(name)
+      ? "The store ends its connections itself: leave it out"
+      : undefined;
+    if (what === undefined) continue;
+    throw new ConfigurationError(`Cannot use { ${name} } for postgres(): there is no such option. ${what}`);
+  }
+}
+
+/**
+ * Refuses, in `{ connection }`, what would have no effect there.
+ *
+ * @throws {ConfigurationError} which says what to do instead
+ */
+export function refuseInConnection(connection: object): void {
+  for (const name of Object.keys(connection)) {
+    const what = besides.includes(name)
+      ? `Write it beside that: postgres({ url, ${name}, connection })`
+      : storesOwn.includes(name)
+      ? "The store ends its connections itself: leave it out"
+      : undefined;
+    if (what === undefined) continue;
+    throw new ConfigurationError(
+      `Cannot use { ${name} } in the { connection } of postgres(): it has no effect. ${what}`,
+    );
+  }
 }

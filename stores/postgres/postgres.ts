@@ -4,13 +4,13 @@ import { ConfigurationError } from "../../src/errors/configuration.ts";
 import type { JoinableStore } from "../../src/spi/store.ts";
 import { type Duration, milliseconds } from "../../src/values/duration.ts";
 import { loadClient } from "./client.ts";
-import { checkClient, refuseDriver } from "./given_client.ts";
+import { checkClient, refuseClientOptions, refuseDriver, refuseInConnection } from "./given_client.ts";
 import { Names } from "./names.ts";
 import { PostgresJs } from "./postgres_js.ts";
 import type { SqlClient } from "./sql_client.ts";
 import { PostgresStore } from "./store.ts";
 import { otherThanObject } from "../../src/values/kind_of.ts";
-import { checkOptionNames, type OptionNames } from "../../src/values/option_names.ts";
+import { checkOnlyArgument, checkOptionNames, type OptionNames } from "../../src/values/option_names.ts";
 
 /** Where the tables are, and how they are watched: of every store. */
 export interface PostgresTableOptions {
@@ -111,14 +111,12 @@ export function postgres(options: string | PostgresOptions): JoinableStore<Trans
 export function postgres<Tx>(options: PostgresClientOptions<Tx>): JoinableStore<Tx>;
 export function postgres(
   options: string | PostgresOptions | PostgresClientOptions<unknown>,
+  ...more: readonly unknown[]
 ): JoinableStore<TransactionSql> | JoinableStore<unknown> {
+  checkOnlyArgument(more, "postgres()", "postgres({ url, … })");
   const given = typeof options === "string" ? { url: options } : options;
   refuseDriver(given, "postgres()");
-  if (Object.hasOwn(given ?? {}, "connectionString")) {
-    throw new ConfigurationError(
-      `Cannot use { connectionString } for postgres(): there is no such option. Write { url }`,
-    );
-  }
+  refuseClientOptions(given);
   checkOptionNames(given, Object.hasOwn(given ?? {}, "client") ? clientOptionNames : optionNames, "postgres()");
   const { schema = "public", prefix = "hero_", pollInterval = "1s" } = given;
   const names = new Names(schema, prefix);
@@ -147,6 +145,7 @@ export function postgres(
         "A URL is the { url }",
     );
   }
+  refuseInConnection(connection);
   if (!Number.isInteger(max) || max < 1) {
     throw new ConfigurationError(`Cannot use { max: ${max} }. Say how many connections there may be, at least 1`);
   }
@@ -198,7 +197,7 @@ function placeOf(
   const user = authority.slice(0, -hosts.length || undefined);
   // Several hosts make no URL that a parser takes. A password that is cut short begins what is taken for a host.
   const [first = ""] = hosts.split(",");
-  if (!isReadable(`postgres://${user}${first}${path}`) || rest.includes("#") || (user === "" && path.includes("@"))) {
+  if (!isReadable(`postgres://${user}${first}${path}`) || rest.includes("#") || path.includes("@")) {
     return refuse(`it cannot be read. Write user, password and database with encodeURIComponent()`);
   }
   return `${hosts}${path}`;

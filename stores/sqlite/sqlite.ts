@@ -7,7 +7,7 @@ import { Files } from "./files.ts";
 import { faultOf } from "./path.ts";
 import { SqliteStore } from "./store.ts";
 import type { SqliteTransaction } from "./transaction.ts";
-import { checkOptionNames, type OptionNames } from "../../src/values/option_names.ts";
+import { checkOnlyArgument, checkOptionNames, type OptionNames } from "../../src/values/option_names.ts";
 
 /** Where a SQLite store keeps its rows, and how. */
 export interface SqliteOptions {
@@ -42,7 +42,9 @@ const optionNames: OptionNames<SqliteOptions> = {
  * @throws {ConfigurationError} if the path is empty or `":memory:"`, or an option is none
  * @throws {InvalidNameError} if the prefix is none
  */
-export function sqlite(options: string | SqliteOptions): Store<SqliteTransaction> {
+export function sqlite(options: string | SqliteOptions): Store<SqliteTransaction>;
+export function sqlite(options: string | SqliteOptions, ...more: readonly unknown[]): Store<SqliteTransaction> {
+  checkOnlyArgument(more, "sqlite()", `sqlite({ path: "app.db", … })`);
   if (typeof options === "object") checkOptionNames(options, optionNames, "sqlite()");
   const given: Partial<SqliteOptions> = typeof options === "string" ? { path: options } : options ?? {};
   const { path, synchronous = "full", prefix = "hero_", lockTimeout = "30s" } = given;

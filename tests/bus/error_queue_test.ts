@@ -305,8 +305,8 @@ trial("what is no selection is refused, where it would choose nothing", async (t
       `Give "all", a list of message ids`,
     );
     await assertRejects(() => bus.errors("work").discard(which), ConfigurationError, "or a filter");
-    await assertRejects(() => bus.parked().release(which), ConfigurationError, `Give "all", a list of message ids`);
-    await assertRejects(() => bus.parked().discard(which), ConfigurationError, `Give "all", a list of message ids`);
+    await assertRejects(() => bus.parked().release(which), ConfigurationError, `Give "all" or a list of message ids`);
+    await assertRejects(() => bus.parked().discard(which), ConfigurationError, `Give "all" or a list of message ids`);
   }
   assertEquals(await ids(bus), ["m-1"]);
 });

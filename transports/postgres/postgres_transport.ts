@@ -9,6 +9,7 @@ import { checkOptionNames, type OptionNames } from "../../src/values/option_name
 import { optionsOf } from "../../stores/postgres/client_options.ts";
 import { Names } from "../../stores/postgres/names.ts";
 import { postgres, type PostgresClientOptions, type PostgresOptions } from "../../stores/postgres/postgres.ts";
+import { otherThanObject } from "../../src/values/kind_of.ts";
 import { refuseDriver } from "../../stores/postgres/given_client.ts";
 import { PostgresStore } from "../../stores/postgres/store.ts";
 import { PostgresTransport } from "./transport.ts";
@@ -74,7 +75,12 @@ export function postgresTransport<Tx>(
   }
   if (where instanceof PostgresStore) return new PostgresTransport(where, namesOf(where), settings);
   // A client of postgres.js is a function that has `begin` as well.
-  if (typeof where === "function") return postgresTransport(optionsOf(where), options);
+  if (typeof where === "function") {
+    if (otherThanObject(where.options) !== undefined) {
+      return refuse("the function is no client of postgres.js. Give what that made, as in postgres(url)");
+    }
+    return postgresTransport(optionsOf(where), options);
+  }
   if (typeof where !== "string" && (typeof where !== "object" || where === null)) {
     return refuse(`${shown(where)} is no place for its tables. Give a URL, or the store that postgres() made`);
   }

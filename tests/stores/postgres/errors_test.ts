@@ -1,5 +1,6 @@
 /** What PostgreSQL's errors become. */
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import client from "postgres";
 import { createBus } from "../../../mod.ts";
 import { ConfigurationError, InvalidNameError } from "../../../src/errors/configuration.ts";
 import {
@@ -137,8 +138,31 @@ test("PostgreSQL: options that are none are refused when the store is made", () 
   assert(!message.includes("secret"));
 });
 
+test("PostgreSQL: options in another's place are refused, with where they belong", () => {
+  const given: readonly (readonly [() => unknown, string])[] = [
+    [() => Reflect.apply(postgres, undefined, [url, { max: 5 }]), "postgres({ url, … })"],
+    [() => Reflect.apply(postgres, undefined, [{ url, ssl: true }]), "Write { connection: { ssl } }"],
+    [() => Reflect.apply(postgres, undefined, [{ url, idle_timeout: 5 }]), "leave it out"],
+    [() => Reflect.apply(postgres, undefined, [{ url, connection: { max: 5 } }]), "postgres({ url, max, connection })"],
+    [() => Reflect.apply(postgres, undefined, [{ url, connection: { max_lifetime: 5 } }]), "leave it out"],
+    [() => Reflect.apply(postgres, undefined, [client(url)]), "it is a client of postgres.js"],
+    [() => Reflect.apply(postgresTransport, undefined, [client]), "no client of postgres.js"],
+  ];
+  for (const [make, what] of given) assertThrows(make, ConfigurationError, what);
+  postgres({ url, connection: { ssl: false, connect_timeout: 5 } });
+  Reflect.apply(postgres, undefined, [url, undefined]);
+});
+
+onPostgres("a setting in the URL that the server does not know ends the start", async (opened) => {
+  const store = postgres({ url: `${url}?schema=app`, schema: opened.bench.schema });
+  const { signal } = new AbortController();
+  const open = () => store.open({ bus: "app", clock: opened.clock, signal, status: () => {} });
+  await assertRejects(open, ConfigurationError, `parameter "schema". Take it out of the URL`);
+  await store.close();
+});
+
 test("PostgreSQL: a password that is not percent-encoded is refused where the URL would mean another place", () => {
-  for (const password of ["se#cret", "se/cret", "se?cret", "1#2", "1/2", "se%cret"]) {
+  for (const password of ["se#cret", "se/cret", "p@se/cret", "se?cret", "1#2", "1/2", "se%cret"]) {
     for (const make of [postgres, postgresTransport]) {
       const error = assertThrows(
         () => make(`postgres://user:${password}@host:5432/db`),

@@ -212,6 +212,8 @@ test("options that are none are refused where they are written", () => {
     assertThrows(() => sqlite({ path: "a.db", prefix }), InvalidNameError);
   }
   for (const path of ["", ":memory:"]) assertThrows(() => sqlite(path), ConfigurationError, "memoryStore");
+  const two = () => Reflect.apply(sqlite, undefined, ["app.db", { lockTimeout: "5s" }]);
+  assertThrows(two, ConfigurationError, `sqlite({ path: "app.db", … })`);
   const other = "postgres://ada:secret@localhost/orders";
   const { message } = assertThrows(() => sqlite(other), ConfigurationError, "begins with postgres://");
   assert(!message.includes("secret"));
