@@ -3,6 +3,7 @@ import { KeyedLocks } from "../../src/values/keyed_locks.ts";
 import { Checkpoints, type Log, type LoggedFile, wantedPages } from "./checkpoints.ts";
 import type { Connection } from "./connection.ts";
 import { explainOwn, isBusy } from "./errors.ts";
+import type { FileIdentity } from "./file_identity.ts";
 import { type Patience, patiently } from "./patience.ts";
 import { WriterLock } from "./writer_lock.ts";
 
@@ -33,6 +34,8 @@ export class File implements LoggedFile {
   /** Whoever writes has it. */
   readonly writing: WriterLock;
   readonly listeners = new Set<Listener>();
+  /** Whether it is still the file of its name. */
+  readonly identity: FileIdentity;
   /** Whether what is committed is to outlive a power cut. */
   #lasting = false;
   /** Whether the writer waits for the disk at each commit, as it is now. */
@@ -42,11 +45,19 @@ export class File implements LoggedFile {
    * @param turn lets the event loop turn
    * @param soon runs something later
    */
-  constructor(path: string, writer: Connection, reader: Connection, turn: () => Promise<void>, soon: Soon) {
+  constructor(
+    path: string,
+    writer: Connection,
+    reader: Connection,
+    turn: () => Promise<void>,
+    soon: Soon,
+    identity: FileIdentity,
+  ) {
     this.path = path;
     this.writing = new WriterLock(path);
     this.turn = turn;
     this.soon = soon;
+    this.identity = identity;
     this.writer = writer;
     this.reader = reader;
     const own = knowsLog(writer);
@@ -121,6 +132,7 @@ export class File implements LoggedFile {
   async close(): Promise<void> {
     this.#closing.abort();
     this.writing.close();
+    await this.identity.close();
     await this.#checkpoints?.close();
     this.reader.close();
     this.writer.close();

@@ -4,6 +4,7 @@ import { wantedPages } from "./checkpoints.ts";
 import { Connection, type NativeDatabase } from "./connection.ts";
 import { explain } from "./errors.ts";
 import { File, type Soon } from "./file.ts";
+import { FileIdentity } from "./file_identity.ts";
 import { type Patience, patiently } from "./patience.ts";
 import { makeWritable } from "./writable.ts";
 
@@ -66,7 +67,8 @@ export class Files {
         writer.exec(`PRAGMA journal_size_limit = ${2 * wantedPages * pageBytes}`);
         reader = new native(path, { timeout: 0 });
         reader.exec("PRAGMA query_only = 1");
-        shared = { file: new File(name, new Connection(writer), new Connection(reader), turn, soon), users: 0 };
+        const connections = [new Connection(writer), new Connection(reader)] as const;
+        shared = { file: new File(name, ...connections, turn, soon, new FileIdentity(name, soon)), users: 0 };
         this.#open.set(name, shared);
       }
       shared.users++;

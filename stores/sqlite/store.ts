@@ -11,6 +11,7 @@ import type { Connection } from "./connection.ts";
 import type { Files } from "./files.ts";
 import { type Session, SqliteDue } from "./due.ts";
 import { explainOwn, isBusy, storeName } from "./errors.ts";
+import { tellOfFile } from "./file_status.ts";
 import { Inbox } from "./inbox.ts";
 import { Leases } from "./leases.ts";
 import { Migrations } from "./migrations.ts";
@@ -25,7 +26,6 @@ import { Schedules } from "./schedules.ts";
 import type { SqliteTransaction } from "./transaction.ts";
 import { SqliteUnit, type UnitHost } from "./unit_of_work.ts";
 import { Writer } from "./writer.ts";
-import type { HeldListener } from "./writer_lock.ts";
 
 /** What a store is made with, checked. */
 export interface Settings {
@@ -116,19 +116,7 @@ export class SqliteStore implements Store<SqliteTransaction>, UnitHost {
       throw error;
     }
     this.#end.signal.throwIfAborted();
-    this.#tellOfHolders(host);
-    host.status({ state: "up" });
-  }
-
-  /** Says of itself, while others wait for a transaction for long, that it does. */
-  #tellOfHolders({ status, signal }: Host): void {
-    const { listeners } = this.session.file.writing;
-    const listener: HeldListener = (held) =>
-      status(held === undefined ? { state: "up" } : { state: "degraded", cause: held });
-    listeners.add(listener);
-    for (const end of [signal, this.#end.signal]) {
-      end.addEventListener("abort", () => void listeners.delete(listener), { once: true });
-    }
+    tellOfFile(this.session.file, host.status, [host.signal, this.#end.signal]);
   }
 
   async deploy(mode: DeployMode): Promise<readonly Change[]> {

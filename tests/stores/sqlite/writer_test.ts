@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { ConflictError, OutcomeUnknownError } from "../../../src/errors/store.ts";
 import { Connection } from "../../../stores/sqlite/connection.ts";
 import { File } from "../../../stores/sqlite/file.ts";
+import { FileIdentity } from "../../../stores/sqlite/file_identity.ts";
 import { Writer } from "../../../stores/sqlite/writer.ts";
 import { virtualTime } from "../../conformance/test_clock.ts";
 import { test } from "../../support/runner.ts";
@@ -42,15 +43,17 @@ async function watched(
   });
   const end = new AbortController();
   const soon: (() => void)[] = [];
+  const identity = new FileIdentity("store.db", () => () => {});
   const file = new File("store.db", connection, connection, () => Promise.resolve(), (_, run) => {
     soon.push(run);
     return () => void soon.splice(soon.indexOf(run), 1);
-  });
+  }, identity);
   const patience = { clock: virtualTime(), signal: end.signal, lockTimeoutMs: 1_000 };
   try {
     await run(new Writer(file, patience), said, end, file, soon);
     assert(!file.writing.isHeld, "The writer is still held");
   } finally {
+    await identity.close();
     native.close();
     await rm(folder, { recursive: true, force: true });
   }
