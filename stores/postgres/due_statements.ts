@@ -159,16 +159,20 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
       `${ofKey("h")} ORDER BY o.due_at, o.place LIMIT 1) f ON h."key" IS NOT NULL), ` +
       `leaders AS MATERIALIZED (SELECT place, "key", due_at, row_number() OVER (ORDER BY due_at, place) AS rank ` +
       `FROM standing WHERE first IS NULL OR first = place), ` +
-      // Behind each that is taken, those of its key, as far as there is room and they are free.
+      // Behind each, those of its key. Of all that is dear, no more is done than there is to be taken: a few keys may have
+      // all of a long backlog.
       `behind AS MATERIALIZED (SELECT b.place, b.due_at, l."key" FROM leaders l CROSS JOIN LATERAL (SELECT o.place, ` +
-      `o.due_at FROM ${ofKey("l")} AND (o.due_at, o.place) > (l.due_at, l.place) AND o.due_at <= ${now} ` +
-      `ORDER BY o.due_at, o.place LIMIT ${Math.trunc(limit)} - l.rank) b WHERE l."key" IS NOT NULL), ` +
-      `locked AS MATERIALIZED (SELECT o.place FROM ${t} o WHERE ${among("SELECT place FROM behind")} ` +
+      `o.due_at FROM ${ofKey("l")} AND (o.due_at, o.place) > (l.due_at, l.place) AND o.due_at <= coalesce(` +
+      `(SELECT due_at FROM leaders WHERE rank = ${Math.trunc(limit)}), ${now}) ` +
+      `ORDER BY o.due_at, o.place LIMIT ${Math.trunc(limit)}) b WHERE l."key" IS NOT NULL), ` +
+      `ahead AS MATERIALIZED (SELECT * FROM (SELECT place, due_at, "key", true AS leads FROM leaders UNION ALL ` +
+      `SELECT place, due_at, "key", false FROM behind) a ORDER BY due_at, place LIMIT ${Math.trunc(limit)}), ` +
+      // As far as they are free.
+      `locked AS MATERIALIZED (SELECT o.place FROM ${t} o WHERE ${among("SELECT place FROM ahead WHERE NOT leads")} ` +
       `AND NOT o.parked AND o.free_at <= ${now} FOR UPDATE OF o SKIP LOCKED), ` +
-      `unbroken AS (SELECT b.place, b.due_at, bool_and(k.place IS NOT NULL) OVER (PARTITION BY b."key" ` +
-      `ORDER BY b.due_at, b.place) AS free FROM behind b LEFT JOIN locked k ON k.place = b.place), ` +
-      `taken AS MATERIALIZED (SELECT place FROM (SELECT place, due_at FROM leaders UNION ALL ` +
-      `SELECT place, due_at FROM unbroken WHERE free) a ORDER BY due_at, place LIMIT ${Math.trunc(limit)}), ` +
+      `unbroken AS (SELECT a.place, bool_and(k.place IS NOT NULL) OVER (PARTITION BY a."key" ` +
+      `ORDER BY a.due_at, a.place) AS free FROM ahead a LEFT JOIN locked k ON k.place = a.place WHERE NOT a.leads), ` +
+      `taken AS MATERIALIZED (SELECT place FROM ahead WHERE leads UNION ALL SELECT place FROM unbroken WHERE free), ` +
       `firsts AS MATERIALIZED (SELECT o.place FROM ${t} o WHERE NOT o.parked AND ` +
       `${among("SELECT first FROM standing WHERE first <> place")} FOR SHARE OF o SKIP LOCKED), ` +
       `marked AS (UPDATE ${t} o SET waits = true WHERE ${among(passed)} AND ${lazily} RETURNING 1), ` +

@@ -269,3 +269,30 @@ onPostgres("claims from a long backlog keep their plan", async (opened) => {
     await tx.unsafe("DEALLOCATE claim0; DEALLOCATE claim1");
   });
 }, 120_000);
+
+/** As the deliverer claims. */
+const atOnce = 1_000;
+/** What the planner takes for dearer is compiled before it is run, each time, for longer than it runs: `jit_above_cost`. */
+const compiledAbove = 100_000;
+
+for (const keys of [10, 1_000, 5 * size]) {
+  onPostgres(`a claim from a backlog of ${keys} keys locks what it takes, and is not compiled`, async (opened) => {
+    await opened.store();
+    const { bench: { sql, schema } } = opened;
+    await sql.unsafe(
+      `INSERT INTO "${schema}".hero_outbox (bus, id, unit, "key", destination, content_type, headers, body, ` +
+        `written_due_at, due_at, free_at, waits) SELECT 'app', 'r' || n, 'u', 'k' || (n % ${keys}), 'queue:q', 't', '[]', ` +
+        `'x', 0, n, n, n > ${keys} FROM generate_series(1, ${5 * size}) n`,
+    );
+    await sql.unsafe(`VACUUM ANALYZE "${schema}".hero_outbox`);
+    const table = new DueTable<OutboxRow>(new Names(schema, "hero_"), "outbox");
+    for (const kept of [true, false]) {
+      const [whole, ...steps] = await planOf(sql, table.claim(opened.bus, atOnce, 30_000), kept);
+      assert(whole !== undefined);
+      assertEquals(whole["Actual Rows"], atOnce);
+      const locked = steps.filter((step) => step["Node Type"] === "LockRows").map((step) => step["Actual Rows"]);
+      assert(locked.length > 0 && locked.reduce((sum, each) => sum + each) <= 2 * atOnce, String(locked));
+      assert(whole["Total Cost"] < compiledAbove, String(whole["Total Cost"]));
+    }
+  }, 120_000);
+}

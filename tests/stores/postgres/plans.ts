@@ -6,6 +6,8 @@ import type { Statement } from "../../../stores/postgres/statement.ts";
 export interface Plan {
   readonly "Node Type": string;
   readonly "Relation Name"?: string;
+  /** As the planner counts, of it and all below. */
+  readonly "Total Cost": number;
   readonly "Actual Rows": number;
   readonly "Actual Loops": number;
   readonly "Rows Removed by Filter"?: number;
