@@ -132,6 +132,19 @@ export function explainOwn(error: unknown, where: string): unknown {
   }
 }
 
+/** An error of the store's own statements in a transaction that an application has begun: it may be of another database. */
+export function explainJoined(error: unknown, where: string): unknown {
+  const explained = explainOwn(error, where);
+  if (!(explained instanceof TopologyError) || !(error instanceof Error)) return explained;
+  return new TopologyError(
+    [`the tables are missing in the database of this { tx }, or of an older version: ${error.message}`],
+    {
+      cause: error,
+      instead: `The store is in "${where}". Give a { tx } of that database; if it is one, run bus.deploy("apply")`,
+    },
+  );
+}
+
 /** The connection for which a statement waited went away, or never came about: nothing of it was sent. */
 export class UnsentError extends Error {
   /** As drivers say what is no SQLSTATE. */

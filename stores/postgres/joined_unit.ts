@@ -2,7 +2,7 @@
 import { TransactionEndedError } from "../../src/errors/store.ts";
 import type { Changes, OutboxRow, SagaRow } from "../../src/spi/rows.ts";
 import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
-import { explainOwn, noTransaction, stateOf, storeName } from "./errors.ts";
+import { explainJoined, noTransaction, stateOf, storeName } from "./errors.ts";
 import { scriptOf } from "./inlined.ts";
 import { sagaOf } from "./sagas.ts";
 import type { JoinedSession, SqlRow } from "./sql_client.ts";
@@ -100,7 +100,7 @@ export class JoinedUnit<Tx> implements Unit<Tx> {
     try {
       return await this.#session.query(text, values);
     } catch (error) {
-      throw explainOwn(error, this.#host.where);
+      throw explainJoined(error, this.#host.where);
     }
   }
 }

@@ -4,7 +4,7 @@ import type { Changes, InboxKey, OutboxRow } from "../../src/spi/rows.ts";
 import type { Leased, Scope } from "../../src/spi/store.ts";
 import type { Call } from "./cancelled.ts";
 import type { Before } from "./due_table.ts";
-import { explainOwn } from "./errors.ts";
+import { explainJoined, explainOwn } from "./errors.ts";
 import { mostBytes } from "./flights.ts";
 import type { FreeUnit } from "./free_rows.ts";
 import type { BusKey } from "./inbox.ts";
@@ -163,7 +163,7 @@ export class Writing {
     return {
       statements,
       committed: () => [],
-      explain: (error) => this.#meaning(explainOwn(error, this.#with.where), [], sagas),
+      explain: (error) => this.#meaning(explainJoined(error, this.#with.where), [], sagas),
     };
   }
 

@@ -1,7 +1,7 @@
 /** What is written into an application's own transaction is part of it, or is not written. */
-import { assertEquals, assertRejects } from "@std/assert";
-import type { TransactionSql } from "postgres";
-import { type Bus, ConfigurationError, createBus, event, TransactionEndedError } from "../../../mod.ts";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import client, { type TransactionSql } from "postgres";
+import { type Bus, ConfigurationError, createBus, event, TopologyError, TransactionEndedError } from "../../../mod.ts";
 import { postgres } from "../../../stores/postgres/mod.ts";
 import { onPostgres } from "./opened.ts";
 
@@ -44,6 +44,26 @@ onPostgres("what is published in a transaction that has ended is refused, not wr
   await opened.until("both have come", () => done.length >= 2);
   await bus.stop();
   assertEquals(done.toSorted(), [`it's \\ $1 "$hero$" ünï`, "x".repeat(100_000)].toSorted());
+});
+
+onPostgres("a transaction of another database is told that it may be one, and where the store is", async (opened) => {
+  const { url, schema, sql } = opened.bench;
+  const bus = await started(url, schema, []);
+  const elsewhere = `other_${schema}`;
+  await sql.unsafe(`CREATE DATABASE "${elsewhere}"`);
+  const other = client(url, { max: 1, database: elsewhere });
+  try {
+    const error = await assertRejects(
+      () => other.begin(async (tx) => void await bus.publish(Done, { text: "elsewhere" }, { tx })),
+      TopologyError,
+      "the tables are missing in the database of this { tx }",
+    );
+    assertStringIncludes(error.message, `The store is in "127.0.0.1:`);
+  } finally {
+    await other.end();
+    await sql.unsafe(`DROP DATABASE "${elsewhere}"`);
+    await bus.stop();
+  }
 });
 
 onPostgres(
