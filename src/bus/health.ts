@@ -70,7 +70,7 @@ function storageParts(
 ): readonly Part[] {
   const name = `store ${store.name}`;
   const own = status.state === "up" && setback !== undefined
-    ? { name, status: "degraded" as const, reason: `Commits fail: ${setback.message}` }
+    ? { name, status: "degraded" as const, reason: `Units of work fail: ${setback.message}` }
     : pluginPart(name, status);
   return [
     given || own.status !== "healthy" ? own : forgetful(own, forgotten),

@@ -103,8 +103,10 @@ class Groups {
           committed.push(member);
           continue;
         }
+        let begun = false;
         try {
           await unit.part(index, async (part) => {
+            begun = true;
             if (isOver(member)) throw consumption.whyOver(member.attempt);
             enter(consumption, part);
             await this.#next(consumption);
@@ -115,14 +117,17 @@ class Groups {
         } catch (thrown) {
           leave(consumption);
           if (isHandled(thrown, inbox)) throw thrown; // it ends the unit of all
-          if (isConflict(thrown)) again.add(member);
+          // Where the unit of all has ended before its turn came, it was handed to no handler: nothing of it has failed.
+          if (!begun || isConflict(thrown)) again.add(member);
           else failed.set(member, toError(thrown));
+          this.#storage.failed(thrown);
           if (isOver(member)) throw new StillAtWork();
         }
       }
       committing = true;
       await unit.commit();
     } catch (thrown) {
+      this.#storage.failed(thrown);
       await unit?.rollback();
       const unknown = committing && thrown instanceof OutcomeUnknownError;
       for (const member of members) {

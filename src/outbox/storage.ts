@@ -20,7 +20,7 @@ const pollPushedMs = 30_000;
 const pollMs = 1000;
 /** For so long a unit may keep all others from writing. */
 const heldTooLongMs = 100;
-/** For so long a commit that has failed says how the store is, unless another one succeeds. */
+/** For so long a unit that has failed says how the store is, unless another is committed. */
 const setbackMs = 60_000;
 
 /** What a storage needs. */
@@ -50,7 +50,7 @@ export class Storage implements UnitOwner {
   #opening: Promise<void> | undefined;
   #status: ReportedStatus | undefined;
   #committing = 0;
-  /** The last commit that has failed, if none has succeeded since. */
+  /** The last unit that the store has failed, if none was committed since. */
   #setback: { readonly error: Error; readonly at: number } | undefined;
   readonly #sweeper: Sweeper;
 
@@ -78,7 +78,7 @@ export class Storage implements UnitOwner {
   get status(): PluginStatus {
     return this.#status?.now ?? { state: "down" };
   }
-  /** What the last commit failed with, where that was the store's doing, and lately. */
+  /** What the last unit failed with, where that was the store's doing, and lately. */
   get setback(): Error | undefined {
     if (this.#setback === undefined) return undefined;
     const { error, at } = this.#setback;
@@ -250,6 +250,7 @@ export class Storage implements UnitOwner {
     this.#deliverers?.outbox.committed(leased, made, rows.filter(({ dueAt }) => dueAt === 0).length);
   }
 
+  /** As {@linkcode UnitOwner.failed}: a statement says how the store is as well as a commit does. */
   failed(error: unknown): void {
     if (tellsOfStore(error)) this.#setback = { error, at: this.#with.services().clock.now() };
   }

@@ -28,7 +28,7 @@ export interface UnitOwner {
     messages: readonly OutgoingMessage[],
     now: number | undefined,
   ): void;
-  /** A commit has failed, for whatever reason. */
+  /** A unit has failed, for whatever reason. */
   failed(error: unknown): void;
   /** Warns of a unit that has held the store's only writer for too long. */
   ended(inbox: readonly InboxKey[], heldSince: number): void;

@@ -221,6 +221,7 @@ export class Attempt implements Scope {
         }
         return;
       } catch (thrown) {
+        this.#storage.failed(thrown);
         await unit.rollback();
         leave(consumption);
         if ((committing && thrown instanceof DuplicateError) || isHandled(thrown, this.inbox)) {

@@ -161,7 +161,7 @@ trial(
     };
     const full = new StoreFullError("scripted", "a disk");
     await fails(full);
-    assertEquals(part(), { name: "store scripted", status: "degraded", reason: `Commits fail: ${full.message}` });
+    assertEquals(part(), { name: "store scripted", status: "degraded", reason: `Units of work fail: ${full.message}` });
     await fails(undefined);
     assertEquals(part(), healthy);
     await fails(full);

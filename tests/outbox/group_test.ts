@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import {
   command,
   ConfigurationError,
@@ -8,6 +8,8 @@ import {
   OutcomeUnknownError,
   RequestInTransactionError,
   retry,
+  StoreUnavailableError,
+  TransactionEndedError,
   UnsupportedError,
 } from "../../mod.ts";
 import { ScriptedStore } from "../support/fakes/scripted_store.ts";
@@ -49,6 +51,28 @@ trial("messages that come together share a commit, one after the other", async (
   assertEquals([runs.filter((id) => id <= 4), runs.filter((id) => id > 4)], [[1, 2, 3, 4], [5, 6]]);
   assertEquals([done.toSorted(), consumed()], [["1", "2", "3", "4", "5", "6"], 6]);
   assertEquals(store.count("commit"), 2);
+});
+
+trial("members whose turn had not come when the unit of all ended are run alone, and none is given up", async (t) => {
+  const store = new ScriptedStore();
+  const { bus, runs, done, send } = await grouping(t, store, (id, run) => {
+    if (id === 2 && run === 1) throw new StoreUnavailableError("scripted", "here", "its connection was lost");
+  });
+  const [faulted, health]: [string[], string[]] = [[], []];
+  bus.observe({ faulted: ({ messageId }) => void faulted.push(messageId) });
+  store.script = (call, time) => {
+    if ((call !== "savepoint" || time < 3) && (call !== "commit" || time > 1)) return;
+    if (store.count("begin") > 1) return;
+    if (call === "commit") health.push(...bus.health().parts.flatMap(({ reason = [] }) => reason));
+    throw new TransactionEndedError("scripted");
+  };
+  await send(1, 2, 3, 4);
+  assertEquals([runs.toSorted(), done.toSorted(), faulted], [[1, 1, 2, 2, 3, 4], ["1", "2", "3", "4"], []]);
+  // While nothing is committed.
+  assertEquals(health.length, 1);
+  assertStringIncludes(health[0] ?? "", "Units of work fail: ");
+  assertStringIncludes(health[0] ?? "", "its connection was lost");
+  assertEquals(bus.health().status, "healthy");
 });
 
 trial("one's failure is its own: what it sent is dropped, its retry has a record of its own", async (t) => {

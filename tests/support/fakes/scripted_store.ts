@@ -16,7 +16,16 @@ import type { Change, DeployMode, Host } from "../../../src/spi/transport.ts";
 import { type MemoryDatabase, memoryStore } from "../../../stores/memory/mod.ts";
 
 /** What a test can stand before or behind. */
-export type StoreCall = "begin" | "commit" | "committed" | "rollback" | "claim" | "done" | "later" | "deploy";
+export type StoreCall =
+  | "begin"
+  | "savepoint"
+  | "commit"
+  | "committed"
+  | "rollback"
+  | "claim"
+  | "done"
+  | "later"
+  | "deploy";
 
 /** Asks a test before each call, which it can let fail or wait. */
 export class ScriptedStore implements Store<undefined> {
@@ -95,7 +104,10 @@ export class ScriptedStore implements Store<undefined> {
       },
       load: (saga, id, lock) => unit.load(saga, id, lock),
       find: (saga, where, after, limit) => unit.find(saga, where, after, limit),
-      savepoint: (member, work) => unit.savepoint(member, work),
+      savepoint: async (member, work) => {
+        await this.#call("savepoint");
+        return await unit.savepoint(member, work);
+      },
       commit: async (changes: Changes) => {
         await this.#call("commit");
         const leased = await unit.commit(changes);
