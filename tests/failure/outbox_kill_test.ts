@@ -104,7 +104,11 @@ for (const database of databases) {
         for (const point of order(random)) {
           if (total() >= kills) break;
           // What is claimed after a crash comes in one piece, and is asked for seldom where processes are told.
-          const usual = point.startsWith("claim") ? 1 : point.startsWith("roll") ? 2 : inputsEachTime;
+          const usual = point.startsWith("claim") || point.startsWith("later")
+            ? 1
+            : point.startsWith("roll")
+            ? 2
+            : inputsEachTime;
           const atMost = most.get(point) ?? usual;
           const times = point === "anywhere" ? Math.floor(random() * 60) : 1 + Math.floor(random() * atMost);
           if (await campaign.live(point, times)) killed.set(point, (killed.get(point) ?? 0) + 1);

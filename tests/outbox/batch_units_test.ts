@@ -163,6 +163,17 @@ trial("a batch whose commit the store ends for its time has failed an attempt", 
   assertEquals(bus.statistics("rows").retried, 3);
 });
 
+trial("a batch that meets others for ever is given up, by the retry policy", async (t) => {
+  const store = new ScriptedStore();
+  store.script = (call) => {
+    if (call === "commit") throw new ConflictError("a row");
+  };
+  const { batches, stored, send } = await batching(t, store);
+  await send(1, 2, 3);
+  await t.pass(60_000);
+  assertEquals([batches.length, stored, await t.count("rows_error")], [18, [], 3]);
+});
+
 trial("messages of a batch that are put off come again", async (t) => {
   const bus = t.bus();
   const seen: string[] = [];

@@ -30,6 +30,8 @@ export const points = [
   "done",
   "done sent",
   "done told",
+  "later",
+  "later told",
   "acknowledge",
   "acknowledged",
 ] as const;

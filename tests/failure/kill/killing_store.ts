@@ -127,7 +127,11 @@ function killingDue<Row>(due: Due<Row>, killer: Killer, [claim, claimed]: readon
       await telling;
       killer.cross("done told");
     },
-    later: (rows) => due.later(rows),
+    later: async (rows) => {
+      killer.cross("later");
+      await due.later(rows);
+      killer.cross("later told");
+    },
     next: (bus, signal) => due.next(bus, signal),
     stats: (bus) => due.stats(bus),
     parked: (bus, after, limit) => due.parked(bus, after, limit),

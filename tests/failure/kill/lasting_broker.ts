@@ -1,7 +1,9 @@
 /** A broker that outlives the processes on it: the transport in memory, with its messages in a file. */
 import { DatabaseSync } from "node:sqlite";
 import { type FrameHeaders, withHeaders } from "../../../src/spi/frame.ts";
+import { DisconnectedError } from "../../../mod.ts";
 import type {
+  Address,
   Admin,
   Capabilities,
   Change,
@@ -124,11 +126,15 @@ export class LastingTransport implements Transport {
   readonly #inner = memory();
   readonly #file: BrokerFile;
   readonly #killer: Killer;
+  readonly #refuses: Address | undefined;
+  readonly #refused = new Set<string>();
   #left: ReturnType<BrokerFile["waiting"]> = [];
 
-  constructor(file: BrokerFile, killer: Killer) {
+  /** @param refuses where it takes each message at the second try, as a broker that comes and goes */
+  constructor(file: BrokerFile, killer: Killer, refuses?: Address) {
     this.#file = file;
     this.#killer = killer;
+    this.#refuses = refuses;
     this.name = this.#inner.name;
     this.capabilities = { ...this.#inner.capabilities, immediate: false };
     this.admin = this.#inner.admin!; // a broker in memory has one
@@ -151,6 +157,10 @@ export class LastingTransport implements Transport {
     const waits: Promise<void>[] = [];
     for (const outgoing of batch) {
       this.#killer.cross("send");
+      if (outgoing.to === this.#refuses && this.#refused.size < this.#refused.add(outgoing.messageId).size) {
+        outgoing.settled(new DisconnectedError(this.name, "send"));
+        continue;
+      }
       const row = this.#file.keep(outgoing);
       this.#killer.cross("sent");
       const settled = (error?: Error, receipt?: string): void => {

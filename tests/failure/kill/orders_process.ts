@@ -25,7 +25,8 @@ const [url = "", brokerPath = "", point = "", times = "1", skew = "0", group = "
 const killer = new Killer(point, Number(times));
 const ledger = await ledgerAt(url);
 const broker = new BrokerFile(brokerPath);
-const transport = new LastingTransport(broker, killer);
+// What cannot be sent at once waits a second: who is killed elsewhere need not wait for that.
+const transport = new LastingTransport(broker, killer, point.startsWith("later") ? "topic:kill.bill" : undefined);
 const store = new KillingStore(ledger.store(), killer);
 
 // Later than the lives before: their leases have run out, and nobody waits for that.

@@ -139,6 +139,29 @@ onPostgres("a store that waits hears of what an operator's process has let go ag
   await opened.until("the store to be woken", () => woken);
 });
 
+for (const rows of ["outbox", "schedules"] as const) {
+  onPostgres(
+    `a store that waits for its ${rows} is woken by what its own process leaves, long before it would look`,
+    async (opened) => {
+      const store = await opened.store({ pollInterval: "1h", listen: false });
+      const { bus } = opened;
+      const next = store[rows].next(bus, never);
+      let woken = false;
+      next.then(() => woken = true);
+      await opened.clock.pass(200); // it has looked
+      const dueAt = opened.clock.now() + 300;
+      const left = rows === "outbox"
+        ? opened.changes({ outbox: [opened.row({ dueAt })] })
+        : opened.changes({ schedules: [{ put: opened.schedule({ dueAt }) }] });
+      assertEquals(await (await store.begin(opened.scope())).commit(left), []);
+      assert(!woken);
+      await opened.until("the store to be woken", () => woken);
+      assert(opened.clock.now() >= dueAt);
+      assertEquals((await store[rows].claim(bus, 10, 1_000)).length, 1);
+    },
+  );
+}
+
 onPostgres("a commit that this process delivers says nothing to others", async (opened) => {
   const { bench: { sql, schema } } = opened;
   const store = await opened.store({ listen: false });
