@@ -179,7 +179,7 @@ export class FreeRows {
 
   /** Whether an error says that a unit's message was handled. */
   isHandled(error: unknown, { key }: FreeUnit): boolean {
-    return key !== undefined && this.#inbox.refused(error, 1) !== undefined;
+    return key !== undefined && this.#inbox.isRefusal(error);
   }
 
   /** What a statement gave, for each of its units: the rows that it wrote, `undefined` where it was handled before. */

@@ -3,6 +3,7 @@ import type { InboxKey, MessageKey } from "../../src/spi/rows.ts";
 import { ConstantTexts } from "./constants.ts";
 import { stateOf, uniqueViolation } from "./errors.ts";
 import type { Names } from "./names.ts";
+import { listIn, separated } from "./separated.ts";
 import { column, listFrom, nowMs, refusal, refused, rowsOfLists, type Statement } from "./statement.ts";
 
 const keyColumns = "bus text, endpoint text, message_id text";
@@ -25,6 +26,7 @@ export class Inbox {
   readonly #constraint: RegExp;
   readonly #find: string;
   readonly #records: ConstantTexts;
+  readonly #recordsOfOne: ConstantTexts;
 
   constructor(names: Names) {
     this.#table = names.table("inbox");
@@ -32,6 +34,10 @@ export class Inbox {
     this.#records = new ConstantTexts((bus, endpoint) =>
       `INSERT INTO ${this.#table} (bus, endpoint, message_id, keep_until) ` +
       `VALUES (${bus}, ${endpoint}, $1::text, $2::text::bigint)`
+    );
+    this.#recordsOfOne = new ConstantTexts((bus, endpoint) =>
+      `INSERT INTO ${this.#table} (bus, endpoint, message_id, keep_until) ` +
+      `SELECT ${bus}, ${endpoint}, message_id, $2::text::bigint FROM ${listIn("$1")} AS message_id`
     );
     // One look into the index for each, also by a plan that was made while the table was so small as to be read whole.
     this.#find = `SELECT r.n FROM ${rowsOfLists(1, keyColumns)} ` +
@@ -47,7 +53,7 @@ export class Inbox {
   record(keys: readonly BusKey[]): Statement {
     const [key, ...others] = keys;
     if (key !== undefined && others.length === 0) return this.#recordOne(key);
-    return {
+    return this.#recordAlike(keys) ?? {
       text: `WITH handled AS MATERIALIZED (SELECT * FROM ${rowsOfLists(1, columns)}), ${this.#recording}, ` +
         `refused AS (SELECT ${refusal("duplicate")} AS problem FROM handled r ` +
         `WHERE NOT EXISTS (SELECT FROM recorded i WHERE ${same})) SELECT problem FROM refused`,
@@ -59,6 +65,20 @@ export class Inbox {
     const text = this.#records.of(key.bus, key.endpoint);
     const values = this.one(key);
     return text === undefined ? { text: this.recordingOne(1), values } : { text, values: values.slice(2) };
+  }
+
+  /** What one endpoint has handled: as most likely nothing of it was before, the unique index tells. */
+  #recordAlike(keys: readonly BusKey[]): Statement | undefined {
+    const [first] = keys;
+    if (first === undefined || keys.some(({ bus, endpoint }) => bus !== first.bus || endpoint !== first.endpoint)) {
+      return undefined;
+    }
+    const text = this.#recordsOfOne.of(first.bus, first.endpoint);
+    // In one order, so that no two such statements wait for each other.
+    const messages = separated(keys.map(({ messageId }) => column(messageId)).sort());
+    if (text === undefined || messages === undefined) return undefined;
+    const keepUntil = Math.max(...keys.map((key) => key.keepUntil));
+    return { text, values: [messages, String(Math.ceil(keepUntil))] };
   }
 
   /** The statement that remembers one; its parameters are those of {@linkcode one}, from `first` on. */
@@ -84,11 +104,22 @@ export class Inbox {
       `fresh AS MATERIALIZED (SELECT r.n FROM handled r JOIN recorded i ON ${same})`;
   }
 
-  /** Which of so many keys an error says to be handled; `undefined`: it says something else. */
-  refused(error: unknown, of: number): number | undefined {
-    if (of !== 1) return refused(error, "duplicate");
+  /** Which of some keys an error says to be handled; `undefined`: it says something else, or not which. */
+  refused(error: unknown, keys: readonly MessageKey[]): number | undefined {
+    if (!this.isRefusal(error)) return keys.length === 1 ? undefined : refused(error, "duplicate");
+    if (keys.length === 1) return 0;
+    // In whatever language, it has the columns' texts as they are. One may end as another does.
+    const detail = String(Reflect.get(Object(error), "detail"));
+    const ends = keys.map(({ endpoint, messageId }) => `, ${column(endpoint)}, ${column(messageId)})`);
+    const said = ends.filter((end) => detail.includes(end)).sort((one, other) => other.length - one.length);
+    const at = ends.indexOf(said[0] ?? "");
+    return at < 0 ? undefined : at;
+  }
+
+  /** Whether an error says that something was handled. */
+  isRefusal(error: unknown): boolean {
     // In whatever language, the message has the name, and around it what that language quotes with.
-    return stateOf(error) === uniqueViolation && this.#constraint.test((error as Error).message) ? 0 : undefined;
+    return stateOf(error) === uniqueViolation && this.#constraint.test((error as Error).message);
   }
 
   /** Forgets some that this transaction has recorded. */

@@ -185,8 +185,11 @@ export class Writing {
 
   /** What the refusal of a statement means. */
   #meaning(error: unknown, keys: readonly InboxKey[], sagas: Changes["sagas"]): unknown {
-    const key = keys[this.#with.tables.inbox.refused(error, keys.length) ?? -1];
+    const { inbox } = this.#with.tables;
+    const key = keys[inbox.refused(error, keys) ?? -1];
     if (key !== undefined) return new DuplicateError(key.endpoint, key.messageId);
+    // Which of several, a driver or the rights on the table may hide.
+    if (inbox.isRefusal(error)) return new ConflictError("which of its messages are handled", { cause: error });
     const change = changed(sagas)[refused(error, "conflict") ?? -1];
     const row = change?.before ?? change?.after;
     return row === undefined ? error : new ConflictError(`saga ${row.saga} "${row.id}"`);

@@ -71,32 +71,46 @@ test("PostgreSQL: what refuses a user is told in the server's words", () => {
   );
 });
 
-/** What the server says of a constraint and of a value, as it has it in several languages. */
-const languages: readonly (readonly [constraint: (name: string) => string, value: (text: string) => string])[] = [
+/** What the server says of a constraint, of a value and of a key, as it has it in several languages. */
+const languages: readonly (readonly [
+  constraint: (name: string) => string,
+  value: (text: string) => string,
+  key: (text: string) => string,
+])[] = [
   [
     (name) => `duplicate key value violates unique constraint "${name}"`,
     (text) => `invalid input syntax for type integer: "${text}"`,
+    (text) => `Key ${text} already exists.`,
   ],
   [
     (name) => `doppelter Schlüsselwert verletzt Unique-Constraint »${name}«`,
     (text) => `ungültige Eingabesyntax für Typ integer: »${text}«`,
+    (text) => `Schlüssel »${text}« existiert bereits.`,
   ],
   [
     (name) => `la valeur d'une clé dupliquée rompt la contrainte unique « ${name} »`,
     (text) => `syntaxe en entrée invalide pour le type integer : « ${text} »`,
+    (text) => `La clé « ${text} » existe déjà.`,
   ],
   [
     (name) => `重複したキー値は一意性制約"${name}"違反となります`,
     (text) => `"integer"型の入力構文が不正です: "${text}"`,
+    (text) => `キー ${text} はすでに存在します。`,
   ],
 ];
-for (const [constraint, value] of languages) {
+for (const [constraint, value, key] of languages) {
   test(`PostgreSQL: a refusal is understood in the server's language: ${constraint("…")}`, () => {
     const inbox = new Inbox(new Names("app", "shop_"));
-    assertEquals(inbox.refused(thrown("23505", constraint("shop_inbox_pkey")), 1), 0);
-    assertEquals(inbox.refused(thrown("23505", constraint("my_shop_inbox_pkey")), 1), undefined);
-    assertEquals(inbox.refused(thrown("23505", constraint("shop_inbox_pkey1")), 1), undefined);
-    assertEquals(inbox.refused(thrown("22P02", value("hero duplicate 12")), 20), 11);
+    const keys = Array.from({ length: 20 }, (_, at) => ({ endpoint: "orders", messageId: `m${at}` }));
+    const one = keys.slice(0, 1);
+    const handled = thrown("23505", constraint("shop_inbox_pkey"));
+    assertEquals(inbox.refused(handled, one), 0);
+    assertEquals(inbox.refused(thrown("23505", constraint("my_shop_inbox_pkey")), one), undefined);
+    assertEquals(inbox.refused(thrown("23505", constraint("shop_inbox_pkey1")), one), undefined);
+    assertEquals(inbox.refused(thrown("22P02", value("hero duplicate 12")), keys), 11);
+    assertEquals(inbox.refused(handled, keys), undefined);
+    const detail = key("(bus, endpoint, message_id)=(app, orders, m12)");
+    assertEquals(inbox.refused(Object.assign(handled, { detail }), keys), 12);
     assertEquals(refused(thrown("22P02", value("hero conflict 3")), "conflict"), 2);
     assertEquals(refused(thrown("22P02", value("hero conflict 3")), "duplicate"), undefined);
   });
