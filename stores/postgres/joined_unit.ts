@@ -1,9 +1,11 @@
 /** A unit within a transaction that an application has begun. @module */
+import { ConfigurationError } from "../../src/errors/configuration.ts";
 import { TransactionEndedError } from "../../src/errors/store.ts";
 import type { Changes, OutboxRow, SagaRow } from "../../src/spi/rows.ts";
 import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
 import { explainJoined, noTransaction, stateOf, storeName } from "./errors.ts";
 import { scriptOf } from "./inlined.ts";
+import { isElsewhere } from "./migrations.ts";
 import { sagaOf } from "./sagas.ts";
 import type { JoinedSession, SqlRow } from "./sql_client.ts";
 import type { Statement } from "./statement.ts";
@@ -15,6 +17,8 @@ const savepoint = "hero_member";
 export interface JoinHost extends Pick<UnitHost<unknown>, "load" | "find"> {
   /** As errors say it. */
   readonly where: string;
+  /** Fails where the transaction is not in the store's own database. Left out: nobody knows which that is. */
+  readonly stay?: Statement | undefined;
   /** Leases nothing, holds nothing until the end, and has whoever listens told once it is committed. */
   writeJoined(scope: Scope, changes: Changes): Written;
 }
@@ -60,7 +64,11 @@ export class JoinedUnit<Tx> implements Unit<Tx> {
   async commit(changes: Changes): Promise<readonly Leased<OutboxRow>[]> {
     this.#check();
     this.#ended = true;
-    const { statements, explain } = this.#host.writeJoined(this.#scope, changes);
+    const { stay } = this.#host;
+    const written = this.#host.writeJoined(this.#scope, changes);
+    const statements = stay === undefined ? written.statements : [stay, ...written.statements];
+    const explain = (error: unknown) =>
+      stay !== undefined && isElsewhere(error) ? this.#elsewhere(error) : written.explain(error);
     const { script } = this.#session;
     if (script !== undefined) return await this.#together(script.bind(this.#session), statements, explain);
     const sent = await Promise.allSettled(statements.map(({ text, values }) => this.#session.query(text, values)));
@@ -85,6 +93,14 @@ export class JoinedUnit<Tx> implements Unit<Tx> {
       throw explain(error);
     }
     return [];
+  }
+
+  #elsewhere(cause: unknown): ConfigurationError {
+    return new ConfigurationError(
+      `Cannot join this { tx }: it is in another database than the bus' store, "${this.#host.where}", and nobody would ` +
+        "send what is written there. Begin it on a client of that database",
+      { cause },
+    );
   }
 
   rollback(): Promise<void> {

@@ -2,6 +2,7 @@
 import type { Change } from "../../src/spi/transport.ts";
 import type { Names } from "./names.ts";
 import type { SqlSession } from "./sql_client.ts";
+import type { Statement } from "./statement.ts";
 
 /** A step from one version of the tables to the next. Never changed once it was published. */
 export interface Migration {
@@ -9,6 +10,13 @@ export interface Migration {
   readonly id: string;
   /** Statements, each ended by a semicolon. */
   script(names: Names): string;
+}
+
+const elsewhere = "elsewhere";
+
+/** Whether it is what a transaction in another place fails with. */
+export function isElsewhere(error: unknown): boolean {
+  return error instanceof Error && error.message.includes(`hero ${elsewhere} `);
 }
 
 /** The steps of one schema and prefix. */
@@ -64,6 +72,23 @@ export class Migrations {
     if (!await this.#isThere(session)) await session.query(this.#createTable);
     for (const step of this.#steps) if (missing.has(`migration:${step.id}`)) await session.query(this.#body(step));
     return changes;
+  }
+
+  /** What tells these tables from such of another database; to be asked where they are there. */
+  async place(session: SqlSession): Promise<string> {
+    const [found] = await session.query(`SELECT ${this.#place}`);
+    return String(found?.[0]);
+  }
+
+  /** Fails, and so does its transaction, where that is in another place. */
+  stay(place: string): Statement {
+    const said = `('hero ${elsewhere} ' || current_database())::integer`; // by failing
+    return { text: `SELECT ${said} WHERE ${this.#place} <> $1::text`, values: [place] };
+  }
+
+  get #place(): string {
+    const made = `(SELECT (extract(epoch FROM min(applied_at)) * 1000000)::bigint FROM ${this.#table})`;
+    return `concat(current_database(), ' ', ${made})`;
   }
 
   get #createSchema(): string {

@@ -4,7 +4,7 @@ import type { Due, InUnit, JoinableStore, SagaRecords, Scope, StoreCapabilities,
 import { transactionOf } from "../../src/spi/transaction.ts";
 import type { Change, DeployMode, Host } from "../../src/spi/transport.ts";
 import { PostgresDue, type Session } from "./due.ts";
-import { begin } from "./database.ts";
+import { begin, type Database } from "./database.ts";
 import { explainOwn, storeName } from "./errors.ts";
 import type { JoinableUnit } from "./joining.ts";
 import { Migrations } from "./migrations.ts";
@@ -99,6 +99,15 @@ export class PostgresStore<Tx> implements JoinableStore<Tx> {
 
   async deploy(mode: DeployMode): Promise<readonly Change[]> {
     const { database } = this.#life.check("deploy");
+    const changes = await this.#deploy(database, mode);
+    if (mode === "apply" || !changes.some(({ kind }) => kind === "create")) {
+      const place = await database.watch(this.#migrations.place(database.client), explainOwn);
+      this.#units.stay = this.#migrations.stay(place);
+    }
+    return changes;
+  }
+
+  async #deploy(database: Database<Tx>, mode: DeployMode): Promise<readonly Change[]> {
     const plan = await database.watch(this.#migrations.plan(database.client), explainOwn);
     if (mode !== "apply" || !plan.some(({ kind }) => kind === "create")) return plan;
     const connection = await database.connect(database.end, true);

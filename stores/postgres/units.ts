@@ -31,6 +31,8 @@ const over: JoinableUnit = {
 export class Units<Tx> implements UnitHost<Tx>, JoinHost {
   readonly locks: KeyedLocks = new KeyedLocks();
   readonly where: string;
+  /** As {@linkcode JoinHost.stay}. */
+  stay: Statement | undefined;
   readonly #tables: Tables;
   readonly #life: StoreLife<Tx>;
   readonly #writing: Writing;

@@ -109,3 +109,36 @@ onPostgres(
     assertEquals(come.toSorted(), ["brief, expires", "delayed", "moved 1", "moved 2", "moved 3", "scheduled"]);
   },
 );
+
+onPostgres(
+  "what is published in a transaction of another database is refused, though that has such tables",
+  async (opened) => {
+    const { url, schema, sql } = opened.bench;
+    const name = `${schema}_other`;
+    await sql.unsafe(`CREATE DATABASE ${name}`);
+    const there = client(url.replace(/[^/]*$/, name), { max: 1, onnotice: () => {} });
+    try {
+      const done: string[] = [];
+      const bus = await started(url, schema, done);
+      const other = createBus({ name: "other", store: postgres({ url: url.replace(/[^/]*$/, name), schema }) });
+      await other.start();
+      await assertRejects(
+        () => there.begin((tx) => bus.publish(Done, { text: "its tables" }, { tx })),
+        ConfigurationError,
+        "Begin it on a client of that database",
+      );
+      await assertRejects(
+        () => there.begin((tx) => bus.schedule(Done, { text: "its tables" }, { in: "1h" }, { tx })),
+        ConfigurationError,
+      );
+      await sql.begin((tx) => bus.publish(Done, { text: "here" }, { tx }));
+      await opened.until("what was published here has come", () => done.length > 0);
+      assertEquals([...await there.unsafe(`SELECT id FROM "${schema}".hero_outbox`)], []);
+      assertEquals(done, ["here"]);
+      await Promise.all([bus.stop(), other.stop()]);
+    } finally {
+      await there.end();
+      await sql.unsafe(`DROP DATABASE ${name} WITH (FORCE)`);
+    }
+  },
+);
