@@ -3,7 +3,7 @@ import type { Contract } from "../contracts/contract.ts";
 import { type Definition, definitionOf } from "../contracts/definition.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
 import type { Address, Extension } from "../spi/transport.ts";
-import { type Destination, isDestination, queueName, topicName } from "../values/destination.ts";
+import { checkName, type Destination, isDestination, queueName, topicName } from "../values/destination.ts";
 
 /**
  * By address, whose they are. An event is published to, and subscribed at, the topic given here instead of its own. A
@@ -115,6 +115,8 @@ export class Routing {
  */
 export function checkDestination(address: string, where: string): Destination {
   if (isDestination(address)) return address;
+  const named = /^(queue|topic):([^]*)$/.exec(address);
+  if (named !== null) checkName(`the ${named[1]} in ${where}`, named[2]);
   throw new ConfigurationError(
     `"${address}" in ${where} is not an address. Write "queue:${address}" or "topic:${address}"`,
   );

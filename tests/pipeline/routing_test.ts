@@ -302,3 +302,15 @@ trial("observers see where each message went", async (trial) => {
     "publish orders.happened",
   ]);
 });
+
+trial(
+  "an address that is none is refused, and one whose name is none is told what is wrong with that",
+  async (trial) => {
+    const bus = trial.bus();
+    await bus.start();
+    const sendTo = (to: string) => bus.send(Plain, order, { to: to as "queue:orders" }); // as JavaScript may
+    await assertRejects(() => sendTo("orders"), ConfigurationError, `Write "queue:orders" or "topic:orders"`);
+    await assertRejects(() => sendTo("queue:a b"), ConfigurationError, `Cannot name the queue in { to } "a b"`);
+    await assertRejects(() => sendTo("topic:"), ConfigurationError, "Cannot name the topic in { to }");
+  },
+);
