@@ -153,10 +153,11 @@ function unwritable(sql: string, values: readonly unknown[]): ConfigurationError
   for (const [at, value] of values.entries()) {
     if (isSqliteValue(value)) continue;
     return new ConfigurationError(
-      `Cannot use ${shown(value)} as value ${at + 1} of ${
-        shown(sql)
-      }: SQLite holds null, numbers, bigints, texts and ` +
-        "Uint8Arrays. Write a Date as a text or number, a boolean as 0 or 1, and several values one after the other",
+      `Cannot use ${shown(value)} as value ${at + 1} of ${shown(sql)}: ` +
+        (typeof value === "number"
+          ? "SQLite would hold NULL for it. Write null if that is meant"
+          : "SQLite holds null, numbers, bigints, texts and Uint8Arrays. Write a Date as a text or number, a boolean " +
+            "as 0 or 1, and several values one after the other"),
     );
   }
   return undefined;
@@ -165,6 +166,7 @@ function unwritable(sql: string, values: readonly unknown[]): ConfigurationError
 function isSqliteValue(value: unknown): value is SqliteValue {
   switch (typeof value) {
     case "number":
+      return !Number.isNaN(value);
     case "bigint":
     case "string":
       return true;

@@ -23,6 +23,7 @@ interface PgClient extends PgTransaction {
   }): Promise<{ readonly rows: readonly SqlRow[] }>;
   on(event: "error", heard: (error: Error) => void): void;
   on(event: "notification", heard: (message: { readonly payload?: string }) => void): void;
+  off(event: "error", heard: (error: Error) => void): void;
   connect(): Promise<void>;
   release(broken?: boolean): void;
   end(): Promise<void>;
@@ -60,14 +61,18 @@ export function pgClient(url: string, max = 10): SqlClient<PgTransaction> {
         throw signal.reason;
       }
       let lost = false;
-      client.on("error", () => lost = true);
+      const lose = (): void => void (lost = true);
+      client.on("error", lose);
       return {
         tx: client,
         get lost() {
           return lost;
         },
         query: (text, values) => ask(client, text, values),
-        release: (broken = false) => client.release(broken || lost),
+        release(broken = false) {
+          client.off("error", lose);
+          client.release(broken || lost);
+        },
       };
     },
     join: (tx): JoinedSession => ({

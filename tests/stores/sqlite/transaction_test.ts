@@ -68,6 +68,7 @@ const created = new Date(0);
 const unwritable: readonly (readonly [what: string, value: unknown])[] = [
   ["a Date", created],
   ["undefined", undefined],
+  ["NaN", NaN],
   ["a boolean", true],
   ["a list", [1, 2]],
   ["an object", { a: 1 }],
@@ -87,7 +88,8 @@ for (const [what, value] of unwritable) {
           ConfigurationError,
           `as value ${values.length} of "INSERT INTO own`,
         );
-        assert(error.message.includes("Write a Date as a text or number"));
+        const next = typeof value === "number" ? "Write null if that is meant" : "Write a Date as a text or number";
+        assert(error.message.includes(next));
       }
       await assertRejects(() => tx.prepare("SELECT a FROM own WHERE a = ?").all(given), ConfigurationError);
       await tx.run("INSERT INTO own VALUES (?, ?)", created.getTime(), created.toISOString());
