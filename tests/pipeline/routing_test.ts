@@ -84,9 +84,16 @@ trial("an event that is routed to a topic is published and subscribed there", as
 trial("an address in a send that is none is refused", async (trial) => {
   const bus = trial.bus();
   await bus.start();
-  for (const to of ["orders", "queue:", "queue:a b", "exchange:x"]) {
+  for (
+    const [to, says] of [
+      ["orders", `Write "queue:orders" or "topic:orders"`],
+      ["exchange:x", `"exchange:x" in { to } is not an address`],
+      ["queue:", `Cannot name the queue in { to } "": it is empty`],
+      ["topic:a b", `Cannot name the topic in { to } "a b": it contains " "`],
+    ] as const
+  ) {
     const error = await assertRejects(() => bus.send(Plain, order, { to: to as never }), ConfigurationError);
-    assertStringIncludes(error.message, `"${to}"`);
+    assertStringIncludes(error.message, says);
   }
 });
 
@@ -302,15 +309,3 @@ trial("observers see where each message went", async (trial) => {
     "publish orders.happened",
   ]);
 });
-
-trial(
-  "an address that is none is refused, and one whose name is none is told what is wrong with that",
-  async (trial) => {
-    const bus = trial.bus();
-    await bus.start();
-    const sendTo = (to: string) => bus.send(Plain, order, { to: to as "queue:orders" }); // as JavaScript may
-    await assertRejects(() => sendTo("orders"), ConfigurationError, `Write "queue:orders" or "topic:orders"`);
-    await assertRejects(() => sendTo("queue:a b"), ConfigurationError, `Cannot name the queue in { to } "a b"`);
-    await assertRejects(() => sendTo("topic:"), ConfigurationError, "Cannot name the topic in { to }");
-  },
-);
