@@ -81,7 +81,7 @@ export class FileIdentity {
     this.#gone = what === undefined ? undefined : new StoreUnavailableError(
       storeName,
       this.#path,
-      `${what} while this process had it open, and what is written since is lost with this process. Stop all that ` +
+      `${what} while this process had it open, and what is written since is lost when this process ends: stop all that ` +
         `have it open, put the file in place that is to be used, without the log of another, and start them anew`,
     );
     for (const listener of [...this.listeners]) listener(this.#gone);

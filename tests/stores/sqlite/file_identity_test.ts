@@ -54,7 +54,7 @@ for (const [what, [take, why]] of Object.entries(ways)) {
         for (const name of ["store sqlite", "transport sqlite"]) {
           const reason = parts.find((part) => part.name === name)?.reason ?? "";
           assertStringIncludes(reason, why);
-          assertStringIncludes(reason, "Stop all that have it open");
+          assertStringIncludes(reason, "stop all that have it open");
         }
       } finally {
         await bus.stop();
