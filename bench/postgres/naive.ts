@@ -3,6 +3,7 @@ import client from "postgres";
 import { postgres } from "../../stores/postgres/mod.ts";
 import { abreast } from "../support/flow.ts";
 import type { Work } from "../support/program.ts";
+import { newId } from "../support/rows.ts";
 import { removeSchema, schema, url } from "../support/stores.ts";
 import { type ConsumerOptions, createOrders } from "./consumer.ts";
 import { NaiveOutbox } from "./naive_outbox.ts";
@@ -19,7 +20,7 @@ export async function naive({ concurrency, pool, row }: Omit<ConsumerOptions, "g
   let number = 0;
 
   async function consume(): Promise<void> {
-    const id = crypto.randomUUID();
+    const id = newId();
     const now = Date.now();
     const order = `order-${++number}`;
     const total = number % 1000;

@@ -1,5 +1,6 @@
 /** The outbox of what a user would write by hand: a row in each transaction, gone once it is sent. @module */
 import type { Sql, TransactionSql } from "postgres";
+import { newId } from "../support/rows.ts";
 import { schema } from "../support/stores.ts";
 
 const encoder = new TextEncoder();
@@ -20,7 +21,7 @@ export class NaiveOutbox {
   async write(tx: TransactionSql, messageId: string, to: string, message: unknown, now: number): Promise<string> {
     const [written] = await tx<{ readonly place: string }[]>`INSERT INTO ${tx(`${schema}.hero_outbox`)}
       (bus, id, unit, destination, content_type, headers, body, written_due_at, due_at, free_at, fence)
-      VALUES ('bench', ${crypto.randomUUID()}, ${messageId}, ${to}, 'application/json', ${headers},
+      VALUES ('bench', ${newId()}, ${messageId}, ${to}, 'application/json', ${headers},
         ${encoder.encode(JSON.stringify(message))}, 0, ${now}, ${now + 30_000}, 1) RETURNING place`;
     if (written === undefined) throw new Error(`The message of ${messageId} was not written`);
     return written.place;

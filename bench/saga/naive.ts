@@ -4,6 +4,7 @@ import { postgres } from "../../stores/postgres/mod.ts";
 import { NaiveOutbox } from "../postgres/naive_outbox.ts";
 import { abreast } from "../support/flow.ts";
 import type { Work } from "../support/program.ts";
+import { newId } from "../support/rows.ts";
 import { removeSchema, schema, url } from "../support/stores.ts";
 
 const instances = 1_000;
@@ -25,7 +26,7 @@ export async function naive(concurrency: number): Promise<Work> {
   }
 
   async function transition(number: number): Promise<void> {
-    const messageId = crypto.randomUUID();
+    const messageId = newId();
     const id = String(number % instances);
     const now = Date.now();
     const place = await sql.begin(async (tx): Promise<string | undefined> => {

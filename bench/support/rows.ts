@@ -18,8 +18,8 @@ export const Drained: Command<{ readonly dueAt: number }> = command("bench.drain
 const ROWS_AT_ONCE = 1000;
 
 const encoder = new TextEncoder();
-/** As a bus makes them: in the order of time, so that an index has those together that come together. */
-const newId = createUuidV7(systemClock);
+/** An id as a bus makes them: in the order of time, so that an index has those together that come together. */
+export const newId: () => string = createUuidV7(systemClock);
 let made = 0;
 
 /** A command with a new id. */
