@@ -209,6 +209,20 @@ onPostgres("a hot key's backlog that nobody could mark is looked at once, and no
   assertEquals((await store.outbox.claim(bus, 1_000, 60_000)).length, 499);
 });
 
+onPostgres(
+  "rows behind the first of their key are known to wait from the start, so that no claim looks",
+  async (opened) => {
+    const store = await opened.store();
+    const { bench: { sql, schema } } = opened;
+    for (let unit = 0; unit < 3; unit++) {
+      const rows = [opened.row({ key: "hot" }), opened.row({ key: `own ${unit}` })];
+      await (await store.begin(opened.scope({ leaseMs: 0 }))).commit(opened.changes({ outbox: rows }));
+    }
+    const waiting = await sql.unsafe(`SELECT "key" FROM "${schema}".hero_outbox WHERE waits`);
+    assertEquals(waiting.map(({ key }) => key), ["hot", "hot"]);
+  },
+);
+
 onPostgres("a claim of rows without keys writes each in its page, and no index", async (opened) => {
   const store = await opened.store();
   const { bench: { sql, schema }, bus } = opened;
