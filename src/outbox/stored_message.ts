@@ -4,6 +4,7 @@ import { faultDefinition } from "../contracts/fault.ts";
 import type { Registry } from "../contracts/registry.ts";
 import { headerText, names } from "../envelope/headers.ts";
 import { parseMessageType } from "../envelope/message_type.ts";
+import { SentEnvelope } from "../envelope/sent_envelope.ts";
 import { fromHeaders } from "../envelope/wire.ts";
 import type { SendKind } from "../pipeline/context.ts";
 import { OutgoingMessage } from "../pipeline/outgoing_message.ts";
@@ -54,8 +55,14 @@ class MessageRow implements OutboxRow {
   readonly frame: Frame;
   readonly dueAt: number;
   readonly expiresAt: number | undefined;
+  readonly fresh: boolean;
 
-  constructor({ messageId, key, to, expiresAt }: OutgoingMessage, frame: Frame, group: string, dueAt: number) {
+  constructor(
+    { messageId, envelope, key, to, expiresAt }: OutgoingMessage,
+    frame: Frame,
+    group: string,
+    dueAt: number,
+  ) {
     this.id = messageId;
     this.group = group;
     this.key = key;
@@ -63,6 +70,7 @@ class MessageRow implements OutboxRow {
     this.frame = frame;
     this.dueAt = dueAt;
     this.expiresAt = expiresAt;
+    this.fresh = envelope instanceof SentEnvelope && envelope.uuid !== undefined;
   }
 }
 

@@ -80,6 +80,8 @@ export interface OutboxRow {
   readonly dueAt: number;
   /** Epoch milliseconds; `undefined`: never. */
   readonly expiresAt: number | undefined;
+  /** Whether its id was made for it, so that no row has it: a store need not look. Left out: it may have been given. */
+  readonly fresh?: boolean | undefined;
 }
 /** A message to be sent at a time, unless it is cancelled before. */
 export interface ScheduleRow extends OutboxRow {

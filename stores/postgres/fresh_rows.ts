@@ -12,6 +12,7 @@ import { column, nowMs, type Statement } from "./statement.ts";
 export class FreshRows {
   readonly #units: string;
   readonly #rows: string;
+  readonly #given: string;
 
   constructor(names: Names) {
     const lists = ["$4", "$5", "$6", "$7", "$8"].map(listIn).join(", ");
@@ -22,7 +23,8 @@ export class FreshRows {
       `now + $3::text::bigint, 1 FROM (SELECT ${nowMs} AS now OFFSET 0) AS c, ` +
       `ROWS FROM (${lists}) AS r(id, unit, destination, headers, body)`;
     const written = "RETURNING o.place, o.fence, o.id, o.free_at";
-    this.#rows = `${rows} ON CONFLICT DO NOTHING ${written}`;
+    this.#rows = `${rows} ${written}`;
+    this.#given = `${rows} ON CONFLICT DO NOTHING ${written}`;
     this.#units = `WITH recorded AS (INSERT INTO ${names.table("inbox")} (bus, endpoint, message_id, keep_until) ` +
       `SELECT $1::text, $9::text, message_id, $10::text::bigint FROM ${
         listIn("$11")
@@ -53,10 +55,10 @@ export class FreshRows {
     };
   }
 
-  /** Writes rows, but for those that are there. `undefined`: they are too different to be written so. */
+  /** Writes rows, but for those that are there, which no fresh one is. `undefined`: they are too different to be written so. */
   writeRows(bus: string, rows: readonly OutboxRow[], leaseMs: number): Statement | undefined {
     const values = valuesOf(bus, rows, leaseMs);
-    return values && { text: this.#rows, values };
+    return values && { text: rows.every(({ fresh }) => fresh === true) ? this.#rows : this.#given, values };
   }
 
   /** What it gave, for each unit: the rows that it wrote. */

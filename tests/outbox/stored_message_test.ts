@@ -1,11 +1,12 @@
 import { assertEquals } from "@std/assert";
-import { event, fault } from "../../mod.ts";
+import { createBus, event, fault } from "../../mod.ts";
 import { definitionOf } from "../../src/contracts/definition.ts";
 import { Registry } from "../../src/contracts/registry.ts";
 import { messageOf, rowOf } from "../../src/outbox/stored_message.ts";
 import { OutgoingMessage } from "../../src/pipeline/outgoing_message.ts";
 import type { Frame } from "../../src/spi/frame.ts";
 import type { OutboxRow } from "../../src/spi/rows.ts";
+import { memoryStore } from "../../stores/memory/mod.ts";
 import { test } from "../support/runner.ts";
 
 const Base = event<{ id: string }>("stored.base");
@@ -105,4 +106,31 @@ test("a process that does not know a row's contract sends it all the same; fault
     definitionOf(fault(Derived), "a fault"),
   );
   assertEquals(messageOf(rowWith("reply:stored.derived"), registry).definition.name, "stored.derived");
+});
+
+test("a row says that it is fresh unless the id of its message was given", async () => {
+  const store = memoryStore();
+  const rows: OutboxRow[] = [];
+  const begin = store.begin.bind(store);
+  store.begin = async (scope) => {
+    const unit = await begin(scope);
+    const commit = unit.commit.bind(unit);
+    unit.commit = (changes) => {
+      rows.push(...changes.outbox);
+      return commit(changes);
+    };
+    return unit;
+  };
+  const bus = createBus({ name: "fresh", store });
+  await bus.start();
+  try {
+    await bus.publish(Base, { id: "the first has its contract looked at" });
+    await bus.transaction(async (_, sender) => {
+      await sender.publish(Base, { id: "made" });
+      await sender.publish(Base, { id: "given" }, { messageId: crypto.randomUUID() });
+    });
+  } finally {
+    await bus.stop();
+  }
+  assertEquals(rows.map(({ fresh }) => fresh), [true, false]);
 });
