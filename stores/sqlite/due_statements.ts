@@ -31,6 +31,31 @@ type Name =
   | "countParked"
   | "countAll";
 
+/** A number of SQLite may be greater than one of JavaScript: whoever reads such a row gets an error, and no row at all. */
+const most = Number.MAX_SAFE_INTEGER;
+const numbers = new Set([
+  "written_due_at",
+  "expires_at",
+  "due_at",
+  "free_at",
+  "again_at",
+  "waits",
+  "fence",
+  "attempts",
+]);
+/** One more, whatever is there. */
+const fenced = `fence = min(max(fence, 0), ${most - 1}) + 1`;
+
+function clamped(column: string): string {
+  return `max(-${most}, min(${most}, ${column}))`;
+}
+
+/** Columns as they are read: what nobody but an operator writes holds up no other row. */
+function columnsOf(list: string): string {
+  return list.split(", ").map((each) => numbers.has(each) ? `${clamped(each)} AS ${each}` : each)
+    .join(", ");
+}
+
 /**
  * By what each does. The index is named, so that no statistics lead the planner to a scan.
  *
@@ -47,27 +72,31 @@ export function dueStatements(table: string, more: "" | ", token"): Readonly<Rec
   const columns =
     `bus, id, unit, "key", destination, content_type, headers, body, written_due_at, expires_at, due_at, ` +
     `free_at, waits, fence${more}`;
+  const whole = columnsOf(`place, ${columns}, attempts, error`);
+  const standing = columnsOf("place, due_at, free_at");
   const marks = columns.split(",").map(() => "?").join(", ");
   return {
     insert: `INSERT INTO ${t} (${columns}) VALUES (${marks}) ON CONFLICT DO NOTHING`,
-    first: `SELECT place, due_at, free_at FROM ${keys} ORDER BY due_at, place LIMIT 1`,
-    previous: `SELECT place, due_at, free_at FROM ${keys} AND due_at <= ? ORDER BY due_at DESC, place DESC LIMIT 1`,
+    first: `SELECT ${standing} FROM ${keys} ORDER BY ${t}.due_at, place LIMIT 1`,
+    previous: `SELECT ${standing} FROM ${keys} AND due_at <= ? ORDER BY ${t}.due_at DESC, place DESC LIMIT 1`,
     sentLast: `SELECT due_at FROM ${keys} AND written_due_at = 0 AND due_at > ? AND due_at <= ? ` +
-      `ORDER BY due_at DESC, place DESC LIMIT 1`,
-    next:
-      `SELECT place, due_at, free_at, again_at FROM ${keys} AND (due_at, place) > (?, ?) ORDER BY due_at, place LIMIT 1`,
+      `ORDER BY ${t}.due_at DESC, place DESC LIMIT 1`,
+    next: `SELECT ${standing}, ${
+      columnsOf("again_at")
+    } FROM ${keys} AND (due_at, place) > (?, ?) ORDER BY ${t}.due_at, place LIMIT 1`,
     setWaits: `UPDATE ${t} SET waits = ? WHERE place = ?`,
     fresh:
-      `SELECT place, due_at, free_at, NULL AS again_at FROM ${ready} AND due_at <= ? AND free_at <= ? ORDER BY due_at, place LIMIT ?`,
-    again:
-      `SELECT place, due_at, again_at AS free_at, again_at FROM ${putOff} AND again_at <= ? ORDER BY again_at LIMIT ?`,
-    nextDue: `SELECT min(due_at) AS at FROM ${ready} AND due_at > ?`,
-    nextFree: `SELECT min(free_at) AS at FROM ${ready} AND due_at <= ?`,
-    nextAgain: `SELECT min(again_at) AS at FROM ${putOff} AND again_at > ?`,
-    oldest: `SELECT min(due_at) AS oldest FROM ${ready} AND due_at <= ?`,
-    oldestAgain: `SELECT min(due_at) AS oldest FROM ${putOff} AND due_at <= ?`,
-    lease: `UPDATE ${t} SET fence = fence + 1, free_at = ? WHERE place = ? RETURNING *`,
-    leaseAgain: `UPDATE ${t} SET fence = fence + 1, free_at = ?, again_at = NULL WHERE place = ? RETURNING *`,
+      `SELECT ${standing}, NULL AS again_at FROM ${ready} AND due_at <= ? AND free_at <= ? ORDER BY ${t}.due_at, place LIMIT ?`,
+    again: `SELECT ${columnsOf("place, due_at")}, ${clamped("again_at")} AS free_at, ${
+      columnsOf("again_at")
+    } FROM ${putOff} AND again_at <= ? ORDER BY ${t}.again_at LIMIT ?`,
+    nextDue: `SELECT min(due_at) AS at FROM ${ready} AND due_at > ? AND due_at <= ${most}`,
+    nextFree: `SELECT min(free_at) AS at FROM ${ready} AND due_at <= ? AND free_at BETWEEN -${most} AND ${most}`,
+    nextAgain: `SELECT min(again_at) AS at FROM ${putOff} AND again_at > ? AND again_at <= ${most}`,
+    oldest: `SELECT min(due_at) AS oldest FROM ${ready} AND due_at BETWEEN -${most} AND ?`,
+    oldestAgain: `SELECT min(due_at) AS oldest FROM ${putOff} AND due_at BETWEEN -${most} AND ?`,
+    lease: `UPDATE ${t} SET ${fenced}, free_at = ? WHERE place = ? RETURNING ${whole}`,
+    leaseAgain: `UPDATE ${t} SET ${fenced}, free_at = ?, again_at = NULL WHERE place = ? RETURNING ${whole}`,
     done: `DELETE FROM ${t} WHERE place = ? AND fence = ? AND parked = 0 RETURNING bus, "key", waits`,
     doneOne: `DELETE FROM ${t} WHERE place = ? AND fence = ? AND parked = 0`,
     doneAll: `DELETE FROM ${t} WHERE place IN (SELECT value FROM json_each(?)) AND fence = ? AND parked = 0`,
@@ -80,8 +109,8 @@ export function dueStatements(table: string, more: "" | ", token"): Readonly<Rec
     unpark: `UPDATE ${t} SET parked = 0, attempts = 0, due_at = ?, free_at = ?, again_at = NULL, waits = ? ` +
       `WHERE place = ?`,
     discard: `DELETE FROM ${t} WHERE place IN (SELECT place FROM ${parked} AND id = ?)`,
-    parked: `SELECT * FROM ${parked} ORDER BY id LIMIT ?`,
-    parkedAfter: `SELECT * FROM ${parked} AND id > ? ORDER BY id LIMIT ?`,
+    parked: `SELECT ${whole} FROM ${parked} ORDER BY id LIMIT ?`,
+    parkedAfter: `SELECT ${whole} FROM ${parked} AND id > ? ORDER BY id LIMIT ?`,
     countParked: `SELECT count(*) AS count FROM ${parked}`,
     countAll: `SELECT count(*) AS count FROM ${t} INDEXED BY "${table}_one" WHERE bus = ?`,
   };
