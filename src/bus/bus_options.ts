@@ -35,7 +35,8 @@ export interface BusOptions<out Tx> {
   readonly transforms?: readonly FrameTransform[];
   /**
    * What `start()` does about queues and topics. `"apply"`: it makes what is missing. `"check"`: it fails with
-   * `TopologyError` if anything is missing, and needs no right to manage. `"apply"` unless said otherwise.
+   * `TopologyError` if anything is missing, and needs no right to manage; what is in memory and no other bus' can only be
+   * made by itself, and is. `"apply"` unless said otherwise.
    */
   readonly deploy?: "apply" | "check";
   /** How many messages may wait here while the transport asks to wait; beyond it, `BackpressureError`. 10,000. */

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { type Bus, event } from "../../mod.ts";
+import { type Bus, createBus, event } from "../../mod.ts";
 import { StoppedError } from "../../src/errors/lifecycle.ts";
 import { TopologyError } from "../../src/errors/transport.ts";
 import { test } from "../support/runner.ts";
@@ -58,6 +58,17 @@ trial(
     await bus.send(Submit, order);
   },
 );
+
+test("a bus that only checks makes what nobody else could: queues in its own memory", async () => {
+  const bus = createBus({ name: "orders", deploy: "check" });
+  const got: string[] = [];
+  bus.endpoint("orders").handle(Submit, ({ orderId }) => void got.push(orderId));
+  assertEquals(await bus.deploy("check"), []);
+  await bus.start();
+  await bus.send(Submit, order);
+  await bus.stop();
+  assertEquals(got, [order.orderId]);
+});
 
 trial("another owner of a command is told of as extra, another subscriber of an event is not", async (trial) => {
   const Changed = event<{ id: string }>("orders.changed");

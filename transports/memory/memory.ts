@@ -76,7 +76,7 @@ export const memory: Memory = Object.assign(
           `all its buses must read the same. Say it in memoryBroker({ byReference }) alone`,
       );
     }
-    return new MemoryTransport(shared, maxQueueLength);
+    return new MemoryTransport(shared, maxQueueLength, broker === undefined);
   },
   {
     queue: (options: MemoryQueueOptions): Extension => {
