@@ -94,8 +94,7 @@ export class DeferredQuery<Tx> implements PromiseLike<unknown> {
 
   /** Each page is a part of the transaction: what is called meanwhile runs after it. */
   async *#pages(rows: number): AsyncGenerator<readonly Row[]> {
-    const pages = await this.#instead((query) => ({ pages: query.cursor(rows)[Symbol.asyncIterator]() }));
-    const iterator = (pages as { readonly pages: AsyncIterator<readonly Row[]> }).pages; // made above
+    const { iterator } = await this.#use((tx) => ({ iterator: this.#build(tx).cursor(rows)[Symbol.asyncIterator]() }));
     try {
       for (;;) {
         const next = await this.#use(() => iterator.next());
@@ -112,10 +111,16 @@ export class DeferredQuery<Tx> implements PromiseLike<unknown> {
     return this;
   }
   #instead(run: (query: Query) => unknown): Promise<unknown> {
-    return this.#running ??= this.#use((tx) => run(this.#build(tx)));
+    return this.#running ??= this.#use((tx) => {
+      const query = this.#build(tx);
+      const result = run(query);
+      query.execute();
+      return result;
+    });
   }
+  // At once, as a plain one, and not when it comes to be waited for: those that are called later do not pass it.
   #run(): Promise<unknown> {
-    return this.#running ??= this.#use((tx) => this.#plain(tx) ?? this.#watch(this.#build(tx), tx));
+    return this.#running ??= this.#use((tx) => this.#plain(tx) ?? this.#watch(this.#build(tx).execute(), tx));
   }
   #plain(tx: Tx): Promise<unknown> | undefined {
     if (this.#asked.length > 0) return undefined;

@@ -68,7 +68,7 @@ class Deferral implements Asker {
   async savepoint(own: object, args: readonly unknown[]): Promise<unknown> {
     const work = args.at(-1) as (sql: object) => unknown; // with a name before it, or without
     const name = `hero_${++this.savepoints}`;
-    const run = (text: string) => this.use((tx) => tx.unsafe(text));
+    const run = (text: string) => this.use((tx) => tx.unsafe(text).execute());
     await run(`SAVEPOINT ${name}`);
     try {
       const found = work(own);
@@ -104,7 +104,8 @@ interface Tag {
 const members: Readonly<Record<string, (of: Deferral, own: object) => unknown>> = {
   unsafe: (of) => (text: string, ...rest: readonly unknown[]) => of.unsafe(text, rest),
   file: (of) => (...args: readonly unknown[]) => of.query((tx) => tx.file(...args as [string]), undefined, watchedFile), // as above
-  notify: (of) => (channel: string, payload: string) => of.use((tx) => tx.notify(channel, payload)),
+  notify: (of) => (channel: string, payload: string) =>
+    of.use((tx) => tx`SELECT pg_notify(${channel}, ${payload})`.execute()),
   array: () => (...args: readonly unknown[]) =>
     new DeferredValue((tx: TransactionSql) => tx.array(...args as [never[]])), // as above
   json: (of) => (value: never) => of.helpers().json(value),

@@ -93,6 +93,34 @@ onPostgres("statements that are not awaited run in order, and before the commit"
   assertEquals(await names(opened), ["aa", "bb", "cc"]);
 });
 
+onPostgres("statements of every kind that are called together run in order", async (opened) => {
+  const unit = await (await opened.store()).begin(opened.scope());
+  const { tx } = unit;
+  const counter = `"${opened.bench.schema}".counter`;
+  await tx.unsafe(`CREATE SEQUENCE ${counter}`);
+  const text = `SELECT nextval('${counter}')::int AS n`;
+  const next = (sql: TransactionSql = tx) => sql<{ n: number }[]>`SELECT nextval(${counter})::int AS n`;
+  const numbers = (): Promise<unknown>[] => {
+    let [each, paged]: unknown[] = [];
+    return [
+      next().then(([row]) => row?.n),
+      next().values().then(([row]) => row?.[0]),
+      next().then(([row]) => row?.n),
+      tx.unsafe(text).simple().then(([row]) => row?.["n"]),
+      tx.savepoint(async (inner) => (await next(inner))[0]?.n).then((n) => n),
+      next().forEach((row) => each = row.n).then(() => each),
+      next().cursor(1, ([row]) => void (paged = row?.n)).then(() => paged),
+      next().then(([row]) => row?.n),
+    ];
+  };
+  const [first, second] = [await Promise.all(numbers()), await Promise.all(numbers())];
+  await unit.rollback();
+  // What a savepoint has within it is called when that is there.
+  const [within, others] = [first[4], first.filter((_, at) => at !== 4)];
+  assertEquals([others, within], [[1, 2, 3, 4, 5, 6, 7], 8]);
+  assertEquals(second.map((n) => Number(n) - 8), first);
+});
+
 onPostgres("a query is run when somebody waits for it, and once", async (opened) => {
   const items = await table(opened);
   const store = await opened.store();
