@@ -104,7 +104,19 @@ onCluster("of a cluster's nodes each is killed once: nothing is lost, and the bu
     }
     await Promise.all(all); // while it is away
     await killed;
-    await eventually(clock, "all to be handled", () => handled.size === sent, patienceInMs);
+    await eventually(clock, "all to be handled", () => handled.size === sent, patienceInMs).catch(async (error) => {
+      const missing = Array.from({ length: sent }, (_, input) => input).filter((input) => !handled.has(input));
+      const left = nodes.find((each) => each !== node);
+      const queues = await left?.control(
+        "list_queues",
+        "name",
+        "messages",
+        "messages_unacknowledged",
+        "consumers",
+        "state",
+      );
+      throw new Error(`${missing.length} of ${sent} are missing, from ${missing[0]} on; ${queues}`, { cause: error });
+    });
     assertEquals(bus.health().status, "healthy");
     await node.start();
     await node.control("await_startup");
