@@ -61,6 +61,7 @@ export class StoreBatchUnits implements BatchUnits {
         await unit.commit();
         return failures;
       } catch (thrown) {
+        this.#storage.failed(thrown);
         await unit.rollback();
         const mayBeWritten = committing && thrown instanceof OutcomeUnknownError;
         unknown = mayBeWritten ? { failures, handled: left } : undefined;

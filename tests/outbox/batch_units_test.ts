@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import {
   command,
   ConflictError,
@@ -7,6 +7,7 @@ import {
   OutcomeUnknownError,
   RequestInTransactionError,
   retry,
+  StoreReadOnlyError,
   StoreTimeoutError,
   StoreUnavailableError,
   UnsupportedError,
@@ -172,6 +173,19 @@ trial("a batch that meets others for ever is given up, by the retry policy", asy
   await send(1, 2, 3);
   await t.pass(60_000);
   assertEquals([batches.length, stored, await t.count("rows_error")], [18, [], 3]);
+});
+
+trial("the health of a bus tells of a store that the handler of a batch finds ill", async (t) => {
+  const store = new ScriptedStore();
+  const fail = (): readonly number[] => {
+    throw new StoreReadOnlyError("scripted", "there");
+  };
+  const { send, bus } = await batching(t, store, { fail });
+  await send(1, 2, 3);
+  await t.pass(2000);
+  assertEquals(bus.statistics("rows").faulted, 3);
+  const [ill] = bus.health().parts.filter(({ status }) => status === "degraded");
+  assertStringIncludes(ill?.reason ?? "", "Units of work fail: ");
 });
 
 trial("messages of a batch that are put off come again", async (t) => {
