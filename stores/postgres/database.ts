@@ -1,5 +1,5 @@
 /** A database, as a store has it open. @module */
-import { ConflictError } from "../../src/errors/store.ts";
+import { ConflictError, StoreTimeoutError } from "../../src/errors/store.ts";
 import type { Clock } from "../../src/spi/clock.ts";
 import { explainCommit, explainOwn, isLost, unavailable } from "./errors.ts";
 import type { SqlClient, SqlConnection, SqlRow } from "./sql_client.ts";
@@ -18,7 +18,7 @@ export const begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
 const mostRounds = 10;
 
 /** Says what an error means. */
-type Explain = (error: unknown, where: string) => unknown;
+type Explain = (error: unknown, where: string, lastWords?: SqlConnection<unknown>["lastWords"]) => unknown;
 
 /** Sends statements, says what their errors mean, and tells whether the database is there. */
 export class Database<Tx> {
@@ -88,7 +88,9 @@ export class Database<Tx> {
     const outcomes = await Promise.allSettled([...before, ...sent, committed]);
     connection.release();
     const failed = outcomes.find((outcome) => outcome.status === "rejected");
-    return await this.watch(failed === undefined ? Promise.all(sent) : Promise.reject(failed.reason), explain);
+    if (failed !== undefined) throw this.#meaning(failed.reason, explain, connection);
+    this.#report(undefined);
+    return await Promise.all(sent);
   }
 
   /**
@@ -118,13 +120,14 @@ export class Database<Tx> {
       return result;
     } catch (error) {
       await undo(connection);
-      throw this.#meaning(error, explain);
+      throw this.#meaning(error, explain, connection);
     }
   }
 
-  #meaning(error: unknown, explain: Explain): unknown {
-    if (isLost(error)) this.#report(unavailable(error, this.where));
-    return explain(error, this.where);
+  #meaning(error: unknown, explain: Explain, connection?: SqlConnection<unknown>): unknown {
+    const meant = explain(error, this.where, connection?.lastWords);
+    if (isLost(error) && !(meant instanceof StoreTimeoutError)) this.#report(unavailable(error, this.where));
+    return meant;
   }
 
   /** Says what an error means, and tells of losses. */

@@ -37,8 +37,8 @@ const unwritable = new Set([
 /** An index has what may be there once. */
 export const uniqueViolation = "23505";
 
-/** A transaction was idle for too long. */
-const idleInTransaction = "25P03";
+/** The server has ended a transaction for how long it took: between its statements, so what comes behind is not done. */
+const outlasted = new Set(["25P03", "25P04"]); // idle_in_transaction_session_timeout, transaction_timeout
 /** What needs a transaction was run in none. */
 export const noTransaction = "25P01";
 
@@ -89,7 +89,7 @@ export function explainLoss(
 ): StoreUnavailableError | StoreTimeoutError {
   if (lastWords === undefined) return new StoreUnavailableError(storeName, where, "the connection was lost");
   const { state, message } = lastWords;
-  return state === idleInTransaction
+  return outlasted.has(state)
     ? new StoreTimeoutError(storeName, where, message, undefined, "a transaction that waited for its handler")
     : new StoreUnavailableError(storeName, where, `the server has closed the connection: ${message} (${state})`);
 }
@@ -164,8 +164,13 @@ export function explainUnsent(error: unknown): unknown {
   return isLost(error) ? new UnsentError(error as Error) : error; // `isLost` says so
 }
 
-/** An error of a commit, after which nobody may know whether it was written. */
-export function explainCommit(error: unknown, where: string): unknown {
+/**
+ * An error of a commit, after which nobody may know whether it was written.
+ *
+ * @param lastWords of its connection: they may tell that the server had ended the transaction before it read the commit
+ */
+export function explainCommit(error: unknown, where: string, lastWords?: SqlConnection<unknown>["lastWords"]): unknown {
+  if (isLost(error) && lastWords !== undefined && outlasted.has(lastWords.state)) return explainLoss(lastWords, where);
   const sent = !(error instanceof Error && "code" in error && unsent.has(String(error.code)));
   return sent && isLost(error) ? new OutcomeUnknownError(storeName, { cause: error }) : explainOwn(error, where);
 }

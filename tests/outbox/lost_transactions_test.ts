@@ -70,6 +70,11 @@ for (const [how, code] of endings) {
   );
 }
 
+/** For so long that the server ends the transaction, of which nothing is read before the handler goes on. */
+function deafen(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+}
+
 onPostgres("a handler that waits for longer than its transaction may be idle is told so, once", async (opened) => {
   const { bench: { sql } } = opened;
   const bus = createBus({ name: "app", store: opened.bench.store() });
@@ -79,8 +84,9 @@ onPostgres("a handler that waits for longer than its transaction may be idle is 
   bus.endpoint("work", { outbox: true }).handle(Work, async ({ how }, ctx) => {
     runs++;
     const [row] = await ctx.tx.unsafe("SELECT pg_backend_pid() AS pid");
-    if (how === "idle") await ctx.tx.unsafe("SET LOCAL idle_in_transaction_session_timeout = 50");
-    else await sql.unsafe("SELECT pg_terminate_backend($1::int)", [row?.["pid"]]);
+    if (how === "ended") await sql.unsafe("SELECT pg_terminate_backend($1::int)", [row?.["pid"]]);
+    else await ctx.tx.unsafe("SET LOCAL idle_in_transaction_session_timeout = 50");
+    if (how === "idle, deaf") return deafen();
     const gone = async () =>
       (await sql.unsafe("SELECT 1 FROM pg_stat_activity WHERE pid = $1::int", [row?.["pid"]])).length === 0;
     await opened.until("the server has ended it", gone);
@@ -88,15 +94,17 @@ onPostgres("a handler that waits for longer than its transaction may be idle is 
   });
   await bus.start();
   try {
-    await bus.send(Work, { id: 1, how: "idle" });
-    await opened.until("it has failed", () => told.length > 0);
-    assertEquals([runs, codeOf(told[0])], [1, "HERO_STORE_TIMEOUT"]);
-    assertStringIncludes(told[0]!.message, "terminating connection due to idle-in-transaction timeout"); // seen above
-    assertStringIncludes(told[0]!.message, "before the first use of ctx.tx");
+    for (const [at, how] of ["idle", "idle, deaf"].entries()) {
+      await bus.send(Work, { id: at, how });
+      await opened.until("it has failed", () => told.length > at);
+      assertEquals([runs, codeOf(told[at])], [at + 1, "HERO_STORE_TIMEOUT"], how);
+      assertStringIncludes(told[at]!.message, "terminating connection due to idle-in-transaction timeout"); // seen above
+      assertStringIncludes(told[at]!.message, "before the first use of ctx.tx");
+    }
     await bus.send(Work, { id: 2, how: "ended" });
-    await opened.until("the second has failed", () => told.length > 1);
-    assertEquals(codeOf(told[1]), "HERO_STORE_UNAVAILABLE");
-    assertStringIncludes(told[1]!.message, "administrator command (57P01)"); // as above
+    await opened.until("the last has failed", () => told.length > 2);
+    assertEquals(codeOf(told[2]), "HERO_STORE_UNAVAILABLE");
+    assertStringIncludes(told[2]!.message, "administrator command (57P01)"); // as above
   } finally {
     await bus.stop();
   }
