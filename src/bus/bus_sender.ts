@@ -33,8 +33,11 @@ export class BusSender<Tx> {
   ): Promise<void> {
     try {
       this.#life.check(kind);
-      if (options !== noOptions) this.#checkOptions(kind, options);
-      if (options.tx !== undefined) return this.#sendIn(options.tx, kind, contract, message, options);
+      if (options !== noOptions) {
+        this.#checkOptions(kind, options);
+        if (options.tx !== undefined) return this.#sendIn(options.tx, kind, contract, message, options);
+        if (target === this.#core.outbound) this.#checkLeftOut(kind, options);
+      }
       return this.#core.services.sendPipeline.send(kind, contract, message, options, undefined, target);
     } catch (error) {
       return Promise.reject(error);
@@ -64,6 +67,7 @@ export class BusSender<Tx> {
   ): Promise<ScheduleToken> {
     this.#life.check("schedule");
     this.#checkOptions("schedule", options);
+    this.#checkLeftOut("schedule", options);
     const { tx, ...rest } = options;
     if (tx === undefined) return await this.#schedule(contract, message, when, rest, this.#core.outbound);
     return await this.#join(tx, (unit) => this.#schedule(contract, message, when, rest, unit));
@@ -73,6 +77,7 @@ export class BusSender<Tx> {
   async unschedule(token: ScheduleToken, options: { readonly tx?: unknown }): Promise<void> {
     this.#life.check("unschedule");
     this.#checkOptions("unschedule", options);
+    this.#checkLeftOut("unschedule", options);
     const { tx } = options;
     const { services: { schedules }, outbound } = this.#core;
     if (tx === undefined) await schedules.unschedule(token, outbound);
@@ -103,6 +108,16 @@ export class BusSender<Tx> {
   #checkOptions(kind: CallKind, options: object): void {
     const error = callOptionsError(kind, options, this.#core.name);
     if (error !== undefined) throw error;
+  }
+
+  /** Whoever names a transaction and has none would not notice that what was to be part of it happens at once. */
+  #checkLeftOut(kind: CallKind, options: { readonly tx?: unknown }): void {
+    if (options.tx !== undefined || !("tx" in options)) return;
+    throw new ConfigurationError(
+      `Cannot use { tx: undefined } for ${kind}() on "${this.#core.name}": there is a transaction to be part of, or none, ` +
+        `and this does not tell. Give the one that is open, or leave { tx } out, as in { ...(tx && { tx }) }`,
+      { details: { option: "tx" } },
+    );
   }
 
   /** Apart: what captures its parameters makes room for them at every call. */

@@ -60,18 +60,20 @@ export class OutcomeUnknownError extends HeroError {
   }
 }
 
-/** `store.tx(ctx)` where the context has no unit of work of that store. */
+/** `ctx.tx`, or `store.tx(ctx)`, where the context has no unit of work, or one of another store. */
 export class NoTransactionError extends HeroError {
   /** Stable: branch on it. */
   override readonly code = "HERO_NO_TRANSACTION";
   /**
    * Puts it into words.
    *
+   * @param store whose transaction was asked for, where it was one store's
    * @param why there is none
+   * @param instead what to do
    */
-  constructor(store: string, why: string) {
-    super(`There is no transaction of "${store}" here: ${why}. Set { outbox: true } on the endpoint`, {
-      details: { store },
+  constructor(store: string | undefined, why: string, instead: string = "Set { outbox: true } on the endpoint") {
+    super(`There is no transaction${store === undefined ? "" : ` of "${store}"`} here: ${why}. ${instead}`, {
+      details: store === undefined ? {} : { store },
     });
   }
 }

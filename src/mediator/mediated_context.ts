@@ -6,6 +6,7 @@ import type { Event } from "../contracts/event.ts";
 import { type Headers, noHeaders } from "../envelope/headers.ts";
 import { checkAttached } from "../errors/attached.ts";
 import { ConfigurationError, UnsupportedError } from "../errors/configuration.ts";
+import { NoTransactionError } from "../errors/store.ts";
 import { isOf } from "../pipeline/bindings.ts";
 import type { ConsumeContext, HandlerContext, Responded } from "../pipeline/context.ts";
 import type { RequestOptions, ScheduleToken, SendOptions } from "../pipeline/sending.ts";
@@ -37,8 +38,12 @@ export class MediatedContext implements HandlerContext<unknown, unknown, undefin
     return this.#call ??= new Call();
   }
 
-  get tx(): undefined {
-    return undefined;
+  get tx(): never {
+    throw new NoTransactionError(
+      undefined,
+      `"${this.#mediator.name}" is a mediator, and keeps nothing`,
+      `Write with a client of your own, or handle "${this.contract.name}" on a bus with a store, and { outbox: true }`,
+    );
   }
   get "~unit"(): InUnit["~unit"] {
     return undefined;

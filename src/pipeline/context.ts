@@ -54,7 +54,11 @@ export interface ConsumeContext<out Out = unknown, out Tx = unknown> extends Mes
   readonly contract: Contract;
   /** Parsed and validated. */
   readonly message: Out;
-  /** The unit's transaction; `undefined` on an endpoint without one, and for queries. */
+  /**
+   * The unit's transaction; where the store has none to write with, as in memory, `undefined`.
+   *
+   * @throws {NoTransactionError} on an endpoint without units of work, and for queries: there, its type is `undefined`
+   */
   readonly tx: Tx;
   /** Narrows a base message to one derived from it. */
   is<Derived extends Out>(contract: Contract<never, Derived, unknown>): this is ConsumeContext<Derived, Tx>;

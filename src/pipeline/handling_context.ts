@@ -9,6 +9,7 @@ import type { Headers } from "../envelope/headers.ts";
 import { checkAttached } from "../errors/attached.ts";
 import { ConfigurationError } from "../errors/configuration.ts";
 import { RequestInTransactionError } from "../errors/sending.ts";
+import { NoTransactionError } from "../errors/store.ts";
 import type { InUnit } from "../spi/store.ts";
 import { checkContextKey, type ContextKey } from "../values/context_key.ts";
 import type { Destination } from "../values/destination.ts";
@@ -67,7 +68,8 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
   }
 
   get tx(): unknown {
-    return this.#unit?.tx;
+    if (this.#unit === undefined) throw noTransaction(this.#consumption, this.contract);
+    return this.#unit.tx;
   }
   get "~unit"(): InUnit["~unit"] {
     return this.#unit?.own;
@@ -259,4 +261,20 @@ export class HandlingContext implements HandlerContext<unknown, unknown, unknown
 
 function dateOf(time: number | undefined): Date | undefined {
   return time === undefined ? undefined : new Date(time);
+}
+
+function noTransaction({ services, match }: Consumption, { kind, name }: Definition): NoTransactionError {
+  if (kind === "query") {
+    return new NoTransactionError(
+      undefined,
+      `"${name}" is a query, and these get none on "${services.name}" or elsewhere`,
+      `Read with a client of your own, or make it a command`,
+    );
+  }
+  const outbox = `Set { outbox: true } on the endpoint`;
+  return new NoTransactionError(
+    undefined,
+    `"${services.name}" does not handle "${name}" in a unit of work`,
+    match?.batched === true ? `${outbox}, and use it in the handler of the batch` : outbox,
+  );
 }

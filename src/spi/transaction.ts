@@ -1,4 +1,5 @@
 /** The open transaction of a context, for stores. @module */
+import { shown } from "../errors/shown.ts";
 import { NoTransactionError } from "../errors/store.ts";
 import type { InUnit, Store } from "./store.ts";
 
@@ -10,6 +11,11 @@ import type { InUnit, Store } from "./store.ts";
  * @throws {NoTransactionError} if the context has no unit of work, or one of another store
  */
 export function transactionOf<Tx>(store: Store<Tx>, context: InUnit): Tx {
+  // JavaScript may give anything.
+  const given: unknown = context;
+  if (typeof given !== "object" || given === null) {
+    throw new NoTransactionError(store.name, `${shown(given)} is no context`, "Give the ctx that the handler got");
+  }
   const open = context["~unit"];
   if (open === undefined) throw new NoTransactionError(store.name, "this context has no unit of work");
   if (open.store !== store) {

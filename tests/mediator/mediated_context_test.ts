@@ -7,6 +7,7 @@ import {
   event,
   type HandlerContext,
   InvalidHeaderError,
+  NoTransactionError,
   query,
   RequestTimeoutError,
   UnsupportedError,
@@ -32,7 +33,8 @@ test("a context tells of the call, and makes an id only when it is read", async 
   const mediator = createMediator({ name: "shop", newId: () => `id-${++ids}` }).handle(First, (message, ctx) => {
     assertStrictEquals(ctx.message, message);
     assertStrictEquals(ctx.contract, First);
-    assertEquals([ctx.endpoint, ctx.attempt, ctx.tx], ["shop", 1, undefined]);
+    assertEquals([ctx.endpoint, ctx.attempt], ["shop", 1]);
+    assertThrows(() => ctx.tx, NoTransactionError, '"shop" is a mediator');
     assertEquals([ctx.sentAt, ctx.expiresAt, ctx.sourceAddress], [undefined, undefined, undefined]);
     if (!read) return;
     assertEquals(seen(ctx), {

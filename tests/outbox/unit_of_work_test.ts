@@ -1,5 +1,5 @@
-import { assertEquals, assertRejects } from "@std/assert";
-import { command, event, query, RequestInTransactionError, retry } from "../../mod.ts";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { command, event, NoTransactionError, query, RequestInTransactionError, retry } from "../../mod.ts";
 import { Journal, Latch, trial } from "../support/trial.ts";
 
 const Work = command<{ id: string }>("unit.work");
@@ -89,7 +89,8 @@ trial("a query gets no unit, and may come twice", async (t) => {
   const units: unknown[] = [];
   bus.endpoint("look", { outbox: true }).handle(Look, (_, ctx) => {
     units.push(ctx["~unit"]);
-    return { tx: ctx.tx !== undefined };
+    assertThrows(() => ctx.tx, NoTransactionError, '"unit.look" is a query');
+    return { tx: false };
   });
   await bus.start();
   for (let time = 0; time < 2; time++) {

@@ -101,6 +101,39 @@ trial("ctx.tx and store.tx are the unit's transaction until it has ended, and sa
   await assertRejects(() => late.schedule(Done, { by: "late" }, { in: 1 }), TransactionEndedError);
 });
 
+trial("ctx.tx says why there is no transaction, and what to set", async (t) => {
+  const store = memoryStore();
+  const bus = t.bus({ store });
+  const set = "Set { outbox: true } on the endpoint";
+  const why = `There is no transaction here: "plain" does not handle "wiring.work" in a unit of work. ${set}`;
+  const says: string[] = [];
+  const refused = (read: () => unknown) => void says.push(assertThrows(read, NoTransactionError).message);
+  bus.endpoint("plain").handle(Work, (_, ctx) => refused(() => ctx.tx));
+  bus.endpoint("held", { outbox: "memory" }).handle(Done, (_, ctx) => refused(() => ctx.tx));
+  bus.endpoint("batched").batch(Base, { size: 1 }, ([item], ctx) => {
+    refused(() => ctx.tx);
+    refused(() => item?.tx);
+  });
+  bus.endpoint("stored", { outbox: true, subscribe: false }).batch(Work, { size: 1 }, (_, ctx) => void ctx.tx);
+  await bus.start();
+  await bus.send(Work, { id: "1" }, { to: "queue:plain" });
+  await bus.send(Work, { id: "2" }, { to: "queue:stored" });
+  await t.settled();
+  assertEquals([says, bus.statistics("stored").consumed], [[why], 1]);
+  await bus.publish(Base, { by: "1" });
+  await t.settled();
+  const batched =
+    `"batched" does not handle "wiring.base" in a unit of work. ${set}, and use it in the handler of the batch`;
+  assertEquals(says.slice(1), [batched, batched].map((each) => `There is no transaction here: ${each}`));
+  await bus.publish(Done, { by: "1" });
+  await t.settled();
+  assertEquals(says[3]?.includes(`"held" does not handle "wiring.done"`), true);
+  for (const nothing of [undefined, null, "ctx"]) {
+    const tx = () => store.tx(nothing as never); // as JavaScript may
+    assertThrows(tx, NoTransactionError, "is no context. Give the ctx that the handler got");
+  }
+});
+
 trial("rows hold bytes where the transport moves references, and what it gets is read all the same", async (t) => {
   const broker = memoryBroker({ byReference: true });
   const database = memoryDatabase();

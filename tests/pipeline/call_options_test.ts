@@ -91,6 +91,32 @@ trial("a handler, a batch and a transaction cannot send into another transaction
   assertStringIncludes(errors["transaction schedule"]?.message ?? "", "part of its own unit of work");
 });
 
+trial("a transaction that is named and undefined is refused where it would not have been one's own", async (t) => {
+  const bus = t.bus();
+  bus.endpoint("orders").handle(Submit, () => {}).handle(Submitted, () => {});
+  const shared: readonly object[] = [{ tx: undefined }, Object.create({ tx: undefined })];
+  const none = "Cannot use { tx: undefined } for ";
+  await bus.start();
+  const token = await bus.schedule(Submit, order, soon);
+  for (const options of shared) {
+    for (const [call, loose] of Object.entries(callsOf(bus))) {
+      const { message, details } = await assertRejects(() => loose(options), ConfigurationError, none);
+      assertStringIncludes(message, `${none}${call}() on "`);
+      assertEquals({ ...details }, { option: "tx" });
+    }
+    await assertRejects(() => bus.unschedule(token, options), ConfigurationError, `${none}unschedule()`);
+  }
+  await t.settled();
+  assertEquals(bus.statistics("orders").received, 0, "What was refused has been sent");
+  // What is sent there is part of the transaction in any case.
+  await bus.transaction(async (_, sender) => {
+    const { publish, send } = callsOf(sender);
+    for (const loose of [publish, send]) await loose({ tx: undefined });
+  });
+  await t.settled();
+  assertEquals(bus.statistics("orders").received, 2);
+});
+
 trial("a request refuses { tx } and { delay }, and what there is not, and asks nobody", async (t) => {
   const bus = t.bus();
   const refused: string[] = [];
