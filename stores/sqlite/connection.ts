@@ -2,6 +2,7 @@
 import { ConfigurationError } from "../../src/errors/configuration.ts";
 import { shown } from "../../src/errors/shown.ts";
 import { firstWordAt } from "../../src/values/first_word.ts";
+import { type Parameters, parametersOf } from "./parameters.ts";
 import type { SqliteValue } from "./value.ts";
 
 /** As `node:sqlite` has it, on every runtime. */
@@ -22,13 +23,23 @@ export interface NativeDatabase {
   close(): void;
 }
 
+/** A statement, and what it wants, once that was asked. */
+class Prepared {
+  readonly statement: Statement;
+  parameters: Parameters | undefined;
+
+  constructor(statement: Statement) {
+    this.statement = statement;
+  }
+}
+
 /** More statements than this of one connection are forgotten. */
 const maxStatements = 500;
 
 /** A connection that knows its statements. */
 export class Connection {
   readonly #database: NativeDatabase;
-  readonly #statements = new Map<string, Statement>();
+  readonly #statements = new Map<string, Prepared>();
 
   constructor(database: NativeDatabase) {
     this.#database = database;
@@ -50,15 +61,32 @@ export class Connection {
    * @throws {ConfigurationError} if it is none, or more than one
    */
   prepare(sql: string): Statement {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) {
+    return this.#prepared(sql).statement;
+  }
+
+  /**
+   * The same for so many values: where some are missing, a runtime takes NULL for them.
+   *
+   * @throws {ConfigurationError} if it wants fewer or more, too
+   */
+  prepareFor(sql: string, values: number): Statement {
+    const prepared = this.#prepared(sql);
+    const parameters = prepared.parameters ??= parametersOf(sql);
+    if (parameters.values !== values || parameters.named !== undefined) throw notFor(sql, parameters, values);
+    return prepared.statement;
+  }
+
+  #prepared(sql: string): Prepared {
+    let prepared = this.#statements.get(sql);
+    if (prepared === undefined) {
       refuseNone(sql);
-      statement = this.#database.prepare(sql);
+      const statement = this.#database.prepare(sql);
       refuseMore(sql.slice(statement.sourceSQL.length));
+      prepared = new Prepared(statement);
       if (this.#statements.size >= maxStatements) this.#statements.clear();
-      this.#statements.set(sql, statement);
+      this.#statements.set(sql, prepared);
     }
-    return statement;
+    return prepared;
   }
 
   /** Undoes what is open, if anything is. */
@@ -87,4 +115,20 @@ function refuseMore(rest: string): void {
     `Cannot run several SQL statements at once: SQLite would run the first alone, and not ${shown(rest.trim())}. ` +
       "Run them one after the other",
   );
+}
+
+function notFor(sql: string, parameters: Parameters, values: number): ConfigurationError {
+  const { named } = parameters;
+  return new ConfigurationError(
+    named === undefined
+      ? `Cannot run ${shown(sql)} with ${counted(values)}: it has ${
+        counted(parameters.values)
+      } to be given, one for each ` +
+        `"?". Write one after the other, and null where nothing is to be`
+      : `Cannot run ${shown(sql)}: its ${shown(named)} is given by a name, and values here by their place. Write "?"`,
+  );
+}
+
+function counted(values: number): string {
+  return `${values} ${values === 1 ? "value" : "values"}`;
 }

@@ -109,7 +109,7 @@ export class Transaction implements SqliteTransaction {
 
   run(sql: string, ...values: readonly SqliteValue[]): Promise<SqliteResult> {
     return this.#do(sql, values, (connection) => {
-      const { changes, lastInsertRowid } = connection.prepare(sql).run(...values);
+      const { changes, lastInsertRowid } = connection.prepareFor(sql, values.length).run(...values);
       return { changes: Number(changes), lastInsertRowid };
     });
   }
@@ -118,13 +118,17 @@ export class Transaction implements SqliteTransaction {
     return this.#do(
       sql,
       values,
-      (connection) => (connection.prepare(sql).get(...values) ?? undefined) as Row | undefined,
+      (connection) => (connection.prepareFor(sql, values.length).get(...values) ?? undefined) as Row | undefined,
     );
   }
 
   all<Row>(sql: string, ...values: readonly SqliteValue[]): Promise<readonly Row[]> {
     // The rows are what the caller says.
-    return this.#do(sql, values, (connection) => connection.prepare(sql).all(...values) as readonly Row[]);
+    return this.#do(
+      sql,
+      values,
+      (connection) => connection.prepareFor(sql, values.length).all(...values) as readonly Row[],
+    );
   }
 
   #do<Result>(
