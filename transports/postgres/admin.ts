@@ -2,6 +2,7 @@
 import { TopologyError } from "../../src/errors/transport.ts";
 import type { Admin, Delivery, Receiver, Sink } from "../../src/spi/transport.ts";
 import { News } from "./news.ts";
+import { maxClaim } from "./message_statements.ts";
 import { type Place, start } from "./messages.ts";
 import type { PostgresReceiver } from "./receiver.ts";
 import type { Services } from "./services.ts";
@@ -36,12 +37,13 @@ export class PostgresAdmin implements Admin {
   ): Promise<{ readonly items: readonly Delivery[]; readonly next: string | undefined }> {
     const services = this.#services(`browse "queue:${queue}"`);
     const { id } = await found(services, queue);
-    const rows = await services.messages.browse(services.database, id, after(from), limit + 1);
-    const page = rows.slice(0, limit);
+    const most = Math.min(limit, maxClaim - 1); // and one more tells whether there are others
+    const rows = await services.messages.browse(services.database, id, after(from), most + 1);
+    const page = rows.slice(0, most);
     const last = page.at(-1);
     return {
       items: page.map(({ delivery, deliveries }) => ({ ...delivery, deliveryCount: deliveries + 1 })),
-      next: rows.length <= limit ? undefined : last === undefined ? from : `${last.rank}:${last.place}`,
+      next: rows.length <= most ? undefined : last === undefined ? from : `${last.rank}:${last.place}`,
     };
   }
 

@@ -6,7 +6,7 @@ import { clock, heldRows, messageColumns, note, now, orderStatements, sameLease,
 
 /** More than this becomes due, is dropped or purged in no single statement. */
 export const batch = 500;
-/** More are claimed in no single flight. */
+/** More are claimed, taken or looked at in no single flight. */
 export const maxClaim = 1_000;
 /** How long what is mandatory and has lost its queue waits for another, in milliseconds. */
 export const retryMs = 60_000;
@@ -67,10 +67,17 @@ export function messageStatements(names: Names) {
   const unroutable = `SELECT 'lost', r.n, NULL::text FROM r WHERE NOT EXISTS (SELECT FROM ${routes} d ` +
     `WHERE d.address = r.address)`;
   const came = `SELECT 'came', queue, NULL::text FROM written GROUP BY queue`;
-  const page = (s: number, more: string) =>
-    `SELECT * FROM (SELECT m.place, m."rank" FROM ${t} m, ${oneOfMany} WHERE m.queue = $1::text::bigint AND m.state = ${s} ` +
+  /**
+   * The limit that is no parameter has a plan look as cheap as it is, so that it is not compiled; the other stands in a
+   * SELECT, which no plan sees into, so that one for its value is no cheaper, and what is planned is kept.
+   */
+  const limit = "(SELECT $5::text::bigint)";
+  const some = (s: number, lock: string) =>
+    `(SELECT * FROM (SELECT m.place, m."rank" FROM ${t} m, ${oneOfMany} WHERE m.queue = $1::text::bigint AND m.state = ${s} ` +
     `AND (m."rank", m.place) > ($2::text::int, $3::text::bigint) AND m.place <= $4::text::bigint AND m.${free} ` +
-    `AND (m.expires_at IS NULL OR m.expires_at > ${now}) ORDER BY m."rank", m.place LIMIT $5::text::bigint${more}) p`;
+    `AND (m.expires_at IS NULL OR m.expires_at > ${now}) ORDER BY m."rank", m.place LIMIT ${limit}${lock}) p LIMIT ${maxClaim})`;
+  const page = (lock = "") =>
+    `page AS (SELECT * FROM (${some(2, lock)} UNION ALL ${some(5, lock)}) a ORDER BY "rank", place LIMIT ${limit})`;
   const nowDue = (queue: string) =>
     `SELECT * FROM (SELECT place FROM ${t} WHERE queue = ${queue} AND state = 3 AND due_at <= ${now} ` +
     `ORDER BY due_at, place LIMIT ${batch} FOR UPDATE SKIP LOCKED) d`;
@@ -151,13 +158,11 @@ export function messageStatements(names: Names) {
     /** Place. */
     cancel:
       `DELETE FROM ${t} WHERE place = $1::text::bigint AND CASE WHEN state = 3 THEN true ELSE false END RETURNING 1`,
-    /** Queue, rank and place after which, last place, limit. */
-    browse: `WITH ${clock}, page AS (${page(2, "")} UNION ALL ${page(5, "")}) ` +
-      `SELECT ${foundColumns(now)} FROM ${t} m WHERE m.place = ANY (ARRAY(SELECT p.place FROM page p)) ` +
-      `ORDER BY m."rank", m.place LIMIT $5::text::bigint`,
+    /** Queue, rank and place after which, last place, limit (at most {@linkcode maxClaim}). */
+    browse: `WITH ${clock}, ${page()} SELECT ${foundColumns(now)} FROM ${t} m ` +
+      `WHERE m.place = ANY (ARRAY(SELECT p.place FROM page p)) ORDER BY m."rank", m.place`,
     /** The same, and for how long. */
-    take: `WITH ${clock}, page AS (SELECT * FROM (${page(2, " FOR UPDATE OF m SKIP LOCKED")} UNION ALL ` +
-      `${page(5, " FOR UPDATE OF m SKIP LOCKED")}) a ORDER BY "rank", place LIMIT $5::text::bigint), ` +
+    take: `WITH ${clock}, ${page(" FOR UPDATE OF m SKIP LOCKED")}, ` +
       `taken AS (UPDATE ${t} m SET leased_until = ${now} + $6::text::bigint, deliveries = m.deliveries + 1 ` +
       `WHERE m.place = ANY (ARRAY(SELECT p.place FROM page p)) RETURNING ${foundColumns(now)}) SELECT * FROM taken`,
     last: `SELECT coalesce((SELECT m.place FROM ${t} m, ${oneOfMany} ORDER BY m.place DESC LIMIT 1), 0)`,
