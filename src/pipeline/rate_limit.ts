@@ -52,7 +52,7 @@ export function createRateLimit(options: RateLimitOptions, clock: Clock, changed
 
 /** Starts that are given back together, `per` after the last of them. */
 interface Burst {
-  readonly first: number;
+  first: number;
   last: number;
   count: number;
 }
@@ -130,6 +130,14 @@ class SlidingRateLimit implements RateLimit {
   }
 
   #giveBack(now: number): void {
+    // Where the clock was set back, none has started later than now: else all would wait for as long as that.
+    const setBackMs = (this.#bursts.at(-1)?.last ?? now) - now;
+    if (setBackMs > 0) {
+      for (const burst of this.#bursts) {
+        burst.first -= setBackMs;
+        burst.last -= setBackMs;
+      }
+    }
     for (let oldest = this.#bursts[0]; oldest !== undefined && oldest.last + this.#per <= now;) {
       this.#used -= oldest.count;
       this.#bursts.shift();

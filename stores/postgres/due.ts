@@ -170,9 +170,11 @@ export class PostgresDue<Row extends OutboxRow> implements Due<Row> {
   }
 
   async #space({ database: { clock } }: Session): Promise<void> {
-    const at = Math.max(clock.now(), this.#doneAt + fewEveryMs);
+    const now = clock.now();
+    // Where the clock was set back, the last ones are not ahead by that.
+    const at = Math.max(now, Math.min(this.#doneAt, now) + fewEveryMs);
     this.#doneAt = at;
-    if (at <= clock.now()) return;
+    if (at <= now) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     (clock.background ?? clock).at(at, resolve);
     await promise;

@@ -88,6 +88,40 @@ test("never more than the limit start in any stretch of `per`, and hardly less w
   }
 });
 
+test("a clock that is set back by an hour holds nothing up for longer than `per` and what was left of it", () => {
+  for (const dense of [true, false]) {
+    const { clock, gate, endpoint } = setUp({ limit: 4, per: "1m" });
+    endpoint.run(2);
+    if (!dense) clock.advance(30_000);
+    endpoint.run(2);
+    assert(!gate.open());
+    clock.setBack(3_600_000);
+    let started = 0;
+    for (let seconds = 0; seconds < 120; seconds++) {
+      clock.advance(1_000);
+      started += endpoint.run(1);
+    }
+    assert(started >= 4, `${started} have started in two minutes`);
+    assert(started <= 8, `${started} have started in two minutes`);
+    gate.close();
+  }
+});
+
+test("no more start where the clock is set back before the limit is reached", () => {
+  const { clock, endpoint } = setUp({ limit: 4, per: "1m" });
+  endpoint.run(1);
+  clock.advance(10_000);
+  endpoint.run(1);
+  clock.setBack(3_600_000);
+  assertEquals(endpoint.run(5), 2);
+  clock.advance(49_999);
+  assertEquals(endpoint.run(5), 0);
+  clock.advance(1);
+  assertEquals(endpoint.run(5), 1);
+  clock.advance(10_000);
+  assertEquals(endpoint.run(5), 3);
+});
+
 test("the broker is asked for nothing during waits of a second or longer, and left alone during shorter ones", () => {
   const long = setUp({ limit: 1, per: "1m" });
   assert(!long.gate.blocking);

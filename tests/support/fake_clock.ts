@@ -9,6 +9,8 @@ interface Timer {
 /** Starts at `start`, and stands until it is moved. */
 export class FakeClock implements Clock {
   #now: number;
+  /** By how much what it says was set back. */
+  #back = 0;
   /** In order of creation. */
   readonly #timers: Set<Timer> = new Set();
 
@@ -17,15 +19,20 @@ export class FakeClock implements Clock {
   }
 
   now(): number {
-    return this.#now;
+    return this.#now - this.#back;
   }
 
   at(time: number, run: () => void): () => void {
-    const timer = { time, run };
+    const timer = { time: time + this.#back, run };
     this.#timers.add(timer);
     return () => {
       this.#timers.delete(timer);
     };
+  }
+
+  /** Says an earlier time from now on; what waits already comes when as long has passed as there was to wait. */
+  setBack(ms: number): void {
+    this.#back += ms;
   }
 
   /** How many timers wait: 0 when all was cleaned up. */

@@ -21,10 +21,12 @@ export class Pace {
 
   /** Resolves when it is time for the next flight; at once if there is a hurry. One at a time. */
   async turn(hurries: boolean): Promise<void> {
-    if (!hurries && this.#clock.now() < this.#next) {
+    const now = this.#clock.now();
+    if (!hurries && now < this.#next) {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#go = resolve;
-      const cancel = this.#clock.at(this.#next, resolve);
+      // Where the clock was set back, the next is not further off than ever.
+      const cancel = this.#clock.at(Math.min(this.#next, now + apartMs), resolve);
       await promise;
       cancel();
       this.#go = undefined;

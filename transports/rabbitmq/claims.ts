@@ -287,8 +287,10 @@ export class Claims {
         this.#ask();
       }, () => {}); // the channel has ended, and `end` was called or follows
     };
-    const next = this.#askedAt + askEveryInMs;
-    if (next <= this.#clock.now()) ask();
+    const now = this.#clock.now();
+    // Where the clock was set back, the last question was not asked later than now.
+    const next = Math.min(this.#askedAt, now) + askEveryInMs;
+    if (next <= now) ask();
     else this.#endAsking = this.#clock.at(next, ask);
   }
 }

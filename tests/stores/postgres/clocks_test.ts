@@ -103,3 +103,26 @@ for (const ms of [hourInMs, -hourInMs]) {
     }
   });
 }
+
+onPostgres("what was sent is gone soon, though the clock was set back by an hour before", async (opened) => {
+  let back = 0;
+  const clock: Clock = {
+    now: () => systemClock.now() - back,
+    at: (time, run) => systemClock.at(time + back, run),
+  };
+  const store = await storeApart(opened, clock);
+  try {
+    const send = async (): Promise<void> => {
+      const unit = await store.begin(opened.scope({ leaseMs }));
+      await store.outbox.done(await unit.commit(opened.changes({ outbox: [opened.row()] })));
+    };
+    await send();
+    back = hourInMs;
+    let gone = false;
+    send().then(() => gone = true, () => {});
+    await opened.until("the second to be gone", () => gone);
+    assertEquals((await store.outbox.stats(opened.bus)).waiting, 0);
+  } finally {
+    await store.close();
+  }
+});

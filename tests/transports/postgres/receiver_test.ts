@@ -319,3 +319,12 @@ test("what goes back waits for no more that does: another may have it", async ()
   await rest();
   assertEquals(bench.asked, ["claim 2", "write 1"]);
 });
+
+test("what was accepted is written soon, though the clock was set back by an hour before", async () => {
+  const bench = new Bench({ credit: 4 });
+  await bench.start(1);
+  bench.clock.setBack(3_600_000);
+  await bench.accept(1);
+  await bench.pass(5);
+  assertEquals(bench.asked.slice(1), ["accept 1"]);
+});

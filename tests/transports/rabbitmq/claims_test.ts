@@ -1,7 +1,8 @@
 /** When what is accepted is acknowledged, and how. */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import type { Channel, Message } from "amqplib";
 import { type Claim, Claims } from "../../../transports/rabbitmq/claims.ts";
+import { turn } from "../../../src/testing/turn.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { test } from "../../support/runner.ts";
 
@@ -154,4 +155,16 @@ test("rabbitmq: there is a timer only while something waits, and none when the c
   assertEquals(clock.waiting, before + 1);
   claims.end();
   assertEquals(clock.waiting, before);
+});
+
+test("rabbitmq: the broker is asked whether it has heard, soon, also where the clock was set back by an hour", async () => {
+  const { claims, clock, ...bench } = made(1);
+  const [a, b] = bench.come(2);
+  await bench.accept(a);
+  clock.setBack(3_600_000);
+  await bench.accept(b);
+  assert(!claims.idle);
+  clock.advance(20);
+  await turn();
+  assert(claims.idle);
 });
