@@ -1,16 +1,17 @@
 /** Puts batches into units of work. @module */
 import { ClaimLostError } from "../errors/receiving.ts";
-import { DuplicateError, OutcomeUnknownError, StoreUnavailableError } from "../errors/store.ts";
+import { DuplicateError, OutcomeUnknownError } from "../errors/store.ts";
 import type { BatchUnits } from "../pipeline/batch.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import { wait } from "../pipeline/recovery.ts";
 import type { OpenUnit } from "../pipeline/unit.ts";
 import { beginUnit, conflictBackoff, isConflict, isHandled, keyOf, mostConflicts, sharedScope } from "./beginning.ts";
 import { conclude } from "./concluding.ts";
+import { Hold, refusalOf, takesNothing } from "./holding.ts";
 import type { Storage } from "./storage.ts";
 
 /** What a commit may fail with that the next need not. */
-const againAtCommit = [DuplicateError, ClaimLostError, StoreUnavailableError] as const;
+const againAtCommit = [DuplicateError, ClaimLostError] as const;
 
 type Failures = ReadonlyMap<Consumption, Error>;
 
@@ -36,7 +37,8 @@ export class StoreBatchUnits implements BatchUnits {
     const backoff = conflictBackoff(first.services.random);
     // What a commit of unknown outcome has made true, if it has.
     let unknown: { readonly failures: Failures; readonly handled: readonly Consumption[] } | undefined;
-    for (let conflicts = 0;; conflicts++) {
+    let hold: Hold | undefined;
+    for (let conflicts = 0;;) {
       const unit = await beginUnit(this.#storage, scope, first, interrupted);
       const fresh = messages.filter((_, at) => unit.duplicates[at] !== true);
       for (const each of messages) {
@@ -61,20 +63,27 @@ export class StoreBatchUnits implements BatchUnits {
         await unit.commit();
         return failures;
       } catch (thrown) {
-        this.#storage.failed(thrown);
+        this.#storage.failed(unit.refusal ?? thrown);
+        const refusal = refusalOf(unit, thrown, committing);
         await unit.rollback();
         const mayBeWritten = committing && thrown instanceof OutcomeUnknownError;
         unknown = mayBeWritten ? { failures, handled: left } : undefined;
         for (const each of left) reset(each, mayBeWritten);
         const met = isConflict(thrown) ||
           isHandled(thrown, inbox) ||
+          refusal !== undefined ||
           (committing && againAtCommit.some((kind) => thrown instanceof kind));
-        if (!(met || mayBeWritten) || conflicts >= mostConflicts || interrupted()) {
+        let again = (met || mayBeWritten) && !interrupted();
+        if (again && takesNothing(refusal)) {
+          hold ??= new Hold(this.#storage, first, interrupted);
+          again = await hold.wait(refusal, left.length);
+        } else if (again && conflicts < mostConflicts) await wait(first, backoff(conflicts++));
+        else again = false;
+        if (!again) {
           for (const each of left) each.responded = false;
           throw thrown;
         }
       }
-      await wait(first, backoff(conflicts));
     }
   }
 }

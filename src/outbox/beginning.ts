@@ -15,6 +15,7 @@ import type { InboxKey } from "../spi/rows.ts";
 import type { Scope } from "../spi/store.ts";
 import { type Backoff, exponentialBackoff } from "../values/backoff.ts";
 import type { Random } from "../values/random.ts";
+import { holdBackoff } from "./holding.ts";
 import type { Storage } from "./storage.ts";
 import type { UnitOfWork } from "./unit_of_work.ts";
 
@@ -87,8 +88,10 @@ export async function beginUnit(
     } catch (thrown) {
       const error = toError(thrown);
       if (interrupted() || isFinal(error)) throw error;
-      backoff ??= exponentialBackoff({ min: 100, max: "5s" }, first.services.random);
+      backoff ??= holdBackoff(first.services.random);
+      const letGo = storage.hold(error, scope.inbox.length);
       await wait(first, backoff(failures));
+      letGo();
       if (interrupted()) throw error;
     }
   }

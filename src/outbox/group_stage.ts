@@ -5,6 +5,7 @@ import type { Consumption } from "../pipeline/consumption.ts";
 import type { Run, Stage } from "../pipeline/stage.ts";
 import { beginUnit, isConflict, isHandled, keyOf, sharedScope } from "./beginning.ts";
 import { conclude } from "./concluding.ts";
+import { refusalOf } from "./holding.ts";
 import type { Storage } from "./storage.ts";
 import { enter, hasUnit, leave, runAlone } from "./unit_stage.ts";
 
@@ -117,6 +118,7 @@ class Groups {
         } catch (thrown) {
           leave(consumption);
           if (isHandled(thrown, inbox)) throw thrown; // it ends the unit of all
+          if (refusalOf(unit, thrown, false) !== undefined) throw thrown; // so does this, of which none has failed
           // Where the unit of all has ended before its turn came, it was handed to no handler: nothing of it has failed.
           if (!begun || isConflict(thrown)) again.add(member);
           else failed.set(member, toError(thrown));
@@ -127,7 +129,7 @@ class Groups {
       committing = true;
       await unit.commit();
     } catch (thrown) {
-      this.#storage.failed(thrown);
+      this.#storage.failed(unit?.refusal ?? thrown);
       await unit?.rollback();
       const unknown = committing && thrown instanceof OutcomeUnknownError;
       for (const member of members) {

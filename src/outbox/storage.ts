@@ -52,6 +52,9 @@ export class Storage implements UnitOwner {
   #committing = 0;
   /** The last unit that the store has failed, if none was committed since. */
   #setback: { readonly error: Error; readonly at: number } | undefined;
+  /** What waits until the store takes something. */
+  readonly #holds = new Set<{ readonly error: Error; readonly messages: number }>();
+  #trying: Promise<unknown> | undefined;
   readonly #sweeper: Sweeper;
 
   constructor(options: StorageOptions) {
@@ -83,6 +86,14 @@ export class Storage implements UnitOwner {
     if (this.#setback === undefined) return undefined;
     const { error, at } = this.#setback;
     return this.#with.services().clock.now() - at < setbackMs ? error : undefined;
+  }
+  /** How many messages wait until the store takes something, and what it said last. */
+  get held(): { readonly messages: number; readonly error: Error } | undefined {
+    const last = [...this.#holds].at(-1);
+    if (last === undefined) return undefined;
+    let messages = 0;
+    for (const each of this.#holds) messages += each.messages;
+    return { messages, error: last.error };
   }
   /** Messages that are being written, or are on their way from the store to the broker. */
   get sending(): number {
@@ -253,6 +264,25 @@ export class Storage implements UnitOwner {
   /** As {@linkcode UnitOwner.failed}: a statement says how the store is as well as a commit does. */
   failed(error: unknown): void {
     if (tellsOfStore(error)) this.#setback = { error, at: this.#with.services().clock.now() };
+  }
+
+  /**
+   * Messages wait until the store takes something.
+   *
+   * @returns to be called when they wait no longer
+   */
+  hold(error: Error, messages: number): () => void {
+    const hold = { error, messages };
+    this.#holds.add(hold);
+    return () => void this.#holds.delete(hold);
+  }
+
+  /** Writes what changes nothing, once for all who ask at a time; rejects where the store takes nothing. */
+  async tryWrite(): Promise<void> {
+    const { bus, newId } = this.#with.services();
+    this.#trying ??= this.store.lease(JSON.stringify([bus, "try"]), newId(), 1)
+      .finally(() => this.#trying = undefined);
+    await this.#trying;
   }
 
   ended(inbox: readonly InboxKey[], heldSince: number): void {

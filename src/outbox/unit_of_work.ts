@@ -75,6 +75,10 @@ export class UnitOfWork implements OpenUnit {
   get duplicates(): readonly boolean[] {
     return this.#unit.duplicates;
   }
+  /** As {@linkcode Unit.refusal}. */
+  get refusal(): Error | undefined {
+    return this.#unit.refusal;
+  }
   /** Whether the store keeps the very rows of instances that it is given. */
   get keepsRows(): boolean {
     return this.#store.capabilities.keepsRows === true;

@@ -1,6 +1,6 @@
 /** Puts each attempt into a unit of work. @module */
 import { ClaimLostError } from "../errors/receiving.ts";
-import { DuplicateError, OutcomeUnknownError, StoreUnavailableError } from "../errors/store.ts";
+import { DuplicateError, OutcomeUnknownError } from "../errors/store.ts";
 import type { Consumption } from "../pipeline/consumption.ts";
 import { wait } from "../pipeline/recovery.ts";
 import type { Run, Stage } from "../pipeline/stage.ts";
@@ -11,6 +11,7 @@ import type { Backoff } from "../values/backoff.ts";
 import { beginUnit, conflictBackoff, instancesOf, isConflict, isHandled, keyOf, mostConflicts } from "./beginning.ts";
 import { conclude } from "./concluding.ts";
 import { leaseInMs } from "./deliverer.ts";
+import { Hold, refusalOf, takesNothing } from "./holding.ts";
 import type { Storage } from "./storage.ts";
 import type { UnitOfWork } from "./unit_of_work.ts";
 
@@ -202,8 +203,11 @@ export class Attempt implements Scope {
     let unknown = before !== undefined;
     let running = begun?.running;
     let committing = begun?.committing ?? false;
-    for (let conflicts = 0;; conflicts++) {
-      const unit = conflicts === 0 && begun !== undefined ? begun.unit : await this.#begin();
+    let first = begun?.unit;
+    let hold: Hold | undefined;
+    for (let conflicts = 0;;) {
+      const unit = first ?? await this.#begin();
+      first = undefined;
       // Its own commit, whose outcome was not known.
       if (unit.duplicates[0] === true) return await this.#skip(unit, unknown ? this.#done : "duplicate");
       unit.conflicts = conflicts;
@@ -221,7 +225,7 @@ export class Attempt implements Scope {
         }
         return;
       } catch (thrown) {
-        this.#storage.failed(thrown);
+        this.#storage.failed(unit.refusal ?? thrown);
         await unit.rollback();
         leave(consumption);
         if ((committing && thrown instanceof DuplicateError) || isHandled(thrown, this.inbox)) {
@@ -231,13 +235,18 @@ export class Attempt implements Scope {
         // Another process has it by now, of which this one has not heard yet: nothing is tried again here, or told.
         if (committing && thrown instanceof ClaimLostError && !consumption.lost) consumption.lose(thrown);
         unknown = committing && thrown instanceof OutcomeUnknownError;
-        // Where the store went away before it had any of it, the message is held, as where it is away at the beginning.
-        const away = committing && thrown instanceof StoreUnavailableError;
-        const again = unknown || away || isConflict(thrown);
-        if (!again || conflicts >= mostConflicts || this.#interrupted) throw thrown;
-        this.#conflictWait ??= conflictBackoff(consumption.services.random);
-        await wait(consumption, this.#conflictWait(conflicts));
-        if (this.#interrupted) throw thrown;
+        // Where the store had none of it, the message is held, as where it is away at the beginning.
+        const refusal = refusalOf(unit, thrown, committing);
+        if (takesNothing(refusal)) {
+          hold ??= new Hold(this.#storage, consumption, () => this.#interrupted);
+          if (!await hold.wait(refusal, 1)) throw thrown;
+        } else {
+          const again = unknown || refusal !== undefined || isConflict(thrown);
+          if (!again || conflicts >= mostConflicts || this.#interrupted) throw thrown;
+          this.#conflictWait ??= conflictBackoff(consumption.services.random);
+          await wait(consumption, this.#conflictWait(conflicts++));
+          if (this.#interrupted) throw thrown;
+        }
       }
       running = undefined;
       committing = false;

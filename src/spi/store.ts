@@ -133,6 +133,12 @@ export interface Unit<out Tx> {
   commitNow?(changes: Changes): readonly Leased<OutboxRow>[];
   /** Idempotent; does nothing after `commit`; never rejects. */
   rollback(): Promise<void>;
+  /**
+   * Why the database refused its beginning (`StoreUnavailableError`, `StoreReadOnlyError`, `StoreFullError`), where that
+   * is made by the first use of `tx` or by a lock: no message has failed by it, whatever its handler made of the error
+   * that it met. Left out, or `undefined`: it has begun, or not yet.
+   */
+  readonly refusal?: Error | undefined;
 }
 
 /** A row that this process alone may send, until the lease ends. The core sends none later than that. */

@@ -1,7 +1,7 @@
 /** A database, as a store has it open. @module */
 import { ConflictError, StoreTimeoutError } from "../../src/errors/store.ts";
 import type { Clock } from "../../src/spi/clock.ts";
-import { explainCommit, explainOwn, isLost, unavailable } from "./errors.ts";
+import { explainCommit, explainOwn, isLost, isReadOnly, unavailable } from "./errors.ts";
 import type { SqlClient, SqlConnection, SqlRow } from "./sql_client.ts";
 import type { Statement } from "./statement.ts";
 
@@ -86,8 +86,8 @@ export class Database<Tx> {
     // Where one fails, so does all that follows, and this undoes all of it.
     const committed = connection.query("COMMIT");
     const outcomes = await Promise.allSettled([...before, ...sent, committed]);
-    connection.release();
     const failed = outcomes.find((outcome) => outcome.status === "rejected");
+    connection.release(isReadOnly(failed?.reason));
     if (failed !== undefined) throw this.#meaning(failed.reason, explain, connection);
     this.#report(undefined);
     return await Promise.all(sent);
@@ -119,7 +119,7 @@ export class Database<Tx> {
       this.#report(undefined);
       return result;
     } catch (error) {
-      await undo(connection);
+      await undo(connection, isReadOnly(error));
       throw this.#meaning(error, explain, connection);
     }
   }
@@ -142,12 +142,16 @@ export class Database<Tx> {
   }
 }
 
-/** Undoes a transaction, and gives its connection back. Never rejects: what is not committed is not there. */
-export async function undo(connection: SqlConnection<unknown>): Promise<void> {
+/**
+ * Undoes a transaction, and gives its connection back. Never rejects: what is not committed is not there.
+ *
+ * @param forGood whether the connection is to be used no more
+ */
+export async function undo(connection: SqlConnection<unknown>, forGood: boolean): Promise<void> {
   if (connection.lost) return connection.release();
   try {
     await connection.query("ROLLBACK");
-    connection.release();
+    connection.release(forGood);
   } catch {
     connection.release(true);
   }

@@ -39,6 +39,8 @@ export const uniqueViolation = "23505";
 
 /** The server has ended a transaction for how long it took: between its statements, so what comes behind is not done. */
 const outlasted = new Set(["25P03", "25P04"]); // idle_in_transaction_session_timeout, transaction_timeout
+/** The transaction may not write. */
+const readOnly = "25006";
 /** What needs a transaction was run in none. */
 export const noTransaction = "25P01";
 
@@ -57,6 +59,14 @@ export function isRetryable(error: unknown): boolean {
 /** Whether the transaction has failed before, and the server takes nothing more. */
 export function isAborted(error: unknown): boolean {
   return stateOf(error) === "25P02";
+}
+
+/**
+ * Whether the server takes no writes: a standby, or one that is about to be. After a failover another may stand at its
+ * address, so that a new connection leads to where this one does not.
+ */
+export function isReadOnly(error: unknown): boolean {
+  return stateOf(error instanceof StoreReadOnlyError ? error.cause : error) === readOnly;
 }
 
 /** Whether the connection, or the server, went away. */
@@ -109,7 +119,7 @@ export function explainOwn(error: unknown, where: string): unknown {
         [`the tables in "${where}" are missing or of an older version: ${error.message}`],
         cause,
       );
-    case "25006": // read_only_sql_transaction
+    case readOnly:
       return new StoreReadOnlyError(storeName, where, cause);
     case "53100": // disk_full
       return new StoreFullError(storeName, where, cause);

@@ -28,6 +28,8 @@ export class Line implements Answering, Asker {
   /** How many have it; `Infinity`: one has it for itself. */
   users = 0;
   lost = false;
+  /** Its server takes no writes: it is given to nobody any more, as a new one may lead to another server. */
+  readOnly = false;
   owed = 0;
   answered = 0;
   readonly #owner: LineOwner;

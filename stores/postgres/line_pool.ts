@@ -75,6 +75,7 @@ export class LinePool implements LineOwner {
   release(line: Line, use: Use): void {
     line.users = use === "statement" ? line.users - 1 : 0;
     if (use === "transaction") this.#transactions--;
+    if (line.readOnly && line.users === 0) line.close();
     this.#serve();
   }
 
@@ -131,6 +132,7 @@ export class LinePool implements LineOwner {
     if (this.#ended) throw new ClosedError(closedName);
     let least: Line | undefined;
     for (const line of this.#lines) {
+      if (line.readOnly) continue;
       if (line.users < (least?.users ?? Infinity)) least = line;
       if (line.users === 0) break;
     }

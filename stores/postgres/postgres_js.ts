@@ -5,7 +5,7 @@ import { type ArrayType, arrayTypesOf, arrayTypesQuery, registerArrays } from ".
 import { registerBytes } from "./bytes.ts";
 import type { Client } from "./client.ts";
 import { deferredSql } from "./deferred_sql.ts";
-import { stateOf } from "./errors.ts";
+import { isReadOnly, stateOf } from "./errors.ts";
 import { type Dial, dialer, dialNoMore } from "./dial.ts";
 import type { LastWords } from "./last_words.ts";
 import type { Line } from "./line.ts";
@@ -160,6 +160,9 @@ export class PostgresJs implements SqlClient<TransactionSql> {
       if (this.#looks) await this.#look(line);
       if (this.#arrays === undefined) await this.#learn(line);
       return await line.ask(text, values, prepares(values, this.#preparing.statements));
+    } catch (error) {
+      if (isReadOnly(error)) line.readOnly = true;
+      throw error;
     } finally {
       this.#pool.release(line, use);
     }

@@ -1,5 +1,6 @@
 /** A unit of work. @module */
-import { ConflictError, TransactionEndedError } from "../../src/errors/store.ts";
+import { ConfigurationError } from "../../src/errors/configuration.ts";
+import { ConflictError, StoreReadOnlyError, TransactionEndedError } from "../../src/errors/store.ts";
 import type { Changes, InboxKey, InstanceKey, OutboxRow, SagaRow } from "../../src/spi/rows.ts";
 import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
 import { Ending } from "../../src/values/ending.ts";
@@ -125,6 +126,12 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit, TransactionOwner
     (this.#joining ??= new Joining()).add(joined);
   }
 
+  /** As {@linkcode Unit.refusal}. */
+  get refusal(): Error | undefined {
+    const refused = this.#transaction?.refused;
+    return refused instanceof Error ? refused : undefined;
+  }
+
   async commit(changes: Changes): Promise<readonly Leased<OutboxRow>[]> {
     this.#check();
     this.#closing = true;
@@ -209,6 +216,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit, TransactionOwner
       return written.committed(joining?.committed(results) ?? results);
     } catch (error) {
       const refusal = await transaction.refusal();
+      if (error instanceof StoreReadOnlyError && transaction.written) throw madeReadOnly(error);
       throw refusal ?? this.#conflictOr(written.explain(joining === undefined ? error : joining.explain(error)));
     }
   }
@@ -298,4 +306,13 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit, TransactionOwner
   #handled(): readonly InboxKey[] {
     return this.#scope.inbox.filter((_, at) => !this.duplicates[at] && this.#members?.failed(at) !== true);
   }
+}
+
+/** The server has let it be written in before, so it is none of its doing. */
+function madeReadOnly(cause: StoreReadOnlyError): ConfigurationError {
+  return new ConfigurationError(
+    "Cannot write what a message has caused: a statement of its handler has made its transaction read-only. Take that " +
+      "away (SET TRANSACTION READ ONLY), or do what is to be read in a transaction of the application's own",
+    { cause },
+  );
 }

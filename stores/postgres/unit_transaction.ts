@@ -2,7 +2,7 @@
 import type { StoreTimeoutError, StoreUnavailableError } from "../../src/errors/store.ts";
 import type { Awaitable } from "../../src/values/awaitable.ts";
 import { type Database, type Results, undo } from "./database.ts";
-import { explainLoss, isAborted } from "./errors.ts";
+import { explainLoss, isAborted, isReadOnly } from "./errors.ts";
 import type { SqlConnection } from "./sql_client.ts";
 import type { Statement } from "./statement.ts";
 import type { Written } from "./unit_host.ts";
@@ -51,7 +51,7 @@ export class UnitTransaction<Tx> {
     }
     this.#opening = opening;
     // The first to be told, so that none overtakes those that wait.
-    opening.then((connection) => this.#open = connection, () => {});
+    opening.then((connection) => this.#open = connection, (error) => this.#refusal ??= error);
   }
 
   /** Its connection, once it has one. */
@@ -96,7 +96,11 @@ export class UnitTransaction<Tx> {
     return await this.#database.commit(connection, all);
   }
 
-  /** Why it failed at its beginning, once that is known; `undefined`: it did not. */
+  /** Why it failed at its beginning, as far as that is known by now. */
+  get refused(): unknown {
+    return this.#refusal;
+  }
+  /** The same, once it is known; `undefined`: it did not. */
   async refusal(): Promise<unknown> {
     await this.#begun;
     return this.#refusal;
@@ -110,7 +114,12 @@ export class UnitTransaction<Tx> {
   undo(): Promise<void> | undefined {
     const connection = this.#held;
     this.#held = undefined;
-    return connection && undo(connection);
+    return connection && undo(connection, isReadOnly(this.#refusal));
+  }
+
+  /** Whether it was there to be written in: its record is. */
+  get written(): boolean {
+    return this.#record.statements.length > 0 && this.#refusal === undefined;
   }
 
   async #connect(): Promise<SqlConnection<Tx>> {

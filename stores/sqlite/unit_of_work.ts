@@ -61,6 +61,7 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit, Group, Holde
   /** `commit` was called: nothing more is taken. */
   #closing = false;
   #ended: { readonly cause: unknown } | undefined;
+  #refusal: Error | undefined;
   /** Where the scope has to be listened at. */
   readonly #abort: Ending | undefined;
 
@@ -79,6 +80,10 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit, Group, Holde
     return this.#failures ??= new Failures();
   }
 
+  /** As {@linkcode Unit.refusal}. */
+  get refusal(): Error | undefined {
+    return this.#refusal;
+  }
   get heldSince(): number | undefined {
     return this.#heldSince;
   }
@@ -247,13 +252,25 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit, Group, Holde
 
   /** With no promise; `undefined`: something has to be waited for. */
   #beginNow(): Connection | undefined {
-    const connection = this.#host.session.writer.openNow(this);
+    let connection: Connection | undefined;
+    try {
+      connection = this.#host.session.writer.openNow(this);
+    } catch (error) {
+      throw this.#refused(error);
+    }
     return connection && this.#begun(connection);
+  }
+
+  #refused(error: unknown): unknown {
+    if (error instanceof Error) this.#refusal = error;
+    return error;
   }
 
   async #begin(): Promise<Connection> {
     const { writer } = this.#host.session;
-    const connection = await writer.open(this.#scope.signal, this);
+    const connection = await writer.open(this.#scope.signal, this).catch((error) => {
+      throw this.#refused(error);
+    });
     if (this.#ended !== undefined) {
       writer.rollback();
       throw ended(this.#ended);

@@ -1,6 +1,6 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { command, createBus, event, memory, memoryStore, saga, type Transport, type } from "../../mod.ts";
-import { ConflictError, StoreFullError } from "../../src/errors/store.ts";
+import { ConflictError, StoreFullError, StoreReadOnlyError, StoreTimeoutError } from "../../src/errors/store.ts";
 import { ScriptedStore } from "../support/fakes/scripted_store.ts";
 import { ScriptedTransport } from "../support/fakes/scripted_transport.ts";
 import { test } from "../support/runner.ts";
@@ -159,12 +159,12 @@ trial(
       await bus.publish(Begun, { id: "1" });
       await t.settled();
     };
-    const full = new StoreFullError("scripted", "a disk");
-    await fails(full);
-    assertEquals(part(), { name: "store scripted", status: "degraded", reason: `Units of work fail: ${full.message}` });
+    const late = new StoreTimeoutError("scripted", "a disk", "it took too long");
+    await fails(late);
+    assertEquals(part(), { name: "store scripted", status: "degraded", reason: `Units of work fail: ${late.message}` });
     await fails(undefined);
     assertEquals(part(), healthy);
-    await fails(full);
+    await fails(late);
     await t.pass(59_000);
     assertEquals(part()?.status, "degraded");
     await t.pass(1_000);
@@ -174,3 +174,56 @@ trial(
     assertEquals(part(), healthy);
   },
 );
+
+for (const error of [new StoreFullError("scripted", "a disk"), new StoreReadOnlyError("scripted", "a disk")]) {
+  trial(`messages whose store says ${error.code} are held, which degrades a bus for as long`, async (t) => {
+    const store = new ScriptedStore();
+    const bus = t.bus({ store });
+    let runs = 0;
+    bus.endpoint("jobs", { outbox: true }).handle(Begun, () => void runs++);
+    await bus.start();
+    const part = () => bus.health().parts.find(({ name }) => name === "store scripted");
+    store.script = (call) => {
+      if (call === "commit") throw error;
+    };
+    await bus.publish(Begun, { id: "1" });
+    await t.settled();
+    const reason = `1 message is held: ${error.message}`;
+    assertEquals(part(), { name: "store scripted", status: "degraded", reason });
+    await bus.publish(Begun, { id: "2" });
+    await t.pass(3_600_000);
+    assertEquals(part()?.reason, `2 messages are held: ${error.message}`);
+    // What is tried may fit where the unit does not: each time after a longer wait, up to a minute.
+    assert(runs >= 2 * 60 && runs < 2 * 100, String(runs));
+    store.script = () => {};
+    await t.pass(60_000);
+    assertEquals(part(), { name: "store scripted", status: "healthy" });
+    const { consumed, retried, faulted } = bus.statistics("jobs");
+    assertEquals({ consumed, retried, faulted }, { consumed: 2, retried: 0, faulted: 0 });
+  });
+}
+
+trial("a bus stops though messages are held, and who comes next handles them", async (t) => {
+  const store = new ScriptedStore();
+  store.script = (call) => {
+    if (call === "commit") throw new StoreReadOnlyError("scripted", "a disk");
+  };
+  const runs: string[] = [];
+  const start = async (name: string, on: ScriptedStore) => {
+    const bus = t.bus({ store: on });
+    bus.endpoint("jobs", { outbox: true }).handle(Begun, () => void runs.push(name));
+    await bus.start();
+    return bus;
+  };
+  const first = await start("first", store);
+  await first.publish(Begun, { id: "1" });
+  await t.settled();
+  const stopping = first.stop();
+  await t.pass(30_000);
+  await stopping;
+  const { faulted } = first.statistics("jobs");
+  const inVain = runs.length;
+  const second = await start("second", new ScriptedStore());
+  await t.settled();
+  assertEquals([faulted, runs.slice(inVain), second.statistics("jobs").consumed], [0, ["second"], 1]);
+});

@@ -25,7 +25,7 @@ test("a bus whose file has no room for its inbox is degraded, and says so", asyn
     await limit(1); // it cannot be less than there are
     for (let at = 0; at < 1_000; at++) await bus.publish(Placed, { id: `${at}` }); // some of them fit yet
     await eventually(clock, "health to tell", () => part()?.status === "degraded");
-    assertStringIncludes(part()?.reason ?? "", "Units of work fail: ");
+    assertStringIncludes(part()?.reason ?? "", " held: ");
     assertStringIncludes(part()?.reason ?? "", "no room left");
     await limit(1_000_000);
     await bus.publish(Placed, { id: "last" });
