@@ -165,7 +165,7 @@ export class Deliverer<in out Row extends OutboxRow> {
       if (parked !== false) continue;
       for (const later of chain.rest) {
         this.#over(batch);
-        this.#postpone(later, this.#with.clock.now(), `It waits for "${id}", which has its key`, false);
+        this.#postpone(later, this.#with.clock.now(), `It waits for "${id}", which has its key`, false, false);
       }
       return;
     }
@@ -246,14 +246,17 @@ export class Deliverer<in out Row extends OutboxRow> {
   #fail(leased: Leased<Row>, error: Error): boolean {
     // The bus stops: whoever has the row next sends it.
     const stopped = error instanceof StoppedError || error instanceof ClosedError;
-    const park = isRefused(error) || (!isOutage(error) && leased.attempts + 1 >= mostAttempts);
-    const wait = stopped ? 0 : this.#backoff(leased.attempts);
-    this.#postpone(leased, this.#with.clock.now() + wait, `${error.name}: ${error.message}`, park);
+    const outage = isOutage(error);
+    const park = isRefused(error) || (!outage && leased.attempts + 1 >= mostAttempts);
+    // What is not counted is seen by its fence, which grows with each lease and with each failure.
+    const tries = outage ? Math.max(leased.attempts, Math.floor((leased.fence - 1) / 2)) : leased.attempts;
+    const wait = stopped ? 0 : this.#backoff(tries);
+    this.#postpone(leased, this.#with.clock.now() + wait, `${error.name}: ${error.message}`, park, !outage);
     return park;
   }
 
-  #postpone(leased: Leased<Row>, dueAt: number, error: string, park: boolean): void {
-    this.#others.failed({ leased, dueAt, error: error.toWellFormed().replaceAll("\0", "\ufffd"), park });
+  #postpone(leased: Leased<Row>, dueAt: number, error: string, park: boolean, counts: boolean): void {
+    this.#others.failed({ leased, dueAt, error: error.toWellFormed().replaceAll("\0", "\ufffd"), park, counts });
   }
 
   #catchUp(): void {

@@ -1,9 +1,18 @@
 /** What failures to send mean for a stored row. @module */
 import { StoppedError } from "../errors/lifecycle.ts";
 import { UnreadableMessageError } from "../errors/receiving.ts";
-import { BackpressureError, MessageTooLargeError, UnroutableError } from "../errors/sending.ts";
-import { UnreadableRowError } from "../errors/store.ts";
-import { AccessRefusedError, ClosedError, DisconnectedError } from "../errors/transport.ts";
+import { BackpressureError, MessageTooLargeError, NotConfirmedError, UnroutableError } from "../errors/sending.ts";
+import {
+  OutcomeUnknownError,
+  StoreBusyError,
+  StoreFullError,
+  StoreLockedError,
+  StoreReadOnlyError,
+  StoreUnavailableError,
+  UnreadableRowError,
+  WriterHeldError,
+} from "../errors/store.ts";
+import { AccessRefusedError, ClosedError, CredentialsError, DisconnectedError } from "../errors/transport.ts";
 
 /** Sending it again would end the same way. */
 export function isRefused(error: Error): boolean {
@@ -12,8 +21,25 @@ export function isRefused(error: Error): boolean {
     error instanceof UnreadableRowError;
 }
 
+const outages: readonly (abstract new (...args: never[]) => Error)[] = [
+  DisconnectedError,
+  CredentialsError,
+  ClosedError,
+  StoppedError,
+  // It is there, and takes nothing, whatever the message.
+  BackpressureError,
+  NotConfirmedError,
+  // Of a transport that is a database.
+  OutcomeUnknownError,
+  StoreBusyError,
+  StoreFullError,
+  StoreLockedError,
+  StoreReadOnlyError,
+  StoreUnavailableError,
+  WriterHeldError,
+];
+
 /** Nothing is wrong with the row: it waits as long as it takes. */
 export function isOutage(error: Error): boolean {
-  return error instanceof DisconnectedError || error instanceof BackpressureError || error instanceof ClosedError ||
-    error instanceof StoppedError;
+  return outages.some((kind) => error instanceof kind);
 }

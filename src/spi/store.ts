@@ -145,9 +145,9 @@ export interface Unit<out Tx> {
 export interface Leased<out Row> {
   /** The row as it was written. */
   readonly row: Row;
-  /** 1 of the first lease, more with every claim; what comes with an older one is ignored. */
+  /** 1 of the first lease, more with every claim and every `later`; what comes with an older one is ignored. */
   readonly fence: number;
-  /** Failed ones. */
+  /** Failed ones that counted. */
   readonly attempts: number;
   /** Epoch milliseconds, by the host's clock: the lease ends no sooner, whatever clock the store goes by. */
   readonly until: number;
@@ -166,7 +166,7 @@ export interface Due<in out Row> {
   claim(bus: string, limit: number, leaseMs: number): Promise<readonly Leased<Row>[]>;
   /** Sent: deletes them. Known by the objects that `claim` or `commit` gave; foreign and outdated ones are ignored. */
   done(rows: readonly Leased<Row>[]): Promise<void>;
-  /** Failed: free again at `dueAt`, or parked, for an operator. Ends the lease, and counts the attempt. */
+  /** Failed: free again at `dueAt`, or parked, for an operator. Ends the lease, and counts the attempt where it counts. */
   later(rows: readonly Postponed<Row>[]): Promise<void>;
   /**
    * Resolves when a row can be claimed, with the time since when: at once if there is one; where the store is told of
@@ -205,6 +205,8 @@ export interface Postponed<out Row> {
   readonly error: string;
   /** Whether only an operator frees it. */
   readonly park: boolean;
+  /** False: `attempts` stays as it is, as nothing is wrong with the row. Left out: it grows by 1. */
+  readonly counts?: boolean;
 }
 
 /** What is asked about the instances of sagas, outside of units. */

@@ -114,11 +114,11 @@ export class DueRows<Row extends OutboxRow> {
   }
 
   /** As `Due.later`, of one. */
-  later({ leased, dueAt, error, park }: Postponed<Row>, now: number): void {
+  later({ leased, dueAt, error, park, counts = true }: Postponed<Row>, now: number): void {
     const entry = this.#claimed(leased);
     if (entry === undefined) return;
     this.#takeOut(entry);
-    entry.attempts++;
+    if (counts) entry.attempts++;
     entry.error = error;
     entry.fence++; // the lease is over: what is said of it from now on does not count
     if (park) {

@@ -13,7 +13,7 @@ export const foundColumns = ["place", "fence", "attempts", "id", "unit", "key", 
 
 /** A row by its place, as it was when it was leased. */
 const leasedList = "place bigint, fence bigint";
-const postponedList = `${leasedList}, wait float8, error text, park boolean`;
+const postponedList = `${leasedList}, wait float8, error text, park boolean, counts int`;
 
 /** Behind so many rows that are due and leased, it is not known when one is free: it is found by looking again. */
 const mostLeased = 1000;
@@ -200,7 +200,7 @@ export function dueStatements(names: Names, of: "outbox" | "schedules"): DueStat
         rowsOf("$1", postponedList)
       }), changed AS (UPDATE ${t} o SET free_at = ${now} + ${wait}, ` +
       `again_at = CASE WHEN NOT r.park AND ${wait} > 0 THEN ${now} + ${wait} END, error = r.error, ` +
-      `parked = r.park, attempts = o.attempts + 1, fence = o.fence + 1 ` +
+      `parked = r.park, attempts = o.attempts + r.counts, fence = o.fence + 1 ` +
       `FROM r WHERE ${among("SELECT place FROM r")} AND ${each} RETURNING o.bus, o."key", o.parked), ` +
       `gone AS (SELECT * FROM changed WHERE parked) ${noted}`,
     /** What the transaction has noted; gives as many rows as there are free now. */

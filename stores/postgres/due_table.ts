@@ -133,9 +133,9 @@ export class DueTable<Row extends OutboxRow> {
   later(rows: readonly Postponed<Row>[], now: number): readonly Statement[] {
     // The first of what is said twice; what comes later is outdated by then.
     const seen = new Set<string>();
-    const list = rows.flatMap(({ leased, dueAt, error, park }) =>
+    const list = rows.flatMap(({ leased, dueAt, error, park, counts = true }) =>
       this.#at(leased).filter(({ place, fence }) => seen.size < seen.add(`${place} ${fence}`).size)
-        .map((at) => ({ ...at, wait: dueAt - now, error: column(error), park }))
+        .map((at) => ({ ...at, wait: dueAt - now, error: column(error), park, counts: counts ? 1 : 0 }))
     );
     const values = [JSON.stringify(list)];
     const later = { text: this.#sql.later, values };

@@ -100,10 +100,10 @@ export function dueStatements(table: string, more: "" | ", token"): Readonly<Rec
     done: `DELETE FROM ${t} WHERE place = ? AND fence = ? AND parked = 0 RETURNING bus, "key", waits`,
     doneOne: `DELETE FROM ${t} WHERE place = ? AND fence = ? AND parked = 0`,
     doneAll: `DELETE FROM ${t} WHERE place IN (SELECT value FROM json_each(?)) AND fence = ? AND parked = 0`,
-    later: `UPDATE ${t} SET free_at = ?1, again_at = iif(?1 > ?5, ?1, NULL), error = ?2, attempts = attempts + 1, ` +
+    later: `UPDATE ${t} SET free_at = ?1, again_at = iif(?1 > ?5, ?1, NULL), error = ?2, attempts = attempts + ?6, ` +
       `fence = fence + 1 WHERE place = ?3 AND fence = ?4 AND parked = 0 RETURNING bus, "key", waits`,
-    park: `UPDATE ${t} SET parked = 1, free_at = ?, error = ?, attempts = attempts + 1, fence = fence + 1 ` +
-      `WHERE place = ? AND fence = ? AND parked = 0 RETURNING bus, "key", waits`,
+    park: `UPDATE ${t} SET parked = 1, free_at = ?1, error = ?2, attempts = attempts + ?5, fence = fence + 1 ` +
+      `WHERE place = ?3 AND fence = ?4 AND parked = 0 RETURNING bus, "key", waits`,
     remove: `DELETE FROM ${t} WHERE bus = ? AND token = ? RETURNING bus, "key", waits + parked AS waits`,
     findParked: `SELECT place, "key" FROM ${parked} AND id = ?`,
     unpark: `UPDATE ${t} SET parked = 0, attempts = 0, due_at = ?, free_at = ?, again_at = NULL, waits = ? ` +

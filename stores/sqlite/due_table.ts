@@ -157,12 +157,13 @@ export class DueTable<Row extends OutboxRow> {
   later(connection: Connection, rows: readonly Postponed<Row>[], now: number): ReadonlyMap<string, number> {
     const freed = new Set<string>();
     const times = new Map<string, number>();
-    for (const { leased, dueAt, error, park } of rows) {
+    for (const { leased, dueAt, error, park, counts = true } of rows) {
+      const counted = counts ? 1 : 0;
       const freeAt = Math.ceil(dueAt);
       const values = [freeAt, toText(error), this.#leased.placeOf(leased) ?? null, leased.fence] as const;
       const found = (park
-        ? connection.prepare(this.#sql.park).get(...values)
-        : connection.prepare(this.#sql.later).get(...values, now)) as Found | null | undefined;
+        ? connection.prepare(this.#sql.park).get(...values, counted)
+        : connection.prepare(this.#sql.later).get(...values, now, counted)) as Found | null | undefined;
       if (found == null) {
         continue;
       }

@@ -217,6 +217,11 @@ const planted: readonly (readonly [what: string, bug: Bug, ...found: readonly st
     "what is parked or not yet due holds up nothing",
   ],
   [
+    "all that is postponed counts",
+    { outbox: (due) => ({ later: (rows) => due.later(rows.map((each) => ({ ...each, counts: true }))) }) },
+    "what is postponed and does not count leaves the number of attempts as it is",
+  ],
+  [
     "what is postponed is free at once",
     { outbox: (due) => ({ later: (rows) => due.later(rows.map((each) => ({ ...each, dueAt: 0 }))) }) },
     "what is postponed comes again at its time and not before, and counts its attempts",

@@ -1,5 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
-import { ClosedError, command, DisconnectedError, event } from "../../mod.ts";
+import {
+  ClosedError,
+  command,
+  DisconnectedError,
+  event,
+  NotConfirmedError,
+  OutcomeUnknownError,
+  StoreFullError,
+} from "../../mod.ts";
 import type { Outgoing, Transport } from "../../src/spi/transport.ts";
 import { memoryDatabase, memoryStore } from "../../stores/memory/mod.ts";
 import { memory } from "../../transports/memory/mod.ts";
@@ -82,6 +90,84 @@ trial("a broker that is away is tried again, less and less often, and nothing is
   away = false;
   await t.pass(5 * 60_000);
   assertEquals(done, ["1"]);
+});
+
+for (
+  const [what, outage] of [
+    ["is away", lost()],
+    ["is full", new NotConfirmedError("deliverer.done", "topic:deliverer.done")],
+    ["is a database without room", new StoreFullError("postgres", "there")],
+    ["is a database of which nobody knows whether it has taken something", new OutcomeUnknownError("postgres")],
+  ] as const
+) {
+  trial(`what a broker that ${what} has put off is not parked by an odd failure afterwards`, async (t) => {
+    let away = true;
+    const tries: number[] = [];
+    const bus = t.bus({
+      store: memoryStore(),
+      transport: failing(t, ({ to }) => {
+        if (to !== "topic:deliverer.done") return undefined;
+        tries.push(t.clock.now());
+        return away ? outage : new Error("odd");
+      }),
+    });
+    const parked = async () => (await all(bus.parked().list())).length;
+    bus.endpoint("work", { outbox: true }).handle(Work, ({ id }, ctx) => ctx.publish(Done, { by: id }));
+    await bus.start();
+    await bus.send(Work, { id: "1" });
+    await t.pass(24 * 60 * 60_000);
+    const waits = tries.slice(1).map((time, at) => time - (tries[at] ?? 0));
+    assert(waits[0]! < 2_000 && waits[1]! < 4_000 && waits[2]! > 2_000, `It waits for longer each time: ${waits}`);
+    assert(waits.slice(-10).every((wait) => wait > 200_000), String(waits.slice(-10)));
+    away = false;
+    const inVain = tries.length;
+    await t.pass(5 * 60_000);
+    assertEquals([tries.length > inVain, await parked()], [true, 0]);
+    // Its own failures still count.
+    await t.pass(24 * 60 * 60_000);
+    assertEquals([tries.length - inVain, await parked()], [20, 1]);
+  });
+}
+
+trial("what waits behind another of its key is not parked for how often that one failed", async (t) => {
+  let away = true;
+  let odd = 1;
+  const bus = t.bus({
+    store: memoryStore(),
+    transport: failing(t, ({ frame, to }) => {
+      if (to !== "topic:deliverer.step") return undefined;
+      const { at } = JSON.parse(new TextDecoder().decode(frame.body));
+      if (at === 0) return away ? lost() : undefined;
+      return odd-- > 0 ? new Error("odd") : undefined;
+    }),
+  });
+  const got: number[] = [];
+  bus.endpoint("work", { outbox: true }).handle(Work, async ({ id }, ctx) => {
+    for (const at of [0, 1]) await ctx.publish(Step, { at, of: id });
+  });
+  bus.endpoint("steps").handle(Step, ({ at }) => void got.push(at));
+  await bus.start();
+  await bus.send(Work, { id: "k" });
+  await t.pass(24 * 60 * 60_000);
+  away = false;
+  await t.pass(10 * 60_000);
+  assertEquals([got, odd < 1, (await all(bus.parked().list())).length], [[0, 1], true, 0]);
+});
+
+trial("schedules that an outage has put off are not parked by an odd failure afterwards", async (t) => {
+  let error: Error | undefined = lost();
+  const transport = failing(t, ({ to }) => to === "topic:deliverer.done" ? error : undefined);
+  const bus = t.bus({ store: memoryStore(), transport });
+  const got: string[] = [];
+  bus.endpoint("done").handle(Done, ({ by }) => void got.push(by));
+  await bus.start();
+  await bus.schedule(Done, { by: "late" }, { in: "1s" });
+  await t.pass(24 * 60 * 60_000);
+  error = new Error("odd");
+  await t.pass(5 * 60_000);
+  error = undefined;
+  await t.pass(5 * 60_000);
+  assertEquals([got, (await all(bus.parked().list())).length], [["late"], 0]);
 });
 
 trial("a message that reaches no queue is parked at once, with its error, and holds nothing up", async (t) => {

@@ -94,6 +94,23 @@ export const dueCases: readonly StoreCase[] = [
     },
   },
   {
+    name: "what is postponed and does not count leaves the number of attempts as it is",
+    async run(trial) {
+      let leased = await trial.commit({ outbox: [trial.row({ key: "k" })] });
+      const attempts: (number | undefined)[] = [];
+      for (const counts of [false, true, false, undefined]) {
+        const rest = { dueAt: 0, error: "no", park: false };
+        await trial.store.outbox.later([{ leased: leased[0]!, ...rest, ...counts === undefined ? {} : { counts } }]);
+        leased = await trial.store.outbox.claim(trial.bus, 10, 10_000);
+        attempts.push(leased[0]?.attempts);
+      }
+      assertEquals(attempts, [0, 1, 1, 2]);
+      await trial.store.outbox.later([{ leased: leased[0]!, dueAt: 0, error: "no", park: true, counts: false }]);
+      const [parked] = await trial.store.outbox.parked(trial.bus, undefined, 1);
+      assertEquals(parked?.attempts, 2);
+    },
+  },
+  {
     name: "what was postponed cannot be finished by who postponed it",
     async run(trial) {
       const leased = await trial.commit({ outbox: [trial.row()] });
