@@ -158,6 +158,12 @@ export class BusCore {
     const { delay } = this.transport.capabilities;
     return delay === false || delay.durable !== false;
   }
+  /** Whether a store was given whose rows outlive the queues, which are in memory as no transport was given. */
+  get storeOutlastsQueues(): boolean {
+    const storage = this.#storage;
+    return this.options.transport === undefined && !this.brokerLasts && storage?.given === true &&
+      storage.store.capabilities.durable !== false;
+  }
   /** What it has of its store, if it needs one: the application has given it, or an endpoint asks for it. */
   get storage(): Storage | undefined {
     return this.#storage;

@@ -79,6 +79,10 @@ export class Endpoints {
     return builder;
   }
 
+  /** The names of those whose queues are to outlive a process. */
+  get lasting(): readonly string[] {
+    return [...this.#builders.values()].filter(({ options }) => options.queue !== "instance").map(({ name }) => name);
+  }
   /** The names of all sagas. */
   get sagas(): readonly string[] {
     return [...this.#builders.values()].flatMap(({ sagas }) => sagas.map(({ name }) => name));

@@ -13,17 +13,20 @@ const overdueAfterInMs = 60_000;
 
 type Part = Health["parts"][number];
 
-/** What a store in memory loses with its process, though a broker keeps the messages: by name. */
+/** What is lost with its process, as it is in memory, though what belongs to it is kept for longer: by name. */
 export interface Forgotten {
+  /** Whose instances no store keeps, though a broker keeps their messages. */
   readonly sagas: readonly string[];
-  /** Endpoints with `outbox: true`. */
+  /** The same of endpoints with `outbox: true`. */
   readonly outboxes: readonly string[];
+  /** Endpoints whose queues no broker keeps, though a store keeps what is sent to them. */
+  readonly queues: readonly string[];
 }
 
 /**
  * The health of a bus: its worst part's.
  *
- * @param forgotten what of it is in this process alone, where the broker keeps messages for longer
+ * @param forgotten what of it is in this process alone, where nobody has said that it may be lost
  */
 export function healthOf(
   running: boolean,
@@ -47,7 +50,7 @@ export function healthOf(
     };
   }
   const parts: Part[] = [
-    transportPart(...transport),
+    forgetfulTransport(transportPart(...transport), forgotten),
     ...(storage?.opened === true ? storageParts(storage, forgotten) : []),
     ...endpoints.map((endpoint) => endpointPart(endpoint, now)),
   ];
@@ -97,6 +100,19 @@ function storageParts(
 
 function because(first: Backlog["firstParked"]): string {
   return first === undefined ? "" : `, the first of them, "${first.messageId}", for: ${first.error}`;
+}
+
+/** Nobody has said that it may be lost, and nobody would see it: what waits in a queue is no row of the outbox any more. */
+function forgetfulTransport(part: Part, { queues }: Forgotten): Part {
+  if (part.status !== "healthy" || queues.length === 0) return part;
+  return {
+    ...part,
+    status: "degraded",
+    reason: `It keeps the queue${queues.length === 1 ? "" : "s"} of ${list(queues)} in this process alone, and the ` +
+      `store keeps what is sent only until it is there. Give the bus a transport: ` +
+      `createBus({ store, transport: sqliteTransport(store) }), or postgresTransport(store) of such a store; ` +
+      `or memory(), if what waits in queues may be lost`,
+  };
 }
 
 /** Nobody has said that it may be lost, and nobody would see it: what comes later finds nothing, or is done twice. */

@@ -42,7 +42,7 @@ import type { Endpoint, EndpointBuilder } from "./endpoint.ts";
 import type { EndpointOptions, Outbox, TxOf } from "./endpoint_options.ts";
 import { endpointNameOf, Endpoints } from "./endpoints.ts";
 import { EndpointErrorQueue } from "./error_queue.ts";
-import { healthOf } from "./health.ts";
+import { type Forgotten, healthOf } from "./health.ts";
 import { StoreParkedMessages } from "./parked_messages.ts";
 import { sagaInstances } from "./saga_access.ts";
 import type { MessageStream } from "./stream.ts";
@@ -238,13 +238,22 @@ export class MessageBus<Tx> implements Bus<Tx> {
   describe(): Description {
     return describeBus(this.#core, this.#endpoints.plan(this.#core));
   }
+  get #forgotten(): Forgotten {
+    const { sagas, outboxes, lasting } = this.#endpoints;
+    const { brokerLasts, storeOutlastsQueues } = this.#core;
+    return {
+      sagas: brokerLasts ? sagas : [],
+      outboxes: brokerLasts ? outboxes : [],
+      queues: storeOutlastsQueues ? lasting : [],
+    };
+  }
   health(): Health {
     return healthOf(
       this.#life.running,
       [`transport ${this.#core.transport.name}`, this.#life.transportStatus, this.#core.transport.counts],
       this.#core.storage,
       this.#endpoints.running,
-      this.#core.brokerLasts ? this.#endpoints : { sagas: [], outboxes: [] },
+      this.#forgotten,
       this.#core.services.clock.now(),
     );
   }

@@ -96,6 +96,45 @@ test("an outbox on a store in memory that was asked for, or on a broker in memor
   }
 });
 
+/** As a store whose rows outlive the process. */
+const keeping = (): ScriptedStore => new ScriptedStore(undefined, { durable: true });
+
+test("queues that die with the process, and whose messages a store has had, degrade a bus, which says what to do", async () => {
+  const bus = createBus({ name: "app", store: keeping() });
+  bus.endpoint("jobs", { outbox: true }).handle(Begun, () => {});
+  bus.endpoint("mails").handle(Begun, () => {});
+  bus.endpoint("caches", { queue: "instance" }).handle(Begun, () => {}); // whose queue ends with its process anywhere
+  await bus.start();
+  const { status, parts } = bus.health();
+  assertEquals(status, "degraded");
+  const transport = parts.find(({ name }) => name === "transport memory");
+  assertStringIncludes(transport?.reason ?? "", `keeps the queues of "jobs", "mails" in this process alone`);
+  assertStringIncludes(transport?.reason ?? "", "createBus({ store, transport: sqliteTransport(store) })");
+  assertEquals(parts.filter((part) => part.status !== "healthy"), [transport]);
+  await bus.stop();
+});
+
+test("queues in memory that were asked for, or have nobody to be kept for, degrade nothing", async () => {
+  for (
+    const options of [
+      { store: keeping(), transport: memory() },
+      { store: keeping(), transport: lasting() },
+      { store: memoryStore() },
+      {},
+    ]
+  ) {
+    const bus = createBus({ name: "app", ...options });
+    bus.endpoint("jobs", { outbox: true }).handle(Begun, () => {});
+    await bus.start();
+    assertEquals(bus.health().status, "healthy");
+    await bus.stop();
+  }
+  const sender = createBus({ name: "app", store: keeping() });
+  await sender.start();
+  assertEquals(sender.health().status, "healthy");
+  await sender.stop();
+});
+
 test("observers are told when a transport or store is another way than before, also while the bus starts", async () => {
   const reached = Promise.withResolvers<void>();
   const transport = new ScriptedTransport({ open: () => reached.promise });

@@ -4,7 +4,7 @@ import client from "postgres";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { command, createBus, event, retry } from "../../mod.ts";
+import { command, createBus, event, memory, retry } from "../../mod.ts";
 import { postgres, type PostgresOptions } from "../../stores/postgres/mod.ts";
 import { eventually, realTime } from "../conformance/test_clock.ts";
 import { test } from "../support/runner.ts";
@@ -35,7 +35,7 @@ const Done = event<{ id: number }>("failure.done");
 
 /** A bus whose every message leaves a row, and the means to look. */
 async function application({ url }: PostgresCluster, options: Partial<PostgresOptions> = {}) {
-  const bus = createBus({ name: "app", store: postgres({ url, max: 16, ...options }) });
+  const bus = createBus({ name: "app", transport: memory(), store: postgres({ url, max: 16, ...options }) });
   const forever = retry.exponential({ limit: 1_000, min: "50ms", max: "500ms" });
   bus.endpoint("work", { outbox: true, retry: forever, concurrency: 8 }).handle(Work, async ({ id }, ctx) => {
     await ctx.tx`INSERT INTO worked (id) VALUES (${id})`;
