@@ -185,7 +185,7 @@ function batchUnitsOf({ name, declared }: EndpointBuilder, storage: Storage): Ba
 
 function limitOf({ name, options }: EndpointBuilder, clock: Clock): TimeLimit | undefined {
   if (options.timeout === undefined) return undefined;
-  return new TimeLimit(milliseconds(options.timeout), clock.timeouts ?? clock, name);
+  return new TimeLimit(milliseconds(options.timeout), clock, name);
 }
 
 /** Also without any policy: a failure must not leave standing what the handler asked for, as in `ctx.defer`. */

@@ -21,6 +21,7 @@ import { type Deadline, Deadlines } from "../values/deadlines.ts";
 import { isPromise } from "../values/awaitable.ts";
 import { queueName } from "../values/destination.ts";
 import { milliseconds } from "../values/duration.ts";
+import { elapsing } from "../values/elapsing.ts";
 import { readAnswer } from "./answers.ts";
 
 const defaultTimeout = "30s";
@@ -73,8 +74,8 @@ export class RequestClient implements Requests, Sink {
     this.#owners = owners;
     const expired = (pending: Pending) =>
       this.#reject(pending.id, new RequestTimeoutError(pending.definition.name, pending.to, pending.timeoutInMs));
-    this.#holding = new Deadlines(clock.timeouts ?? clock, expired);
-    this.#free = new Deadlines(clock.background ?? clock, expired);
+    this.#holding = new Deadlines(elapsing(clock, clock.timeouts), expired);
+    this.#free = new Deadlines(elapsing(clock, clock.background), expired);
   }
 
   /** Requests that wait. */
@@ -170,7 +171,8 @@ export class RequestClient implements Requests, Sink {
     const services = this.#services();
     const id = services.newId();
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    const expiresAt = services.clock.now() + timeoutInMs;
+    const now = services.clock.now();
+    const expiresAt = now + timeoutInMs;
     const deadlines = within.holder === undefined ? this.#free : this.#holding;
     const pending: Pending = {
       id,
@@ -188,7 +190,7 @@ export class RequestClient implements Requests, Sink {
     };
     this.#pending.set(id, pending);
     if (within.holder !== undefined) within.holder.asking++;
-    pending.deadline = deadlines.add(expiresAt, pending);
+    pending.deadline = deadlines.after(timeoutInMs, pending, now);
     for (const signal of pending.signals) this.#aborts.add(signal, pending.abort);
     const { timeout: _, signal: __, messageId = id, ...others } = options;
     // One id for both, where the caller gives none: it is said once on the wire.

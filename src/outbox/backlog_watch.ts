@@ -3,6 +3,8 @@ import type { Clock } from "../spi/clock.ts";
 import type { OutboxRow } from "../spi/rows.ts";
 import type { Due, Parked } from "../spi/store.ts";
 import type { Backlog, BacklogActivity, Telemetry } from "../spi/telemetry.ts";
+import type { DeadlineClock } from "../values/deadlines.ts";
+import { elapsing } from "../values/elapsing.ts";
 
 const everyMs = 10_000;
 /** Counting many rows takes a store long: of its time, it is to take no more than a small part. */
@@ -24,6 +26,7 @@ export interface BacklogWatchOptions {
 /** What waits in a store to be sent, and what this process has sent of it. */
 export class BacklogWatch {
   readonly #with: BacklogWatchOptions;
+  readonly #time: DeadlineClock;
   #stats: BacklogStats = { waiting: 0, parked: 0, oldest: undefined };
   #parked: Parked<OutboxRow> | undefined;
   /** Not before then, unless something has changed that an operator is to know. */
@@ -36,7 +39,8 @@ export class BacklogWatch {
 
   constructor(options: BacklogWatchOptions) {
     this.#with = options;
-    this.#rate = { since: options.clock.now(), sent: 0, perSecond: 0 };
+    this.#time = elapsing(options.clock);
+    this.#rate = { since: this.#time.now(), sent: 0, perSecond: 0 };
   }
 
   /** As of a moment ago. */
@@ -66,8 +70,8 @@ export class BacklogWatch {
 
   /** Asks the store, but not all the time. Does not throw. */
   look(): void {
-    const { bus, due, clock } = this.#with;
-    const began = clock.now();
+    const { bus, due } = this.#with;
+    const began = this.#time.now();
     if (began < this.#nextAt) return this.#lookLater();
     this.#nextAt = began + everyMs;
     const first = async (stats: BacklogStats) =>
@@ -75,7 +79,7 @@ export class BacklogWatch {
     due.stats(bus).then(first).then(([stats, [parked]]) => {
       this.#stats = stats;
       this.#parked = parked;
-      const now = clock.now();
+      const now = this.#time.now();
       this.#nextAt = Math.max(this.#nextAt, now + (now - began) * restPerMs);
       this.#measure(now);
       this.#tell();
@@ -87,7 +91,7 @@ export class BacklogWatch {
   /** What waited is not to be told of for long when it is gone: nobody may look for a while then. */
   #lookLater(): void {
     if (this.#stats.waiting === 0 || this.#endWait !== undefined || this.#stopped) return;
-    this.#endWait = this.#with.clock.at(this.#nextAt, () => {
+    this.#endWait = this.#time.at(this.#nextAt, () => {
       this.#endWait = undefined;
       this.look();
     });

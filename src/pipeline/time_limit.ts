@@ -2,6 +2,7 @@
 import { HandlerTimeoutError } from "../errors/receiving.ts";
 import type { Clock } from "../spi/clock.ts";
 import { Deadlines } from "../values/deadlines.ts";
+import { elapsing } from "../values/elapsing.ts";
 import type { Consumption } from "./consumption.ts";
 
 interface Attempt {
@@ -12,13 +13,11 @@ interface Attempt {
 /** How long an attempt may take: of one message, or of a batch. */
 export class TimeLimit {
   readonly #inMs: number;
-  readonly #clock: Clock;
   readonly #deadlines: Deadlines<Attempt>;
 
   constructor(inMs: number, clock: Clock, endpoint: string) {
     this.#inMs = inMs;
-    this.#clock = clock;
-    this.#deadlines = new Deadlines<Attempt>(clock, ({ consumptions, reject }) => {
+    this.#deadlines = new Deadlines<Attempt>(elapsing(clock, clock.timeouts), ({ consumptions, reject }) => {
       const error = new HandlerTimeoutError(endpoint, inMs);
       // Before the signal: a handler that ends because of it has failed all the same.
       reject(error);
@@ -32,7 +31,7 @@ export class TimeLimit {
    */
   hold<T>(running: PromiseLike<T>, consumptions: readonly Consumption[]): Promise<T> {
     const { promise, reject } = Promise.withResolvers<never>();
-    const deadline = this.#deadlines.add(this.#clock.now() + this.#inMs, { consumptions, reject });
+    const deadline = this.#deadlines.after(this.#inMs, { consumptions, reject });
     return Promise.race([running, promise]).finally(() => this.#deadlines.remove(deadline));
   }
 }

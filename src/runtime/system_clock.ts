@@ -9,6 +9,12 @@ export interface SystemClock {
    * it runs when as long has passed as there was until `time`. The result cancels.
    */
   at(time: number, run: () => void): () => void;
+  /**
+   * Milliseconds that have passed since whenever, whole ones, however the time is set meanwhile.
+   *
+   * @param now what `now()` has just told, if it was asked
+   */
+  elapsed(now?: number): number;
 }
 
 /** What a clock is made of; a test gives its own. */
@@ -29,14 +35,44 @@ const longest = 2 ** 31 - 1;
 const [leastSetBackMs, mostDrift] = [1_000, 0.001];
 
 /**
+ * How far the clock may be from what it was measured at, before it is looked whether it was set: to measure takes several
+ * times as long as to ask what time it is.
+ */
+const measuredEveryMs = 50;
+
+/** Tells by a clock that may be set how much time has passed. */
+class Elapsed {
+  readonly #timers: Timers;
+  /** What time it was when it was measured last; `undefined`: never. */
+  #measuredAt: number | undefined;
+  /** How far that was ahead of what had passed. */
+  #ahead = 0;
+
+  constructor(timers: Timers) {
+    this.#timers = timers;
+  }
+
+  at(now: number): number {
+    const since = this.#measuredAt === undefined ? Infinity : now - this.#measuredAt;
+    if (since < 0 || since > measuredEveryMs) {
+      this.#measuredAt = now;
+      this.#ahead = now - Math.floor(this.#timers.elapsed());
+    }
+    return now - this.#ahead;
+  }
+}
+
+/**
  * A clock on timers. A wait longer than a timer holds is cut into several. A timer that goes off before its time by
  * the clock (some runtimes are 1 ms early) is set again, unless the clock was set back: of what is waited for, most is to
  * be after some time, and not at one, and would stand still for as long as the clock was set back. Who waits for a time
  * has to look at it.
  */
 export function createSystemClock(timers: Timers): SystemClock {
+  const elapsed = new Elapsed(timers);
   return {
     now: () => timers.now(),
+    elapsed: (now = timers.now()) => elapsed.at(now),
     at(time, run) {
       let timer: unknown;
       let done = false;

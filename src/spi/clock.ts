@@ -16,6 +16,13 @@ export interface Clock {
    */
   at(time: number, run: () => void): () => void;
   /**
+   * Milliseconds that have passed since whenever, whole ones, however the time is set meanwhile: timeouts are counted by
+   * it. Left out: `now()`, by which they end late or early where that is set.
+   *
+   * @param now what `now()` has just told, if it was asked
+   */
+  elapsed?(now?: number): number;
+  /**
    * A view of the same time for waits that hold up no delivery (delays, redelivery, schedules): a test harness does not
    * wait for those. Left out: this clock itself.
    */

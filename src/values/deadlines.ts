@@ -4,8 +4,12 @@ import { type Link, LinkedList } from "./linked_list.ts";
 
 /** What deadlines need of a clock: the `Clock` of `src/spi/clock.ts` is one. */
 export interface DeadlineClock {
-  /** Epoch milliseconds. */
-  now(): number;
+  /**
+   * Epoch milliseconds; or, where it is one of `elapsing`, milliseconds since whenever.
+   *
+   * @param wall what time it is, if that was just asked
+   */
+  now(wall?: number): number;
   /** Runs once, never before `time`. The result cancels. */
   at(time: number, run: () => void): () => void;
 }
@@ -59,7 +63,7 @@ export class Deadlines<T> {
   /**
    * Adds a deadline. One that is past expires soon, not within the call.
    *
-   * @param time epoch milliseconds
+   * @param time by the clock
    */
   add(time: number, item: T): Deadline<T> {
     let bucket = this.#buckets.get(time);
@@ -72,6 +76,15 @@ export class Deadlines<T> {
     const deadline = bucket.pushBack(item);
     if (time < this.#armedFor) this.#arm(time);
     return deadline;
+  }
+
+  /**
+   * The same, so many milliseconds from now on.
+   *
+   * @param wall what time it is, if that was just asked
+   */
+  after(inMs: number, item: T, wall?: number): Deadline<T> {
+    return this.add(this.#clock.now(wall) + inMs, item);
   }
 
   /** Takes a deadline back. False if it has expired, or was taken back before. */

@@ -2,6 +2,8 @@
 import { StoreBusyError } from "../../src/errors/store.ts";
 import type { Clock } from "../../src/spi/clock.ts";
 import { type Link, LinkedList } from "../../src/values/linked_list.ts";
+import type { DeadlineClock } from "../../src/values/deadlines.ts";
+import { elapsing } from "../../src/values/elapsing.ts";
 import { storeName } from "./errors.ts";
 
 /** How long nobody's turn may come. */
@@ -30,14 +32,16 @@ interface Place<W> {
  */
 export class WaitingLine<W extends Waiting> {
   readonly #patience: Patience;
+  readonly #time: DeadlineClock;
   readonly #connections: number;
   readonly #places = new LinkedList<Place<W>>();
-  #turnAt = 0;
+  #turnAt = -Infinity;
   #disarm: (() => void) | undefined;
 
   /** @param connections how many there are, as errors say it */
   constructor(patience: Patience, connections: number) {
     this.#patience = patience;
+    this.#time = elapsing(patience.clock, patience.clock.timeouts);
     this.#connections = connections;
   }
 
@@ -53,7 +57,7 @@ export class WaitingLine<W extends Waiting> {
 
   /** Adds one; gives what takes it out: false, if it was not there any more. */
   add(waiter: W): () => boolean {
-    const since = this.#patience.clock.now();
+    const since = this.#time.now();
     const link: Link<Place<W>> = this.#places.pushBack({ waiter, since });
     if (this.#disarm === undefined) this.#arm(since);
     return () => this.#places.remove(link);
@@ -61,7 +65,7 @@ export class WaitingLine<W extends Waiting> {
 
   /** Takes out the first, whose turn has come. */
   shift(): void {
-    if (this.#places.popFront() !== undefined) this.#turnAt = this.#patience.clock.now();
+    if (this.#places.popFront() !== undefined) this.#turnAt = this.#time.now();
   }
 
   /** Nobody's turn comes any more. */
@@ -71,15 +75,15 @@ export class WaitingLine<W extends Waiting> {
   }
 
   #arm(since: number): void {
-    const { clock, ms } = this.#patience;
+    const { ms } = this.#patience;
     // One timer for all, that stays where nobody waits any more: most waits are short.
-    this.#disarm = (clock.timeouts ?? clock).at(Math.max(since, this.#turnAt) + ms, () => this.#look());
+    this.#disarm = this.#time.at(Math.max(since, this.#turnAt) + ms, () => this.#look());
   }
 
   #look(): void {
-    const { clock, ms, where } = this.#patience;
+    const { ms, where } = this.#patience;
     this.#disarm = undefined;
-    const now = clock.now();
+    const now = this.#time.now();
     for (let first = this.#places.first; first !== undefined; first = this.#places.first) {
       const { since, waiter } = first.item;
       if (Math.max(since, this.#turnAt) + ms > now) return this.#arm(since);

@@ -2,12 +2,14 @@ import { assert, assertEquals } from "@std/assert";
 import { type BacklogActivity, command, consumer, DisconnectedError, event, type Telemetry } from "../../mod.ts";
 import { BacklogWatch } from "../../src/outbox/backlog_watch.ts";
 import { VirtualClock } from "../../src/testing/virtual_clock.ts";
+import type { Clock } from "../../src/spi/clock.ts";
 import { turn } from "../../src/testing/turn.ts";
 import type { OutboxRow } from "../../src/spi/rows.ts";
 import type { Due } from "../../src/spi/store.ts";
 import { memoryStore } from "../../stores/memory/mod.ts";
 import { memory } from "../../transports/memory/mod.ts";
 import { test } from "../support/runner.ts";
+import { SettableClock } from "../support/settable_clock.ts";
 import { type Trial, trial } from "../support/trial.ts";
 
 const Work = command<{ id: string }>("backlog.work");
@@ -122,7 +124,7 @@ trial("telemetry that throws harms nothing", async (t) => {
 });
 
 /** Watches a store that counts like this. */
-function watchOf(clock: VirtualClock, stats: () => ReturnType<Due<OutboxRow>["stats"]>): BacklogWatch {
+function watchOf(clock: Clock, stats: () => ReturnType<Due<OutboxRow>["stats"]>): BacklogWatch {
   const due = { stats, parked: () => Promise.resolve([]) };
   return new BacklogWatch({ bus: "app", of: "outbox", clock, telemetry: undefined, due });
 }
@@ -186,4 +188,22 @@ test("a rate is of the time between two looks, and none of a moment", async () =
   assertEquals(await sendAndLook(100, 500), 50, "Half a second says nothing");
   assertEquals(await sendAndLook(100, 500), 200);
   assertEquals(watch.backlog.sent, 700);
+});
+
+test("a backlog is counted as often as ever, and its rate told, though the clock is set back or on", async () => {
+  for (const by of [-7_200_000, 7_200_000]) {
+    const clock = new SettableClock();
+    let asked = 0;
+    const watch = watchOf(clock, () => (asked++, Promise.resolve({ waiting: 0, parked: 0, oldest: undefined })));
+    const look = async (afterMs: number): Promise<number> => {
+      for (let sent = 0; sent < 50; sent++) watch.sent();
+      clock.advance(afterMs);
+      watch.look();
+      await turn();
+      return asked;
+    };
+    assertEquals(await look(0), 1);
+    clock.set(by);
+    assertEquals([await look(9_999), await look(1), watch.backlog.sentPerSecond], [1, 2, 15]);
+  }
 });

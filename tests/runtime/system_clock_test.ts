@@ -155,3 +155,32 @@ test("the system's clock tells the time of Date, and runs what is due", async ()
   assert(Date.now() >= due);
   systemClock.at(systemClock.now() + 60_000, () => {})();
 });
+
+test("what has passed is told whatever the clock is set to, and is not measured at each call", () => {
+  for (const by of [0, 7_200_000, -7_200_000, 200, -200]) {
+    const timers = new FakeTimers();
+    let measured = 0;
+    const { now, elapsed } = createSystemClock({
+      ...timers,
+      now: timers.now,
+      elapsed: () => (measured++, timers.time),
+    });
+    const begun = elapsed();
+    for (let ms = 0; ms < 1_000; ms++) {
+      timers.time++;
+      assertEquals(elapsed(now()) - begun, ms + 1);
+    }
+    assert(measured > 1 && measured <= 25, `${measured}`);
+    timers.back -= by;
+    assertEquals(elapsed() - begun, 1_000, `${by} ms`);
+    timers.time += 7_200_000;
+    assertEquals(elapsed() - begun, 7_201_000, `${by} ms`);
+  }
+});
+
+test("the system's clock tells whole milliseconds, as many as pass", () => {
+  const [begun, at] = [systemClock.elapsed(), performance.now()];
+  while (performance.now() - at < 20);
+  const passed = systemClock.elapsed() - begun;
+  assert(Number.isInteger(passed) && passed >= 19 && passed <= performance.now() - at + 60, `${passed}`);
+});

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import type { Sql } from "postgres";
 import { command, createBus, event, StoreBusyError } from "../../../mod.ts";
 import { ConfigurationError } from "../../../src/errors/configuration.ts";
+import type { Clock } from "../../../src/spi/clock.ts";
 import { turn } from "../../../src/testing/turn.ts";
 import { VirtualClock } from "../../../src/testing/virtual_clock.ts";
 import { postgres } from "../../../stores/postgres/mod.ts";
@@ -10,11 +11,17 @@ import type { Line } from "../../../stores/postgres/line.ts";
 import { LinePool, type Use } from "../../../stores/postgres/line_pool.ts";
 import { postgresTransport } from "../../../transports/postgres/mod.ts";
 import { test } from "../../support/runner.ts";
+import { SettableClock } from "../../support/settable_clock.ts";
 import { onPostgres, type Opened } from "./opened.ts";
 
 /** A pool of connections that lead nowhere, whose clock stands still. */
 function pool(max: number) {
   const clock = new VirtualClock();
+  return { ...poolBy(clock, max), pass: (ms: number): Promise<void> => clock.advanceTo(clock.now() + ms, turn) };
+}
+
+/** The same, by this clock. */
+function poolBy(clock: Clock, max: number) {
   const dialled: Sql[] = [];
   const lines = new LinePool(
     () => {
@@ -33,8 +40,7 @@ function pool(max: number) {
     taken.push(name);
     return line;
   };
-  const pass = (ms: number): Promise<void> => clock.advanceTo(clock.now() + ms, turn);
-  return { lines, taken, take, pass, dialled };
+  return { lines, taken, take, dialled };
 }
 
 test("where transactions have all connections, there is one more for all else", async () => {
@@ -53,6 +59,29 @@ test("where transactions have all connections, there is one more for all else", 
   lines.release(first, "transaction");
   await third;
   assertEquals([taken.at(-1), dialled.length], ["t3", 3]);
+});
+
+test("who waits is told of it after as long as ever, though the clock is set back or on meanwhile", async () => {
+  for (const by of [-7_200_000, 7_200_000]) {
+    const clock = new SettableClock();
+    const { take } = poolBy(clock, 1);
+    await take("t1", "transaction");
+    const told: string[] = [];
+    const wait = (name: string): void => void take(name, "transaction").catch(({ code }) => told.push(name, code));
+    wait("t2");
+    clock.advance(600);
+    wait("t3");
+    clock.set(by);
+    const pass = async (ms: number): Promise<readonly string[]> => {
+      clock.advance(ms);
+      await turn();
+      return told;
+    };
+    assertEquals(await pass(399), []);
+    assertEquals(await pass(1), ["t2", "HERO_STORE_BUSY"]);
+    assertEquals(await pass(599), ["t2", "HERO_STORE_BUSY"]);
+    assertEquals(await pass(1), ["t2", "HERO_STORE_BUSY", "t3", "HERO_STORE_BUSY"]);
+  }
 });
 
 test("as long as transactions do not have all, there are no more connections than there may be", async () => {
