@@ -2,6 +2,7 @@
 import type { Clock } from "../../src/spi/clock.ts";
 import type { OutboxRow } from "../../src/spi/rows.ts";
 import type { Due, Leased, Parked, Postponed } from "../../src/spi/store.ts";
+import type { DeadlineClock } from "../../src/values/deadlines.ts";
 import type { Connection } from "./connection.ts";
 import type { File, Listener } from "./file.ts";
 import type { DueTable } from "./due_table.ts";
@@ -15,6 +16,8 @@ export interface Session {
   readonly file: File;
   readonly writer: Writer;
   readonly clock: Clock;
+  /** The same, of the time that passes, however that is set. */
+  readonly time: DeadlineClock;
   /** Aborts when the store is closed. */
   readonly end: AbortSignal;
   /** Reads what is committed. */

@@ -9,7 +9,7 @@ export class Job {
   readonly work: Work<unknown>;
   /** Whether a power cut may undo it. */
   readonly lax: boolean;
-  /** Since when it waits, in epoch milliseconds; `undefined`: since its turn is waited for. */
+  /** Since when it waits, by the clock of the time that passes; `undefined`: since its turn is waited for. */
   since: number | undefined;
   resolve: (result: unknown) => void;
   reject: (reason: unknown) => void;

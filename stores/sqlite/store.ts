@@ -6,6 +6,7 @@ import type { Changes, InboxKey, OutboxRow, SagaRow, ScheduleRow } from "../../s
 import type { Due, InUnit, Leased, SagaRecords, Scope, Store, StoreCapabilities, Unit } from "../../src/spi/store.ts";
 import { transactionOf } from "../../src/spi/transaction.ts";
 import type { Change, DeployMode, Host } from "../../src/spi/transport.ts";
+import { elapsing } from "../../src/values/elapsing.ts";
 import { LinkedList } from "../../src/values/linked_list.ts";
 import type { Connection } from "./connection.ts";
 import type { Files } from "./files.ts";
@@ -259,16 +260,18 @@ export class SqliteStore implements Store<SqliteTransaction>, UnitHost {
   async #open(clock: Clock, signal: AbortSignal): Promise<Session> {
     const { path, synchronous, lockTimeoutMs } = this.#settings;
     const end = this.#end.signal;
-    const opening = { clock, signal: AbortSignal.any([signal, end]), lockTimeoutMs };
+    const time = elapsing(clock, clock.timeouts);
+    const opening = { clock, time, signal: AbortSignal.any([signal, end]), lockTimeoutMs };
     const file = await this.#files.acquire(path, synchronous, opening);
     if (end.aborted) {
       await this.#files.release(file);
       throw end.reason;
     }
-    const patience = { clock, signal: end, lockTimeoutMs };
+    const patience = { clock, time, signal: end, lockTimeoutMs };
     return this.#session = {
       file,
       clock,
+      time,
       end,
       writer: new Writer(file, patience),
       read: (work) => file.read(work, patience),

@@ -56,6 +56,7 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit, Group, Holde
   /** Whether it holds the writer. */
   #writes = false;
   #heldSince: number | undefined;
+  #keepsSince: number | undefined;
   /** Of what handlers run. */
   #failures: Failures | undefined;
   /** `commit` was called: nothing more is taken. */
@@ -86,6 +87,10 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit, Group, Holde
   }
   get heldSince(): number | undefined {
     return this.#heldSince;
+  }
+  /** As {@linkcode Holder.keepsSince}. */
+  get keepsSince(): number | undefined {
+    return this.#keepsSince;
   }
   /** As {@linkcode Holder.who}. */
   get who(): string {
@@ -189,7 +194,7 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit, Group, Holde
   /** Undoes what is not committed and gives all back; what comes later rejects. */
   end(cause?: unknown): void {
     if (this.#ended !== undefined) return;
-    this.#heldSince = undefined;
+    this.#heldSince = this.#keepsSince = undefined;
     this.#ended = { cause };
     if (this.#abort === undefined) this.#scope.forget?.(this);
     else {
@@ -280,7 +285,9 @@ export class SqliteUnit implements Unit<Transaction>, JoinableUnit, Group, Holde
 
   #begun(connection: Connection): Connection {
     this.#writes = true;
-    this.#heldSince = this.#host.session.clock.now();
+    const { clock, time } = this.#host.session;
+    this.#heldSince = clock.now();
+    this.#keepsSince = time.now(this.#heldSince);
     try {
       // From here on no other process can handle them; one may have since `begin`.
       this.#host.checkInbox(connection, this.#scope.bus, this.#handled());

@@ -7,7 +7,7 @@ import { explainOwn, isBusy, isOutcomeUnknown, storeName } from "./errors.ts";
 import type { File } from "./file.ts";
 import { Job, type Work } from "./job.ts";
 import { type Patience, patiently } from "./patience.ts";
-import type { Holder } from "./writer_lock.ts";
+import type { Holder, Limit } from "./writer_lock.ts";
 
 /** More than this share no commit, so that the process is not held up. */
 const maxJobs = 256;
@@ -18,6 +18,7 @@ type Outcome = { readonly result: unknown } | { readonly error: unknown };
 export class Writer {
   readonly #file: File;
   readonly #patience: Patience;
+  readonly #limit: Limit;
   readonly #jobs: Job[] = [];
   readonly #along: Along;
   #flushing = false;
@@ -27,6 +28,7 @@ export class Writer {
   constructor(file: File, patience: Patience) {
     this.#file = file;
     this.#patience = patience;
+    this.#limit = { clock: patience.time, lockTimeoutMs: patience.lockTimeoutMs };
     this.#along = new Along(patience, file.soon, (jobs) => this.#writeOwn(jobs));
   }
 
@@ -70,7 +72,7 @@ export class Writer {
       // When the writer's own aborts, whoever waits for the lock is told, and with it all that wait here.
       const job = new Job(work, lax, resolve as Job["resolve"], reject); // it gives what this very work gave
       if (signal !== this.#patience.signal) job.listen(signal, this.#jobs);
-      if (this.#waits) job.since = this.#patience.clock.now();
+      if (this.#waits) job.since = this.#limit.clock.now();
       this.#jobs.push(job);
       if (!this.#flushing) void this.#flush();
     });
@@ -127,7 +129,7 @@ export class Writer {
    */
   async open(signal: AbortSignal, holder: Holder): Promise<Connection> {
     const { writing } = this.#file;
-    await writing.acquire(signal, this.#patience);
+    await writing.acquire(signal, this.#limit);
     try {
       await this.#begin(signal, false);
       writing.holdFor(holder);
@@ -179,7 +181,7 @@ export class Writer {
       this.#waits = false;
     } catch (error) {
       this.#waits = false;
-      const { clock, lockTimeoutMs } = this.#patience;
+      const { clock, lockTimeoutMs } = this.#limit;
       const late = clock.now() - lockTimeoutMs;
       // What has come since may not have waited for as long.
       const next = error instanceof WriterHeldError ? this.#jobs.findIndex(({ since = late }) => since > late) : -1;
@@ -217,7 +219,7 @@ export class Writer {
     if (writing.tryAcquire()) return;
     this.#waits = true;
     const since = this.#jobs[0]?.since;
-    await writing.acquire(signal, since === undefined ? this.#patience : { ...this.#patience, since });
+    await writing.acquire(signal, since === undefined ? this.#limit : { ...this.#limit, since });
   }
 
   /** All in the open transaction; each alone if that fails. */

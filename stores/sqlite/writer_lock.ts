@@ -1,6 +1,6 @@
 /** Whose turn it is to write. @module */
 import { WriterHeldError } from "../../src/errors/store.ts";
-import type { Clock } from "../../src/spi/clock.ts";
+import type { DeadlineClock } from "../../src/values/deadlines.ts";
 import { type Link, LinkedList } from "../../src/values/linked_list.ts";
 import { storeName } from "./errors.ts";
 
@@ -11,15 +11,16 @@ const reportedAfterMs = 1_000;
 export interface Holder {
   /** As errors say it: whose transaction it is. */
   readonly who: string;
-  /** Since when it keeps others from writing, in epoch milliseconds; `undefined`: it does not yet. */
-  readonly heldSince?: number | undefined;
+  /** Since when it keeps others from writing, by the clock of a {@linkcode Limit}; `undefined`: it does not yet. */
+  readonly keepsSince?: number | undefined;
 }
 
 /** How long one transaction is waited for. */
 export interface Limit {
-  readonly clock: Clock;
+  /** Of the time that passes, however the system's is set. */
+  readonly clock: DeadlineClock;
   readonly lockTimeoutMs: number;
-  /** Since when, in epoch milliseconds. Left out: since now. */
+  /** Since when, by this clock. Left out: since now. */
   readonly since?: number | undefined;
 }
 
@@ -46,7 +47,7 @@ export class WriterLock {
   #held = false;
   #holder: Holder | undefined;
   /** The clock of who has waited last. */
-  #clock: Clock | undefined;
+  #clock: DeadlineClock | undefined;
   /** When it looks at who waits; there is one timer for all, that stays where nobody waits any more. */
   #looksAt = Infinity;
   #disarm: (() => void) | undefined;
@@ -128,12 +129,12 @@ export class WriterLock {
   /** Looks no more. */
   close(): void {
     this.#disarm?.();
-    this.#looksAt = 0;
+    this.#looksAt = -Infinity;
   }
 
   /** When somebody has to be told, as it is now; `Infinity`: never. */
   #due(holder: Holder, now: number): number {
-    const since = holder.heldSince ?? now;
+    const since = holder.keepsSince ?? now;
     let due = this.#told ? Infinity : since + reportedAfterMs;
     for (const waiter of this.#waiting) due = Math.min(due, Math.max(waiter.since, since) + waiter.limitMs);
     return due;
@@ -149,7 +150,7 @@ export class WriterLock {
     if (time >= this.#looksAt || this.#clock === undefined) return;
     this.#disarm?.();
     this.#looksAt = time;
-    this.#disarm = (this.#clock.timeouts ?? this.#clock).at(time, () => this.#look());
+    this.#disarm = this.#clock.at(time, () => this.#look());
   }
 
   #look(): void {
@@ -157,7 +158,7 @@ export class WriterLock {
     const holder = this.#holder;
     if (holder === undefined || this.#clock === undefined || !this.isAwaited) return;
     const now = this.#clock.now();
-    const since = holder.heldSince ?? now;
+    const since = holder.keepsSince ?? now;
     const held = new WriterHeldError(storeName, this.#path, holder.who, now - since);
     if (!this.#told && now - since >= reportedAfterMs) this.#tell(held);
     for (let link = this.#waiting.first; link !== undefined;) {

@@ -48,7 +48,8 @@ async function watched(
     soon.push(run);
     return () => void soon.splice(soon.indexOf(run), 1);
   }, identity);
-  const patience = { clock: virtualTime(), signal: end.signal, lockTimeoutMs: 1_000 };
+  const clock = virtualTime();
+  const patience = { clock, time: clock, signal: end.signal, lockTimeoutMs: 1_000 };
   try {
     await run(new Writer(file, patience), said, end, file, soon);
     assert(!file.writing.isHeld, "The writer is still held");
