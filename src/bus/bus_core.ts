@@ -36,6 +36,8 @@ export interface Defaults {
   readonly store: () => Store<unknown>;
   /** Whether a store is asked now and then, though it has not said that there is anything. Left out: it is. */
   readonly polled?: boolean;
+  /** What observers are shown of a message that was sent. Left out: itself. */
+  readonly shown?: (message: unknown) => unknown;
 }
 
 /** What a bus is wired of: everything but its endpoints and its life. */
@@ -131,6 +133,7 @@ export class BusCore {
       newId,
       telemetry,
       middleware: this.sendMiddleware,
+      shown: defaults.shown,
       later: () => this.#storage?.given === true ? this.#storage.later : undefined,
       introduce: (definition) => this.#introduce(definition),
     });

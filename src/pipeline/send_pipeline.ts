@@ -46,6 +46,8 @@ export interface SendPipelineOptions {
   readonly newId: IdSource;
   readonly telemetry: Telemetry | undefined;
   readonly middleware: readonly SendMiddleware[];
+  /** What observers are shown of a message. Left out: itself. */
+  readonly shown?: ((message: unknown) => unknown) | undefined;
   /** A store that keeps what is due later than the transport can; `undefined`: there is none. */
   readonly later: () => SendTarget | undefined;
   /** Takes in a contract that is sent for the first time; a promise where its topic must be made first. */
@@ -250,7 +252,7 @@ export class SendPipeline {
     try {
       const posted = new OutgoingMessage(
         frameOf(content, definition.name, goes, this.#with),
-        content,
+        this.#with.shown === undefined ? content : new Reference(envelope, this.#with.shown(message)),
         kind,
         own && to === plan.to ? plan : plan.alone,
         outgoingOptions(key, priority, dueAt),

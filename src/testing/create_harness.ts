@@ -123,7 +123,8 @@ class Harness<Tx> implements TestHarness<Tx> {
         newId: createUuidV7(this.clock, randomBytes(random)),
       },
       transport,
-      testDefaults,
+      // What moves by reference is frozen: nobody changes it.
+      byReference ? { ...testDefaults, shown: (message) => message } : testDefaults,
     );
     this.#timeline = new Timeline(this.clock);
     this.bus.observe(this.#timeline.observer(this.bus.name));

@@ -4,6 +4,7 @@ import { memory, type MemoryBroker, memoryBroker } from "../../transports/memory
 import type { Defaults } from "../bus/bus_core.ts";
 import { deepFreeze } from "../serialization/freeze.ts";
 import { referred } from "../pipeline/reference.ts";
+import { snapshot } from "./snapshot.ts";
 import type { Store } from "../spi/store.ts";
 import type { Transport } from "../spi/transport.ts";
 
@@ -36,5 +37,8 @@ export function testStore(database: MemoryDatabase): Store<undefined> {
   return memoryStore({ database });
 }
 
-/** What stands in for what a test leaves out. A store in memory always tells of what is due: it is not asked again. */
-export const testDefaults: Defaults = { store: () => memoryStore(), polled: false };
+/**
+ * What stands in for what a test leaves out. A store in memory always tells of what is due: it is not asked again. What
+ * was sent is shown as it was then.
+ */
+export const testDefaults: Defaults = { store: () => memoryStore(), polled: false, shown: snapshot };

@@ -11,7 +11,7 @@ import type { Happening, Timeline, TimelineEntry } from "./timeline.ts";
 export interface Seen<out Message> {
   /** What happened to it, as the timeline says: of what `unhandled` finds, why. */
   readonly what: Happening;
-  /** What was sent, or what the handler got. */
+  /** What was sent, as it was then, or what the handler got. */
   readonly message: Message;
   /** The same on every attempt. */
   readonly messageId: string;

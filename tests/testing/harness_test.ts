@@ -9,6 +9,7 @@ import {
   memory,
   query,
   RequestFaultError,
+  UnserializableError,
 } from "../../mod.ts";
 import type { Bus } from "../../mod.ts";
 import { macrotask } from "../../src/runtime/macrotask.ts";
@@ -129,6 +130,42 @@ test("harness: messages that move by reference are frozen", () => {
     assertInstanceOf(thrown, TypeError);
     assert(harness.consumed(Submit).one().message === order);
     assert(Object.isFrozen(order.lines[0]));
+  });
+});
+
+test("harness: what was sent is shown as it was then, whatever its sender makes of it later", () => {
+  const configure = (bus: Bus): void => {
+    bus.endpoint("billing", { outbox: true }).handle(Submit, async ({ id }, ctx) => {
+      const accepted = { id, lines: [{ sku: "a" }] };
+      await ctx.publish(Submitted, accepted);
+      accepted.lines.push({ sku: "b" }); // before its unit commits
+    });
+  };
+  return within(createTestHarness({ configure }), async (harness) => {
+    const [at, lines] = [new Date(0), [{ sku: "a" }]];
+    const order: Record<string, unknown> = { id: "1", at, lines, more: undefined };
+    order["sample"] = lines[0];
+    const send = (message: object) => harness.send(Submit, message as { id: string });
+    const sending = send(order);
+    order["id"] = "changed";
+    lines.length = 0;
+    await sending;
+    await harness.settled();
+    const { message } = harness.sent(Submit).one();
+    const shown: unknown = message;
+    assertEquals(shown, { id: "1", at, lines: [{ sku: "a" }], more: undefined, sample: { sku: "a" } });
+    const published: unknown = harness.published(Submitted).one().message;
+    assertEquals(published, { id: "1", lines: [{ sku: "a" }] });
+    assertEquals(harness.published(Submitted).one(({ id }) => id === "1").message.id, "1");
+    const circle: Record<string, unknown> = { id: "2" };
+    circle["self"] = circle;
+    await assertRejects(() => send(circle), UnserializableError);
+    const trap = {
+      get id(): string {
+        throw new Error("no id");
+      },
+    };
+    await assertRejects(() => send(trap));
   });
 });
 
