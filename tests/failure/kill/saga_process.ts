@@ -30,7 +30,8 @@ const [url = "", brokerPath = "", point = "", times = "1", skew = "0"] = process
 const killer = new Killer(point, Number(times));
 const ledger = await ledgerAt(url);
 const broker = new BrokerFile(brokerPath);
-const transport = new LastingTransport(broker, killer);
+// What cannot be sent at once waits a second: who is killed elsewhere need not wait for that.
+const transport = new LastingTransport(broker, killer, point.startsWith("later") ? "topic:trip.do" : undefined);
 const store = new KillingStore(ledger.store(), killer);
 
 const last = 10;
