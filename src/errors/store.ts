@@ -127,12 +127,15 @@ export class StoreReadOnlyError extends HeroError {
    * Puts it into words.
    *
    * @param where the file or database
+   * @param next what to do
    */
-  constructor(store: string, where: string, options?: ErrorOptions) {
-    super(`Cannot write to "${store}": "${where}" is read-only. Grant this process the right to write there`, {
-      ...options,
-      details: { store, where },
-    });
+  constructor(
+    store: string,
+    where: string,
+    options?: ErrorOptions,
+    next: string = "Grant this process the right to write there",
+  ) {
+    super(`Cannot write to "${store}": "${where}" is read-only. ${next}`, { ...options, details: { store, where } });
   }
 }
 

@@ -41,6 +41,8 @@ export const uniqueViolation = "23505";
 const outlasted = new Set(["25P03", "25P04"]); // idle_in_transaction_session_timeout, transaction_timeout
 /** The transaction may not write. */
 const readOnly = "25006";
+const afterFailover = "If it is a standby, see that its primary is reached there: it is tried again, on new " +
+  "connections. Else see who has set default_transaction_read_only";
 /** What needs a transaction was run in none. */
 export const noTransaction = "25P01";
 
@@ -120,7 +122,7 @@ export function explainOwn(error: unknown, where: string): unknown {
         cause,
       );
     case readOnly:
-      return new StoreReadOnlyError(storeName, where, cause);
+      return new StoreReadOnlyError(storeName, where, cause, afterFailover);
     case "53100": // disk_full
       return new StoreFullError(storeName, where, cause);
     case "XX001": // data_corrupted
