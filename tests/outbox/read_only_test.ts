@@ -3,6 +3,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { TransactionSql } from "postgres";
 import { command, createBus, event, HeroError, saga, type } from "../../mod.ts";
 import type { Bus } from "../../src/bus/bus.ts";
+import { postgresTransport } from "../../transports/postgres/mod.ts";
 import { onPostgres, type Opened } from "../stores/postgres/opened.ts";
 
 const Work = command<{ id: number }>("outage.work");
@@ -153,6 +154,47 @@ for (const [kind, declare] of kinds) {
     }
   });
 }
+
+onPostgres(
+  "what is under way on queues in a database that fails over is held, and has its effect once",
+  async (opened) => {
+    const failover = await Failover.of(opened);
+    const { bench: { sql, schema } } = opened;
+    const store = opened.bench.store({ url: failover.url });
+    const bus = createBus({ name: "app", store, transport: postgresTransport(store) });
+    const [done, failures]: [number[], Error[]] = [[], []];
+    const begun = Promise.withResolvers<void>();
+    let arrived = 0;
+    bus.endpoint("work", { outbox: true }).handle(Work, async ({ id }, ctx) => {
+      arrived++;
+      await begun.promise;
+      if (id !== 2) await ctx.tx.unsafe(`INSERT INTO "${schema}".own VALUES ($1::int)`, [id]);
+      await ctx.publish(Done, { id });
+    });
+    bus.endpoint("done", { outbox: true }).handle(Done, ({ id }) => void done.push(id));
+    const failed = ({ error }: { readonly error: Error }) => void failures.push(error);
+    bus.observe({ retried: failed, faulted: failed });
+    await bus.start();
+    try {
+      await sql.unsafe(`CREATE TABLE "${schema}".own (id int)`);
+      for (const id of [1, 2, 3]) await bus.send(Work, { id });
+      await opened.until("they are under way", () => arrived === 3);
+      await failover.begin();
+      begun.resolve();
+      const reason = () => bus.health().parts.find(({ name }) => name === "store postgres")?.reason ?? "";
+      await opened.until("they are held", () => failures.length > 0 || reason().includes("3 messages are held: "));
+      await failover.end();
+      await opened.until("all have their effect", () => done.length >= 3 || failures.length > 0);
+      assertEquals([done.toSorted(), failures], [[1, 2, 3], []]);
+      const { waiting, active, failed } = await bus.counts("work");
+      assertEquals({ waiting, active, failed }, { waiting: 0, active: 0, failed: 0 });
+      assertEquals((await sql.unsafe(`SELECT id FROM "${schema}".own ORDER BY id`)).map(({ id }) => id), [1, 3]);
+    } finally {
+      await bus.stop();
+      await failover.drop();
+    }
+  },
+);
 
 onPostgres("a handler that makes its own transaction read-only has failed, and is told so", async (opened) => {
   const { bench: { sql, schema } } = opened;
