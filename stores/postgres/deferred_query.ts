@@ -22,16 +22,27 @@ export class DeferredQuery<Tx> implements PromiseLike<unknown> {
   readonly #make: MakeQuery<Tx>;
   readonly #watch: WatchQuery<Tx>;
   readonly #send: SendQuery<Tx> | undefined;
+  readonly #before: (() => Promise<unknown>) | undefined;
   readonly #asked: ((query: Query) => unknown)[] = [];
   #running: Promise<unknown> | undefined;
   #query: { readonly cancel: () => unknown } | undefined;
 
-  /** @param send for when it is waited for, and nothing else was asked of it */
-  constructor(use: UseTransaction<Tx>, make: MakeQuery<Tx>, watch: WatchQuery<Tx>, send?: SendQuery<Tx>) {
+  /**
+   * @param send for when it is waited for, and nothing else was asked of it
+   * @param before what has to be done first
+   */
+  constructor(
+    use: UseTransaction<Tx>,
+    make: MakeQuery<Tx>,
+    watch: WatchQuery<Tx>,
+    send?: SendQuery<Tx>,
+    before?: () => Promise<unknown>,
+  ) {
     this.#use = use;
     this.#make = make;
     this.#watch = watch;
     this.#send = send;
+    this.#before = before;
   }
 
   /** Part of another query: of that one's transaction. */
@@ -94,7 +105,10 @@ export class DeferredQuery<Tx> implements PromiseLike<unknown> {
 
   /** Each page is a part of the transaction: what is called meanwhile runs after it. */
   async *#pages(rows: number): AsyncGenerator<readonly Row[]> {
-    const { iterator } = await this.#use((tx) => ({ iterator: this.#build(tx).cursor(rows)[Symbol.asyncIterator]() }));
+    const { iterator } = await this.#use(
+      (tx) => ({ iterator: this.#build(tx).cursor(rows)[Symbol.asyncIterator]() }),
+      this.#before?.(),
+    );
     try {
       for (;;) {
         const next = await this.#use(() => iterator.next());
@@ -116,11 +130,14 @@ export class DeferredQuery<Tx> implements PromiseLike<unknown> {
       const result = run(query);
       query.execute();
       return result;
-    });
+    }, this.#before?.());
   }
   // At once, as a plain one, and not when it comes to be waited for: those that are called later do not pass it.
   #run(): Promise<unknown> {
-    return this.#running ??= this.#use((tx) => this.#plain(tx) ?? this.#watch(this.#build(tx).execute(), tx));
+    return this.#running ??= this.#use(
+      (tx) => this.#plain(tx) ?? this.#watch(this.#build(tx).execute(), tx),
+      this.#before?.(),
+    );
   }
   #plain(tx: Tx): Promise<unknown> | undefined {
     if (this.#asked.length > 0) return undefined;

@@ -10,6 +10,7 @@ import {
   type SendQuery,
   type WatchQuery,
 } from "./deferred_query.ts";
+import { FileText } from "./file_text.ts";
 import { type Asker, type PlainStatement, sendPlain } from "./plain_query.ts";
 import type { UseTransaction } from "./sql_client.ts";
 import { checkUnitText } from "./unit_text.ts";
@@ -30,8 +31,9 @@ class Deferral implements Asker {
     make: MakeQuery<TransactionSql>,
     send?: SendQuery<TransactionSql>,
     watch: WatchQuery<TransactionSql> = watched,
+    before?: () => Promise<unknown>,
   ): DeferredQuery<TransactionSql> {
-    return new DeferredQuery(this.use, make, watch, send);
+    return new DeferredQuery(this.use, make, watch, send, before);
   }
 
   /** Who is told of the answers to what is sent. */
@@ -62,6 +64,18 @@ class Deferral implements Asker {
     return this.query(
       (tx) => tx.unsafe(text, ...rest as []), // as above
       (tx) => plain && sendPlain(tx, plain, this.in(tx)),
+    );
+  }
+
+  /** Reads it first: what postgres.js reads it runs whenever that is there, be it behind the end of the unit. */
+  file(path: string, rest: readonly unknown[]): unknown {
+    const [args = [], options] = rest.length === 1 && !Array.isArray(rest[0]) ? [[], rest[0]] : rest;
+    const file = new FileText(path);
+    return this.query(
+      (tx) => tx.unsafe(file.text, args as never[], { prepare: true, ...Object(options) }), // as the caller gave it
+      undefined,
+      watchedFile,
+      () => file.read(),
     );
   }
 
@@ -103,7 +117,7 @@ interface Tag {
 /** What each has beside being called. Made when it is asked for: one is made for each unit, and most are only called. */
 const members: Readonly<Record<string, (of: Deferral, own: object) => unknown>> = {
   unsafe: (of) => (text: string, ...rest: readonly unknown[]) => of.unsafe(text, rest),
-  file: (of) => (...args: readonly unknown[]) => of.query((tx) => tx.file(...args as [string]), undefined, watchedFile), // as above
+  file: (of) => (path: string, ...rest: readonly unknown[]) => of.file(path, rest),
   notify: (of) => (channel: string, payload: string) =>
     of.use((tx) => tx`SELECT pg_notify(${channel}, ${payload})`.execute()),
   array: () => (...args: readonly unknown[]) =>

@@ -53,8 +53,14 @@ export interface SqlConnection<out Tx> extends SqlSession {
   release(broken?: boolean): void;
 }
 
-/** Does something with the transaction: at once if it is open, else in order of the calls, when it is. */
-export type UseTransaction<out Tx> = <Result>(work: (tx: Tx) => Result | PromiseLike<Result>) => Promise<Result>;
+/**
+ * Does something with the transaction: at once if it is open, else in order of the calls, when it is. Not before `before`
+ * has settled, where that is given: what is called later, and the commit, come after it all the same.
+ */
+export type UseTransaction<out Tx> = <Result>(
+  work: (tx: Tx) => Result | PromiseLike<Result>,
+  before?: Promise<unknown>,
+) => Promise<Result>;
 
 /**
  * A driver, as a store uses it: `postgres({ client })`. `Tx` is what handlers write with.

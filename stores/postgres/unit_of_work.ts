@@ -22,6 +22,9 @@ export interface LoadedInstance extends InstanceKey {
   readonly row: SqlRow | undefined;
 }
 
+/** What is done on a unit's connection. */
+type Work<Tx, Result> = (connection: SqlConnection<Tx>) => Result | PromiseLike<Result>;
+
 /** A unit of work: a transaction from the first use of `tx` on, else one flight at the end. */
 export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit, TransactionOwner {
   readonly duplicates: readonly boolean[];
@@ -43,6 +46,8 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit, TransactionOwner
   #conflict: ConflictError | undefined;
   /** Under way on other connections than the commit will be: it must not pass them. */
   #reads: Set<Promise<unknown>> | undefined;
+  /** What was called last behind what has to be done first: what comes now follows it. `undefined`: there is no such. */
+  #turn: Promise<void> | undefined;
   #rolledBack: Promise<void> = Promise.resolve();
   /** Where the scope has to be listened at. */
   readonly #abort: Ending | undefined;
@@ -75,7 +80,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit, TransactionOwner
   }
 
   get tx(): Tx {
-    const use: UseTransaction<Tx> = (work) => this.#use(({ tx }) => work(tx));
+    const use: UseTransaction<Tx> = (work, before) => this.#use(({ tx }) => work(tx), explain, before);
     if (this.#tx === undefined) {
       this.#tx = this.#host.database.client.defer(use);
       this.#host.used(this, this.#tx);
@@ -114,9 +119,18 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit, TransactionOwner
       check: () => this.checkEnd(),
     });
     try {
-      return await this.#members.run(number, work);
+      return await this.#members.run(number, () => this.#withAll(work));
     } catch (error) {
       throw this.#conflictOr(error);
+    }
+  }
+
+  /** What was called in it is sent when it has ended. */
+  async #withAll<Result>(work: () => Promise<Result>): Promise<Result> {
+    try {
+      return await work();
+    } finally {
+      if (this.#turn !== undefined) await this.#turn;
     }
   }
 
@@ -138,6 +152,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit, TransactionOwner
     try {
       if (this.#reads !== undefined && this.#reads.size > 0) await Promise.allSettled(this.#reads);
       if (this.#members !== undefined) await this.#members.done;
+      if (this.#turn !== undefined) await this.#turn;
       const transaction = this.#transaction;
       if (transaction === undefined) {
         this.checkEnd();
@@ -266,12 +281,39 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit, TransactionOwner
     }
   }
 
-  /** In the transaction, in order of the calls. */
-  async #use<Result>(
-    work: (connection: SqlConnection<Tx>) => Result | PromiseLike<Result>,
-    means = explain,
+  /**
+   * In the transaction, in order of the calls.
+   *
+   * @param before what has to be done first
+   */
+  #use<Result>(work: Work<Tx, Result>, means = explain, before?: Promise<unknown>): Promise<Result> {
+    return before === undefined && this.#turn === undefined
+      ? this.#send(work, means, false)
+      : this.#sendInTurn(work, means, before);
+  }
+
+  async #sendInTurn<Result>(
+    work: Work<Tx, Result>,
+    means: typeof explain,
+    before: Promise<unknown> | undefined,
   ): Promise<Result> {
     this.#check();
+    let sent: Promise<Result> | undefined;
+    const turn = Promise.allSettled([this.#turn, before]).then(() => {
+      // Together: in between nothing may be called that would pass it.
+      if (this.#turn === turn) this.#turn = undefined;
+      sent = this.#send(work, means, true);
+      sent.catch(() => {}); // whoever waits for it gets it
+    });
+    this.#turn = turn;
+    await turn;
+    return await sent!; // made above
+  }
+
+  /** @param called whether it was called before, so that a commit that has been called meanwhile waits for it */
+  async #send<Result>(work: Work<Tx, Result>, means: typeof explain, called: boolean): Promise<Result> {
+    if (called) this.checkEnd();
+    else this.#check();
     const transaction = this.#transaction ??= this.#begin();
     const connection = transaction.open ?? await transaction.opening;
     this.checkEnd();
