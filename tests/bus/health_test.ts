@@ -1,6 +1,12 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { command, createBus, event, memory, memoryStore, saga, type Transport, type } from "../../mod.ts";
-import { ConflictError, StoreFullError, StoreReadOnlyError, StoreTimeoutError } from "../../src/errors/store.ts";
+import { command, createBus, event, memory, memoryStore, query, saga, type Transport, type } from "../../mod.ts";
+import {
+  ConflictError,
+  StoreBusyError,
+  StoreFullError,
+  StoreReadOnlyError,
+  StoreTimeoutError,
+} from "../../src/errors/store.ts";
 import { ScriptedStore } from "../support/fakes/scripted_store.ts";
 import { ScriptedTransport } from "../support/fakes/scripted_transport.ts";
 import { test } from "../support/runner.ts";
@@ -241,6 +247,37 @@ for (const error of [new StoreFullError("scripted", "a disk"), new StoreReadOnly
     assertEquals({ consumed, retried, faulted }, { consumed: 2, retried: 0, faulted: 0 });
   });
 }
+
+const Asked = query<{ id: string }, { known: boolean }>("jobs.asked");
+const Asking = saga("asking", {
+  data: type<object>(),
+  states: ["begun"],
+  events: (on) => ({ begun: on.start(Begun, ({ id }) => id, () => ({})), asked: on(Asked, ({ id }) => id) }),
+}, ({ initially, duringAny, when }) => [
+  initially(when("begun").transitionTo("begun")),
+  duringAny(when("asked").respond(() => ({ known: true }))),
+]);
+
+trial("a query that waits for its store to begin counts among what is held, though no inbox has it", async (t) => {
+  const store = new ScriptedStore();
+  const bus = t.bus({ store });
+  bus.add(Asking, { outbox: true });
+  await bus.start();
+  await bus.publish(Begun, { id: "1" });
+  await t.settled();
+  const busy = new StoreBusyError("scripted", "a pool", 1, 1);
+  store.script = (call) => {
+    if (call === "begin") throw busy;
+  };
+  const answer = bus.request(Asked, { id: "1" });
+  answer.catch(() => {}); // where the bus ends before
+  await t.settled();
+  const part = () => bus.health().parts.find(({ name }) => name === "store scripted");
+  assertEquals(part()?.reason, `1 message is held: ${busy.message}`);
+  store.script = () => {};
+  await t.pass(10_000);
+  assertEquals([await answer, part()?.status], [{ known: true }, "healthy"]);
+});
 
 trial("a bus stops though messages are held, and who comes next handles them", async (t) => {
   const store = new ScriptedStore();
