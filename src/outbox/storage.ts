@@ -22,6 +22,8 @@ const pollMs = 1000;
 const heldTooLongMs = 100;
 /** For so long a unit that has failed says how the store is, unless another is committed. */
 const setbackMs = 60_000;
+/** However many wait for a store, it is asked no more often: each time may be a connection that is made anew. */
+const askEveryMs = 1_000;
 
 /** What a storage needs. */
 export interface StorageOptions {
@@ -55,6 +57,8 @@ export class Storage implements UnitOwner {
   /** What waits until the store takes something. */
   readonly #holds = new Set<{ readonly error: Error; readonly messages: number }>();
   #trying: Promise<unknown> | undefined;
+  /** What it has said when it was asked last, if it took nothing. */
+  #refused: { readonly error: unknown; readonly at: number } | undefined;
   readonly #sweeper: Sweeper;
 
   constructor(options: StorageOptions) {
@@ -247,7 +251,7 @@ export class Storage implements UnitOwner {
     messages: readonly OutgoingMessage[],
     now: number | undefined,
   ): void {
-    this.#setback = undefined;
+    this.#setback = this.#refused = undefined;
     this.#sweeper.sweep(now);
     if (rows.length === 0) return;
     const made = new Map<string, OutgoingMessage>();
@@ -277,11 +281,19 @@ export class Storage implements UnitOwner {
     return () => void this.#holds.delete(hold);
   }
 
-  /** Writes what changes nothing, once for all who ask at a time; rejects where the store takes nothing. */
+  /** Writes what changes nothing, once for all who ask within a second; rejects where the store takes nothing. */
   async tryWrite(): Promise<void> {
-    const { bus, newId } = this.#with.services();
-    this.#trying ??= this.store.lease(JSON.stringify([bus, "try"]), newId(), 1)
-      .finally(() => this.#trying = undefined);
+    const { bus, newId, clock } = this.#with.services();
+    if (this.#refused !== undefined) {
+      const { error, at } = this.#refused;
+      if (Math.abs(clock.now() - at) < askEveryMs) throw error;
+    }
+    this.#trying ??= this.store.lease(JSON.stringify([bus, "try"]), newId(), 1).then(() => {
+      this.#refused = undefined;
+    }, (error) => {
+      this.#refused = { error, at: clock.now() };
+      throw error;
+    }).finally(() => this.#trying = undefined);
     await this.#trying;
   }
 

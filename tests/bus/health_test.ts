@@ -248,6 +248,31 @@ for (const error of [new StoreFullError("scripted", "a disk"), new StoreReadOnly
   });
 }
 
+trial("a store that takes nothing is asked once a second, however many messages are held", async (t) => {
+  const store = new ScriptedStore();
+  const readOnly = new StoreReadOnlyError("scripted", "a disk");
+  store.script = (call) => {
+    if (call === "commit") throw readOnly;
+  };
+  const lease = store.lease.bind(store);
+  let asked = 0;
+  store.lease = () => {
+    asked++;
+    return Promise.reject(readOnly);
+  };
+  const bus = t.bus({ store });
+  const messages = 100;
+  bus.endpoint("jobs", { outbox: true, concurrency: messages }).handle(Begun, () => {});
+  await bus.start();
+  for (let id = 0; id < messages; id++) await bus.publish(Begun, { id: String(id) });
+  await t.pass(60_000);
+  assert(asked >= 10 && asked <= 61, String(asked));
+  store.script = () => {};
+  store.lease = lease;
+  await t.pass(10_000);
+  assertEquals([bus.statistics("jobs").consumed, bus.health().status], [messages, "healthy"]);
+});
+
 const Asked = query<{ id: string }, { known: boolean }>("jobs.asked");
 const Asking = saga("asking", {
   data: type<object>(),
