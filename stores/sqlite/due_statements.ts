@@ -6,7 +6,8 @@ type Name =
   | "first"
   | "previous"
   | "sentLast"
-  | "next"
+  | "nextAtOnce"
+  | "nextLater"
   | "setWaits"
   | "fresh"
   | "again"
@@ -17,9 +18,9 @@ type Name =
   | "oldestAgain"
   | "lease"
   | "leaseAgain"
-  | "done"
   | "doneOne"
   | "doneAll"
+  | "doneKeyed"
   | "later"
   | "park"
   | "remove"
@@ -74,6 +75,8 @@ export function dueStatements(table: string, more: "" | ", token"): Readonly<Rec
     `free_at, waits, fence${more}`;
   const whole = columnsOf(`place, ${columns}, attempts, error`);
   const standing = columnsOf("place, due_at, free_at");
+  const next = `SELECT ${standing}, ${columnsOf("again_at")} FROM ${keys}`;
+  const listed = "(SELECT value FROM json_each(?))";
   const marks = columns.split(",").map(() => "?").join(", ");
   return {
     insert: `INSERT INTO ${t} (${columns}) VALUES (${marks}) ON CONFLICT DO NOTHING`,
@@ -81,25 +84,25 @@ export function dueStatements(table: string, more: "" | ", token"): Readonly<Rec
     previous: `SELECT ${standing} FROM ${keys} AND due_at <= ? ORDER BY ${t}.due_at DESC, place DESC LIMIT 1`,
     sentLast: `SELECT due_at FROM ${keys} AND written_due_at = 0 AND due_at > ? AND due_at <= ? ` +
       `ORDER BY ${t}.due_at DESC, place DESC LIMIT 1`,
-    next: `SELECT ${standing}, ${
-      columnsOf("again_at")
-    } FROM ${keys} AND (due_at, place) > (?, ?) ORDER BY ${t}.due_at, place LIMIT 1`,
+    // Two, as SQLite would pass over all that is due with one to find what is behind it.
+    nextAtOnce: `${next} AND due_at = ? AND place > ? ORDER BY place LIMIT 1`,
+    nextLater: `${next} AND due_at > ? AND due_at <= ? ORDER BY ${t}.due_at, place LIMIT 1`,
     setWaits: `UPDATE ${t} SET waits = ? WHERE place = ?`,
     fresh:
-      `SELECT ${standing}, NULL AS again_at FROM ${ready} AND due_at <= ? AND free_at <= ? ORDER BY ${t}.due_at, place LIMIT ?`,
+      `SELECT ${standing}, NULL AS again_at, "key" FROM ${ready} AND due_at <= ? AND free_at <= ? ORDER BY ${t}.due_at, place LIMIT ?`,
     again: `SELECT ${columnsOf("place, due_at")}, ${clamped("again_at")} AS free_at, ${
       columnsOf("again_at")
-    } FROM ${putOff} AND again_at <= ? ORDER BY ${t}.again_at LIMIT ?`,
+    }, "key" FROM ${putOff} AND again_at <= ? ORDER BY ${t}.again_at LIMIT ?`,
     nextDue: `SELECT min(due_at) AS at FROM ${ready} AND due_at > ? AND due_at <= ${most}`,
     nextFree: `SELECT min(free_at) AS at FROM ${ready} AND due_at <= ? AND free_at BETWEEN -${most} AND ${most}`,
     nextAgain: `SELECT min(again_at) AS at FROM ${putOff} AND again_at > ? AND again_at <= ${most}`,
     oldest: `SELECT min(due_at) AS oldest FROM ${ready} AND due_at BETWEEN -${most} AND ?`,
     oldestAgain: `SELECT min(due_at) AS oldest FROM ${putOff} AND due_at BETWEEN -${most} AND ?`,
-    lease: `UPDATE ${t} SET ${fenced}, free_at = ? WHERE place = ? RETURNING ${whole}`,
-    leaseAgain: `UPDATE ${t} SET ${fenced}, free_at = ?, again_at = NULL WHERE place = ? RETURNING ${whole}`,
-    done: `DELETE FROM ${t} WHERE place = ? AND fence = ? AND parked = 0 RETURNING bus, "key", waits`,
+    lease: `UPDATE ${t} SET ${fenced}, free_at = ? WHERE place IN ${listed} RETURNING ${whole}`,
+    leaseAgain: `UPDATE ${t} SET ${fenced}, free_at = ?, again_at = NULL WHERE place IN ${listed} RETURNING ${whole}`,
     doneOne: `DELETE FROM ${t} WHERE place = ? AND fence = ? AND parked = 0`,
-    doneAll: `DELETE FROM ${t} WHERE place IN (SELECT value FROM json_each(?)) AND fence = ? AND parked = 0`,
+    doneAll: `DELETE FROM ${t} WHERE place IN ${listed} AND fence = ? AND parked = 0`,
+    doneKeyed: `DELETE FROM ${t} WHERE place IN ${listed} AND fence = ? AND parked = 0 RETURNING bus, "key", waits`,
     later: `UPDATE ${t} SET free_at = ?1, again_at = iif(?1 > ?5, ?1, NULL), error = ?2, attempts = attempts + ?6, ` +
       `fence = fence + 1 WHERE place = ?3 AND fence = ?4 AND parked = 0 RETURNING bus, "key", waits`,
     park: `UPDATE ${t} SET parked = 1, free_at = ?1, error = ?2, attempts = attempts + ?5, fence = fence + 1 ` +

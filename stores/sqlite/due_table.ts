@@ -4,18 +4,11 @@ import { mostSetBackMs, type OutboxRow } from "../../src/spi/rows.ts";
 import { LeasedRows } from "../../src/values/leased_rows.ts";
 import type { Leased, Parked, Postponed } from "../../src/spi/store.ts";
 import type { Connection } from "./connection.ts";
+import { before, type Claimable, firstOf, type Standing } from "./due_order.ts";
 import { type Found, type Read, readRow } from "./due_row.ts";
 import { dueStatements } from "./due_statements.ts";
 import { toHeaders } from "./text.ts";
 import type { SqliteValue } from "./value.ts";
-
-/** Where a row stands in its key's order. */
-type Standing = Pick<Found, "place" | "due_at" | "free_at">;
-/** One that may be claimed. */
-interface Claimable extends Standing {
-  /** When it is tried again; `null`: its sending has not failed. */
-  readonly again_at: number | null;
-}
 
 /** What tells outbox and schedules apart. */
 export interface DueKind<Row extends OutboxRow> {
@@ -102,54 +95,54 @@ export class DueTable<Row extends OutboxRow> {
   claim(connection: Connection, bus: string, limit: number, leaseMs: number, now: number): readonly Leased<Row>[] {
     const busText = toText(bus);
     const until = Math.ceil(now + leaseMs);
-    // The first of each key, and of what has none; behind each that is taken, the next of its key lines up.
     const heads = this.#heads(connection, busText, now, limit);
-    const followers: Claimable[] = [];
-    const taken: Leased<Row>[] = [];
-    for (let at = 0; taken.length < limit;) {
-      const head = heads[at];
-      const follower = followers[0];
-      const next = follower !== undefined && (head === undefined || before(follower, head))
-        ? followers.shift()
-        : heads[at++];
-      if (next === undefined) break;
-      // Of the rest no index is written but its own.
-      const lease = next.again_at === null ? this.#sql.lease : this.#sql.leaseAgain;
-      const found = connection.prepare(lease).get(until, next.place) as Found;
-      taken.push(this.#lease(found, until));
-      if (found.key === null) continue;
-      const behind = connection.prepare(this.#sql.next).get(busText, found.key, next.due_at, next.place) as
-        | Claimable
-        | null
-        | undefined;
-      if (behind == null || behind.due_at > now || behind.free_at > now) continue;
-      const where = followers.findIndex((each) => before(behind, each));
-      followers.splice(where === -1 ? followers.length : where, 0, behind);
-    }
-    return taken;
+    // What comes behind the last of so many is not reached.
+    const latest = Math.min(now, heads.length < limit ? Infinity : heads.at(-1)?.due_at ?? Infinity);
+    const taken = firstOf(heads, limit, (head) => {
+      const behind = this.#behind(connection, busText, head, latest);
+      return behind !== undefined && behind.free_at <= now ? behind : undefined;
+    });
+    return this.#leaseAll(connection, taken, until);
+  }
+
+  /** One statement for all, as each costs more than what it does for a row. */
+  #leaseAll(connection: Connection, taken: readonly Claimable[], until: number): readonly Leased<Row>[] {
+    const found = new Map<number, Found>();
+    const lease = (sql: string, some: readonly Claimable[]): void => {
+      if (some.length === 0) return;
+      const places = JSON.stringify(some.map(({ place }) => place));
+      for (const row of connection.prepare(sql).all(until, places) as Found[]) found.set(row.place, row);
+    };
+    // Of those that were not put off, no index is written but their own.
+    lease(this.#sql.lease, taken.filter(({ again_at }) => again_at === null));
+    lease(this.#sql.leaseAgain, taken.filter(({ again_at }) => again_at !== null));
+    return taken.map(({ place }) => this.#lease(found.get(place)!, until)); // each is there: this is its transaction
   }
 
   /** As `Due.done`. Gives the buses of which something is free now. */
   done(connection: Connection, rows: readonly Leased<Row>[]): ReadonlySet<string> {
-    const freed = new Set<string>();
-    /** By fence, the places of those for which none waits: one statement for all, as each costs more than a row. */
+    // By fence, their places: one statement for all, as each costs more than a row.
     const free = new Map<number, number[]>();
+    const keyed = new Map<number, number[]>();
     for (const leased of rows) {
-      if (leased.row.key === undefined) {
-        const place = this.#leased.placeOf(leased);
-        const places = free.get(leased.fence);
-        if (place === undefined) continue;
-        if (places === undefined) free.set(leased.fence, [place]);
-        else places.push(place);
-        continue;
-      }
-      const found = connection.prepare(this.#sql.done).get(this.#leased.placeOf(leased) ?? null, leased.fence);
-      if (found != null) this.#promote(connection, found as Found, freed);
+      const place = this.#leased.placeOf(leased);
+      if (place === undefined) continue;
+      const to = leased.row.key === undefined ? free : keyed;
+      const places = to.get(leased.fence);
+      if (places === undefined) to.set(leased.fence, [place]);
+      else places.push(place);
     }
     for (const [fence, places] of free) {
       if (places.length > 1) connection.prepare(this.#sql.doneAll).run(JSON.stringify(places), fence);
       else connection.prepare(this.#sql.doneOne).run(places[0] ?? null, fence);
     }
+    // Once all are gone, so that none is said to be free that goes as well.
+    const gone: Found[] = [];
+    for (const [fence, places] of keyed) {
+      gone.push(...connection.prepare(this.#sql.doneKeyed).all(JSON.stringify(places), fence) as Found[]);
+    }
+    const freed = new Set<string>();
+    for (const found of gone) this.#promote(connection, found, freed);
     return freed;
   }
 
@@ -275,6 +268,14 @@ export class DueTable<Row extends OutboxRow> {
     return (found as Pick<Standing, "due_at"> | null | undefined)?.due_at ?? now;
   }
 
+  /** What comes next in a key, if it is due by then. */
+  #behind(connection: Connection, bus: string, head: Claimable, latest: number): Claimable | undefined {
+    const { key, due_at, place } = head;
+    const found = connection.prepare(this.#sql.nextAtOnce).get(bus, key, due_at, place) ??
+      (due_at < latest ? connection.prepare(this.#sql.nextLater).get(bus, key, due_at, latest) : undefined);
+    return found == null ? undefined : { ...found as Omit<Claimable, "key">, key };
+  }
+
   /** Whether what goes right before it in its key is leased by the same unit. */
   #follows(connection: Connection, bus: string, key: string | null, dueAt: number, mine: ReadonlySet<number>): boolean {
     if (mine.size === 0) return false;
@@ -299,8 +300,4 @@ export class DueTable<Row extends OutboxRow> {
   #read(found: Found): Read<Row> {
     return readRow(this.#kind.table, found, this.#kind.read);
   }
-}
-
-function before(a: Pick<Standing, "due_at" | "place">, b: typeof a): boolean {
-  return a.due_at < b.due_at || (a.due_at === b.due_at && a.place < b.place);
 }

@@ -9,7 +9,8 @@ type Name =
   | "free"
   | "leaseAll"
   | "lease"
-  | "page"
+  | "pageOfRank"
+  | "pageBehind"
   | "last"
   | "due"
   | "accept"
@@ -47,6 +48,7 @@ export function messageStatements(prefix: string): Readonly<Record<Name, string>
   const waiting = `${index("waiting")} WHERE queue = ? AND state = ? AND state IN (2, 5)`;
   // The index' own condition is said again: SQLite does not see that the other implies it.
   const free = `${index("waiting")} WHERE queue = ? AND state = 2 AND state IN (2, 5)`;
+  const unexpired = "(expires_at IS NULL OR expires_at > ?)";
   const at = `${index("at")} WHERE queue = ? AND state IN (3, 4)`;
   const keys = `${index("keys")} WHERE queue = ? AND "key" = ? AND keeps = 1`;
   const held = `WHERE place = ? AND deliveries = ? AND state = 4`;
@@ -67,8 +69,10 @@ export function messageStatements(prefix: string): Readonly<Record<Name, string>
       `ORDER BY rank, place LIMIT ?`,
     leaseAll: `UPDATE ${t} SET state = 4, at = ?, deliveries = deliveries + 1 WHERE place IN ${listed}`,
     lease: `UPDATE ${t} SET state = 4, at = ?, deliveries = deliveries + 1 WHERE place = ?`,
-    page: `SELECT * FROM ${waiting} AND (rank, place) > (?, ?) AND place <= ? ` +
-      `AND (expires_at IS NULL OR expires_at > ?) ORDER BY rank, place LIMIT ?`,
+    // Two, as SQLite would pass over all of one priority to find what is behind a place.
+    pageOfRank: `SELECT * FROM ${waiting} AND rank = ? AND place > ? AND place <= ? AND ${unexpired} ` +
+      `ORDER BY place LIMIT ?`,
+    pageBehind: `SELECT * FROM ${waiting} AND rank > ? AND place <= ? AND ${unexpired} ORDER BY rank, place LIMIT ?`,
     last: `SELECT max(place) AS place FROM ${t}`,
     due: `SELECT * FROM ${at} AND at <= ? ORDER BY at, place LIMIT ?`,
     acceptAll: `DELETE FROM ${t} WHERE place IN ${listed} AND deliveries = ? AND state = 4`,

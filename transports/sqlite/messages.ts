@@ -142,9 +142,14 @@ export class Messages {
     now: number,
     last: number = Number.MAX_SAFE_INTEGER,
   ): readonly Row[] {
-    const page = [state.waiting, state.behind].flatMap((each) =>
-      connection.prepare(this.#sql.page).all(queue, each, after.rank, after.place, last, now, limit) as Row[]
-    );
+    const page = [state.waiting, state.behind].flatMap((each) => {
+      const ofRank = connection.prepare(this.#sql.pageOfRank)
+        .all(queue, each, after.rank, after.place, last, now, limit) as Row[];
+      if (ofRank.length === limit) return ofRank;
+      const behind = connection.prepare(this.#sql.pageBehind)
+        .all(queue, each, after.rank, last, now, limit - ofRank.length) as Row[];
+      return [...ofRank, ...behind];
+    });
     return page.sort(before).slice(0, limit);
   }
 
