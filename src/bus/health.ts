@@ -68,15 +68,15 @@ function pluginPart(name: string, { state, cause }: PluginStatus): Part {
 }
 
 function storageParts(
-  { store, status, setback, held, backlogs, given }: Storage,
+  { store, status, trouble: { setback, held }, backlogs, given }: Storage,
   forgotten: Forgotten,
 ): readonly Part[] {
   const name = `store ${store.name}`;
-  const trouble = held === undefined
+  const reason = held === undefined
     ? setback && `Units of work fail: ${setback.message}`
     : `${held.messages === 1 ? "1 message is" : `${held.messages} messages are`} held: ${held.error.message}`;
-  const own = status.state === "up" && trouble !== undefined
-    ? { name, status: "degraded" as const, reason: trouble }
+  const own = status.state === "up" && reason !== undefined
+    ? { name, status: "degraded" as const, reason }
     : pluginPart(name, status);
   return [
     given || own.status !== "healthy" ? own : forgetful(own, forgotten),

@@ -75,7 +75,7 @@ export class StoreBatchUnits implements BatchUnits {
           (committing && againAtCommit.some((kind) => thrown instanceof kind));
         let again = (met || mayBeWritten) && !interrupted();
         if (again && takesNothing(refusal)) {
-          hold ??= new Hold(this.#storage, first, interrupted);
+          hold ??= new Hold(this.#storage.trouble, first, interrupted);
           again = await hold.wait(refusal, left.length);
         } else if (again && conflicts < mostConflicts) await wait(first, backoff(conflicts++));
         else again = false;

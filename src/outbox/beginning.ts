@@ -89,7 +89,7 @@ export async function beginUnit(
       const error = toError(thrown);
       if (interrupted() || isFinal(error)) throw error;
       backoff ??= holdBackoff(first.services.random);
-      const letGo = storage.hold(error, Math.max(1, scope.inbox.length)); // none has a query
+      const letGo = storage.trouble.hold(error, Math.max(1, scope.inbox.length)); // none has a query
       await wait(first, backoff(failures));
       letGo();
       if (interrupted()) throw error;

@@ -5,7 +5,7 @@ import type { Consumption } from "../pipeline/consumption.ts";
 import { wait } from "../pipeline/recovery.ts";
 import { type Backoff, exponentialBackoff } from "../values/backoff.ts";
 import type { Random } from "../values/random.ts";
-import type { Storage } from "./storage.ts";
+import type { StoreTrouble } from "./store_trouble.ts";
 import type { UnitOfWork } from "./unit_of_work.ts";
 
 /** How long to wait before a store is asked again. */
@@ -35,7 +35,7 @@ export function takesNothing(error: unknown): error is StoreReadOnlyError | Stor
 
 /** Has messages wait until their store takes something again, for as long as that takes: they have not failed. */
 export class Hold {
-  readonly #storage: Storage;
+  readonly #trouble: StoreTrouble;
   readonly #first: Consumption;
   readonly #interrupted: () => boolean;
   readonly #runAgain: Backoff;
@@ -46,8 +46,8 @@ export class Hold {
    * @param first of those that wait
    * @param interrupted whether nobody wants them any more
    */
-  constructor(storage: Storage, first: Consumption, interrupted: () => boolean) {
-    this.#storage = storage;
+  constructor(trouble: StoreTrouble, first: Consumption, interrupted: () => boolean) {
+    this.#trouble = trouble;
     this.#first = first;
     this.#interrupted = interrupted;
     // What is tried may fit where the unit does not: what its handlers do outside of it is not to be done all the time.
@@ -66,11 +66,11 @@ export class Hold {
     let error = refusal;
     for (let asked = 0;; asked++) {
       if (this.#interrupted()) return false;
-      const letGo = this.#storage.hold(error, messages);
+      const letGo = this.#trouble.hold(error, messages);
       try {
         await wait(this.#first, waitInMs);
         if (this.#interrupted()) return false;
-        await this.#storage.tryWrite();
+        await this.#trouble.tryWrite();
         return true;
       } catch (thrown) {
         error = toError(thrown);

@@ -1,6 +1,5 @@
 /** What a bus has of its store. @module */
 import { StoppedError } from "../errors/lifecycle.ts";
-import { tellsOfStore } from "../errors/store.ts";
 import { toError } from "../errors/thrown.ts";
 import type { BusServices } from "../pipeline/endpoint_services.ts";
 import type { OutgoingMessage, SendTarget } from "../pipeline/outgoing_message.ts";
@@ -11,6 +10,7 @@ import type { JoinableStore, Leased, Scope, Store, Unit } from "../spi/store.ts"
 import type { Backlog } from "../spi/telemetry.ts";
 import type { Capabilities, Enlistment, Receiver, Transport } from "../spi/transport.ts";
 import { Deliverer, leaseInMs } from "./deliverer.ts";
+import { StoreTrouble } from "./store_trouble.ts";
 import { rowOf } from "./stored_message.ts";
 import { Sweeper } from "./sweeper.ts";
 import { UnitOfWork } from "./unit_of_work.ts";
@@ -20,10 +20,6 @@ const pollPushedMs = 30_000;
 const pollMs = 1000;
 /** For so long a unit may keep all others from writing. */
 const heldTooLongMs = 100;
-/** For so long a unit that has failed says how the store is, unless another is committed. */
-const setbackMs = 60_000;
-/** However many wait for a store, it is asked no more often: each time may be a connection that is made anew. */
-const askEveryMs = 1_000;
 
 /** What a storage needs. */
 export interface StorageOptions {
@@ -46,25 +42,20 @@ export interface StorageOptions {
 export class Storage implements UnitOwner {
   readonly store: Store<unknown>;
   readonly given: boolean;
+  readonly trouble: StoreTrouble;
   readonly #with: StorageOptions;
   readonly #ending = new AbortController();
   #deliverers: { readonly outbox: Deliverer<OutboxRow>; readonly schedules: Deliverer<ScheduleRow> } | undefined;
   #opening: Promise<void> | undefined;
   #status: ReportedStatus | undefined;
   #committing = 0;
-  /** The last unit that the store has failed, if none was committed since. */
-  #setback: { readonly error: Error; readonly at: number } | undefined;
-  /** What waits until the store takes something. */
-  readonly #holds = new Set<{ readonly error: Error; readonly messages: number }>();
-  #trying: Promise<unknown> | undefined;
-  /** What it has said when it was asked last, if it took nothing. */
-  #refused: { readonly error: unknown; readonly at: number } | undefined;
   readonly #sweeper: Sweeper;
 
   constructor(options: StorageOptions) {
     this.store = options.store;
     this.given = options.given;
     this.#with = options;
+    this.trouble = new StoreTrouble(options.store, options.services);
     this.#sweeper = new Sweeper(options.store, options.services);
   }
 
@@ -84,20 +75,6 @@ export class Storage implements UnitOwner {
   /** How the store is, as it last said. */
   get status(): PluginStatus {
     return this.#status?.now ?? { state: "down" };
-  }
-  /** What the last unit failed with, where that was the store's doing, and lately. */
-  get setback(): Error | undefined {
-    if (this.#setback === undefined) return undefined;
-    const { error, at } = this.#setback;
-    return this.#with.services().clock.now() - at < setbackMs ? error : undefined;
-  }
-  /** How many messages wait until the store takes something, and what it said last. */
-  get held(): { readonly messages: number; readonly error: Error } | undefined {
-    const last = [...this.#holds].at(-1);
-    if (last === undefined) return undefined;
-    let messages = 0;
-    for (const each of this.#holds) messages += each.messages;
-    return { messages, error: last.error };
   }
   /** Messages that are being written, or are on their way from the store to the broker. */
   get sending(): number {
@@ -251,7 +228,7 @@ export class Storage implements UnitOwner {
     messages: readonly OutgoingMessage[],
     now: number | undefined,
   ): void {
-    this.#setback = this.#refused = undefined;
+    this.trouble.over();
     this.#sweeper.sweep(now);
     if (rows.length === 0) return;
     const made = new Map<string, OutgoingMessage>();
@@ -265,38 +242,9 @@ export class Storage implements UnitOwner {
     this.#deliverers?.outbox.committed(leased, made, rows.filter(({ dueAt }) => dueAt === 0).length);
   }
 
-  /** As {@linkcode UnitOwner.failed}: a statement says how the store is as well as a commit does. */
   failed(error: unknown): void {
-    if (tellsOfStore(error)) this.#setback = { error, at: this.#with.services().clock.now() };
+    this.trouble.failed(error);
   }
-
-  /**
-   * Messages wait until the store takes something.
-   *
-   * @returns to be called when they wait no longer
-   */
-  hold(error: Error, messages: number): () => void {
-    const hold = { error, messages };
-    this.#holds.add(hold);
-    return () => void this.#holds.delete(hold);
-  }
-
-  /** Writes what changes nothing, once for all who ask within a second; rejects where the store takes nothing. */
-  async tryWrite(): Promise<void> {
-    const { bus, newId, clock } = this.#with.services();
-    if (this.#refused !== undefined) {
-      const { error, at } = this.#refused;
-      if (Math.abs(clock.now() - at) < askEveryMs) throw error;
-    }
-    this.#trying ??= this.store.lease(JSON.stringify([bus, "try"]), newId(), 1).then(() => {
-      this.#refused = undefined;
-    }, (error) => {
-      this.#refused = { error, at: clock.now() };
-      throw error;
-    }).finally(() => this.#trying = undefined);
-    await this.#trying;
-  }
-
   ended(inbox: readonly InboxKey[], heldSince: number): void {
     const { clock, observers } = this.#with.services();
     const inMs = clock.now() - heldSince;

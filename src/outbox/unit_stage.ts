@@ -238,7 +238,7 @@ export class Attempt implements Scope {
         // Where the store had none of it, the message is held, as where it is away at the beginning.
         const refusal = refusalOf(unit, thrown, committing);
         if (takesNothing(refusal)) {
-          hold ??= new Hold(this.#storage, consumption, () => this.#interrupted);
+          hold ??= new Hold(this.#storage.trouble, consumption, () => this.#interrupted);
           if (!await hold.wait(refusal, 1)) throw thrown;
         } else {
           const again = unknown || refusal !== undefined || isConflict(thrown);

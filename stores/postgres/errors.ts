@@ -1,4 +1,5 @@
 /** What PostgreSQL's errors mean. @module */
+import { ConfigurationError } from "../../src/errors/configuration.ts";
 import { HeroError } from "../../src/errors/hero_error.ts";
 import {
   ConflictError,
@@ -87,6 +88,15 @@ export function explain(error: unknown, where: string): unknown {
   if (isRetryable(error)) return new ConflictError("what its statements touch", { cause: error });
   if (error instanceof HeroError || !isLost(error)) return error;
   return unavailable(error, where);
+}
+
+/** What it means that a commit may not write, where the server has let its transaction write before. */
+export function madeReadOnly(cause: StoreReadOnlyError): ConfigurationError {
+  return new ConfigurationError(
+    "Cannot write what a message has caused: a statement of its handler has made its transaction read-only. Take that " +
+      "away (SET TRANSACTION READ ONLY), or do what is to be read in a transaction of the application's own",
+    { cause },
+  );
 }
 
 /** What a loss, as {@linkcode isLost} knows it, means. */

@@ -1,5 +1,4 @@
 /** A unit of work. @module */
-import { ConfigurationError } from "../../src/errors/configuration.ts";
 import { ConflictError, StoreReadOnlyError, TransactionEndedError } from "../../src/errors/store.ts";
 import type { Changes, InboxKey, InstanceKey, OutboxRow, SagaRow } from "../../src/spi/rows.ts";
 import type { Leased, Scope, Unit } from "../../src/spi/store.ts";
@@ -7,12 +6,13 @@ import { Ending } from "../../src/values/ending.ts";
 import { HeldLocks } from "../../src/values/held_locks.ts";
 import type { Link } from "../../src/values/linked_list.ts";
 import { none } from "../../src/values/none.ts";
-import { explain, explainOwn, isAborted, isLost, storeName } from "./errors.ts";
+import { explain, explainOwn, isAborted, isLost, madeReadOnly, storeName } from "./errors.ts";
 import { type Joined, Joining } from "./joining.ts";
 import { Members } from "./members.ts";
 import { sagaOf } from "./sagas.ts";
 import type { SqlConnection, SqlRow, UseTransaction } from "./sql_client.ts";
 import type { Statement } from "./statement.ts";
+import { Turns } from "./turns.ts";
 import type { RunningUnit, UnitHost } from "./unit_host.ts";
 import { type TransactionOwner, UnitTransaction } from "./unit_transaction.ts";
 
@@ -46,8 +46,8 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit, TransactionOwner
   #conflict: ConflictError | undefined;
   /** Under way on other connections than the commit will be: it must not pass them. */
   #reads: Set<Promise<unknown>> | undefined;
-  /** What was called last behind what has to be done first: what comes now follows it. `undefined`: there is no such. */
-  #turn: Promise<void> | undefined;
+  /** Of statements behind what has to be done first. */
+  #turns: Turns | undefined;
   #rolledBack: Promise<void> = Promise.resolve();
   /** Where the scope has to be listened at. */
   readonly #abort: Ending | undefined;
@@ -130,7 +130,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit, TransactionOwner
     try {
       return await work();
     } finally {
-      if (this.#turn !== undefined) await this.#turn;
+      if (this.#turns?.last !== undefined) await this.#turns.last;
     }
   }
 
@@ -152,7 +152,7 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit, TransactionOwner
     try {
       if (this.#reads !== undefined && this.#reads.size > 0) await Promise.allSettled(this.#reads);
       if (this.#members !== undefined) await this.#members.done;
-      if (this.#turn !== undefined) await this.#turn;
+      if (this.#turns?.last !== undefined) await this.#turns.last;
       const transaction = this.#transaction;
       if (transaction === undefined) {
         this.checkEnd();
@@ -287,9 +287,8 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit, TransactionOwner
    * @param before what has to be done first
    */
   #use<Result>(work: Work<Tx, Result>, means = explain, before?: Promise<unknown>): Promise<Result> {
-    return before === undefined && this.#turn === undefined
-      ? this.#send(work, means, false)
-      : this.#sendInTurn(work, means, before);
+    if (before === undefined && this.#turns?.last === undefined) return this.#send(work, means, false);
+    return this.#sendInTurn(work, means, before);
   }
 
   async #sendInTurn<Result>(
@@ -298,16 +297,8 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit, TransactionOwner
     before: Promise<unknown> | undefined,
   ): Promise<Result> {
     this.#check();
-    let sent: Promise<Result> | undefined;
-    const turn = Promise.allSettled([this.#turn, before]).then(() => {
-      // Together: in between nothing may be called that would pass it.
-      if (this.#turn === turn) this.#turn = undefined;
-      sent = this.#send(work, means, true);
-      sent.catch(() => {}); // whoever waits for it gets it
-    });
-    this.#turn = turn;
-    await turn;
-    return await sent!; // made above
+    this.#turns ??= new Turns();
+    return await this.#turns.take(before, () => this.#send(work, means, true));
   }
 
   /** @param called whether it was called before, so that a commit that has been called meanwhile waits for it */
@@ -348,13 +339,4 @@ export class PostgresUnit<Tx> implements Unit<Tx>, RunningUnit, TransactionOwner
   #handled(): readonly InboxKey[] {
     return this.#scope.inbox.filter((_, at) => !this.duplicates[at] && this.#members?.failed(at) !== true);
   }
-}
-
-/** The server has let it be written in before, so it is none of its doing. */
-function madeReadOnly(cause: StoreReadOnlyError): ConfigurationError {
-  return new ConfigurationError(
-    "Cannot write what a message has caused: a statement of its handler has made its transaction read-only. Take that " +
-      "away (SET TRANSACTION READ ONLY), or do what is to be read in a transaction of the application's own",
-    { cause },
-  );
 }
